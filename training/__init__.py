@@ -1,0 +1,1 @@
+"""Corpus, tokenizer, training, evaluation and export of the MatLM that MatCoder ships."""

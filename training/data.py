@@ -1,0 +1,172 @@
+"""From source files to rows of token ids, with fill-in-the-middle at the character level (arXiv 2207.14255).
+
+A file is cut into pieces that fit the context. Every piece begins with `<|file_sep|>path`, as every prompt does at
+inference, and half of them are then rearranged:
+
+    SPM   <|fim_suffix|> S <|fim_prefix|> P <|fim_middle|> M <|endoftext|>   (what the editor asks for)
+    PSM   <|fim_prefix|> P <|fim_suffix|> S <|fim_middle|> M <|endoftext|>
+
+P, S and M are tokenised apart, so a cut inside a word is seen as often as the editor's cursor makes one. The middle
+is drawn as a programmer leaves holes: the rest of a line, a few lines, or any span at all.
+
+    python -m training.data --corpus build/corpus --tokenizer build/tokenizer.json --out build/tokens --epochs 2
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from training.tokenizer import END_OF_TEXT, FILE_SEPARATOR, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
+
+FIM_SHARE = 0.6
+SPM_SHARE = 0.75
+PIECE_CHARS = (600, 3400)  # about 200 to 1050 tokens
+
+
+@dataclass(frozen=True)
+class Holes:
+    """A text with its middle taken out."""
+
+    prefix: str
+    middle: str
+    suffix: str
+
+
+def pieces(text: str, rng: random.Random) -> Iterator[str]:
+    """Cut a file at line ends into stretches of random length."""
+    start = 0
+    while start < len(text):
+        end = start + rng.randint(*PIECE_CHARS)
+        if end < len(text):
+            newline = text.find("\n", end)
+            end = len(text) if newline < 0 or newline - end > 400 else newline + 1
+        yield text[start:end]
+        start = end
+
+
+def dig(text: str, rng: random.Random) -> Holes:
+    """Take out a middle: 45% the rest of a line, 35% up to a few lines, 20% a span between two random places."""
+    kind = rng.random()
+    if kind < 0.8:
+        start = rng.randrange(len(text))
+        if kind < 0.15:  # a fresh line: the cursor stands after the indentation
+            line = text.rfind("\n", 0, start) + 1
+            start = line + len(text[line:]) - len(text[line:].lstrip(" \t"))
+        newlines = 0 if kind < 0.45 else rng.randint(1, 6)
+        end = start - 1
+        for _ in range(newlines + 1):
+            end = text.find("\n", end + 1)
+            if end < 0:
+                end = len(text)
+                break
+        if newlines == 0 and end - start > 3 and rng.random() < 0.25:
+            end = rng.randint(start + 1, end)  # closing brackets that the editor typed may follow the hole
+    else:
+        start, end = sorted((rng.randrange(len(text)), rng.randrange(len(text))))
+        end = min(end, start + 600)
+    suffix = text[end:]
+    if rng.random() < 0.15:
+        suffix = ""  # the cursor at the end of a file
+    return Holes(text[:start], text[start:end], suffix)
+
+
+class Encoder:
+    """Text pieces to token ids."""
+
+    def __init__(self, tokenizer: Tokenizer):
+        self.tokenizer = tokenizer
+        special = tokenizer.token_to_id
+        self.end, self.file = special(END_OF_TEXT), special(FILE_SEPARATOR)
+        self.prefix, self.middle, self.suffix = special(FIM_PREFIX), special(FIM_MIDDLE), special(FIM_SUFFIX)
+
+    def ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text).ids
+
+    def head(self, path: str) -> list[int]:
+        return [self.file, *self.ids(path + "\n")]
+
+    def spm(self, path: str, holes: Holes) -> list[int]:
+        """The prompt the editor sends, up to and including `<|fim_middle|>`."""
+        return [*self.head(path), self.suffix, *self.ids(holes.suffix), self.prefix, *self.ids(holes.prefix), self.middle]
+
+    def psm(self, path: str, holes: Holes) -> list[int]:
+        return [*self.head(path), self.prefix, *self.ids(holes.prefix), self.suffix, *self.ids(holes.suffix), self.middle]
+
+    def piece(self, path: str, text: str, is_last: bool, rng: random.Random) -> list[int]:
+        """One training piece, as it is or with a hole."""
+        if rng.random() >= FIM_SHARE or len(text) < 20:
+            return [*self.head(path), *self.ids(text), *([self.end] if is_last else [])]
+        holes = dig(text, rng)
+        prompt = self.spm(path, holes) if rng.random() < SPM_SHARE else self.psm(path, holes)
+        return [*prompt, *self.ids(holes.middle), self.end]
+
+
+def encode_files(job: tuple[list[dict], str, int]) -> list[np.ndarray]:
+    """All pieces of some files, in order. A job for one process: (files, tokenizer file, seed)."""
+    files, tokenizer_file, seed = job
+    encoder, rng = Encoder(Tokenizer.from_file(tokenizer_file)), random.Random(seed)
+    encoded = []
+    for file in files:
+        parts = list(pieces(file["text"], rng))
+        for i, part in enumerate(parts):
+            encoded.append(np.array(encoder.piece(file["path"], part, i == len(parts) - 1, rng), dtype=np.uint16))
+    return encoded
+
+
+def write_epoch(files: list[dict], tokenizer_file: str, seed: int, out: Path) -> int:
+    """One pass over the corpus with fresh holes, pieces shuffled, as one array of uint16; the number of tokens."""
+    jobs = [(files[i::64], tokenizer_file, seed * 1000 + i) for i in range(64)]
+    with ProcessPoolExecutor(2) as pool:
+        encoded = [piece for part in pool.map(encode_files, jobs) for piece in part]
+    random.Random(seed).shuffle(encoded)
+    tokens = np.concatenate(encoded)
+    tokens.tofile(out)
+    return len(tokens)
+
+
+class Rows:
+    """Rows of `context` + 1 tokens from the epoch files, in order; `index` counts rows over all epochs."""
+
+    def __init__(self, folder: Path, context: int):
+        files = sorted(folder.glob("epoch-*.bin"))
+        if not files:
+            raise FileNotFoundError(f"{folder}: no epoch-*.bin; make them with python -m training.data")
+        self.epochs = [np.memmap(file, dtype=np.uint16, mode="r") for file in files]
+        self.context = context
+        self.rows = [(len(epoch) - 1) // context for epoch in self.epochs]
+
+    def row(self, index: int) -> np.ndarray:
+        """[context + 1] int64; after the last epoch the first comes again."""
+        index %= sum(self.rows)
+        for epoch, rows in zip(self.epochs, self.rows, strict=True):
+            if index < rows:
+                start = index * self.context
+                return epoch[start : start + self.context + 1].astype(np.int64)
+            index -= rows
+        raise AssertionError("unreachable: index is taken modulo the number of rows")
+
+
+def read_files(path: Path) -> list[dict]:
+    with open(path) as lines:
+        return [json.loads(line) for line in lines]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
+    parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
+    parser.add_argument("--out", type=Path, default=Path("build/tokens"))
+    parser.add_argument("--epochs", type=int, default=2)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    corpus = read_files(args.corpus / "train.jsonl")
+    for epoch in range(args.epochs):
+        count = write_epoch(corpus, str(args.tokenizer), epoch, args.out / f"epoch-{epoch}.bin")
+        print(f"epoch {epoch}: {count / 1e6:.2f}M tokens", flush=True)
