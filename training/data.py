@@ -92,12 +92,18 @@ class Encoder:
     def head(self, path: str) -> list[int]:
         return [self.file, *self.ids(path + "\n")]
 
+    def before(self, holes: Holes) -> list[int]:
+        return [self.prefix, *self.ids(holes.prefix)]
+
+    def after(self, holes: Holes) -> list[int]:
+        return [self.suffix, *self.ids(holes.suffix)]
+
     def spm(self, path: str, holes: Holes) -> list[int]:
         """The prompt the editor sends, up to and including `<|fim_middle|>`."""
-        return [*self.head(path), self.suffix, *self.ids(holes.suffix), self.prefix, *self.ids(holes.prefix), self.middle]
+        return [*self.head(path), *self.after(holes), *self.before(holes), self.middle]
 
     def psm(self, path: str, holes: Holes) -> list[int]:
-        return [*self.head(path), self.prefix, *self.ids(holes.prefix), self.suffix, *self.ids(holes.suffix), self.middle]
+        return [*self.head(path), *self.before(holes), *self.after(holes), self.middle]
 
     def piece(self, path: str, text: str, is_last: bool, rng: random.Random) -> list[int]:
         """One training piece, as it is or with a hole."""

@@ -68,5 +68,7 @@ if __name__ == "__main__":
     with open(args.corpus / "heldout.jsonl") as lines:
         held_out = [json.loads(line)["text"] for line in lines]
     tokens = sum(len(e.ids) for e in tokenizer.encode_batch(held_out))
-    print(f"{args.out}: {tokenizer.get_vocab_size()} tokens, "
-          f"{sum(len(t.encode()) for t in held_out) / tokens:.3f} bytes per token on held-out code")
+    print(
+        f"{args.out}: {tokenizer.get_vocab_size()} tokens, "
+        f"{sum(len(t.encode()) for t in held_out) / tokens:.3f} bytes per token on held-out code"
+    )
