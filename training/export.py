@@ -72,6 +72,7 @@ def config_json(config: Config) -> dict:
             "config_groups": {
                 "group_0": {
                     "targets": ["Linear"],
+                    "format": "int-quantized",
                     "weights": {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "channel"},
                 }
             },
