@@ -1,0 +1,62 @@
+{
+  "variables": {
+    "warnings": ["-Wall", "-Wextra", "-Wno-cast-function-type"],
+    # One rounding a step, everywhere: a fused multiply-add would make the instruction sets disagree in the last bit.
+    "floats": ["-O3", "-ffp-contract=off", "-fno-math-errno"],
+  },
+  "target_defaults": {
+    "cflags!": ["-fno-exceptions"],
+    "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
+    "cflags_cc": ["-std=c++17", "<@(warnings)", "<@(floats)"],
+    "xcode_settings": {
+      "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+      "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+      "MACOSX_DEPLOYMENT_TARGET": "11.0",
+      "OTHER_CPLUSPLUSFLAGS": ["<@(warnings)", "<@(floats)"],
+    },
+    "msvs_settings": {"VCCLCompilerTool": {"ExceptionHandling": 1, "AdditionalOptions": ["/std:c++17", "/fp:precise"]}},
+  },
+  "targets": [
+    {
+      "target_name": "matcoder_engine",
+      "sources": [
+        "src/addon.cc",
+        "src/cpu.cc",
+        "src/engine.cc",
+        "src/forward.cc",
+        "src/kernels_scalar.cc",
+        "src/model.cc",
+        "src/thread_pool.cc",
+      ],
+      "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
+      "conditions": [
+        ["target_arch=='x64' and OS!='win'", {"dependencies": ["kernels_avx2", "kernels_avx512"]}],
+      ],
+    },
+  ],
+  "conditions": [
+    [
+      "target_arch=='x64' and OS!='win'",
+      {
+        # Libraries of their own, so that only these files may use the instructions.
+        "targets": [
+          {
+            "target_name": "kernels_avx2",
+            "type": "static_library",
+            "sources": ["src/kernels_avx2.cc"],
+            "cflags_cc": ["-mavx2"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2"]},
+          },
+          {
+            "target_name": "kernels_avx512",
+            "type": "static_library",
+            "sources": ["src/kernels_avx512.cc"],
+            "cflags_cc": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mprefer-vector-width=512"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"]},
+          },
+        ]
+      },
+    ],
+  ],
+}

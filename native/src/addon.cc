@@ -1,0 +1,206 @@
+// The edge between JavaScript and the engine: arguments in, events out, nothing else.
+#include <napi.h>
+
+#include "cpu.h"
+#include "engine.h"
+
+namespace matcoder {
+namespace {
+
+int32_t integer(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsNumber()) throw Napi::TypeError::New(object.Env(), std::string(name) + " must be a number");
+  return value.As<Napi::Number>().Int32Value();
+}
+
+std::vector<int32_t> integers(const Napi::Env& env, const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
+    throw Napi::TypeError::New(env, std::string(name) + " must be an Int32Array");
+  const auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+Config read_config(const Napi::Object& o) {
+  Config c;
+  c.hidden = integer(o, "hiddenSize");
+  c.layers = integer(o, "layers");
+  c.heads = integer(o, "heads");
+  c.kv_heads = integer(o, "kvHeads");
+  c.head_dim = integer(o, "headDim");
+  c.ffn = integer(o, "ffnSize");
+  c.vocabulary = integer(o, "vocabularySize");
+  c.context = integer(o, "contextLength");
+  c.rope_theta = o.Get("ropeTheta").ToNumber().FloatValue();
+  c.norm_eps = o.Get("normEps").ToNumber().FloatValue();
+  return c;
+}
+
+std::unordered_map<std::string, TensorEntry> read_tensors(const Napi::Object& tensors) {
+  std::unordered_map<std::string, TensorEntry> entries;
+  const Napi::Array names = tensors.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const std::string name = names.Get(i).ToString();
+    const Napi::Object o = tensors.Get(name).ToObject();
+    TensorEntry entry;
+    entry.dtype = o.Get("dtype").ToString();
+    const Napi::Array shape = o.Get("shape").As<Napi::Array>();
+    for (uint32_t d = 0; d < shape.Length(); d++) entry.shape.push_back(shape.Get(d).ToNumber().Int64Value());
+    entry.begin = static_cast<uint64_t>(o.Get("begin").ToNumber().Int64Value());
+    entry.end = static_cast<uint64_t>(o.Get("end").ToNumber().Int64Value());
+    entries.emplace(name, std::move(entry));
+  }
+  return entries;
+}
+
+Napi::Object to_object(Napi::Env env, const Event& event) {
+  Napi::Object o = Napi::Object::New(env);
+  switch (event.kind) {
+    case Event::kPrefill:
+      o.Set("type", "prefill");
+      o.Set("reusedTokens", event.reused_tokens);
+      o.Set("prefilledTokens", event.prefilled_tokens);
+      o.Set("prefillMs", event.prefill_ms);
+      break;
+    case Event::kToken:
+      o.Set("type", "token");
+      o.Set("token", event.token);
+      o.Set("probability", event.probability);
+      break;
+    case Event::kLogits: {
+      // Copied: Electron forbids buffers outside of its own heap.
+      auto logits = Napi::Float32Array::New(env, event.logits.size());
+      std::copy(event.logits.begin(), event.logits.end(), logits.Data());
+      o.Set("type", "logits");
+      o.Set("logits", logits);
+      break;
+    }
+    case Event::kEnd:
+      o.Set("type", "end");
+      o.Set("reason", event.reason);
+      o.Set("decodedTokens", event.decoded_tokens);
+      o.Set("decodeMs", event.decode_ms);
+      if (!event.message.empty()) o.Set("message", event.message);
+      break;
+  }
+  return o;
+}
+
+// The engine as a JavaScript class.
+class EngineObject : public Napi::ObjectWrap<EngineObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Engine",
+                       {
+                           InstanceAccessor<&EngineObject::isa>("isa"),
+                           InstanceAccessor<&EngineObject::threads>("threads"),
+                           InstanceAccessor<&EngineObject::weight_bytes>("weightBytes"),
+                           InstanceAccessor<&EngineObject::kv_cache_bytes>("kvCacheBytes"),
+                           InstanceMethod<&EngineObject::generate>("generate"),
+                           InstanceMethod<&EngineObject::logits>("logits"),
+                           InstanceMethod<&EngineObject::dispose>("dispose"),
+                       });
+  }
+
+  explicit EngineObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineObject>(info) {
+    const Napi::Object options = info[0].ToObject();
+    const std::string path = options.Get("weightsPath").ToString();
+    const std::string isa = options.Has("isa") ? options.Get("isa").ToString().Utf8Value() : "";
+    const int threads = std::min(64, std::max(1, integer(options, "threads")));
+    try {
+      auto model = load_model(path, read_config(options.Get("config").ToObject()),
+                              read_tensors(options.Get("tensors").ToObject()));
+      engine_ = std::make_unique<Engine>(std::move(model), choose_kernels(isa), threads);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw Napi::Error::New(info.Env(), path + ": there is not enough memory for this model");
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+ private:
+  Engine& engine(Napi::Env env) const {
+    if (!engine_) throw Napi::Error::New(env, "the engine was disposed");
+    return *engine_;
+  }
+
+  Napi::Value isa(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), engine(info.Env()).kernels().name);
+  }
+  Napi::Value threads(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), engine(info.Env()).threads());
+  }
+  Napi::Value weight_bytes(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(engine(info.Env()).weight_bytes()));
+  }
+  Napi::Value kv_cache_bytes(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(engine(info.Env()).kv_cache_bytes()));
+  }
+
+  // Hands a request to the engine; its events come back to `listener` on the JavaScript thread.
+  void submit(Napi::Env env, const std::shared_ptr<Request>& request, const Napi::Function& listener) {
+    auto events = Napi::ThreadSafeFunction::New(env, listener, "matcoder request", 0, 1);
+    request->on_event = [events](Event event) mutable {
+      const bool last = event.kind == Event::kEnd;
+      auto* heap = new Event(std::move(event));
+      const auto deliver = [](Napi::Env env, Napi::Function callback, Event* event) {
+        const std::unique_ptr<Event> owned(event);
+        if (env != nullptr) callback.Call({to_object(env, *owned)});
+      };
+      if (events.BlockingCall(heap, deliver) != napi_ok) delete heap;  // JavaScript is going away
+      if (last) events.Release();
+    };
+    try {
+      engine(env).submit(request);
+    } catch (const std::invalid_argument& error) {
+      events.Abort();
+      throw Napi::RangeError::New(env, error.what());
+    }
+  }
+
+  Napi::Value generate(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const Napi::Object o = info[0].ToObject();
+    auto request = std::make_shared<Request>();
+    request->tokens = integers(env, o.Get("tokens"), "tokens");
+    request->widths = integers(env, o.Get("widths"), "widths");
+    request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
+    request->max_tokens = std::max(0, integer(o, "maxTokens"));
+    if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "generate needs a listener");
+    submit(env, request, info[1].As<Napi::Function>());
+    Napi::Object handle = Napi::Object::New(env);
+    handle.Set("abort", Napi::Function::New(env, [request](const Napi::CallbackInfo&) { request->aborted = true; }));
+    return handle;
+  }
+
+  // logits(tokens, widths, listener): for tests; forgets the cache first.
+  void logits(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    auto request = std::make_shared<Request>();
+    request->tokens = integers(env, info[0], "tokens");
+    request->widths = integers(env, info[1], "widths");
+    request->all_logits = true;
+    if (!info[2].IsFunction()) throw Napi::TypeError::New(env, "logits needs a listener");
+    submit(env, request, info[2].As<Napi::Function>());
+  }
+
+  void dispose(const Napi::CallbackInfo&) { engine_.reset(); }
+
+  std::unique_ptr<Engine> engine_;
+};
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Engine", EngineObject::define(env));
+  Napi::Array isas = Napi::Array::New(env);
+  for (const Kernels* kernels : supported_kernels()) isas.Set(isas.Length(), Napi::String::New(env, kernels->name));
+  exports.Set("supportedIsas", isas);
+  return exports;
+}
+
+}  // namespace
+}  // namespace matcoder
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return matcoder::init(env, exports); }
+
+NODE_API_MODULE(matcoder_engine, InitAddon)

@@ -1,0 +1,147 @@
+#include "engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+
+namespace matcoder {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+Event ended(const char* reason) {
+  Event event;
+  event.kind = Event::kEnd;
+  event.reason = reason;
+  return event;
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads)
+    : model_(std::move(model)),
+      kernels_(kernels),
+      pool_(threads),
+      cache_(model_->config),
+      scratch_(model_->config, threads),
+      thread_([this] { serve(); }) {}
+
+Engine::~Engine() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+    for (auto& request : queue_) request->aborted = true;
+    if (running_) running_->aborted = true;
+  }
+  arrived_.notify_one();
+  thread_.join();
+}
+
+void Engine::submit(std::shared_ptr<Request> request) {
+  const Config& c = model_->config;
+  check_widths(c, request->widths);
+  if (request->tokens.empty()) throw std::invalid_argument("a request needs at least one token");
+  if (static_cast<int>(request->tokens.size()) > c.context)
+    throw std::invalid_argument("the prompt has " + std::to_string(request->tokens.size()) +
+                                " tokens, the model's context " + std::to_string(c.context));
+  for (const int32_t token : request->tokens)
+    if (token < 0 || token >= c.vocabulary)
+      throw std::invalid_argument("the token " + std::to_string(token) + " is not in the vocabulary of " +
+                                  std::to_string(c.vocabulary));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    queue_.push_back(std::move(request));
+  }
+  arrived_.notify_one();
+}
+
+void Engine::serve() {
+  for (;;) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      running_.reset();
+      arrived_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      running_ = queue_.front();
+      queue_.pop_front();
+    }
+    try {
+      run(*running_);
+    } catch (const std::exception& error) {
+      Event event = ended("failed");
+      event.message = error.what();
+      running_->on_event(std::move(event));
+    }
+  }
+}
+
+void Engine::run(Request& request) {
+  if (!request.aborted && prefill(request) && !request.all_logits) {
+    request.on_event(decode(request));
+  } else {
+    request.on_event(ended(request.aborted ? "aborted" : "stop"));
+  }
+}
+
+// Brings the cache to the request's tokens; false if aborted between chunks. What another submodel wrote is kept,
+// but the last token always runs, because its logits are wanted.
+bool Engine::prefill(Request& request) {
+  const auto start = Clock::now();
+  const int total = static_cast<int>(request.tokens.size());
+  const int reused =
+      request.all_logits ? 0 : std::min(cache_.reusable(request.tokens, layer_mask(request.widths)), total - 1);
+  cache_.truncate(reused);
+  Event logits;
+  logits.kind = Event::kLogits;
+  for (int done = reused; done < total; done += kChunk) {
+    if (request.aborted) return false;
+    const int count = std::min(kChunk, total - done);
+    forward(*model_, kernels_, request.widths, request.tokens.data() + done, count, cache_, scratch_, pool_);
+    for (int t = 0; request.all_logits && t < count; t++) {
+      head(*model_, kernels_, t, scratch_, pool_);
+      logits.logits.insert(logits.logits.end(), scratch_.logits.begin(), scratch_.logits.end());
+    }
+    if (done + count == total) head(*model_, kernels_, count - 1, scratch_, pool_);
+  }
+  Event event;
+  event.kind = Event::kPrefill;
+  event.reused_tokens = reused;
+  event.prefilled_tokens = total - reused;
+  event.prefill_ms = ms_since(start);
+  request.on_event(std::move(event));
+  if (request.all_logits) request.on_event(std::move(logits));
+  return true;
+}
+
+// Greedy, from the logits that prefill left.
+Event Engine::decode(Request& request) {
+  const auto start = Clock::now();
+  const Config& c = model_->config;
+  const auto finish = [&](const char* reason, int decoded) {
+    Event event = ended(reason);
+    event.decoded_tokens = decoded;
+    event.decode_ms = ms_since(start);
+    return event;
+  };
+  for (int decoded = 0;; decoded++) {
+    if (request.aborted) return finish("aborted", decoded);
+    if (decoded == request.max_tokens) return finish("length", decoded);
+    Event event;
+    event.kind = Event::kToken;
+    event.token = kernels_.most_likely(scratch_.logits.data(), c.vocabulary, &event.probability);
+    const auto& stops = request.stop_tokens;
+    if (std::find(stops.begin(), stops.end(), event.token) != stops.end()) return finish("stop", decoded);
+    const int32_t token = event.token;
+    request.on_event(std::move(event));
+    if (static_cast<int>(cache_.tokens.size()) == c.context) return finish("context", decoded + 1);
+    if (decoded + 1 == request.max_tokens) return finish("length", decoded + 1);
+    forward(*model_, kernels_, request.widths, &token, 1, cache_, scratch_, pool_);
+    head(*model_, kernels_, 0, scratch_, pool_);
+  }
+}
+
+}  // namespace matcoder

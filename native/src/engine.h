@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "forward.h"
+
+namespace matcoder {
+
+// What a request tells its caller, on the engine's thread.
+struct Event {
+  enum Kind { kPrefill, kToken, kLogits, kEnd } kind = kEnd;
+  // kPrefill
+  int reused_tokens = 0;
+  int prefilled_tokens = 0;
+  double prefill_ms = 0;
+  // kToken
+  int32_t token = 0;
+  float probability = 0;
+  // kLogits: [tokens, vocabulary]
+  std::vector<float> logits;
+  // kEnd
+  std::string reason;  // stop, length, context, aborted or failed
+  std::string message;
+  int decoded_tokens = 0;
+  double decode_ms = 0;
+};
+
+// One completion. The abort flag is the request's own: aborting one can never stop the next.
+struct Request {
+  std::vector<int32_t> tokens;
+  std::vector<int> widths;
+  int max_tokens = 0;
+  std::vector<int32_t> stop_tokens;
+  bool all_logits = false;  // instead of decoding, report the logits after every token
+  std::function<void(Event)> on_event;
+  std::atomic<bool> aborted{false};
+};
+
+// One model, one cache, one thread that serves requests in the order they came.
+class Engine {
+ public:
+  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads);
+  ~Engine();  // aborts what is queued and running, and waits for it
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Throws std::invalid_argument where the request makes no sense for this model.
+  void submit(std::shared_ptr<Request> request);
+
+  const Kernels& kernels() const { return kernels_; }
+  int threads() const { return pool_.threads(); }
+  size_t weight_bytes() const { return model_->weight_bytes(); }
+  size_t kv_cache_bytes() const { return cache_.bytes(); }
+
+ private:
+  void serve();
+  void run(Request& request);
+  bool prefill(Request& request);
+  Event decode(Request& request);
+
+  std::unique_ptr<Model> model_;
+  const Kernels& kernels_;
+  ThreadPool pool_;
+  KvCache cache_;
+  Scratch scratch_;
+
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<std::shared_ptr<Request>> queue_;
+  std::shared_ptr<Request> running_;
+  bool closing_ = false;
+  std::thread thread_;
+};
+
+}  // namespace matcoder

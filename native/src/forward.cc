@@ -1,0 +1,140 @@
+#include "forward.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace matcoder {
+namespace {
+
+// Multiply-adds below which waking helpers costs more than it saves.
+constexpr int64_t kSerialWork = 1 << 16;
+
+// out[t, r] = w[r, :k] . a[t, :k] for the first `rows` rows, shared out by runs of panels
+void multiply(const Kernels& kernels, const Matrix& w, int rows, int k, const Activations& a, int count, float* out,
+              size_t out_stride, ThreadPool& pool) {
+  const int panels = rows / kLanes;
+  const int64_t work = static_cast<int64_t>(rows) * k * count;
+  const int chunks = work < kSerialWork ? 1 : std::min(panels, 4 * pool.threads());
+  pool.run(chunks, [&](int i) {
+    kernels.product(w, k, panels * i / chunks, panels * (i + 1) / chunks, a, count, out, out_stride);
+  });
+}
+
+void look_up(const Model& model, int32_t token, float* out) {
+  const Matrix& e = model.embedding;
+  const uint8_t* panel = e.data + static_cast<size_t>(token / kLanes) * e.k * kLanes;
+  const int row = token % kLanes;
+  for (int i = 0; i < e.k; i++)
+    out[i] = static_cast<float>(panel[i / 4 * 4 * kLanes + row * 4 + i % 4] - 128) * e.scales[token];
+}
+
+// Normalises one head and turns it to its position (halves convention).
+void norm_and_rotate(const Model& model, const Kernels& kernels, const float* weight, int position, float* head) {
+  const int dim = model.config.head_dim, half = dim / 2;
+  float normed[1024];
+  kernels.rms_norm(head, weight, dim, model.config.norm_eps, normed);
+  const float* cos = model.cos.data() + static_cast<size_t>(position) * half;
+  const float* sin = model.sin.data() + static_cast<size_t>(position) * half;
+  for (int i = 0; i < half; i++) {
+    head[i] = normed[i] * cos[i] - normed[half + i] * sin[i];
+    head[half + i] = normed[half + i] * cos[i] + normed[i] * sin[i];
+  }
+}
+
+void store_key(const float* key, int position, int dim, float* keys) {
+  float* block = keys + static_cast<size_t>(position / kLanes) * dim * kLanes + position % kLanes;
+  for (int d = 0; d < dim; d++) block[d * kLanes] = key[d];
+}
+
+void add(float* x, const float* delta, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] += delta[i];
+}
+
+}  // namespace
+
+Scratch::Scratch(const Config& c, int)
+    : x(static_cast<size_t>(kChunk) * c.hidden),
+      normed(c.hidden),
+      qkv(static_cast<size_t>(kChunk) * (c.heads + 2 * c.kv_heads) * c.head_dim),
+      mixed(static_cast<size_t>(kChunk) * c.heads * c.head_dim),
+      gate_up(static_cast<size_t>(kChunk) * 2 * c.ffn),
+      active(c.ffn),
+      delta(static_cast<size_t>(kChunk) * c.hidden),
+      scores(static_cast<size_t>(kChunk) * c.heads * ((c.context + kLanes - 1) / kLanes * kLanes)),
+      logits(c.vocabulary) {
+  const size_t widest = std::max({c.hidden, c.ffn, c.heads * c.head_dim});
+  values_.resize(kChunk * widest);
+  scales_.resize(kChunk);
+  sums_.resize(kChunk);
+  quantised = {values_.data(), scales_.data(), sums_.data(), widest};
+}
+
+void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens, int count,
+             KvCache& cache, Scratch& s, ThreadPool& pool) {
+  const Config& c = model.config;
+  const int start = static_cast<int>(cache.tokens.size());
+  const int dim = c.head_dim, group = c.heads / c.kv_heads;
+  const size_t qkv_stride = static_cast<size_t>(c.heads + 2 * c.kv_heads) * dim;
+  const size_t mixed_stride = static_cast<size_t>(c.heads) * dim;
+  const size_t scores_stride = s.scores.size() / (static_cast<size_t>(kChunk) * c.heads);
+
+  const auto norm_and_quantise = [&](const std::vector<float>& weight) {
+    for (int t = 0; t < count; t++) {
+      kernels.rms_norm(&s.x[static_cast<size_t>(t) * c.hidden], weight.data(), c.hidden, c.norm_eps, s.normed.data());
+      kernels.quantise(s.normed.data(), c.hidden, s.quantised, t);
+    }
+  };
+
+  for (int t = 0; t < count; t++) look_up(model, tokens[t], &s.x[static_cast<size_t>(t) * c.hidden]);
+
+  for (int l = 0; l < c.layers; l++) {
+    const int width = widths[l];
+    if (width == 0) continue;
+    const Layer& layer = model.layers[l];
+
+    norm_and_quantise(layer.input_norm);
+    multiply(kernels, layer.qkv, layer.qkv.rows, c.hidden, s.quantised, count, s.qkv.data(), qkv_stride, pool);
+    for (int t = 0; t < count; t++) {
+      float* q = &s.qkv[t * qkv_stride];
+      float* k = q + static_cast<size_t>(c.heads) * dim;
+      const float* v = k + static_cast<size_t>(c.kv_heads) * dim;
+      for (int h = 0; h < c.heads; h++) norm_and_rotate(model, kernels, layer.q_norm.data(), start + t, q + h * dim);
+      for (int h = 0; h < c.kv_heads; h++) {
+        norm_and_rotate(model, kernels, layer.k_norm.data(), start + t, k + h * dim);
+        store_key(k + h * dim, start + t, dim, cache.keys_of(l, h));
+        std::copy_n(v + h * dim, dim, cache.values_of(l, h) + static_cast<size_t>(start + t) * dim);
+      }
+    }
+    pool.run(count * c.heads, [&](int i) {
+      const int t = i / c.heads, h = i % c.heads;
+      kernels.attention(&s.qkv[t * qkv_stride + h * dim], cache.keys_of(l, h / group), cache.values_of(l, h / group),
+                        start + t + 1, dim, &s.scores[i * scores_stride], &s.mixed[t * mixed_stride + h * dim]);
+    });
+    for (int t = 0; t < count; t++)
+      kernels.quantise(&s.mixed[t * mixed_stride], static_cast<int>(mixed_stride), s.quantised, t);
+    multiply(kernels, layer.o, c.hidden, layer.o.k, s.quantised, count, s.delta.data(), c.hidden, pool);
+    add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
+
+    norm_and_quantise(layer.ffn_norm);
+    multiply(kernels, layer.gate_up, 2 * width, c.hidden, s.quantised, count, s.gate_up.data(), 2 * c.ffn, pool);
+    for (int t = 0; t < count; t++) {
+      kernels.silu_product(&s.gate_up[static_cast<size_t>(t) * 2 * c.ffn], width, s.active.data());
+      kernels.quantise(s.active.data(), width, s.quantised, t);
+    }
+    multiply(kernels, layer.down, c.hidden, width, s.quantised, count, s.delta.data(), c.hidden, pool);
+    add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
+  }
+  for (int t = 0; t < count; t++) {
+    cache.tokens.push_back(tokens[t]);
+    cache.layers_written.push_back(layer_mask(widths));
+  }
+}
+
+void head(const Model& model, const Kernels& kernels, int t, Scratch& s, ThreadPool& pool) {
+  const Config& c = model.config;
+  kernels.rms_norm(&s.x[static_cast<size_t>(t) * c.hidden], model.norm.data(), c.hidden, c.norm_eps, s.normed.data());
+  kernels.quantise(s.normed.data(), c.hidden, s.quantised, 0);
+  multiply(kernels, model.embedding, c.vocabulary, c.hidden, s.quantised, 1, s.logits.data(), c.vocabulary, pool);
+}
+
+}  // namespace matcoder

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <vector>
+
+#include "kv_cache.h"
+#include "model.h"
+#include "thread_pool.h"
+
+namespace matcoder {
+
+// Tokens that go through the model together in prefill.
+constexpr int kChunk = 64;
+
+// Working memory of one forward pass of up to kChunk tokens.
+struct Scratch {
+  Scratch(const Config& config, int threads);
+
+  std::vector<float> x;        // [kChunk, hidden] residual stream
+  std::vector<float> normed;   // [hidden]
+  std::vector<float> qkv;      // [kChunk, (heads + 2 * kv_heads) * head_dim]
+  std::vector<float> mixed;    // [kChunk, heads * head_dim] what attention gathered
+  std::vector<float> gate_up;  // [kChunk, 2 * ffn]
+  std::vector<float> active;   // [ffn]
+  std::vector<float> delta;    // [kChunk, hidden]
+  std::vector<float> scores;   // [kChunk * heads, context]: one row for each chunk of attention
+  std::vector<float> logits;   // [vocabulary]
+  Activations quantised;       // [kChunk, widest input]
+  std::vector<int8_t> values_;
+  std::vector<float> scales_;
+  std::vector<int32_t> sums_;
+};
+
+// Runs `count` <= kChunk tokens through a submodel, right after the cache's last position, and appends them to the
+// cache. Leaves the residual stream in scratch.x.
+void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens, int count,
+             KvCache& cache, Scratch& scratch, ThreadPool& pool);
+
+// Logits after token `t` of the last forward(), in scratch.logits.
+void head(const Model& model, const Kernels& kernels, int t, Scratch& scratch, ThreadPool& pool);
+
+}  // namespace matcoder

@@ -1,0 +1,68 @@
+// The arithmetic of the engine, once for every instruction set.
+//
+// Integer sums are exact and float code is written in 16 fixed lanes without fused multiply-adds, so every instruction
+// set gives the same bits.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace matcoder {
+
+// Rows of a matrix that are computed together; also the positions in a block of the key cache.
+constexpr int kLanes = 16;
+
+// An int8 matrix [rows, k] for products with int8 vectors, stored as w + 128 because the VNNI instruction multiplies
+// unsigned by signed. Order: blocks of `block_k` columns; in a block, panels of 16 rows; in a panel, groups of 4
+// columns: 16 rows x 4 columns = 64 bytes. A prefix of rows is contiguous where there is one block (gate, up), a
+// prefix of columns where there are many (down): both kinds of prefix are a submodel.
+struct Matrix {
+  int rows = 0;
+  int k = 0;
+  int block_k = 0;
+  uint8_t* data = nullptr;  // [k / block_k, rows / 16, block_k / 4, 16, 4]
+  float* scales = nullptr;  // [rows]
+};
+
+// Vectors quantised to int8, one scale each: x ~ values * scale.
+struct Activations {
+  int8_t* values = nullptr;  // [count, stride]
+  float* scales = nullptr;   // [count]
+  int32_t* sums = nullptr;   // [count] sum of the values: what storing w + 128 adds is 128 times this
+  size_t stride = 0;
+};
+
+struct Kernels {
+  const char* name;
+
+  // out[t, r] = sum over k of w[r, k] * a[t, k], for panels first..last and the first `k` columns; int32, exact,
+  // then times both scales. out: [count, out_stride]
+  void (*product)(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, float* out,
+                  size_t out_stride);
+
+  // out = x / rms(x) * weight
+  void (*rms_norm)(const float* x, const float* weight, int n, float eps, float* out);
+
+  // Symmetric int8 by the largest magnitude; writes row t of `a`.
+  void (*quantise)(const float* x, int n, const Activations& a, int t);
+
+  // One head, one token: softmax(q . keys / sqrt(head_dim)) . values over positions 0..positions-1.
+  // keys: [blocks of 16 positions, head_dim, 16], values: [position, head_dim], scores: scratch of a whole context.
+  void (*attention)(const float* q, const float* keys, const float* values, int positions, int head_dim, float* scores,
+                    float* out);
+
+  // out = silu(gate) * up; gate_up holds 16 of gate, 16 of up, and so on. n: hidden units
+  void (*silu_product)(const float* gate_up, int n, float* out);
+
+  // Index of the largest of n, and its softmax probability.
+  int (*most_likely)(const float* logits, int n, float* probability);
+};
+
+extern const Kernels kScalarKernels;
+#if defined(__x86_64__) && !defined(_MSC_VER)
+#define MATCODER_X86_KERNELS 1
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+#endif
+
+}  // namespace matcoder

@@ -1,0 +1,44 @@
+// AVX2: eight rows an instruction, three instructions for what VNNI does in one.
+#include "kernels.h"
+
+#ifdef MATCODER_X86_KERNELS
+#include <immintrin.h>
+
+namespace matcoder {
+namespace {
+
+// maddubs multiplies unsigned by signed and saturates at 16 bits. With |w| <= 127 on the unsigned side and a carrying
+// w's sign on the other, two products are at most 2 * 127 * 127 = 32258: no saturation, so the sums are exact.
+template <int T>
+void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride, const int32_t*,
+                int32_t* sums) {
+  const __m256i bias = _mm256_set1_epi8((char)0x80);
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (int half = 0; half < 2; half++) {
+    __m256i acc[T];
+    for (int t = 0; t < T; t++) acc[t] = _mm256_setzero_si256();
+    const uint8_t* block = w + half * 32;
+    for (int start = 0; start < k; start += block_k, block += block_bytes)
+      for (int c = 0; c < block_k && start + c < k; c += 4) {
+        const __m256i weights =
+            _mm256_xor_si256(_mm256_loadu_si256((const __m256i*)(block + (size_t)c * kLanes)), bias);
+        const __m256i magnitudes = _mm256_abs_epi8(weights);
+        for (int t = 0; t < T; t++) {
+          int32_t four;
+          __builtin_memcpy(&four, a + t * stride + start + c, 4);
+          const __m256i signed_a = _mm256_sign_epi8(_mm256_set1_epi32(four), weights);
+          acc[t] = _mm256_add_epi32(acc[t], _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, signed_a), ones));
+        }
+      }
+    for (int t = 0; t < T; t++) _mm256_storeu_si256((__m256i*)(sums + t * kLanes + half * 8), acc[t]);
+  }
+}
+
+#include "kernels_common.inl"
+
+}  // namespace
+
+const Kernels kAvx2Kernels = {"avx2", product, rms_norm, quantise, attention, silu_product, most_likely};
+
+}  // namespace matcoder
+#endif

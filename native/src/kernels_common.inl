@@ -1,0 +1,154 @@
+// Everything but the integer product, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
+// The including file defines PANEL(T): panel_product<T>(...), the integer sums of one panel for T vectors.
+// No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
+
+static inline float exp_lane(float x) {
+  // exp(x) = 2^n * e^r, r in [-ln2/2, ln2/2], e^r by its Taylor series to r^6: relative error below 2e-7.
+  x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
+  const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the sum rounds to an integer
+  const float n = shifted - 12582912.0f;
+  const float r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  float p = 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const int32_t bits = ((int32_t)n + 127) << 23;
+  float power;
+  __builtin_memcpy(&power, &bits, 4);
+  return p * power;
+}
+
+// Lanes are added pairwise, in one order for all instruction sets.
+static inline float sum_lanes(const float* lanes) {
+  float s8[8], s4[4];
+  for (int i = 0; i < 8; i++) s8[i] = lanes[i] + lanes[i + 8];
+  for (int i = 0; i < 4; i++) s4[i] = s8[i] + s8[i + 4];
+  return (s4[0] + s4[2]) + (s4[1] + s4[3]);
+}
+
+static inline float max_lanes(const float* lanes) {
+  float m = lanes[0];
+  for (int i = 1; i < kLanes; i++) m = lanes[i] > m ? lanes[i] : m;
+  return m;
+}
+
+static void rms_norm(const float* x, const float* weight, int n, float eps, float* out) {
+  float lanes[kLanes] = {0};
+  for (int i = 0; i < n; i += kLanes)
+    for (int l = 0; l < kLanes; l++) lanes[l] += x[i + l] * x[i + l];
+  const float scale = 1.0f / __builtin_sqrtf(sum_lanes(lanes) / (float)n + eps);
+  for (int i = 0; i < n; i++) out[i] = x[i] * scale * weight[i];
+}
+
+static void quantise(const float* x, int n, const Activations& a, int t) {
+  float lanes[kLanes] = {0};
+  for (int i = 0; i < n; i += kLanes)
+    for (int l = 0; l < kLanes; l++) {
+      const float magnitude = x[i + l] < 0 ? -x[i + l] : x[i + l];
+      lanes[l] = magnitude > lanes[l] ? magnitude : lanes[l];
+    }
+  const float largest = max_lanes(lanes);
+  const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+  int8_t* values = a.values + t * a.stride;
+  int32_t sums[kLanes] = {0};
+  for (int i = 0; i < n; i += kLanes)
+    for (int l = 0; l < kLanes; l++) {
+      const int32_t q = (int32_t)((x[i + l] * inverse + 12582912.0f) - 12582912.0f);
+      values[i + l] = (int8_t)q;
+      sums[l] += q;
+    }
+  int32_t sum = 0;
+  for (int l = 0; l < kLanes; l++) sum += sums[l];
+  a.scales[t] = largest / 127.0f;
+  a.sums[t] = sum;
+}
+
+static void attention(const float* q, const float* keys, const float* values, int positions, int head_dim, float* scores,
+                      float* out) {
+  const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
+  const int blocks = (positions + kLanes - 1) / kLanes;
+  float largest[kLanes];
+  for (int l = 0; l < kLanes; l++) largest[l] = -1e30f;
+  for (int b = 0; b < blocks; b++) {
+    const float* block = keys + (size_t)b * head_dim * kLanes;  // [head_dim, 16]
+    float dots[kLanes] = {0};
+    for (int d = 0; d < head_dim; d++)
+      for (int l = 0; l < kLanes; l++) dots[l] += q[d] * block[d * kLanes + l];
+    for (int l = 0; l < kLanes; l++) {
+      const float score = b * kLanes + l < positions ? dots[l] * scale : -1e30f;
+      scores[b * kLanes + l] = score;
+      largest[l] = score > largest[l] ? score : largest[l];
+    }
+  }
+  const float top = max_lanes(largest);
+  float sums[kLanes] = {0};
+  for (int b = 0; b < blocks; b++)
+    for (int l = 0; l < kLanes; l++) {
+      const int i = b * kLanes + l;
+      const float e = i < positions ? exp_lane(scores[i] - top) : 0.0f;
+      scores[i] = e;
+      sums[l] += e;
+    }
+  const float inverse = 1.0f / sum_lanes(sums);
+  for (int d = 0; d < head_dim; d += 64) {  // head_dim is a multiple of 16; 64 floats at a time stay in registers
+    const int width = head_dim - d < 64 ? head_dim - d : 64;
+    float acc[64] = {0};
+    if (width == 64)
+      for (int i = 0; i < positions; i++)
+        for (int l = 0; l < 64; l++) acc[l] += scores[i] * values[(size_t)i * head_dim + d + l];
+    else
+      for (int i = 0; i < positions; i++)
+        for (int l = 0; l < width; l++) acc[l] += scores[i] * values[(size_t)i * head_dim + d + l];
+    for (int l = 0; l < width; l++) out[d + l] = acc[l] * inverse;
+  }
+}
+
+static void silu_product(const float* gate_up, int n, float* out) {
+  for (int i = 0; i < n; i += kLanes)
+    for (int l = 0; l < kLanes; l++) {
+      const float gate = gate_up[2 * i + l];
+      out[i + l] = gate / (1.0f + exp_lane(-gate)) * gate_up[2 * i + kLanes + l];
+    }
+}
+
+static int most_likely(const float* logits, int n, float* probability) {
+  int best = 0;
+  for (int i = 1; i < n; i++)
+    if (logits[i] > logits[best]) best = i;
+  const float top = logits[best];
+  float sums[kLanes] = {0};
+  for (int i = 0; i < n; i += kLanes)
+    for (int l = 0; l < kLanes; l++) sums[l] += exp_lane(logits[i + l] - top);
+  *probability = 1.0f / sum_lanes(sums);
+  return best;
+}
+
+static void scale_panel(const int32_t* sums, const Matrix& w, int panel, float activation_scale, float* out) {
+  const float* scales = w.scales + panel * kLanes;
+  for (int l = 0; l < kLanes; l++) out[l] = (float)sums[l] * (scales[l] * activation_scale);
+}
+
+template <int T>
+static void panel_products(const Matrix& w, int k, int panel, const Activations& a, int t, float* out,
+                           size_t out_stride) {
+  int32_t sums[T * kLanes];
+  const size_t panel_bytes = (size_t)w.block_k * kLanes;
+  const size_t block_bytes = panel_bytes * (w.rows / kLanes);
+  panel_sums<T>(w.data + panel * panel_bytes, block_bytes, w.block_k, k, a.values + t * a.stride, a.stride, a.sums + t,
+                sums);
+  for (int i = 0; i < T; i++)
+    scale_panel(sums + i * kLanes, w, panel, a.scales[t + i], out + (t + i) * out_stride + panel * kLanes);
+}
+
+static void product(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, float* out,
+                    size_t out_stride) {
+  for (int panel = first_panel; panel < last_panel; panel++) {
+    int t = 0;
+    for (; t + 8 <= count; t += 8) panel_products<8>(w, k, panel, a, t, out, out_stride);
+    for (; t + 4 <= count; t += 4) panel_products<4>(w, k, panel, a, t, out, out_stride);
+    for (; t < count; t++) panel_products<1>(w, k, panel, a, t, out, out_stride);
+  }
+}

@@ -1,0 +1,95 @@
+#include "thread_pool.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace matcoder {
+namespace {
+
+constexpr int kSpins = 2000;  // about 50 microseconds: longer than the serial parts between two matrices
+constexpr int kYields = 20;
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+uint64_t chunks_of(uint64_t ticket) { return (ticket >> 16) & 0xffff; }
+uint64_t taken_of(uint64_t ticket) { return ticket & 0xffff; }
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  for (int i = 1; i < threads; i++) helpers_.emplace_back([this] { help(); });
+}
+
+ThreadPool::~ThreadPool() {
+  stop_ = true;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+  }
+  wake_.notify_all();
+  for (auto& helper : helpers_) helper.join();
+}
+
+bool ThreadPool::take_one() {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while (taken_of(ticket) < chunks_of(ticket)) {
+    if (ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) {
+      call_(body_, static_cast<int>(taken_of(ticket)));
+      finished_.fetch_add(1, std::memory_order_release);
+      return true;
+    }
+  }
+  return false;
+}
+
+void ThreadPool::run_erased(int chunks, Call call, void* body) {
+  call_ = call;
+  body_ = body;
+  finished_.store(0, std::memory_order_relaxed);
+  const uint64_t job = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  ticket_.store(job << 32 | static_cast<uint64_t>(chunks) << 16);  // sequentially consistent, against sleepers_
+  if (sleepers_.load() > 0) {
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    wake_.notify_all();
+  }
+  while (take_one()) {
+  }
+  for (int i = 0; finished_.load(std::memory_order_acquire) < chunks; i++) {
+    if (i < kSpins)
+      pause();
+    else
+      std::this_thread::yield();
+  }
+}
+
+void ThreadPool::help() {
+  int idle = 0;
+  while (!stop_.load(std::memory_order_relaxed)) {
+    if (take_one()) {
+      idle = 0;
+    } else if (idle < kSpins) {
+      idle++;
+      pause();
+    } else if (idle < kSpins + kYields) {
+      idle++;
+      std::this_thread::yield();
+    } else {
+      std::unique_lock<std::mutex> lock(mutex_);
+      sleepers_.fetch_add(1);
+      wake_.wait(lock, [this] {
+        const uint64_t ticket = ticket_.load();
+        return stop_.load() || taken_of(ticket) < chunks_of(ticket);
+      });
+      sleepers_.fetch_sub(1);
+      idle = 0;
+    }
+  }
+}
+
+}  // namespace matcoder

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace matcoder {
+
+// Runs chunks of one job on the calling thread and a few helpers.
+//
+// A matrix takes microseconds, so helpers spin between jobs; a developer's machine is busy, so they spin briefly, then
+// yield, then sleep. Chunks are taken one by one: a helper that is not scheduled holds back nothing but the chunk it
+// has begun.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(helpers_.size()) + 1; }
+
+  // Calls body(i) for i in 0..chunks-1, at most 65535, and returns when all have returned.
+  template <typename Body>
+  void run(int chunks, Body&& body) {
+    if (helpers_.empty() || chunks < 2) {
+      for (int i = 0; i < chunks; i++) body(i);
+      return;
+    }
+    run_erased(chunks, [](void* b, int i) { (*static_cast<std::remove_reference_t<Body>*>(b))(i); }, &body);
+  }
+
+ private:
+  using Call = void (*)(void*, int);
+  void run_erased(int chunks, Call call, void* body);
+  bool take_one();
+  void help();
+
+  // Number of the job (32 bits), its chunks (16), chunks taken (16): one compare-and-swap both checks that the job is
+  // still the current one and takes a chunk of it. A job cannot end while a taken chunk is unfinished, so call_ and
+  // body_ are read only after a chunk was taken.
+  std::atomic<uint64_t> ticket_{0};
+  std::atomic<int> finished_{0};
+  Call call_ = nullptr;
+  void* body_ = nullptr;
+
+  std::atomic<bool> stop_{false};
+  std::atomic<int> sleepers_{0};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace matcoder
