@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { ModelConfig } from '../matlm/config';
+import type { TensorEntry } from '../matlm/safetensors';
+
+/** Instruction sets the engine has kernels for. */
+export type Isa = 'scalar' | 'avx2' | 'avx512vnni';
+
+export interface NativeOptions {
+  readonly weightsPath: string;
+  readonly tensors: Readonly<Record<string, TensorEntry>>;
+  readonly config: ModelConfig;
+  readonly threads: number;
+  /** Forces one; by default the fastest that runs here. */
+  readonly isa?: Isa;
+}
+
+export interface NativeRequest {
+  readonly tokens: Int32Array;
+  /** FFN width of each layer. */
+  readonly widths: Int32Array;
+  readonly maxTokens: number;
+  /** Tokens that end the completion and are not reported. */
+  readonly stopTokens: Int32Array;
+}
+
+export type EndReason = 'stop' | 'length' | 'context' | 'aborted' | 'failed';
+
+export type NativeEvent =
+  | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }
+  | { type: 'token'; token: number; probability: number }
+  | { type: 'logits'; logits: Float32Array }
+  | { type: 'end'; reason: EndReason; decodedTokens: number; decodeMs: number; message?: string };
+
+/** The engine of the addon: one model, one cache, requests served in order on a thread of its own. */
+export interface NativeEngine {
+  readonly isa: Isa;
+  readonly threads: number;
+  readonly weightBytes: number;
+  readonly kvCacheBytes: number;
+  generate(request: NativeRequest, listener: (event: NativeEvent) => void): { abort(): void };
+  /** Logits after every token, [tokens, vocabulary]; forgets the cache first. For tests. */
+  logits(tokens: Int32Array, widths: Int32Array, listener: (event: NativeEvent) => void): void;
+  dispose(): void;
+}
+
+export interface NativeAddon {
+  readonly Engine: new (options: NativeOptions) => NativeEngine;
+  /** Fastest first. */
+  readonly supportedIsas: readonly Isa[];
+}
+
+/** The addon is missing or does not load. The message names every path tried, the fault and what to do. */
+export class AddonError extends Error {
+  override readonly name = 'AddonError';
+}
+
+const FILE = 'matcoder_engine.node';
+
+/**
+ * Load the native engine: the prebuilt one for this platform, otherwise one built here.
+ * @param root the folder that holds `prebuilds/` and `native/`
+ */
+export function loadAddon(root: string): NativeAddon {
+  const platform = `${process.platform}-${process.arch}`;
+  const candidates = [join(root, 'prebuilds', platform, FILE), join(root, 'native', 'build', 'Release', FILE)];
+  const file = candidates.find((candidate) => existsSync(candidate));
+  if (file === undefined) {
+    throw new AddonError(
+      `The native engine for ${platform} is missing: looked at ${candidates.join(' and ')}. ` +
+        'Install the extension package for this platform, or run `npm run build` in the source folder.',
+    );
+  }
+  try {
+    return createRequire(join(root, 'package.json'))(file) as NativeAddon;
+  } catch (error) {
+    throw new AddonError(
+      `${file}: the native engine does not load (${(error as Error).message.split('\n')[0] ?? ''}). ` +
+        'Reinstall the extension, or run `npm run build` in the source folder.',
+    );
+  }
+}

@@ -1,0 +1,42 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CheckpointConfig, parseConfig, parseObject } from './config';
+import { CheckpointError } from './errors';
+import { readTensorEntries, type TensorEntry } from './safetensors';
+import { Tokenizer } from './tokenizer';
+
+/** A checkpoint folder, read and checked; the weights themselves stay in their file. */
+export interface Checkpoint {
+  readonly folder: string;
+  readonly config: CheckpointConfig;
+  readonly tokenizer: Tokenizer;
+  readonly weightsFile: string;
+  readonly tensors: Readonly<Record<string, TensorEntry>>;
+}
+
+/**
+ * Open a folder that holds config.json, tokenizer.json and model.safetensors.
+ * @throws {CheckpointError} naming the file, the fault and what to do
+ */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  const isFolder = await stat(folder).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) {
+    throw new CheckpointError(folder, 'there is no such folder', 'Choose a folder that holds a checkpoint.');
+  }
+  const configFile = join(folder, 'config.json');
+  const config = parseConfig(configFile, await readText(configFile));
+  const tokenizerFile = join(folder, 'tokenizer.json');
+  const tokenizer = new Tokenizer(tokenizerFile, parseObject(tokenizerFile, await readText(tokenizerFile)));
+  const weightsFile = join(folder, 'model.safetensors');
+  return { folder, config, tokenizer, weightsFile, tensors: await readTensorEntries(weightsFile) };
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new CheckpointError(file, code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${String(code)})`);
+  });
+}

@@ -1,0 +1,123 @@
+import { CheckpointError } from './errors';
+
+/** The shape of the model: Qwen3's config.json under names of our own. */
+export interface ModelConfig {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly ffnSize: number;
+  readonly vocabularySize: number;
+  /** Tokens that fit, prompt and completion together. */
+  readonly contextLength: number;
+  readonly ropeTheta: number;
+  readonly normEps: number;
+}
+
+/** A submodel that was measured: held-out bits per byte of code, lower is better. */
+export interface MeasuredSubmodel {
+  readonly name: string;
+  readonly widths: readonly number[];
+  readonly bitsPerByte: number;
+}
+
+export interface CheckpointConfig {
+  readonly model: ModelConfig;
+  /** Named granularities: FFN width of each layer, 0 where the layer is skipped. */
+  readonly granularities: Readonly<Record<string, readonly number[]>>;
+  readonly frontier: readonly MeasuredSubmodel[];
+}
+
+const DIMENSIONS = {
+  hidden_size: 'hiddenSize',
+  num_hidden_layers: 'layers',
+  num_attention_heads: 'heads',
+  num_key_value_heads: 'kvHeads',
+  head_dim: 'headDim',
+  intermediate_size: 'ffnSize',
+  vocab_size: 'vocabularySize',
+  max_position_embeddings: 'contextLength',
+} as const;
+
+/** Hidden units come in blocks of this many in the engine's layout. */
+const WIDTH_STEP = 32;
+
+/**
+ * Read and check a checkpoint's config.json.
+ * @throws {CheckpointError} naming the key at fault
+ */
+export function parseConfig(file: string, text: string): CheckpointConfig {
+  const json = parseObject(file, text);
+  if (json['model_type'] !== 'qwen3') {
+    throw new CheckpointError(file, `model_type is ${String(json['model_type'])} where qwen3 is expected`);
+  }
+  const model: Partial<Record<keyof ModelConfig, number>> = {};
+  for (const [key, name] of Object.entries(DIMENSIONS)) {
+    const value = json[key];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 1 << 20) {
+      throw new CheckpointError(file, `${key} must be a whole number between 1 and ${1 << 20}`);
+    }
+    model[name] = value;
+  }
+  for (const [key, name] of [
+    ['rope_theta', 'ropeTheta'],
+    ['rms_norm_eps', 'normEps'],
+  ] as const) {
+    const value = json[key];
+    if (typeof value !== 'number' || !(value > 0)) throw new CheckpointError(file, `${key} must be a positive number`);
+    model[name] = value;
+  }
+  const shape = model as ModelConfig;
+  const matformer = json['matformer'];
+  if (!isObject(matformer) || !isObject(matformer['granularities'])) {
+    throw new CheckpointError(file, 'there is no "matformer" object with granularities, so nothing says what is nested');
+  }
+  const granularities: Record<string, readonly number[]> = {};
+  for (const [name, widths] of Object.entries(matformer['granularities'])) {
+    granularities[name] = checkWidths(file, name, widths, shape);
+  }
+  for (const name of ['S', 'M', 'L', 'XL']) {
+    if (!(name in granularities)) throw new CheckpointError(file, `the granularity ${name} is missing`);
+  }
+  const frontier = Array.isArray(matformer['frontier']) ? matformer['frontier'] : [];
+  return {
+    model: shape,
+    granularities,
+    frontier: frontier.filter(isObject).map((row) => ({
+      name: String(row['name']),
+      widths: checkWidths(file, String(row['name']), row['widths'], shape),
+      bitsPerByte: Number(row['bitsPerByte']),
+    })),
+  };
+}
+
+function checkWidths(file: string, name: string, widths: unknown, model: ModelConfig): readonly number[] {
+  const ok =
+    Array.isArray(widths) &&
+    widths.length === model.layers &&
+    widths.every(
+      (w) => typeof w === 'number' && Number.isInteger(w) && w >= 0 && w <= model.ffnSize && w % WIDTH_STEP === 0,
+    );
+  if (!ok) {
+    const rule = `${model.layers} multiples of ${WIDTH_STEP} between 0 and ${model.ffnSize}`;
+    throw new CheckpointError(file, `the widths of ${name} are not ${rule}`);
+  }
+  return widths as number[];
+}
+
+/** Parse a JSON object, or say which file is not one. */
+export function parseObject(file: string, text: string): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new CheckpointError(file, 'it is not JSON');
+  }
+  if (!isObject(json)) throw new CheckpointError(file, 'it is not a JSON object');
+  return json;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

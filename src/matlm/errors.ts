@@ -1,0 +1,12 @@
+/** A checkpoint that cannot be used. The message names the file, the fault and what to do next. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+
+  constructor(
+    readonly file: string,
+    readonly fault: string,
+    remedy = 'Restore the file or choose another checkpoint folder.',
+  ) {
+    super(`${file}: ${fault}. ${remedy}`);
+  }
+}

@@ -1,0 +1,89 @@
+import { open } from 'node:fs/promises';
+import { isObject, parseObject } from './config';
+import { CheckpointError } from './errors';
+
+export type TensorType = 'I8' | 'F16' | 'F32';
+
+/** Where one tensor lies: bytes `begin` to `end` from the start of the file. */
+export interface TensorEntry {
+  readonly dtype: TensorType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+const BYTES: Readonly<Record<string, number>> = { I8: 1, F16: 2, F32: 4 };
+
+/** The format's own limit on the header, in bytes. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/**
+ * Read the header of a safetensors file and check every tensor against the file's size. No weight is read.
+ * Format: https://github.com/huggingface/safetensors#format
+ * @throws {CheckpointError} naming the tensor at fault
+ */
+export async function readTensorEntries(file: string): Promise<Record<string, TensorEntry>> {
+  const handle = await open(file).catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new CheckpointError(file, code === 'ENOENT' ? 'it does not exist' : `it cannot be opened (${String(code)})`);
+  });
+  try {
+    const { size: fileBytes } = await handle.stat();
+    const length = Buffer.alloc(8);
+    if ((await handle.read(length, 0, 8, 0)).bytesRead < 8) {
+      throw new CheckpointError(file, 'it is shorter than the 8 bytes every safetensors file begins with');
+    }
+    const headerBytes = length.readBigUInt64LE();
+    if (headerBytes > BigInt(MAX_HEADER_BYTES) || 8n + headerBytes > BigInt(fileBytes)) {
+      throw new CheckpointError(
+        file,
+        `its header claims ${headerBytes.toString()} bytes, but the file has ${fileBytes}: it is truncated or not a safetensors file`,
+      );
+    }
+    const header = Buffer.alloc(Number(headerBytes));
+    await handle.read(header, 0, header.length, 8);
+    return checkEntries(file, parseObject(file, header.toString('utf8')), 8 + header.length, fileBytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkEntries(
+  file: string,
+  header: Record<string, unknown>,
+  dataStart: number,
+  fileBytes: number,
+): Record<string, TensorEntry> {
+  const entries: Record<string, TensorEntry> = {};
+  for (const [name, raw] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const fail = (fault: string): never => {
+      throw new CheckpointError(file, `the tensor ${name} ${fault}`);
+    };
+    if (!isObject(raw)) return fail('has no description');
+    const { dtype, shape, data_offsets: offsets } = raw;
+    const bytesEach = typeof dtype === 'string' ? BYTES[dtype] : undefined;
+    if (bytesEach === undefined) return fail(`is of type ${String(dtype)}; I8, F16 and F32 are read`);
+    if (!isNaturals(shape)) return fail('has no proper shape');
+    if (!isNaturals(offsets) || offsets.length !== 2) return fail('has no proper offsets');
+    const [begin, end] = offsets as [number, number];
+    const wanted = shape.reduce((product, n) => product * n, bytesEach);
+    if (begin > end || end - begin !== wanted) return fail(`takes ${end - begin} bytes where its shape needs ${wanted}`);
+    if (dataStart + end > fileBytes) {
+      return fail(`ends ${dataStart + end - fileBytes} bytes after the end of the file, which is truncated`);
+    }
+    entries[name] = { dtype: dtype as TensorType, shape, begin: dataStart + begin, end: dataStart + end };
+  }
+  const inOrder = Object.entries(entries).sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [i, [name, entry]] of inOrder.entries()) {
+    const before = inOrder[i - 1];
+    if (before && entry.begin < before[1].end) {
+      throw new CheckpointError(file, `the tensors ${before[0]} and ${name} overlap`);
+    }
+  }
+  return entries;
+}
+
+function isNaturals(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+}

@@ -1,0 +1,99 @@
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { isObject } from './config';
+import { CheckpointError } from './errors';
+
+/** Ids of the marks that structure a prompt. */
+export interface SpecialTokens {
+  readonly endOfText: number;
+  readonly fimPrefix: number;
+  readonly fimMiddle: number;
+  readonly fimSuffix: number;
+  readonly fileSeparator: number;
+}
+
+/** Encoded lines that are remembered: a few megabytes at the most. */
+const MAX_KNOWN_LINES = 20_000;
+
+/** Text to token ids and back. */
+export class Tokenizer {
+  readonly special: SpecialTokens;
+  private readonly encoder: HuggingFaceTokenizer;
+  private readonly lines = new Map<string, readonly number[]>();
+  private readonly bytes: readonly Uint8Array[];
+
+  /** @param json the parsed tokenizer.json, a byte-level BPE */
+  constructor(file: string, json: Record<string, unknown>) {
+    const model = json['model'];
+    if (!isObject(model) || model['type'] !== 'BPE' || !isObject(model['vocab'])) {
+      throw new CheckpointError(file, 'it does not describe a BPE tokenizer');
+    }
+    const vocabulary = model['vocab'] as Record<string, number>;
+    const id = (token: string): number => {
+      const found = vocabulary[token];
+      if (found === undefined) throw new CheckpointError(file, `the token ${token} is missing`);
+      return found;
+    };
+    this.special = {
+      endOfText: id('<|endoftext|>'),
+      fimPrefix: id('<|fim_prefix|>'),
+      fimMiddle: id('<|fim_middle|>'),
+      fimSuffix: id('<|fim_suffix|>'),
+      fileSeparator: id('<|file_sep|>'),
+    };
+    try {
+      this.encoder = new HuggingFaceTokenizer(withoutAddedTokens(json), {});
+    } catch (error) {
+      throw new CheckpointError(file, `it cannot be used (${(error as Error).message})`);
+    }
+    this.bytes = bytesOfTokens(vocabulary);
+  }
+
+  /** Ids of plain text; `<|...|>` written in the text is text, never a mark. */
+  encode(text: string): number[] {
+    // No token spans the place before a line feed, so lines encode apart, and a document's lines recur at every key.
+    return text.split(/(?=\n)/).flatMap((line) => this.encodeLine(line));
+  }
+
+  private encodeLine(line: string): readonly number[] {
+    const known = this.lines.get(line);
+    if (known) return known;
+    const ids = line === '' ? [] : this.encoder.encode(line, { add_special_tokens: false }).ids;
+    if (this.lines.size >= MAX_KNOWN_LINES) this.lines.clear();
+    this.lines.set(line, ids);
+    return ids;
+  }
+
+  /** Decode one token after the other; a character cut between tokens comes with the token that completes it. */
+  decoder(): (token: number) => string {
+    const utf8 = new TextDecoder('utf-8');
+    return (token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true });
+  }
+
+  decode(tokens: readonly number[]): string {
+    const utf8 = new TextDecoder('utf-8');
+    return tokens.map((token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true })).join('') + utf8.decode();
+  }
+}
+
+/** A document may contain "<|fim_middle|>": left in, the added tokens would let it forge a prompt. */
+function withoutAddedTokens(json: Record<string, unknown>): Record<string, unknown> {
+  return { ...json, added_tokens: [] };
+}
+
+/**
+ * The bytes of each token. Byte-level BPE writes each byte as one printable character: printable Latin-1 stands for
+ * itself, the rest follow from U+0100 on (GPT-2's table).
+ */
+function bytesOfTokens(vocabulary: Readonly<Record<string, number>>): Uint8Array[] {
+  const byteOf = new Map<string, number>();
+  let next = 0x100;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    byteOf.set(String.fromCharCode(printable ? byte : next++), byte);
+  }
+  const table: Uint8Array[] = [];
+  for (const [token, id] of Object.entries(vocabulary)) {
+    table[id] = Uint8Array.from([...token].map((character) => byteOf.get(character) ?? 0x3f));
+  }
+  return table;
+}
