@@ -1,0 +1,48 @@
+import type { EndReason, Isa } from './native';
+
+/** One completion asked of the engine. */
+export interface GenerateRequest {
+  /** Token ids of the whole prompt; what the cache still holds of it is not read again. */
+  readonly prompt: readonly number[];
+  /** FFN width of each layer: the submodel. */
+  readonly widths: readonly number[];
+  readonly maxTokens: number;
+  /** Tokens that end the completion and are not reported. */
+  readonly stopTokens: readonly number[];
+}
+
+export type GenerateEvent =
+  | { readonly type: 'prefill'; readonly reusedTokens: number; readonly prefilledTokens: number; readonly prefillMs: number }
+  | { readonly type: 'token'; readonly token: number; readonly probability: number }
+  | {
+      readonly type: 'end';
+      readonly reason: EndReason;
+      readonly decodedTokens: number;
+      readonly decodeMs: number;
+      readonly message?: string;
+    };
+
+/** What a submodel costs on this machine. */
+export interface Cost {
+  readonly prefillMsPerToken: number;
+  readonly decodeMsPerToken: number;
+}
+
+export interface EngineInfo {
+  readonly pid: number;
+  readonly isa: Isa;
+  readonly threads: number;
+  readonly weightBytes: number;
+  readonly kvCacheBytes: number;
+  /** Measured when the engine started, by size. */
+  readonly costs: Readonly<Record<string, Cost>>;
+}
+
+/** Something that completes token sequences: the engine in this process, or the client of one in another. */
+export interface Engine {
+  /**
+   * Start a completion. `listener` hears a prefill event, the tokens, and one end event, which always comes, also
+   * after an abort or when the engine dies.
+   */
+  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void;
+}

@@ -1,0 +1,47 @@
+/** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
+import { openCheckpoint } from '../matlm/checkpoint';
+import { LocalEngine } from './localEngine';
+import type { FromHost, ToHost } from './protocol';
+
+let engine: LocalEngine | undefined;
+const running = new Map<number, AbortController>();
+
+process.on('message', (message: ToHost) => {
+  switch (message.type) {
+    case 'open':
+      open(message).catch((error: unknown) => {
+        send({ type: 'unusable', message: error instanceof Error ? error.message : String(error) });
+      });
+      break;
+    case 'generate': {
+      const { id, request } = message;
+      const controller = new AbortController();
+      running.set(id, controller);
+      try {
+        if (!engine) throw new Error('the engine is not open yet');
+        engine.generate(request, controller.signal, (event) => {
+          if (event.type === 'end') running.delete(id);
+          send({ type: 'event', id, event });
+        });
+      } catch (error) {
+        running.delete(id);
+        const fault = (error as Error).message;
+        send({ type: 'event', id, event: { type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: fault } });
+      }
+      break;
+    }
+    case 'abort':
+      running.get(message.id)?.abort();
+      break;
+  }
+});
+process.on('disconnect', () => process.exit(0));
+
+async function open({ root, folder, threads }: Extract<ToHost, { type: 'open' }>): Promise<void> {
+  engine = new LocalEngine(root, await openCheckpoint(folder), threads);
+  send({ type: 'ready', info: await engine.measure() });
+}
+
+function send(message: FromHost): void {
+  if (process.connected) process.send?.(message);
+}
