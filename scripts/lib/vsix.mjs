@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault, must, root } from './run.mjs';
+import { newest } from './stamp.mjs';
+
+/** What the extension's package is made of. */
+const contents = ['dist', 'prebuilds', 'native/build/Release', 'models', 'media', 'package.json', 'README.md', 'LICENSE'];
+
+/**
+ * The packaged extension, built and packaged anew when anything in it is newer.
+ *
+ * @returns {Promise<string>} the path of the VSIX
+ */
+export async function packagedExtension() {
+  await must(process.execPath, ['scripts/build.mjs'], { quiet: false });
+  const vsix = join(root, 'matcoder.vsix');
+  if (newest(vsix) > newest(...contents.map((path) => join(root, path)))) return vsix;
+  await must('npm', ['run', '--silent', 'package']);
+  if (!existsSync(vsix)) throw new Fault(`npm run package ended well, but ${vsix} is not there.`);
+  return vsix;
+}

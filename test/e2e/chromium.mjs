@@ -1,0 +1,48 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Fault, must } from '../../scripts/lib/run.mjs';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge'];
+
+function onPath() {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The executable of a Chromium: $CHROME_PATH, else one on the PATH, else Debian's, installed where that is allowed.
+ *
+ * @returns {Promise<string>}
+ */
+export async function chromium() {
+  const chosen = process.env.CHROME_PATH;
+  if (chosen) {
+    if (!isExecutable(chosen)) throw new Fault(`CHROME_PATH is ${chosen}, which is no executable file.`);
+    return chosen;
+  }
+  const found = onPath();
+  if (found) return found;
+
+  const advice = 'Install Chromium or Chrome, or set CHROME_PATH to its executable.';
+  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) {
+    throw new Fault(`No Chromium on the PATH (looked for ${names.join(', ')}). ${advice}`);
+  }
+  console.log('Installing Chromium with apt-get ...');
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // Another process may hold the lock of apt for a while.
+  const apt = (...args) => must('apt-get', ['-o', 'DPkg::Lock::Timeout=400', ...args], { env, advice });
+  await apt('update');
+  await apt('install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
+  const installed = onPath();
+  if (!installed) throw new Fault(`apt-get installed chromium, but it is not on the PATH. ${advice}`);
+  return installed;
+}

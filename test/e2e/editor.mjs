@@ -1,0 +1,168 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../../scripts/lib/run.mjs';
+import { until } from './wait.mjs';
+
+const statusItem = '[id="matcoder.matcoder.matcoder.status"]';
+const firstGhostLine = '.part.editor .monaco-editor .ghost-text-decoration';
+const laterGhostLines = '.part.editor .monaco-editor .suggest-preview-text .view-line, .part.editor .monaco-editor .suggest-preview-text > div';
+const quickInput = '.quick-input-widget:visible';
+const quickInputRows = `${quickInput} .quick-input-list .monaco-list-row`;
+
+/** The workbench as a person at the keyboard sees it. */
+export class Editor {
+  /**
+   * @param {import('playwright-core').Page} page
+   * @param {string} workspace the folder that is open
+   */
+  constructor(page, workspace) {
+    this.page = page;
+    this.workspace = workspace;
+  }
+
+  /** Loads the workbench with the workspace open, and waits until the extension shows itself. */
+  async openWindow(url) {
+    await this.page.goto(`${url}/?folder=${encodeURIComponent(this.workspace)}`);
+    await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 60_000 });
+    await this.page.locator(statusItem).waitFor({ timeout: 60_000 });
+  }
+
+  async openFile(path) {
+    await this.page.keyboard.press('Control+P');
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(path);
+    const name = path.split('/').at(-1);
+    await this.page.locator(quickInputRows, { hasText: name }).first().waitFor();
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.tab.active', { hasText: name }).waitFor();
+    await this.page.locator('.part.editor .monaco-editor .view-line').first().waitFor();
+    await this.#idle();
+  }
+
+  /**
+   * VS Code builds its inline suggestions lazily, at idle, after the first editor opens. Text typed before then asks
+   * no provider, and nothing comes: one window in ten failed so.
+   */
+  async #idle(rounds = 8) {
+    await this.page.evaluate(async (count) => {
+      for (let i = 0; i < count; i++) {
+        await new Promise((resolve) => requestIdleCallback(resolve, { timeout: 5000 }));
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      }
+    }, rounds);
+  }
+
+  /** Puts the cursor at the end of the first line of the file on disk that contains the text. */
+  async goToEndOf(path, text) {
+    const lines = readFileSync(join(this.workspace, path), 'utf8').split('\n');
+    const index = lines.findIndex((line) => line.includes(text));
+    if (index < 0) throw new Error(`${path} has no line with ${JSON.stringify(text)}`);
+    await this.page.keyboard.press('Control+G');
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`:${index + 1}`);
+    await this.page.keyboard.press('Enter');
+    await this.page.locator(quickInput).waitFor({ state: 'hidden' });
+    await this.page.keyboard.press('End');
+  }
+
+  /** Types at the pace of a fast hand. */
+  type(text, gapMs = 60) {
+    return this.page.keyboard.type(text, { delay: gapMs });
+  }
+
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+
+  /** The ghost text that is shown, with its line breaks; empty where there is none. */
+  async ghostText() {
+    const [first, later] = await this.page.evaluate(
+      ([firstLine, laterLines]) => {
+        const text = (selector) =>
+          [...document.querySelectorAll(selector)].map((element) => ({
+            text: element.textContent,
+            ...element.getBoundingClientRect().toJSON(),
+          }));
+        const byPlace = (a, b) => a.top - b.top || a.left - b.left;
+        return [text(firstLine).sort(byPlace), text(laterLines).sort(byPlace)];
+      },
+      [firstGhostLine, laterGhostLines],
+    );
+    if (first.length + later.length === 0) return '';
+    const lines = [first.map(({ text }) => text).join(''), ...later.map(({ text }) => text)];
+    return lines.join('\n').replaceAll('\u00a0', ' ');
+  }
+
+  /** Waits for ghost text, and for its first drawing to be its last. */
+  async awaitGhostText(timeoutMs = 15_000) {
+    await until('ghost text', () => this.ghostText(), timeoutMs);
+    await this.page.waitForTimeout(300);
+    return this.ghostText();
+  }
+
+  /** Saves the active file and returns what the disk then holds. */
+  async save(path) {
+    await this.press('Control+S');
+    await until(`${path} to be saved`, async () => !(await this.page.locator('.tab.active.dirty').count()));
+    return readFileSync(join(this.workspace, path), 'utf8');
+  }
+
+  /** Runs a command by its title in the palette. */
+  async run(title) {
+    await this.press('F1');
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`>${title}`);
+    await this.page.locator(quickInputRows, { hasText: title }).first().waitFor();
+    await this.press('Enter');
+  }
+
+  /** The rows of the open picker, once there are some, each as a person reads it. */
+  async pickerRows() {
+    await this.page.locator(quickInputRows).first().waitFor();
+    const texts = await this.page.locator(quickInputRows).allInnerTexts();
+    return texts.map((text) => text.replaceAll(/\s+/g, ' ').trim());
+  }
+
+  /** Takes the row of the open picker whose label is the given one. */
+  async pick(label) {
+    const rows = this.page.locator(quickInputRows);
+    const labels = await rows.locator('.label-name').allInnerTexts();
+    const index = labels.findIndex((text) => text.trim() === label);
+    if (index < 0) throw new Error(`The picker has no row ${label}, but ${labels.join(', ')}`);
+    await rows.nth(index).click();
+    await this.page.locator(quickInput).waitFor({ state: 'hidden' });
+  }
+
+  /** The text of the extension's status bar item, without its icon. */
+  async statusText() {
+    return (await this.page.locator(statusItem).innerText()).replaceAll(/\s+/g, ' ').trim();
+  }
+
+  /** Waits until the status bar item's text matches, and returns it. */
+  async awaitStatus(pattern, timeoutMs = 15_000) {
+    let text = '';
+    const matches = async () => pattern.test((text = await this.statusText()));
+    await until(`the status bar to match ${pattern}; it says "${await this.statusText()}"`, matches, timeoutMs);
+    return text;
+  }
+
+  /** What the status bar item's tooltip tells, as it is read out. */
+  statusTooltip() {
+    return this.page.locator(`${statusItem} [aria-label]`).first().getAttribute('aria-label');
+  }
+
+  clickStatus() {
+    return this.page.locator(statusItem).click();
+  }
+
+  async hoverStatus() {
+    await this.page.locator(statusItem).hover();
+    await this.page.locator('.monaco-hover:visible').first().waitFor();
+    await this.page.waitForTimeout(500);
+  }
+
+  /** Saves what is shown as a picture of the documentation, where $MATCODER_SCREENSHOTS asks for it. */
+  async screenshot(name) {
+    if (!process.env.MATCODER_SCREENSHOTS) return;
+    const folder = join(root, 'docs/media');
+    mkdirSync(folder, { recursive: true });
+    await this.page.screenshot({ path: join(folder, name) });
+  }
+}

@@ -1,0 +1,37 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What the extension wrote to its output channel, read from the log file in the profile. */
+export class ExtensionLog {
+  #folder;
+
+  constructor(profile) {
+    this.#folder = join(profile.data, 'logs');
+  }
+
+  /** The whole text, of every window of the profile, oldest first; empty while there is none. */
+  text() {
+    if (!existsSync(this.#folder)) return '';
+    const files = readdirSync(this.#folder, { recursive: true }).filter((name) => name.endsWith('MatCoder.log'));
+    return files
+      .sort()
+      .map((name) => readFileSync(join(this.#folder, name), 'utf8'))
+      .join('');
+  }
+
+  /** The requests that were decided, oldest first. */
+  requests() {
+    return [...this.text().matchAll(/request (\d+): (.*)/g)].map(([, id, outcome]) => ({ id: Number(id), outcome }));
+  }
+
+  /** How many requests were answered by decoding, rather than by what was there already. */
+  decodes() {
+    return this.requests().filter(({ outcome }) => /\d+ decoded/.test(outcome)).length;
+  }
+
+  /** The process of the engine that became ready last, or undefined. */
+  enginePid() {
+    const ready = [...this.text().matchAll(/engine ready: pid (\d+)/g)].at(-1);
+    return ready && Number(ready[1]);
+  }
+}

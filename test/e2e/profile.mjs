@@ -1,0 +1,71 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { must } from '../../scripts/lib/run.mjs';
+import { codeServer, node } from './install.mjs';
+
+/** Settings that keep VS Code quiet and still: no welcome page, no telemetry, no look-ups, nothing that moves. */
+const quiet = {
+  'chat.disableAIFeatures': true,
+  'extensions.autoCheckUpdates': false,
+  'extensions.autoUpdate': false,
+  'telemetry.telemetryLevel': 'off',
+  'typescript.disableAutomaticTypeAcquisition': true,
+  'update.mode': 'none',
+  'workbench.startupEditor': 'none',
+  'workbench.tips.enabled': false,
+};
+
+/**
+ * A folder with everything that code-server reads and writes, apart from the user's own.
+ *
+ * @param {string} folder made if it is not there
+ * @param {{settings?: object, machineSettings?: object}} options settings of the user, and those of scope "machine",
+ *   which VS Code reads from a file of their own when its server is remote, as code-server always is
+ */
+export function createProfile(folder, { settings = {}, machineSettings = {} } = {}) {
+  const profile = { folder, data: join(folder, 'data'), extensions: join(folder, 'extensions') };
+  writeJson(join(profile.data, 'User/settings.json'), { ...quiet, ...settings });
+  writeJson(join(profile.data, 'Machine/settings.json'), machineSettings);
+  mkdirSync(profile.extensions, { recursive: true });
+  // Without a file of its own code-server would write one to the user's home, with a password in it.
+  writeFileSync(join(folder, 'config.yaml'), 'auth: none\n');
+  return profile;
+}
+
+export function removeProfile({ folder }) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+function writeJson(path, value) {
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** The arguments that make code-server keep to the profile. */
+export function codeServerArguments({ folder, data, extensions }) {
+  const folders = ['--config', join(folder, 'config.yaml'), '--user-data-dir', data, '--extensions-dir', extensions];
+  return [codeServer, ...folders, '--disable-telemetry', '--disable-update-check'];
+}
+
+/** The environment of code-server: a home of its own, no marketplace, and nothing of a VS Code around us. */
+export function codeServerEnvironment({ folder }) {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(VSCODE_|CODE_SERVER_|PORT$|PASSWORD$|HASHED_PASSWORD$|NODE_OPTIONS$)/.test(name),
+  );
+  const home = join(folder, 'home');
+  mkdirSync(home, { recursive: true });
+  return {
+    ...Object.fromEntries(inherited),
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_DATA_HOME: join(home, '.local/share'),
+    XDG_CACHE_HOME: join(home, '.cache'),
+    EXTENSIONS_GALLERY: '{}',
+  };
+}
+
+/** Installs a packaged extension into the profile. About a second. */
+export function installExtension(profile, vsix) {
+  const args = [...codeServerArguments(profile), '--install-extension', vsix, '--force'];
+  return must(node, args, { env: codeServerEnvironment(profile) });
+}

@@ -1,0 +1,92 @@
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../../scripts/lib/run.mjs';
+import { packagedExtension } from '../../scripts/lib/vsix.mjs';
+import { openBrowser } from './browser.mjs';
+import { Editor } from './editor.mjs';
+import { ExtensionLog } from './log.mjs';
+import { createProfile, installExtension, removeProfile } from './profile.mjs';
+import { startServer } from './server.mjs';
+
+/** Settings under which a test sees only what it caused. */
+const still = {
+  'editor.hover.delay': 200,
+  'editor.parameterHints.enabled': false,
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' }, // its list would hide ghost text
+  'editor.suggestOnTriggerCharacters': false,
+  'editor.minimap.enabled': false,
+  'git.enabled': false,
+  'window.restoreWindows': 'none',
+  'workbench.reduceMotion': 'on', // else a screenshot catches a list half faded in
+};
+
+let vsix;
+
+/**
+ * Opens a copy of the example project in a VS Code of its own, with the packaged extension installed.
+ * $MATCODER_VSIX names a package to test as it is; otherwise the working tree is built and packaged.
+ *
+ * @param {{settings?: object, machineSettings?: object, trusted?: boolean}} options
+ */
+export async function openVSCode({ settings = {}, machineSettings = {}, trusted = true } = {}) {
+  vsix ??= process.env.MATCODER_VSIX ?? (await packagedExtension());
+  const folder = mkdtempSync(join(tmpdir(), 'matcoder-e2e-'));
+  const workspace = join(folder, 'examples');
+  cpSync(join(root, 'examples'), workspace, { recursive: true });
+  const profile = createProfile(join(folder, 'profile'), {
+    settings: { ...still, 'security.workspace.trust.enabled': !trusted, ...settings },
+    machineSettings,
+  });
+
+  const opened = { workspace, profile, log: new ExtensionLog(profile) };
+  opened.close = async () => {
+    await opened.browser?.close();
+    await opened.server?.stop();
+    removeProfile({ folder });
+  };
+  try {
+    await installExtension(profile, vsix);
+    opened.server = await startServer(profile, { trusted });
+    opened.browser = await openBrowser(join(folder, 'browser'));
+    opened.editor = new Editor(opened.browser.page, workspace);
+    await opened.editor.openWindow(opened.server.url);
+    return opened;
+  } catch (error) {
+    await keepEvidence(opened, 'opening VS Code');
+    await opened.close();
+    throw error;
+  }
+}
+
+/** Saves what the window shows and all that was logged to a folder that stays, and prints its path. */
+export async function keepEvidence({ browser, server, log }, title) {
+  const folder = mkdtempSync(join(tmpdir(), 'matcoder-e2e-failure-'));
+  mkdirSync(folder, { recursive: true });
+  await browser?.page.screenshot({ path: join(folder, 'window.png') }).catch(() => {});
+  writeFileSync(join(folder, 'matcoder.log'), log.text());
+  writeFileSync(join(folder, 'browser.log'), browser?.console.join('\n') ?? '');
+  writeFileSync(join(folder, 'server.log'), server?.output() ?? '');
+  console.log(`    "${title}" failed: screenshot and logs are in ${folder}`);
+}
+
+/**
+ * A group of tests about one window of VS Code, which opens before them and closes after them.
+ *
+ * @param {string} title
+ * @param {Parameters<typeof openVSCode>[0] | (() => Parameters<typeof openVSCode>[0])} options
+ * @param {(vscode: Awaited<ReturnType<typeof openVSCode>>) => void} body its argument is filled in before the first test
+ */
+export function describeVSCode(title, options, body) {
+  describe(title, () => {
+    const vscode = {};
+    before('open VS Code', async () => {
+      Object.assign(vscode, await openVSCode(typeof options === 'function' ? options() : options));
+    });
+    afterEach('keep evidence', async function () {
+      if (this.currentTest.state === 'failed') await keepEvidence(vscode, this.currentTest.title);
+    });
+    after('close VS Code', () => vscode.close?.());
+    body(vscode);
+  });
+}

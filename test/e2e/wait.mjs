@@ -1,0 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Asks again and again until the answer is truthy, and returns it.
+ *
+ * @param {string} what what is awaited, for the message when it does not come
+ * @param {() => unknown} ask
+ * @param {number} timeoutMs
+ */
+export async function until(what, ask, timeoutMs = 15_000) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs / 1000} s in vain for ${what}`);
+    await sleep(50);
+  }
+}
