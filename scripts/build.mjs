@@ -1,0 +1,88 @@
+// Install what is missing, compile the addon where its sources changed, bundle. Quick when nothing changed.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const ADDON = join(root, 'native', 'build', 'Release', 'matcoder_engine.node');
+const BUNDLES = { extension: 'src/extension.ts', engine: 'src/engine/host.ts', cli: 'src/cli/main.ts' };
+
+/** Bring node_modules, the addon and the bundles up to date. */
+export async function build({ quiet = false } = {}) {
+  const say = (text) => quiet || console.log(text);
+  install(say);
+  buildAddon(say);
+  await bundle(say);
+}
+
+function install(say) {
+  const stamp = join(root, 'node_modules', '.matcoder-lock');
+  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  say('Installing packages');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'The packages could not be installed.');
+  writeFileSync(stamp, lock);
+}
+
+function buildAddon(say) {
+  const sources = [join(root, 'native', 'binding.gyp'), ...filesIn(join(root, 'native', 'src'))];
+  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
+  if (existsSync(ADDON) && statSync(ADDON).mtimeMs > newest) return;
+  say('Compiling the native engine');
+  const gyp = join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
+  run(
+    process.execPath,
+    [gyp, '-C', join(root, 'native'), 'rebuild', '--loglevel=error'],
+    'The native engine could not be compiled. It needs Python 3 and a C++17 compiler: on Debian `apt install build-essential ' +
+      'python3`, on macOS `xcode-select --install`, on Windows the Visual Studio build tools.',
+  );
+}
+
+async function bundle(say) {
+  const outputs = Object.keys(BUNDLES).map((name) => join(root, 'dist', `${name}.js`));
+  const newest = Math.max(...[...filesIn(join(root, 'src')), join(root, 'package.json')].map((f) => statSync(f).mtimeMs));
+  if (outputs.every((file) => existsSync(file) && statSync(file).mtimeMs > newest)) return;
+  say('Bundling');
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const esbuild = await import('esbuild');
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: BUNDLES,
+    outdir: 'dist',
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    external: ['vscode'],
+    sourcemap: true,
+    sourcesContent: false,
+    banner: { js: '' },
+    logLevel: 'warning',
+  });
+}
+
+function filesIn(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function run(command, args, failure) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    shell: process.platform === 'win32' && command === 'npm',
+  });
+  if (result.status !== 0) {
+    console.error(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error ? String(result.error) : ''}`);
+    console.error(failure);
+    process.exit(1);
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await build({ quiet: process.argv.includes('--quiet') });
+}

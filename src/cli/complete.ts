@@ -1,0 +1,64 @@
+import { relative, resolve } from 'node:path';
+import { decode } from '../completion/decode';
+import { buildPrompt } from '../completion/prompt';
+import { confident, cursorOf, trim } from '../completion/trim';
+import { LocalEngine } from '../engine/localEngine';
+import { CostModel } from '../governor/costs';
+import { decide } from '../governor/decide';
+import { openCheckpoint } from '../matlm/checkpoint';
+import { type Size, submodelOf } from '../matlm/submodel';
+import { type Place, splitAt } from './place';
+
+/** What `matcoder complete --json` prints. */
+export interface Completion {
+  /** What would be inserted. */
+  readonly text: string;
+  readonly submodel: Size;
+  readonly reason: string;
+  readonly promptTokens: number;
+  readonly prefillMs: number;
+  /** As decoded, before trimming. */
+  readonly tokens: readonly { text: string; probability: number }[];
+  readonly decodeMs: number;
+}
+
+/** Complete at a place in a file: the same prompt, governor and trimming as in the editor, asked for by hand. */
+export async function complete(root: string, model: string, place: Place, setting: Size | 'auto'): Promise<Completion> {
+  const { prefix, suffix } = await splitAt(place);
+  const checkpoint = await openCheckpoint(model);
+  const engine = new LocalEngine(root, checkpoint);
+  try {
+    const costs = new CostModel((await engine.measure()).costs);
+    const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
+    const excerpt = { path, prefix, prefixStart: 0, suffix };
+    const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
+    const snapshot = {
+      explicit: true,
+      gapMs: undefined,
+      previous: undefined,
+      newPromptTokens: prompt.length,
+      atLineEnd: /^[ \t]*(\n|$)/.test(suffix),
+    };
+    const decision = decide(snapshot, (size, read, written) => costs.predictMs(size, read, written), setting);
+    const cursor = cursorOf(prefix, suffix, decision.multiline);
+    const { widths } = submodelOf(checkpoint.config, decision.size);
+    const never = new AbortController().signal;
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, widths, decision, cursor, never);
+    if (decoded.fault !== undefined) throw new Error(decoded.fault);
+    return {
+      text: trim(confident(decoded.pieces, 0), cursor)?.text ?? '',
+      submodel: decision.size,
+      reason: decision.reason,
+      promptTokens: prompt.length,
+      prefillMs: round(decoded.prefillMs),
+      tokens: decoded.pieces.map(({ text, probability }) => ({ text, probability: round(probability) })),
+      decodeMs: round(decoded.decodeMs),
+    };
+  } finally {
+    engine.dispose();
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

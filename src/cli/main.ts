@@ -1,0 +1,60 @@
+/** `matcoder`: the engine without an editor. */
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { isSize } from '../matlm/submodel';
+import { complete } from './complete';
+import { inspect, table } from './inspect';
+import { parsePlace, UsageError } from './place';
+
+const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto] [--model DIR]
+    Complete at that place (line and column from 1) and print what would be inserted.
+
+matcoder inspect [--json] [--model DIR]
+    List the submodels of a checkpoint: parameters, bytes of weights read a token, FFN widths.
+`;
+
+async function main(args: readonly string[]): Promise<void> {
+  // The bundle lies in dist/, beside the addon's and the model's folders.
+  const root = dirname(__dirname);
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      submodel: { type: 'string', default: 'auto' },
+      model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const [command, ...rest] = positionals;
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const model = resolve(values.model);
+  switch (command) {
+    case 'complete': {
+      const [place, ...more] = rest;
+      if (place === undefined || more.length > 0) throw new UsageError('complete takes one FILE:LINE:COL');
+      const { submodel } = values;
+      if (submodel !== 'auto' && !isSize(submodel)) {
+        throw new UsageError(`--submodel ${submodel}: expected S, M, L, XL or auto`);
+      }
+      const completion = await complete(root, model, parsePlace(place), submodel);
+      process.stdout.write(values.json ? `${JSON.stringify(completion)}\n` : `${completion.text}\n`);
+      return;
+    }
+    case 'inspect': {
+      const rows = await inspect(model);
+      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n`);
+      return;
+    }
+    default:
+      throw new UsageError(command === undefined ? `expected a command\n\n${HELP}` : `${command}: no such command\n\n${HELP}`);
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`matcoder: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,44 @@
+import { readFile, stat } from 'node:fs/promises';
+
+/** A mistake of the caller's: the message says what is wrong; no stack trace belongs to it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** A position in a file, 1-based, as compilers write it. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Parse FILE:LINE:COL. The file's own name may hold colons. */
+export function parsePlace(text: string): Place {
+  const match = /^(.+):(\d+):(\d+)$/.exec(text);
+  if (!match?.[1]) throw new UsageError(`${text}: expected FILE:LINE:COL, for example src/index.ts:12:5`);
+  return { file: match[1], line: Number(match[2]), column: Number(match[3]) };
+}
+
+const MAX_FILE_BYTES = 50_000_000;
+
+/** Read a source file, line ends as \n, and split it at a place. */
+export async function splitAt({ file, line, column }: Place): Promise<{ prefix: string; suffix: string }> {
+  const entry = await stat(file).catch(() => undefined);
+  if (!entry) throw new UsageError(`${file}: there is no such file`);
+  if (!entry.isFile()) throw new UsageError(`${file}: it is not a file`);
+  if (entry.size > MAX_FILE_BYTES) throw new UsageError(`${file}: it is larger than ${MAX_FILE_BYTES / 1e6} MB`);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new UsageError(`${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)})`);
+  });
+  if (bytes.includes(0)) throw new UsageError(`${file}: it is a binary file`);
+  const text = bytes.toString('utf8').replaceAll('\r\n', '\n');
+  if (text.includes('\ufffd')) throw new UsageError(`${file}: it is not UTF-8 text`);
+  const lines = text.split('\n');
+  const target = lines[line - 1];
+  if (target === undefined) throw new UsageError(`${file}: line ${line} is past the end, the file has ${lines.length} lines`);
+  if (column < 1 || column > target.length + 1) {
+    throw new UsageError(`${file}:${line}: column ${column} is past the end, columns go from 1 to ${target.length + 1}`);
+  }
+  const offset = lines.slice(0, line - 1).reduce((sum, l) => sum + l.length + 1, 0) + column - 1;
+  return { prefix: text.slice(0, offset), suffix: text.slice(offset) };
+}

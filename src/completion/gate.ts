@@ -1,0 +1,31 @@
+/** What the gate looks at; nothing here needs the model. */
+export interface GateInput {
+  readonly explicit: boolean;
+  readonly enabled: boolean;
+  /** URI scheme of the document. */
+  readonly scheme: string;
+  readonly languageId: string;
+  readonly cursors: number;
+  readonly hasSelection: boolean;
+  /** Length of the cursor's line in characters. */
+  readonly lineLength: number;
+  /** The rest of the line after the cursor. */
+  readonly lineSuffix: string;
+}
+
+const READ_ONLY_SCHEMES = new Set(['output', 'vscode-scm', 'git', 'search-editor', 'debug', 'comment']);
+const MAX_LINE_CHARS = 2000;
+/** In the middle of a line only closing marks may follow: what else stands there was written on purpose. */
+const CLOSING = /^[\s)\]}>'"`;,:]*$/;
+
+/** Why no completion is wanted here, or undefined where one is. */
+export function gate(input: GateInput): string | undefined {
+  if (READ_ONLY_SCHEMES.has(input.scheme)) return `documents of the scheme ${input.scheme} are not edited`;
+  if (input.cursors > 1) return 'there is more than one cursor';
+  if (input.hasSelection) return 'text is selected';
+  if (input.lineLength > MAX_LINE_CHARS) return `the line is longer than ${MAX_LINE_CHARS} characters`;
+  if (input.explicit) return undefined;
+  if (!input.enabled) return `completion is off for ${input.languageId}`;
+  if (!CLOSING.test(input.lineSuffix)) return 'code follows on the line';
+  return undefined;
+}

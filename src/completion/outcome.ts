@@ -1,0 +1,54 @@
+import type { Size } from '../matlm/submodel';
+
+/** Text to insert at the cursor. */
+export interface Suggestion {
+  readonly text: string;
+  /** Characters after the cursor that it replaces: brackets the editor closed and the text closes too. */
+  readonly replaces: number;
+}
+
+/** What a request cost. */
+export interface Work {
+  readonly size: Size;
+  /** Why this size. */
+  readonly reason: string;
+  readonly promptTokens: number;
+  readonly prefilledTokens: number;
+  readonly decodedTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+  /** From the request to the answer. */
+  readonly latencyMs: number;
+}
+
+/** Every way out of a request, with its reason. */
+export type Outcome =
+  | { readonly kind: 'shown'; readonly suggestion: Suggestion; readonly work: Work }
+  | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly reason: string }
+  | { readonly kind: 'gated'; readonly reason: string }
+  | { readonly kind: 'superseded'; readonly reason: string }
+  | { readonly kind: 'empty'; readonly reason: string; readonly work: Work }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** One line for the log. */
+export function describe(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'shown':
+      return `shown, ${describeWork(outcome.work)}`;
+    case 'empty':
+      return `empty, ${outcome.reason}, ${describeWork(outcome.work)}`;
+    case 'reused':
+    case 'gated':
+    case 'superseded':
+    case 'failed':
+      return `${outcome.kind}, ${outcome.reason}`;
+  }
+}
+
+function describeWork(work: Work): string {
+  const { size, latencyMs, prefilledTokens, promptTokens, decodedTokens, reason } = work;
+  return (
+    `${size}, ${Math.round(latencyMs)} ms ` +
+    `(prefill ${prefilledTokens} of ${promptTokens} tokens, ${decodedTokens} decoded): ${reason}`
+  );
+}

@@ -1,0 +1,243 @@
+import type { Engine } from '../engine/engine';
+import type { CostModel } from '../governor/costs';
+import { decide, type Decision } from '../governor/decide';
+import type { TypingRhythm } from '../governor/typing';
+import type { Checkpoint } from '../matlm/checkpoint';
+import { type Size, submodelOf } from '../matlm/submodel';
+import { cacheKey, LruCache } from './cache';
+import { decode, type Decoded } from './decode';
+import { gate, type GateInput } from './gate';
+import type { Outcome, Suggestion, Work } from './outcome';
+import { buildPrompt, type Excerpt } from './prompt';
+import { type Remembered, typedAlong, typedSince } from './reuse';
+import { confident, type Cursor, cursorOf, MIN_PROBABILITY, trim } from './trim';
+
+/** One place at which a completion is wanted. */
+export interface CompletionRequest extends Excerpt, GateInput {
+  /** Distinguishes documents: their URI. */
+  readonly document: string;
+}
+
+export interface PipelineParts {
+  readonly engine: Engine;
+  readonly checkpoint: Checkpoint;
+  readonly costs: CostModel;
+  readonly rhythm: TypingRhythm;
+  /** The size the user fixed, or auto; asked at every request. */
+  readonly setting: () => Size | 'auto';
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+}
+
+const CACHED_SUGGESTIONS = 200;
+
+/** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
+interface Flight {
+  readonly request: CompletionRequest;
+  readonly setting: Size | 'auto';
+  readonly controller: AbortController;
+  readonly outcome: Promise<Outcome>;
+  text: string;
+}
+
+/** From a cursor to a suggestion. */
+export class Pipeline {
+  private readonly cache = new LruCache<Suggestion>(CACHED_SUGGESTIONS);
+  private readonly promptRoom: number;
+  private shown: (Remembered & { readonly setting: Size | 'auto' }) | undefined;
+  private flight: Flight | undefined;
+  private lastPrompt: readonly number[] = [];
+  private lastSize: Size | undefined;
+
+  constructor(private readonly parts: PipelineParts) {
+    this.promptRoom = parts.checkpoint.config.model.contextLength - 100;
+  }
+
+  /** @param signal aborted when the editor no longer wants the answer; the work may go on for the next request */
+  async complete(request: CompletionRequest, signal: AbortSignal): Promise<Outcome> {
+    const gated = gate(request);
+    if (gated !== undefined) return { kind: 'gated', reason: gated };
+
+    const setting = this.parts.setting();
+    const along = this.shown?.setting === setting ? typedAlong(this.shown, request) : undefined;
+    if (along) return { kind: 'reused', suggestion: along, reason: 'typed as suggested' };
+
+    const joined = await this.join(request, setting, signal);
+    if (joined) return joined;
+    if (signal.aborted) return { kind: 'superseded', reason: 'cancelled before it began' };
+
+    const startedMs = this.parts.now();
+    const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
+    const decision = this.decide(request, prompt, setting);
+    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline);
+    const key = cacheKey(decision.size, decision.multiline, request.path, request.prefix, request.suffix);
+    const cached = this.cache.get(key);
+    if (cached) return this.show(request, setting, { kind: 'reused', suggestion: cached, reason: 'cached' });
+
+    const flight = this.start(request, setting, prompt, decision, cursor, startedMs, key);
+    return this.await(flight, request, setting, signal);
+  }
+
+  /** Forget what other settings or another model have suggested. */
+  reset(): void {
+    this.flight?.controller.abort();
+    this.flight = undefined;
+    this.shown = undefined;
+    this.lastPrompt = [];
+    this.cache.clear();
+  }
+
+  private decide(request: CompletionRequest, prompt: readonly number[], setting: Size | 'auto'): Decision {
+    const { costs, rhythm, now } = this.parts;
+    const snapshot = {
+      explicit: request.explicit,
+      gapMs: rhythm.gapMs(now()),
+      previous: this.lastSize,
+      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
+      atLineEnd: request.lineSuffix.trim() === '',
+    };
+    return decide(snapshot, (size, promptTokens, newTokens) => costs.predictMs(size, promptTokens, newTokens), setting);
+  }
+
+  /** Wait for a decode that is under way where what was typed since agrees with it; stop it where not. */
+  private async join(
+    request: CompletionRequest,
+    setting: Size | 'auto',
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const flight = this.flight;
+    if (!flight) return undefined;
+    const typed =
+      flight.setting === setting && flight.request.document === request.document && !request.explicit
+        ? typedSince(flight.request, request)
+        : undefined;
+    const agrees = typed !== undefined && (flight.text.startsWith(typed) || typed.startsWith(flight.text));
+    if (!agrees) {
+      flight.controller.abort();
+      this.flight = undefined;
+      return undefined;
+    }
+    const outcome = await Promise.race([flight.outcome, aborted(signal)]);
+    if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
+    const along = this.shown && typedAlong(this.shown, request);
+    return along ? { kind: 'reused', suggestion: along, reason: 'typed along with a decode under way' } : undefined;
+  }
+
+  private start(
+    request: CompletionRequest,
+    setting: Size | 'auto',
+    prompt: readonly number[],
+    decision: Decision,
+    cursor: Cursor,
+    startedMs: number,
+    key: string,
+  ): Flight {
+    const { engine, checkpoint } = this.parts;
+    const controller = new AbortController();
+    const { widths } = submodelOf(checkpoint.config, decision.size);
+    this.lastPrompt = prompt;
+    this.lastSize = decision.size;
+    const decoded = decode(
+      engine,
+      checkpoint.tokenizer,
+      prompt,
+      widths,
+      decision,
+      cursor,
+      controller.signal,
+      (text) => (flight.text = text),
+    );
+    const flight: Flight = {
+      request,
+      setting,
+      controller,
+      text: '',
+      outcome: decoded.then((result) => {
+        if (this.flight === flight) this.flight = undefined;
+        return this.finish(request, setting, prompt, decision, cursor, startedMs, key, result);
+      }),
+    };
+    this.flight = flight;
+    return flight;
+  }
+
+  private finish(
+    request: CompletionRequest,
+    setting: Size | 'auto',
+    prompt: readonly number[],
+    decision: Decision,
+    cursor: Cursor,
+    startedMs: number,
+    key: string,
+    decoded: Decoded,
+  ): Outcome {
+    if (decoded.fault !== undefined) {
+      this.lastPrompt = [];
+      return { kind: 'failed', reason: decoded.fault };
+    }
+    const { prefilledTokens, prefillMs, decodedTokens, decodeMs } = decoded;
+    if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
+    this.parts.costs.observe(decision.size, prefilledTokens, prefillMs, decodedTokens, decodeMs);
+    const work: Work = {
+      size: decision.size,
+      reason: decision.reason,
+      promptTokens: prompt.length,
+      prefilledTokens,
+      decodedTokens,
+      prefillMs,
+      decodeMs,
+      latencyMs: this.parts.now() - startedMs,
+    };
+    const sure = confident(decoded.pieces, request.explicit ? 0 : MIN_PROBABILITY);
+    const suggestion = trim(sure, cursor);
+    if (!suggestion) {
+      const reason = sure.trim() === '' && decoded.pieces.length > 0 ? 'the model was not sure' : 'nothing to add';
+      return { kind: 'empty', reason, work };
+    }
+    this.cache.set(key, suggestion);
+    return this.show(request, setting, { kind: 'shown', suggestion, work });
+  }
+
+  private async await(
+    flight: Flight,
+    request: CompletionRequest,
+    setting: Size | 'auto',
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const outcome = await Promise.race([flight.outcome, aborted(signal)]);
+    if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
+    if (outcome.kind === 'shown') this.show(request, setting, outcome);
+    return outcome;
+  }
+
+  private show<O extends Outcome & { suggestion: Suggestion }>(
+    request: CompletionRequest,
+    setting: Size | 'auto',
+    outcome: O,
+  ): O {
+    const { document, prefix, suffix } = request;
+    this.shown = { document, prefix, suffix, suggestion: outcome.suggestion, setting };
+    return outcome;
+  }
+}
+
+function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  let n = 0;
+  while (n < a.length && n < b.length && a[n] === b[n]) n++;
+  return n;
+}
+
+/** Resolves to undefined when the signal aborts. */
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve(undefined);
+        },
+        { once: true },
+      );
+  });
+}

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { Pipeline } from './completion/pipeline';
+import { CompletionProvider } from './completion/provider';
+import { EngineClient, type EngineState } from './engine/client';
+import { CostModel } from './governor/costs';
+import { TypingRhythm } from './governor/typing';
+import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
+import { isSize, type Size } from './matlm/submodel';
+import { pickSize } from './ui/picker';
+import { StatusBar } from './ui/statusBar';
+
+const ACCEPTED_COMMAND = 'matcoder.suggestionAccepted';
+
+/** A typical request, for the picker's predictions: a line's worth of new prompt and of text. */
+const TYPICAL = { promptTokens: 24, newTokens: 12 };
+
+/** Build the parts, hand each what it needs, dispose them together. */
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('MatCoder', { log: true });
+  const rhythm = new TypingRhythm();
+  const now = () => performance.now();
+  const statusBar = new StatusBar(setting);
+  let client: EngineClient | undefined;
+  let checkpoint: Checkpoint | undefined;
+  let costs: CostModel | undefined;
+  let pipeline: Pipeline | undefined;
+  let failure = 'the engine has not started yet.';
+
+  async function startEngine(): Promise<void> {
+    client?.stop();
+    pipeline = undefined;
+    const configuration = vscode.workspace.getConfiguration('matcoder');
+    const modelFolder =
+      configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(join('models', 'matlm-6m'));
+    try {
+      checkpoint = await openCheckpoint(modelFolder);
+    } catch (error) {
+      showState({ kind: 'failed', reason: (error as Error).message });
+      return;
+    }
+    const inspectPort = process.env['MATCODER_ENGINE_INSPECT'];
+    const engine = new EngineClient({
+      hostFile: context.asAbsolutePath(join('dist', 'engine.js')),
+      root: context.extensionPath,
+      modelFolder,
+      threads: configuration.get<number>('threads', 0),
+      execArgv: inspectPort ? [`--inspect=${inspectPort}`] : [],
+      onState: (state) => {
+        if (engine === client) showState(state);
+      },
+    });
+    client = engine;
+    engine.start();
+  }
+
+  function showState(state: EngineState): void {
+    statusBar.engineState(state);
+    switch (state.kind) {
+      case 'ready': {
+        const { pid, isa, threads, weightBytes, costs: measured } = state.info;
+        log.info(`engine ready: pid ${pid}, ${isa}, ${threads} threads, ${(weightBytes / 1e6).toFixed(1)} MB of weights`);
+        costs = new CostModel(measured);
+        if (client && checkpoint) pipeline = new Pipeline({ engine: client, checkpoint, costs, rhythm, setting, now });
+        break;
+      }
+      case 'restarting':
+        log.warn(`engine restarts in ${state.delayMs} ms: ${state.reason}`);
+        pipeline = undefined;
+        break;
+      case 'failed':
+        log.error(`engine stopped: ${state.reason}`);
+        failure = state.reason;
+        pipeline = undefined;
+        break;
+      case 'starting':
+      case 'stopped':
+        log.info(`engine ${state.kind}`);
+        pipeline = undefined;
+    }
+  }
+
+  /** What to do about an engine that will not start. */
+  async function recover(): Promise<void> {
+    const [restart, settings, showLog] = ['Restart Engine', 'Open Settings', 'Show Log'];
+    const choice = await vscode.window.showErrorMessage(`MatCoder: ${failure}`, restart, settings, showLog);
+    if (choice === restart) await startEngine();
+    if (choice === settings) await vscode.commands.executeCommand('workbench.action.openSettings', 'matcoder.modelPath');
+    if (choice === showLog) log.show();
+  }
+
+  async function choose(): Promise<void> {
+    if (!checkpoint) return recover();
+    const choice = await pickSize({
+      config: checkpoint.config,
+      predictMs: (size) => costs?.predictMs(size, TYPICAL.promptTokens, TYPICAL.newTokens),
+      current: setting(),
+    });
+    if (choice === undefined) return;
+    await vscode.workspace.getConfiguration('matcoder').update('submodel', choice, vscode.ConfigurationTarget.Global);
+  }
+
+  async function toggleLanguage(): Promise<void> {
+    const document = vscode.window.activeTextEditor?.document;
+    if (!document) return;
+    const { languageId } = document;
+    const configuration = vscode.workspace.getConfiguration('matcoder', { languageId });
+    const enabled = !configuration.get('enabled', true);
+    await configuration.update('enabled', enabled, vscode.ConfigurationTarget.Global, true);
+    vscode.window.setStatusBarMessage(`MatCoder is ${enabled ? 'on' : 'off'} for ${languageId}`, 3000);
+  }
+
+  const provider = new CompletionProvider({
+    pipeline: () => pipeline,
+    log,
+    onOutcome: (outcome) => {
+      statusBar.outcome(outcome);
+    },
+    acceptedCommand: ACCEPTED_COMMAND,
+  });
+
+  context.subscriptions.push(
+    log,
+    statusBar,
+    { dispose: () => client?.stop() },
+    vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
+    vscode.commands.registerCommand('matcoder.pickSubmodel', choose),
+    vscode.commands.registerCommand('matcoder.toggleLanguage', toggleLanguage),
+    vscode.commands.registerCommand('matcoder.showLog', () => {
+      log.show();
+    }),
+    vscode.commands.registerCommand('matcoder.restartEngine', startEngine),
+    vscode.commands.registerCommand('matcoder.recover', recover),
+    vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number) => {
+      log.info(`request ${request}: accepted`);
+    }),
+    vscode.workspace.onDidChangeTextDocument((event) => {
+      if (event.contentChanges.length > 0 && event.document === vscode.window.activeTextEditor?.document) {
+        rhythm.key(now());
+      }
+    }),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration('matcoder.modelPath') || event.affectsConfiguration('matcoder.threads')) {
+        void startEngine();
+      }
+    }),
+  );
+  void startEngine();
+}
+
+/** auto, or the size that the user fixed. */
+function setting(): Size | 'auto' {
+  const value = vscode.workspace.getConfiguration('matcoder').get<string>('submodel', 'auto');
+  return isSize(value) ? value : 'auto';
+}
