@@ -19,7 +19,9 @@ export async function build({ quiet = false } = {}) {
 
 function install(say) {
   const stamp = join(root, 'node_modules', '.matcoder-lock');
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing packages');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'The packages could not be installed.');
@@ -42,7 +44,9 @@ function buildAddon(say) {
 
 async function bundle(say) {
   const outputs = Object.keys(BUNDLES).map((name) => join(root, 'dist', `${name}.js`));
-  const newest = Math.max(...[...filesIn(join(root, 'src')), join(root, 'package.json')].map((f) => statSync(f).mtimeMs));
+  const newest = Math.max(
+    ...[...filesIn(join(root, 'src')), join(root, 'package.json')].map((f) => statSync(f).mtimeMs),
+  );
   if (outputs.every((file) => existsSync(file) && statSync(file).mtimeMs > newest)) return;
   say('Bundling');
   mkdirSync(join(root, 'dist'), { recursive: true });

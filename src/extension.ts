@@ -39,7 +39,7 @@ export function activate(context: vscode.ExtensionContext): void {
       showState({ kind: 'failed', reason: (error as Error).message });
       return;
     }
-    const inspectPort = process.env['MATCODER_ENGINE_INSPECT'];
+    const inspectPort = process.env.MATCODER_ENGINE_INSPECT;
     const engine = new EngineClient({
       hostFile: context.asAbsolutePath(join('dist', 'engine.js')),
       root: context.extensionPath,
@@ -59,7 +59,9 @@ export function activate(context: vscode.ExtensionContext): void {
     switch (state.kind) {
       case 'ready': {
         const { pid, isa, threads, weightBytes, costs: measured } = state.info;
-        log.info(`engine ready: pid ${pid}, ${isa}, ${threads} threads, ${(weightBytes / 1e6).toFixed(1)} MB of weights`);
+        log.info(
+          `engine ready: pid ${pid}, ${isa}, ${threads} threads, ${(weightBytes / 1e6).toFixed(1)} MB of weights`,
+        );
         costs = new CostModel(measured);
         if (client && checkpoint) pipeline = new Pipeline({ engine: client, checkpoint, costs, rhythm, setting, now });
         break;
@@ -85,7 +87,8 @@ export function activate(context: vscode.ExtensionContext): void {
     const [restart, settings, showLog] = ['Restart Engine', 'Open Settings', 'Show Log'];
     const choice = await vscode.window.showErrorMessage(`MatCoder: ${failure}`, restart, settings, showLog);
     if (choice === restart) await startEngine();
-    if (choice === settings) await vscode.commands.executeCommand('workbench.action.openSettings', 'matcoder.modelPath');
+    if (choice === settings)
+      await vscode.commands.executeCommand('workbench.action.openSettings', 'matcoder.modelPath');
     if (choice === showLog) log.show();
   }
 
@@ -105,7 +108,7 @@ export function activate(context: vscode.ExtensionContext): void {
     if (!document) return;
     const { languageId } = document;
     const configuration = vscode.workspace.getConfiguration('matcoder', { languageId });
-    const enabled = !configuration.get('enabled', true);
+    const enabled = !configuration.get<boolean>('enabled', true);
     await configuration.update('enabled', enabled, vscode.ConfigurationTarget.Global, true);
     vscode.window.setStatusBarMessage(`MatCoder is ${enabled ? 'on' : 'off'} for ${languageId}`, 3000);
   }

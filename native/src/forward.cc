@@ -69,8 +69,8 @@ Scratch::Scratch(const Config& c, int)
   quantised = {values_.data(), scales_.data(), sums_.data(), widest};
 }
 
-void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens, int count,
-             KvCache& cache, Scratch& s, ThreadPool& pool) {
+void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
+             int count, KvCache& cache, Scratch& s, ThreadPool& pool) {
   const Config& c = model.config;
   const int start = static_cast<int>(cache.tokens.size());
   const int dim = c.head_dim, group = c.heads / c.kv_heads;

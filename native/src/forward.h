@@ -32,8 +32,8 @@ struct Scratch {
 
 // Runs `count` <= kChunk tokens through a submodel, right after the cache's last position, and appends them to the
 // cache. Leaves the residual stream in scratch.x.
-void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens, int count,
-             KvCache& cache, Scratch& scratch, ThreadPool& pool);
+void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
+             int count, KvCache& cache, Scratch& scratch, ThreadPool& pool);
 
 // Logits after token `t` of the last forward(), in scratch.logits.
 void head(const Model& model, const Kernels& kernels, int t, Scratch& scratch, ThreadPool& pool);

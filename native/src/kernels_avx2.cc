@@ -10,8 +10,8 @@ namespace {
 // maddubs multiplies unsigned by signed and saturates at 16 bits. With |w| <= 127 on the unsigned side and a carrying
 // w's sign on the other, two products are at most 2 * 127 * 127 = 32258: no saturation, so the sums are exact.
 template <int T>
-void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride, const int32_t*,
-                int32_t* sums) {
+void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
+                const int32_t*, int32_t* sums) {
   const __m256i bias = _mm256_set1_epi8((char)0x80);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int half = 0; half < 2; half++) {

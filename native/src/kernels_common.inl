@@ -66,8 +66,8 @@ static void quantise(const float* x, int n, const Activations& a, int t) {
   a.sums[t] = sum;
 }
 
-static void attention(const float* q, const float* keys, const float* values, int positions, int head_dim, float* scores,
-                      float* out) {
+static void attention(const float* q, const float* keys, const float* values, int positions, int head_dim,
+                      float* scores, float* out) {
   const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
   const int blocks = (positions + kLanes - 1) / kLanes;
   float largest[kLanes];
@@ -143,8 +143,8 @@ static void panel_products(const Matrix& w, int k, int panel, const Activations&
     scale_panel(sums + i * kLanes, w, panel, a.scales[t + i], out + (t + i) * out_stride + panel * kLanes);
 }
 
-static void product(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, float* out,
-                    size_t out_stride) {
+static void product(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count,
+                    float* out, size_t out_stride) {
   for (int panel = first_panel; panel < last_panel; panel++) {
     int t = 0;
     for (; t + 8 <= count; t += 8) panel_products<8>(w, k, panel, a, t, out, out_stride);

@@ -6,8 +6,8 @@ namespace {
 
 // sums[t, r] = sum over k of (w[r, k] - 128) * a[t, k]
 template <int T>
-void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride, const int32_t*,
-                int32_t* sums) {
+void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
+                const int32_t*, int32_t* sums) {
   for (int i = 0; i < T * kLanes; i++) sums[i] = 0;
   for (int start = 0; start < k; start += block_k, w += block_bytes)
     for (int c = 0; c < block_k && start + c < k; c += 4)

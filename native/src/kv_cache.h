@@ -20,7 +20,9 @@ struct KvCache {
     layers_written.reserve(c.context);
   }
 
-  float* keys_of(int layer, int head) { return keys.data() + (static_cast<size_t>(layer) * kv_heads + head) * head_stride; }
+  float* keys_of(int layer, int head) {
+    return keys.data() + (static_cast<size_t>(layer) * kv_heads + head) * head_stride;
+  }
   float* values_of(int layer, int head) {
     return values.data() + (static_cast<size_t>(layer) * kv_heads + head) * head_stride;
   }
@@ -35,7 +37,8 @@ struct KvCache {
   // How many of `wanted` need not be read again by a submodel that runs `layers` (a bit each).
   int reusable(const std::vector<int32_t>& wanted, uint64_t layers) const {
     size_t n = 0;
-    while (n < tokens.size() && n < wanted.size() && tokens[n] == wanted[n] && (layers_written[n] & layers) == layers) n++;
+    while (n < tokens.size() && n < wanted.size() && tokens[n] == wanted[n] && (layers_written[n] & layers) == layers)
+      n++;
     return static_cast<int>(n);
   }
 

@@ -109,8 +109,8 @@ class Reader {
     for (const int64_t n : shape) bytes *= static_cast<uint64_t>(n);
     if (entry.begin > entry.end || entry.end > size_) fail(name, "lies beyond the end of the file, which is truncated");
     if (entry.end - entry.begin != bytes)
-      fail(name,
-           "takes " + std::to_string(entry.end - entry.begin) + " bytes where its shape needs " + std::to_string(bytes));
+      fail(name, "takes " + std::to_string(entry.end - entry.begin) + " bytes where its shape needs " +
+                     std::to_string(bytes));
     return entry;
   }
 
@@ -175,7 +175,8 @@ Rows interleave(const std::vector<Rows>& parts, int run) {
 
 void check_config(const std::string& path, const Config& c) {
   const auto require = [&](bool holds, const char* what) {
-    if (!holds) throw std::runtime_error(path + ": its config.json does not describe a model this engine runs: " + what);
+    if (!holds)
+      throw std::runtime_error(path + ": its config.json does not describe a model this engine runs: " + what);
   };
   for (const int n : {c.hidden, c.layers, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocabulary, c.context})
     require(n > 0 && n <= kMaxDimension, "a dimension is not between 1 and 1048576");
@@ -207,11 +208,12 @@ std::unique_ptr<Model> load_model(const std::string& path, const Config& c,
     out.ffn_norm = norm("post_attention_layernorm", c.hidden);
     out.q_norm = norm("self_attn.q_norm", c.head_dim);
     out.k_norm = norm("self_attn.k_norm", c.head_dim);
-    out.qkv = pack(*model,
-                   interleave({matrix("self_attn.q_proj", q_rows, c.hidden), matrix("self_attn.k_proj", kv_rows, c.hidden),
-                               matrix("self_attn.v_proj", kv_rows, c.hidden)},
-                              kMaxDimension),
-                   c.hidden);
+    out.qkv =
+        pack(*model,
+             interleave({matrix("self_attn.q_proj", q_rows, c.hidden), matrix("self_attn.k_proj", kv_rows, c.hidden),
+                         matrix("self_attn.v_proj", kv_rows, c.hidden)},
+                        kMaxDimension),
+             c.hidden);
     out.o = pack(*model, matrix("self_attn.o_proj", c.hidden, q_rows), q_rows);
     out.gate_up = pack(
         *model, interleave({matrix("mlp.gate_proj", c.ffn, c.hidden), matrix("mlp.up_proj", c.ffn, c.hidden)}, kLanes),

@@ -30,7 +30,8 @@ class ThreadPool {
       for (int i = 0; i < chunks; i++) body(i);
       return;
     }
-    run_erased(chunks, [](void* b, int i) { (*static_cast<std::remove_reference_t<Body>*>(b))(i); }, &body);
+    run_erased(
+        chunks, [](void* b, int i) { (*static_cast<std::remove_reference_t<Body>*>(b))(i); }, &body);
   }
 
  private:

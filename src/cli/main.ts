@@ -50,7 +50,9 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     default:
-      throw new UsageError(command === undefined ? `expected a command\n\n${HELP}` : `${command}: no such command\n\n${HELP}`);
+      throw new UsageError(
+        command === undefined ? `expected a command\n\n${HELP}` : `${command}: no such command\n\n${HELP}`,
+      );
   }
 }
 

@@ -35,9 +35,12 @@ export async function splitAt({ file, line, column }: Place): Promise<{ prefix: 
   if (text.includes('\ufffd')) throw new UsageError(`${file}: it is not UTF-8 text`);
   const lines = text.split('\n');
   const target = lines[line - 1];
-  if (target === undefined) throw new UsageError(`${file}: line ${line} is past the end, the file has ${lines.length} lines`);
+  if (target === undefined)
+    throw new UsageError(`${file}: line ${line} is past the end, the file has ${lines.length} lines`);
   if (column < 1 || column > target.length + 1) {
-    throw new UsageError(`${file}:${line}: column ${column} is past the end, columns go from 1 to ${target.length + 1}`);
+    throw new UsageError(
+      `${file}:${line}: column ${column} is past the end, columns go from 1 to ${target.length + 1}`,
+    );
   }
   const offset = lines.slice(0, line - 1).reduce((sum, l) => sum + l.length + 1, 0) + column - 1;
   return { prefix: text.slice(0, offset), suffix: text.slice(offset) };

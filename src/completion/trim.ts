@@ -51,12 +51,16 @@ function join(pieces: readonly Piece[]): string {
 export function isComplete(text: string, cursor: Cursor): boolean {
   if (!cursor.multiline) return /\S[^\n]*\n/.test(text);
   const lines = text.split('\n');
-  return lines.length > MAX_LINES || leavesBlock(lines.slice(0, -1), cursor) !== undefined || isLooping(lines.slice(0, -1));
+  return (
+    lines.length > MAX_LINES || leavesBlock(lines.slice(0, -1), cursor) !== undefined || isLooping(lines.slice(0, -1))
+  );
 }
 
 /** From what the model wrote to what is shown, or undefined where nothing is left. */
 export function trim(text: string, cursor: Cursor): Suggestion | undefined {
-  const lines = cursor.multiline ? blockOnly(withoutLoops(text.split('\n').slice(0, MAX_LINES)), cursor) : firstLine(text);
+  const lines = cursor.multiline
+    ? blockOnly(withoutLoops(text.split('\n').slice(0, MAX_LINES)), cursor)
+    : firstLine(text);
   const fresh = untilSuffix(lines, cursor.following).join('\n').trimEnd();
   if (fresh.trim() === '') return undefined;
   return againstLineSuffix(fresh, cursor.lineSuffix);
@@ -87,7 +91,8 @@ function leavesBlock(lines: readonly string[], cursor: Cursor): number | undefin
     }
     if (indentation(line) < indent) return i;
     // The line that closes what the first one opened is the last of its block.
-    if (opens && indentation(line) === indent) return /^\s*[)\]}]/.test(line) ? (i + 1 < lines.length ? i + 1 : undefined) : i;
+    if (opens && indentation(line) === indent)
+      return /^\s*[)\]}]/.test(line) ? (i + 1 < lines.length ? i + 1 : undefined) : i;
   }
   return undefined;
 }
@@ -110,7 +115,10 @@ function isLooping(lines: readonly string[]): boolean {
 
 /** Lines before the first that stands after the cursor already. */
 function untilSuffix(lines: readonly string[], following: string): string[] {
-  const next = following.split('\n').find((line) => line.trim() !== '')?.trim();
+  const next = following
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim();
   if (next === undefined) return [...lines];
   const at = lines.findIndex((line, i) => i > 0 && line.trim() === next);
   return at < 0 ? [...lines] : lines.slice(0, at);
@@ -126,7 +134,10 @@ function againstLineSuffix(text: string, lineSuffix: string): Suggestion | undef
   for (let n = Math.min(rest.length, text.length); n > 0; n--) {
     if (text.endsWith(rest.slice(0, n))) {
       // Cut only what the text does not need to balance itself.
-      if (unmatchedClosers(text.slice(0, -n)).length < unmatchedClosers(text).length || !/[)\]}]/.test(rest.slice(0, n))) {
+      if (
+        unmatchedClosers(text.slice(0, -n)).length < unmatchedClosers(text).length ||
+        !/[)\]}]/.test(rest.slice(0, n))
+      ) {
         const cut = text.slice(0, -n);
         return cut.trim() === '' ? undefined : { text: cut, replaces: 0 };
       }

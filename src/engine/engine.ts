@@ -12,7 +12,12 @@ export interface GenerateRequest {
 }
 
 export type GenerateEvent =
-  | { readonly type: 'prefill'; readonly reusedTokens: number; readonly prefilledTokens: number; readonly prefillMs: number }
+  | {
+      readonly type: 'prefill';
+      readonly reusedTokens: number;
+      readonly prefilledTokens: number;
+      readonly prefillMs: number;
+    }
   | { readonly type: 'token'; readonly token: number; readonly probability: number }
   | {
       readonly type: 'end';

@@ -26,7 +26,11 @@ process.on('message', (message: ToHost) => {
       } catch (error) {
         running.delete(id);
         const fault = (error as Error).message;
-        send({ type: 'event', id, event: { type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: fault } });
+        send({
+          type: 'event',
+          id,
+          event: { type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: fault },
+        });
       }
       break;
     }

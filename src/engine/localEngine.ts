@@ -32,7 +32,9 @@ export class LocalEngine implements Engine {
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
-    let onAbort: (() => void) | undefined;
+    const onAbort = () => {
+      handle.abort();
+    };
     const handle = this.native.generate(
       {
         tokens: Int32Array.from(request.prompt),
@@ -41,13 +43,10 @@ export class LocalEngine implements Engine {
         stopTokens: Int32Array.from(request.stopTokens),
       },
       (event) => {
-        if (event.type === 'end' && onAbort) signal.removeEventListener('abort', onAbort);
+        if (event.type === 'end') signal.removeEventListener('abort', onAbort);
         if (event.type !== 'logits') listener(event);
       },
     );
-    onAbort = () => {
-      handle.abort();
-    };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   }

@@ -22,7 +22,8 @@ export class TypingRhythm {
 
   /** Median gap between keys in milliseconds, or undefined where nobody is typing. */
   gapMs(nowMs: number): number | undefined {
-    if (this.lastKeyMs === undefined || nowMs - this.lastKeyMs > TYPING_GAP_MS || this.gaps.length < 2) return undefined;
+    if (this.lastKeyMs === undefined || nowMs - this.lastKeyMs > TYPING_GAP_MS || this.gaps.length < 2)
+      return undefined;
     const sorted = this.gaps.toSorted((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)];
   }

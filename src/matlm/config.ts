@@ -49,8 +49,8 @@ const WIDTH_STEP = 32;
  */
 export function parseConfig(file: string, text: string): CheckpointConfig {
   const json = parseObject(file, text);
-  if (json['model_type'] !== 'qwen3') {
-    throw new CheckpointError(file, `model_type is ${String(json['model_type'])} where qwen3 is expected`);
+  if (json.model_type !== 'qwen3') {
+    throw new CheckpointError(file, `model_type is ${String(json.model_type)} where qwen3 is expected`);
   }
   const model: Partial<Record<keyof ModelConfig, number>> = {};
   for (const [key, name] of Object.entries(DIMENSIONS)) {
@@ -69,25 +69,28 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
     model[name] = value;
   }
   const shape = model as ModelConfig;
-  const matformer = json['matformer'];
-  if (!isObject(matformer) || !isObject(matformer['granularities'])) {
-    throw new CheckpointError(file, 'there is no "matformer" object with granularities, so nothing says what is nested');
+  const matformer = json.matformer;
+  if (!isObject(matformer) || !isObject(matformer.granularities)) {
+    throw new CheckpointError(
+      file,
+      'there is no "matformer" object with granularities, so nothing says what is nested',
+    );
   }
   const granularities: Record<string, readonly number[]> = {};
-  for (const [name, widths] of Object.entries(matformer['granularities'])) {
+  for (const [name, widths] of Object.entries(matformer.granularities)) {
     granularities[name] = checkWidths(file, name, widths, shape);
   }
   for (const name of ['S', 'M', 'L', 'XL']) {
     if (!(name in granularities)) throw new CheckpointError(file, `the granularity ${name} is missing`);
   }
-  const frontier = Array.isArray(matformer['frontier']) ? matformer['frontier'] : [];
+  const frontier = Array.isArray(matformer.frontier) ? matformer.frontier : [];
   return {
     model: shape,
     granularities,
     frontier: frontier.filter(isObject).map((row) => ({
-      name: String(row['name']),
-      widths: checkWidths(file, String(row['name']), row['widths'], shape),
-      bitsPerByte: Number(row['bitsPerByte']),
+      name: String(row.name),
+      widths: checkWidths(file, String(row.name), row.widths, shape),
+      bitsPerByte: Number(row.bitsPerByte),
     })),
   };
 }

@@ -68,7 +68,8 @@ function checkEntries(
     if (!isNaturals(offsets) || offsets.length !== 2) return fail('has no proper offsets');
     const [begin, end] = offsets as [number, number];
     const wanted = shape.reduce((product, n) => product * n, bytesEach);
-    if (begin > end || end - begin !== wanted) return fail(`takes ${end - begin} bytes where its shape needs ${wanted}`);
+    if (begin > end || end - begin !== wanted)
+      return fail(`takes ${end - begin} bytes where its shape needs ${wanted}`);
     if (dataStart + end > fileBytes) {
       return fail(`ends ${dataStart + end - fileBytes} bytes after the end of the file, which is truncated`);
     }

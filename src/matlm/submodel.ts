@@ -19,7 +19,10 @@ export function isSize(name: string): name is Size {
 export function parameters(model: ModelConfig, widths: readonly number[]): number {
   const attention = 2 * model.hiddenSize * (model.heads + model.kvHeads) * model.headDim + 2 * model.headDim;
   const layers = widths.filter((width) => width > 0);
-  return layers.reduce((sum, width) => sum + attention + 2 * model.hiddenSize + 3 * model.hiddenSize * width, model.hiddenSize);
+  return layers.reduce(
+    (sum, width) => sum + attention + 2 * model.hiddenSize + 3 * model.hiddenSize * width,
+    model.hiddenSize,
+  );
 }
 
 /** Bytes of weights read to decode one token: int8 matrices with their float32 row scales, norms, and the head. */

@@ -23,11 +23,11 @@ export class Tokenizer {
 
   /** @param json the parsed tokenizer.json, a byte-level BPE */
   constructor(file: string, json: Record<string, unknown>) {
-    const model = json['model'];
-    if (!isObject(model) || model['type'] !== 'BPE' || !isObject(model['vocab'])) {
+    const model = json.model;
+    if (!isObject(model) || model.type !== 'BPE' || !isObject(model.vocab)) {
       throw new CheckpointError(file, 'it does not describe a BPE tokenizer');
     }
-    const vocabulary = model['vocab'] as Record<string, number>;
+    const vocabulary = model.vocab as Record<string, number>;
     const id = (token: string): number => {
       const found = vocabulary[token];
       if (found === undefined) throw new CheckpointError(file, `the token ${token} is missing`);
@@ -71,7 +71,10 @@ export class Tokenizer {
 
   decode(tokens: readonly number[]): string {
     const utf8 = new TextDecoder('utf-8');
-    return tokens.map((token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true })).join('') + utf8.decode();
+    return (
+      tokens.map((token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true })).join('') +
+      utf8.decode()
+    );
   }
 }
 
