@@ -113,14 +113,14 @@ function isLooping(lines: readonly string[]): boolean {
   return last.length > 3 && lines.slice(-3, -1).some((line) => line.trim() === last);
 }
 
-/** Lines before the first that stands after the cursor already. */
+/** Lines before the first that stands after the cursor already, indented alike. */
 function untilSuffix(lines: readonly string[], following: string): string[] {
   const next = following
     .split('\n')
     .find((line) => line.trim() !== '')
-    ?.trim();
+    ?.trimEnd();
   if (next === undefined) return [...lines];
-  const at = lines.findIndex((line, i) => i > 0 && line.trim() === next);
+  const at = lines.findIndex((line, i) => i > 0 && line.trimEnd() === next);
   return at < 0 ? [...lines] : lines.slice(0, at);
 }
 
