@@ -4,7 +4,16 @@ import { Fault, must, root } from './run.mjs';
 import { newest } from './stamp.mjs';
 
 /** What the extension's package is made of. */
-const contents = ['dist', 'prebuilds', 'native/build/Release', 'models', 'media', 'package.json', 'README.md', 'LICENSE'];
+const contents = [
+  'dist',
+  'prebuilds',
+  'native/build/Release',
+  'models',
+  'media',
+  'package.json',
+  'README.md',
+  'LICENSE',
+];
 
 /**
  * The packaged extension, built and packaged anew when anything in it is newer.

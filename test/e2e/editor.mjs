@@ -5,7 +5,8 @@ import { until } from './wait.mjs';
 
 const statusItem = '[id="matcoder.matcoder.matcoder.status"]';
 const firstGhostLine = '.part.editor .monaco-editor .ghost-text-decoration';
-const laterGhostLines = '.part.editor .monaco-editor .suggest-preview-text .view-line, .part.editor .monaco-editor .suggest-preview-text > div';
+const laterGhostLines =
+  '.part.editor .monaco-editor .suggest-preview-text .view-line, .part.editor .monaco-editor .suggest-preview-text > div';
 const quickInput = '.quick-input-widget:visible';
 const quickInputRows = `${quickInput} .quick-input-list .monaco-list-row`;
 
@@ -113,11 +114,11 @@ export class Editor {
     await this.press('Enter');
   }
 
-  /** The rows of the open picker, once there are some, each as a person reads it. */
+  /** The rows of the open picker, once there are some, each as it is read out: its label, a comma, the rest. */
   async pickerRows() {
     await this.page.locator(quickInputRows).first().waitFor();
-    const texts = await this.page.locator(quickInputRows).allInnerTexts();
-    return texts.map((text) => text.replaceAll(/\s+/g, ' ').trim());
+    const rows = await this.page.locator(quickInputRows).all();
+    return Promise.all(rows.map((row) => row.getAttribute('aria-label')));
   }
 
   /** Takes the row of the open picker whose label is the given one. */

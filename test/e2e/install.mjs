@@ -42,7 +42,11 @@ export async function installCodeServer() {
     const vscode = join(modules, 'code-server/lib/vscode');
     await must('npm', ['install', '--omit=dev', ...quick], { cwd: vscode, env, advice });
     const addons = ['@vscode/spdlog', '@vscode/native-watchdog'];
-    await must('npm', ['rebuild', '--ignore-scripts=false', '--foreground-scripts', ...addons], { cwd: vscode, env, advice });
+    await must('npm', ['rebuild', '--ignore-scripts=false', '--foreground-scripts', ...addons], {
+      cwd: vscode,
+      env,
+      advice,
+    });
     await must('npm', ['install', '--omit=dev', ...quick], { cwd: join(vscode, 'extensions'), env, advice });
   });
   if (!existsSync(codeServer)) throw new Fault(`${codeServer} is missing: remove ${modules} and try again.`);

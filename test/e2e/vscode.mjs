@@ -16,6 +16,7 @@ const still = {
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' }, // its list would hide ghost text
   'editor.suggestOnTriggerCharacters': false,
   'editor.minimap.enabled': false,
+  'files.autoSave': 'off',
   'git.enabled': false,
   'window.restoreWindows': 'none',
   'workbench.reduceMotion': 'on', // else a screenshot catches a list half faded in
