@@ -1,7 +1,7 @@
 // Install what is missing, compile the addon where its sources changed, bundle. Quick when nothing changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -36,10 +36,16 @@ function buildAddon(say) {
   const gyp = join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
   run(
     process.execPath,
-    [gyp, '-C', join(root, 'native'), 'rebuild', '--loglevel=error'],
+    [gyp, '-C', join(root, 'native'), 'rebuild', '--loglevel=error', ...headers()],
     'The native engine could not be compiled. It needs Python 3 and a C++17 compiler: on Debian `apt install build-essential ' +
       'python3`, on macOS `xcode-select --install`, on Windows the Visual Studio build tools.',
   );
+}
+
+/** Node's headers often lie beside it; then nothing needs to be downloaded. */
+function headers() {
+  const nodedir = dirname(dirname(realpathSync(process.execPath)));
+  return existsSync(join(nodedir, 'include', 'node', 'node_api.h')) ? [`--nodedir=${nodedir}`] : [];
 }
 
 async function bundle(say) {

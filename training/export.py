@@ -90,7 +90,9 @@ def export(model: MatLM, tokenizer: Path, out: Path) -> None:
     tensors = {}
     for name, tensor in hugging_face_tensors(model).items():
         if name == "model.embed_tokens.weight":
-            tensors[name] = tensor.half()
+            # Stored as float16, but rounded to the int8 that the engine makes of it: what is evaluated is what runs.
+            values, scale = quantise(tensor)
+            tensors[name] = (values * scale).half()
         elif tensor.ndim == 2:
             tensors[name], tensors[name + "_scale"] = quantise(tensor)
         else:

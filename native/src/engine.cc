@@ -103,7 +103,8 @@ bool Engine::prefill(Request& request) {
     forward(*model_, kernels_, request.widths, request.tokens.data() + done, count, cache_, scratch_, pool_);
     for (int t = 0; request.all_logits && t < count; t++) {
       head(*model_, kernels_, t, scratch_, pool_);
-      logits.logits.insert(logits.logits.end(), scratch_.logits.begin(), scratch_.logits.end());
+      const float* row = scratch_.logits.data();
+      logits.logits.insert(logits.logits.end(), row, row + model_->config.vocabulary);
     }
     if (done + count == total) head(*model_, kernels_, count - 1, scratch_, pool_);
   }

@@ -15,16 +15,17 @@ constexpr int kChunk = 64;
 struct Scratch {
   Scratch(const Config& config, int threads);
 
-  std::vector<float> x;        // [kChunk, hidden] residual stream
-  std::vector<float> normed;   // [hidden]
-  std::vector<float> qkv;      // [kChunk, (heads + 2 * kv_heads) * head_dim]
-  std::vector<float> mixed;    // [kChunk, heads * head_dim] what attention gathered
-  std::vector<float> gate_up;  // [kChunk, 2 * ffn]
-  std::vector<float> active;   // [ffn]
-  std::vector<float> delta;    // [kChunk, hidden]
-  std::vector<float> scores;   // [kChunk * heads, context]: one row for each chunk of attention
-  std::vector<float> logits;   // [vocabulary]
-  Activations quantised;       // [kChunk, widest input]
+  std::vector<float> x;          // [kChunk, hidden] residual stream
+  std::vector<float> normed;     // [hidden]
+  std::vector<float> qkv;        // [kChunk, (heads + 2 * kv_heads) * head_dim]
+  std::vector<float> mixed;      // [kChunk, heads * head_dim] what attention gathered
+  std::vector<float> gate_up;    // [kChunk, 2 * ffn]
+  std::vector<float> active;     // [ffn]
+  std::vector<float> remainder;  // [max(hidden, ffn)] what one int8 vector leaves out
+  std::vector<float> delta;      // [2 * kChunk, hidden]
+  std::vector<float> scores;     // [kChunk * heads, context]: one row for each chunk of attention
+  std::vector<float> logits;     // [vocabulary], and as many again to work in
+  Activations quantised;         // [2 * kChunk, widest input]
   std::vector<int8_t> values_;
   std::vector<float> scales_;
   std::vector<int32_t> sums_;

@@ -11,8 +11,8 @@ namespace {
 template <int T>
 void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
                 const int32_t* a_sums, int32_t* sums) {
-  // One vector leaves the instruction's latency open: four sums over every fourth column group fill it.
-  constexpr int kChains = T == 1 ? 4 : 1;
+  // One vector, or two, leave the instruction's latency open: sums over every second or fourth column group fill it.
+  constexpr int kChains = T == 1 ? 4 : T == 2 ? 2 : 1;
   __m512i acc[T * kChains];
   for (int i = 0; i < T * kChains; i++) acc[i] = _mm512_setzero_si512();
   for (int start = 0; start < k; start += block_k, w += block_bytes) {

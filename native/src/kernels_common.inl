@@ -149,6 +149,7 @@ static void product(const Matrix& w, int k, int first_panel, int last_panel, con
     int t = 0;
     for (; t + 8 <= count; t += 8) panel_products<8>(w, k, panel, a, t, out, out_stride);
     for (; t + 4 <= count; t += 4) panel_products<4>(w, k, panel, a, t, out, out_stride);
+    for (; t + 2 <= count; t += 2) panel_products<2>(w, k, panel, a, t, out, out_stride);
     for (; t < count; t++) panel_products<1>(w, k, panel, a, t, out, out_stride);
   }
 }

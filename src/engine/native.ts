@@ -59,12 +59,12 @@ export class AddonError extends Error {
 const FILE = 'matcoder_engine.node';
 
 /**
- * Load the native engine: the prebuilt one for this platform, otherwise one built here.
+ * Load the native engine: one built here, otherwise the prebuilt one for this platform.
  * @param root the folder that holds `prebuilds/` and `native/`
  */
 export function loadAddon(root: string): NativeAddon {
   const platform = `${process.platform}-${process.arch}`;
-  const candidates = [join(root, 'prebuilds', platform, FILE), join(root, 'native', 'build', 'Release', FILE)];
+  const candidates = [join(root, 'native', 'build', 'Release', FILE), join(root, 'prebuilds', platform, FILE)];
   const file = candidates.find((candidate) => existsSync(candidate));
   if (file === undefined) {
     throw new AddonError(

@@ -1,0 +1,20 @@
+/**
+ * How many tests passed, failed and were skipped, added up from the closing lines of mocha (`12 passing`, `1 failing`,
+ * `2 pending`), pytest (`12 passed, 1 failed, 2 skipped`) and our native tests, which write as mocha does.
+ *
+ * @param {string} output
+ * @returns {{passing: number, failing: number, skipped: number}}
+ */
+export function countTests(output) {
+  // eslint-disable-next-line no-control-regex
+  const plain = output.replaceAll(/\u001b\[[\d;]*m/g, '');
+  const total = (pattern) => [...plain.matchAll(pattern)].reduce((sum, [, count]) => sum + Number(count), 0);
+  // mocha gives each count a line of its own; pytest gives them all one line, after equals signs.
+  const pytest = plain.split('\n').findLast((line) => /^(=+ )?\d+ (passed|failed|skipped|errors?)\b.* in [\d.:]+/.test(line)) ?? '';
+  const inPytest = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(pytest)?.[1] ?? 0);
+  return {
+    passing: total(/^\s*(\d+) passing\b/gm) + inPytest('passed'),
+    failing: total(/^\s*(?:\d+ passing, )?(\d+) failing\b/gm) + inPytest('failed') + inPytest('errors?'),
+    skipped: total(/^\s*(\d+) pending\b/gm) + inPytest('skipped'),
+  };
+}

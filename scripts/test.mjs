@@ -1,0 +1,99 @@
+// Run every test, or the stages that are named: `npm test`, `npm test -- unit e2e`.
+import { join } from 'node:path';
+import { installCodeServer, unsupported } from '../test/e2e/install.mjs';
+import { chromium } from '../test/e2e/chromium.mjs';
+import { countTests } from './lib/counts.mjs';
+import { hasModule, trainingPython } from './lib/python.mjs';
+import { Fault, main, root, run } from './lib/run.mjs';
+
+const node = process.execPath;
+
+/**
+ * A stage runs its commands and returns the exit code and what was printed, or says why it is skipped. A stage that
+ * counts nothing (lint) passes or fails as one test.
+ */
+const stages = {
+  lint: { counted: false, run: () => run('npm', ['run', '--silent', 'lint']) },
+  unit: { counted: true, run: () => run('npm', ['run', '--silent', 'test:unit']) },
+  native: { counted: true, run: () => run(node, ['native/test/run.mjs']) },
+  engine: { counted: true, run: () => run('npm', ['run', '--silent', 'test:engine']) },
+  python: { counted: true, run: testPython },
+  e2e: { counted: true, run: testInVSCode },
+};
+
+async function testPython() {
+  const python = await trainingPython();
+  if (!python) {
+    console.log('Enable with: python3 -m venv .venv && .venv/bin/pip install -r training/requirements.txt');
+    return { skipped: 'PyTorch not found' };
+  }
+  const commands = [['pytest', '-q', 'training']];
+  if (await hasModule(python, 'ruff')) commands.push(['ruff', 'check'], ['ruff', 'format', '--check', 'training']);
+  let result = { code: 0, output: '' };
+  for (const command of commands) {
+    const { code, output } = await run(python, ['-m', ...command]);
+    result = { code: result.code || code, output: result.output + output };
+  }
+  return result;
+}
+
+async function testInVSCode() {
+  const why = unsupported();
+  if (why) return { skipped: why };
+  await installCodeServer();
+  await chromium();
+  return run('npm', ['test', '--silent'], { cwd: join(root, 'test/e2e') });
+}
+
+async function runStage(name) {
+  console.log(`\n── ${name} ${'─'.repeat(72 - name.length)}`);
+  const startMs = Date.now();
+  const { counted, run: start } = stages[name];
+  let result;
+  try {
+    result = await start();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    console.error(error.message);
+    result = { code: 1, output: '' };
+  }
+  const seconds = ((Date.now() - startMs) / 1000).toFixed(0);
+  if (result.skipped) return { name, seconds, passing: 0, failing: 0, skipped: 0, why: result.skipped };
+
+  const counts = counted ? countTests(result.output) : { passing: 0, failing: 0, skipped: 0 };
+  if (counted && result.code === 0 && counts.passing === 0) {
+    console.error(`The stage ${name} ran no test.`);
+    result.code = 1;
+  }
+  // A stage that failed before, or outside, its tests counts as one failure.
+  if (result.code !== 0) counts.failing ||= 1;
+  return { name, seconds, ...counts };
+}
+
+function summary({ name, seconds, passing, failing, skipped, why }) {
+  const verdict = why ? `skipped: ${why}` : failing ? `${failing} failing, ${passing} passing` : passing ? `${passing} passing` : 'clean';
+  return `${name.padEnd(8)}${verdict}${skipped ? `, ${skipped} skipped` : ''} (${seconds} s)`;
+}
+
+await main(async () => {
+  const chosen = process.argv.slice(2);
+  const unknown = chosen.find((name) => !(name in stages));
+  if (unknown) throw new Fault(`There is no stage ${unknown}; the stages are ${Object.keys(stages).join(', ')}.`);
+
+  const build = await run(node, ['scripts/build.mjs']);
+  if (build.code !== 0) throw new Fault('The build failed, so nothing was tested.');
+
+  const results = [];
+  for (const name of chosen.length ? chosen : Object.keys(stages)) results.push(await runStage(name));
+
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  const without = results.filter(({ why }) => why);
+  const parts = [`${sum('passing')} passing`, `${sum('failing')} failing`];
+  if (sum('skipped')) parts.push(`${sum('skipped')} skipped`);
+  if (without.length) {
+    const reasons = without.map(({ name, why }) => `${name}: ${why}`).join('; ');
+    parts.push(`${without.length} ${without.length === 1 ? 'stage' : 'stages'} skipped (${reasons})`);
+  }
+  console.log(`\n${results.map(summary).join('\n')}\n\n${parts.join(', ')}`);
+  return sum('failing') ? 1 : 0;
+});

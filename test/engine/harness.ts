@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { type EndReason, loadAddon, type NativeEngine, type NativeEvent } from '../../src/engine/native';
+
+export const ROOT = join(__dirname, '..', '..');
+export const addon = loadAddon(ROOT);
+
+export interface Generated {
+  tokens: number[];
+  probabilities: number[];
+  reusedTokens: number;
+  prefilledTokens: number;
+  reason: EndReason;
+}
+
+export function generate(
+  engine: NativeEngine,
+  tokens: readonly number[],
+  widths: readonly number[],
+  maxTokens: number,
+  options: { stopTokens?: readonly number[]; onToken?: (count: number, abort: () => void) => void } = {},
+): Promise<Generated> {
+  return new Promise((resolve) => {
+    const result: Generated = {
+      tokens: [],
+      probabilities: [],
+      reusedTokens: -1,
+      prefilledTokens: -1,
+      reason: 'failed',
+    };
+    const request = {
+      tokens: Int32Array.from(tokens),
+      widths: Int32Array.from(widths),
+      maxTokens,
+      stopTokens: Int32Array.from(options.stopTokens ?? []),
+    };
+    const handle = engine.generate(request, (event: NativeEvent) => {
+      if (event.type === 'prefill') Object.assign(result, event);
+      if (event.type === 'token') {
+        result.tokens.push(event.token);
+        result.probabilities.push(event.probability);
+        options.onToken?.(result.tokens.length, () => {
+          handle.abort();
+        });
+      }
+      if (event.type === 'end') {
+        result.reason = event.reason;
+        resolve(result);
+      }
+    });
+  });
+}
+
+/** Logits after every token, [tokens, vocabulary]. */
+export function logits(
+  engine: NativeEngine,
+  tokens: readonly number[],
+  widths: readonly number[],
+): Promise<Float32Array> {
+  return new Promise((resolve, reject) => {
+    let found: Float32Array | undefined;
+    engine.logits(Int32Array.from(tokens), Int32Array.from(widths), (event) => {
+      if (event.type === 'logits') found = event.logits;
+      if (event.type === 'end') {
+        if (found) resolve(found);
+        else reject(new Error(event.message ?? event.reason));
+      }
+    });
+  });
+}
+
+/** Root mean square of the difference, as a share of the expected values' standard deviation. */
+export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const n = expected.length;
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += expected[i]! / n;
+  let error = 0;
+  let spread = 0;
+  for (let i = 0; i < n; i++) {
+    error += (found[i]! - expected[i]!) ** 2;
+    spread += (expected[i]! - mean) ** 2;
+  }
+  return Math.sqrt(error / spread);
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ModelConfig } from '../../src/matlm/config';
+import type { TensorEntry, TensorType } from '../../src/matlm/safetensors';
+
+/** Small enough for a reference in plain TypeScript, large enough for several blocks of everything. */
+export const TINY: ModelConfig = {
+  hiddenSize: 64,
+  layers: 4,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 16,
+  ffnSize: 128,
+  vocabularySize: 96,
+  contextLength: 160,
+  ropeTheta: 10000,
+  normEps: 1e-6,
+};
+
+export interface Tensor {
+  dtype: TensorType;
+  shape: number[];
+  /** As stored: int8 values for I8, real numbers otherwise. */
+  values: Float32Array;
+}
+
+export type Tensors = Record<string, Tensor>;
+
+/** Mulberry32: the same numbers on every machine, in [0, 1). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** A random model under the names that a checkpoint uses. */
+export function randomTensors(config: ModelConfig, seed = 1): Tensors {
+  const next = random(seed);
+  const tensors: Tensors = {};
+  const floats = (name: string, shape: number[], from: number, to: number, dtype: TensorType = 'F32') => {
+    const count = shape.reduce((product, n) => product * n, 1);
+    const values = Float32Array.from({ length: count }, () => from + (to - from) * next());
+    tensors[name] = { dtype, shape, values: dtype === 'F16' ? values.map(toHalfAndBack) : values };
+  };
+  const matrix = (name: string, rows: number, k: number) => {
+    const values = Float32Array.from({ length: rows * k }, () => Math.round(254 * next()) - 127);
+    tensors[`${name}.weight`] = { dtype: 'I8', shape: [rows, k], values };
+    floats(`${name}.weight_scale`, [rows, 1], 0.5 / 127 / Math.sqrt(k), 3 / 127 / Math.sqrt(k));
+  };
+  const { hiddenSize: d, headDim, heads, kvHeads, ffnSize } = config;
+  for (let i = 0; i < config.layers; i++) {
+    const layer = `model.layers.${i}.`;
+    floats(`${layer}input_layernorm.weight`, [d], 0.5, 1.5);
+    floats(`${layer}post_attention_layernorm.weight`, [d], 0.5, 1.5);
+    floats(`${layer}self_attn.q_norm.weight`, [headDim], 0.5, 1.5);
+    floats(`${layer}self_attn.k_norm.weight`, [headDim], 0.5, 1.5);
+    matrix(`${layer}self_attn.q_proj`, heads * headDim, d);
+    matrix(`${layer}self_attn.k_proj`, kvHeads * headDim, d);
+    matrix(`${layer}self_attn.v_proj`, kvHeads * headDim, d);
+    matrix(`${layer}self_attn.o_proj`, d, heads * headDim);
+    matrix(`${layer}mlp.gate_proj`, ffnSize, d);
+    matrix(`${layer}mlp.up_proj`, ffnSize, d);
+    matrix(`${layer}mlp.down_proj`, d, ffnSize);
+  }
+  floats('model.embed_tokens.weight', [config.vocabularySize, d], -1, 1, 'F16');
+  floats('model.norm.weight', [d], 0.5, 1.5);
+  return tensors;
+}
+
+/** Write the data section as a file; the entries say where each tensor lies in it. */
+export function writeWeights(tensors: Tensors): { weightsPath: string; tensors: Record<string, TensorEntry> } {
+  const weightsPath = join(mkdtempSync(join(tmpdir(), 'matcoder-test-')), 'model.safetensors');
+  const parts: Buffer[] = [];
+  const entries: Record<string, TensorEntry> = {};
+  let offset = 0;
+  for (const [name, { dtype, shape, values }] of Object.entries(tensors)) {
+    const bytes =
+      dtype === 'I8'
+        ? Buffer.from(Int8Array.from(values).buffer)
+        : dtype === 'F32'
+          ? Buffer.from(Float32Array.from(values).buffer)
+          : Buffer.from(Uint16Array.from(values, toHalf).buffer);
+    parts.push(bytes);
+    entries[name] = { dtype, shape, begin: offset, end: offset + bytes.length };
+    offset += bytes.length;
+  }
+  writeFileSync(weightsPath, Buffer.concat(parts));
+  return { weightsPath, tensors: entries };
+}
+
+/** IEEE half precision of numbers between 2^-14 and 2 in magnitude; smaller ones become zero. */
+function toHalf(value: number): number {
+  const magnitude = Math.abs(value);
+  if (magnitude < 2 ** -14) return 0;
+  let exponent = Math.floor(Math.log2(magnitude));
+  let fraction = Math.round((magnitude / 2 ** exponent - 1) * 1024);
+  if (fraction === 1024) {
+    fraction = 0;
+    exponent++;
+  }
+  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | fraction;
+}
+
+function toHalfAndBack(value: number): number {
+  const half = toHalf(value);
+  const magnitude = (1 + (half & 1023) / 1024) * 2 ** (((half >> 10) & 31) - 15);
+  return half === 0 ? 0 : half & 0x8000 ? -magnitude : magnitude;
+}
