@@ -71,7 +71,13 @@ async function runStage(name) {
 }
 
 function summary({ name, seconds, passing, failing, skipped, why }) {
-  const verdict = why ? `skipped: ${why}` : failing ? `${failing} failing, ${passing} passing` : passing ? `${passing} passing` : 'clean';
+  const verdict = why
+    ? `skipped: ${why}`
+    : failing
+      ? `${failing} failing, ${passing} passing`
+      : passing
+        ? `${passing} passing`
+        : 'clean';
   return `${name.padEnd(8)}${verdict}${skipped ? `, ${skipped} skipped` : ''} (${seconds} s)`;
 }
 

@@ -10,7 +10,8 @@ export function countTests(output) {
   const plain = output.replaceAll(/\u001b\[[\d;]*m/g, '');
   const total = (pattern) => [...plain.matchAll(pattern)].reduce((sum, [, count]) => sum + Number(count), 0);
   // mocha gives each count a line of its own; pytest gives them all one line, after equals signs.
-  const pytest = plain.split('\n').findLast((line) => /^(=+ )?\d+ (passed|failed|skipped|errors?)\b.* in [\d.:]+/.test(line)) ?? '';
+  const pytest =
+    plain.split('\n').findLast((line) => /^(=+ )?\d+ (passed|failed|skipped|errors?)\b.* in [\d.:]+/.test(line)) ?? '';
   const inPytest = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(pytest)?.[1] ?? 0);
   return {
     passing: total(/^\s*(\d+) passing\b/gm) + inPytest('passed'),

@@ -52,21 +52,32 @@ export class Editor {
     }, rounds);
   }
 
-  /** Puts the cursor at the end of the first line of the file on disk that contains the text. */
-  async goToEndOf(path, text) {
+  /** Begins a line of its own below one of the file on disk, and types there. */
+  async typeBelow({ path, below, skipLines = 0, typed }) {
     const lines = readFileSync(join(this.workspace, path), 'utf8').split('\n');
-    const index = lines.findIndex((line) => line.includes(text));
-    if (index < 0) throw new Error(`${path} has no line with ${JSON.stringify(text)}`);
-    await this.page.keyboard.press('Control+G');
-    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`:${index + 1}`);
-    await this.page.keyboard.press('Enter');
+    const index = lines.findIndex((line) => line.includes(below));
+    if (index < 0) throw new Error(`${path} has no line with ${JSON.stringify(below)}`);
+    await this.press('Control+G');
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`:${index + 1 + skipLines}`);
+    await this.press('Enter');
     await this.page.locator(quickInput).waitFor({ state: 'hidden' });
-    await this.page.keyboard.press('End');
+    await this.press('End');
+    await this.type(`\n${typed}`);
   }
 
   /** Types at the pace of a fast hand. */
   type(text, gapMs = 60) {
     return this.page.keyboard.type(text, { delay: gapMs });
+  }
+
+  /** Inserts text all at once, as pasting does. */
+  insert(text) {
+    return this.page.keyboard.insertText(text);
+  }
+
+  /** Rests for so long that what was typed before says nothing of the next key. */
+  pause() {
+    return this.page.waitForTimeout(3500);
   }
 
   press(key) {
@@ -106,6 +117,12 @@ export class Editor {
     return readFileSync(join(this.workspace, path), 'utf8');
   }
 
+  /** Goes back to what the disk holds. */
+  async revert() {
+    await this.run('File: Revert File');
+    await until('the file to be as on disk', async () => !(await this.page.locator('.tab.active.dirty').count()));
+  }
+
   /** Runs a command by its title in the palette. */
   async run(title) {
     await this.press('F1');
@@ -123,11 +140,10 @@ export class Editor {
 
   /** Takes the row of the open picker whose label is the given one. */
   async pick(label) {
-    const rows = this.page.locator(quickInputRows);
-    const labels = await rows.locator('.label-name').allInnerTexts();
-    const index = labels.findIndex((text) => text.trim() === label);
-    if (index < 0) throw new Error(`The picker has no row ${label}, but ${labels.join(', ')}`);
-    await rows.nth(index).click();
+    const rows = await this.pickerRows();
+    const index = rows.findIndex((row) => row.startsWith(`${label},`));
+    if (index < 0) throw new Error(`The picker has no row ${label}, but ${rows.join(' | ')}`);
+    await this.page.locator(quickInputRows).nth(index).click();
     await this.page.locator(quickInput).waitFor({ state: 'hidden' });
   }
 
@@ -144,19 +160,24 @@ export class Editor {
     return text;
   }
 
-  /** What the status bar item's tooltip tells, as it is read out. */
-  statusTooltip() {
-    return this.page.locator(`${statusItem} [aria-label]`).first().getAttribute('aria-label');
-  }
-
   clickStatus() {
     return this.page.locator(statusItem).click();
   }
 
+  /** Rests the mouse on the status bar item until its tooltip is there, and returns what that says. */
   async hoverStatus() {
+    const tooltip = this.page.locator('.monaco-hover:visible', { hasText: 'MatCoder' }).first();
     await this.page.locator(statusItem).hover();
-    await this.page.locator('.monaco-hover:visible').first().waitFor();
-    await this.page.waitForTimeout(500);
+    await tooltip.waitFor();
+    return tooltip.innerText();
+  }
+
+  /** Waits for a notification with the text; returns all it says and the labels of its buttons. */
+  async notification(text) {
+    const toast = this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first();
+    await toast.waitFor();
+    const buttons = await toast.locator('.notification-list-item-buttons-container .monaco-button').allInnerTexts();
+    return { text: await toast.innerText(), buttons: buttons.map((label) => label.trim()) };
   }
 
   /** Saves what is shown as a picture of the documentation, where $MATCODER_SCREENSHOTS asks for it. */

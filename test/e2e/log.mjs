@@ -24,11 +24,6 @@ export class ExtensionLog {
     return [...this.text().matchAll(/request (\d+): (.*)/g)].map(([, id, outcome]) => ({ id: Number(id), outcome }));
   }
 
-  /** How many requests were answered by decoding, rather than by what was there already. */
-  decodes() {
-    return this.requests().filter(({ outcome }) => /\d+ decoded/.test(outcome)).length;
-  }
-
   /** The process of the engine that became ready last, or undefined. */
   enginePid() {
     const ready = [...this.text().matchAll(/engine ready: pid (\d+)/g)].at(-1);

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
+import { oneMoreCall } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 
-const file = 'src/units.ts';
-
 describeVSCode('The size of the model', {}, (vscode) => {
-  before('open a file', () => vscode.editor.openFile(file));
+  before('open a file', () => vscode.editor.openFile(oneMoreCall.path));
 
   it('is chosen from a list that predicts what each takes on this machine', async () => {
     await vscode.editor.run('MatCoder: Choose Model Size');
     const rows = await vscode.editor.pickerRows();
     await vscode.editor.screenshot('picker.png');
     for (const [index, name] of ['Auto', 'S', 'M', 'L', 'XL'].entries()) {
-      assert.match(rows[index], new RegExp(`^${name}\\b.*\\d ms\\b`), `row ${index} of ${rows.join(' | ')}`);
+      assert.match(rows[index], new RegExp(`^${name}, .*\\d ms\\b`), `row ${index} of ${rows.join(' | ')}`);
     }
     await vscode.editor.press('Escape');
   });
@@ -19,15 +18,11 @@ describeVSCode('The size of the model', {}, (vscode) => {
   for (const name of ['S', 'XL']) {
     it(`is ${name} in the status bar after ${name} was chosen and has completed`, async () => {
       await vscode.editor.run('MatCoder: Choose Model Size');
-      await vscode.editor.pickerRows();
       await vscode.editor.pick(name);
-      await vscode.editor.goToEndOf(file, 'return metrePerSecond * 1.943844;');
-      await vscode.editor.press('ArrowDown');
-      await vscode.editor.press('End');
-      await vscode.editor.type(`\n\nexport function knotTo`);
+      await vscode.editor.typeBelow(oneMoreCall);
       await vscode.editor.awaitGhostText();
       await vscode.editor.awaitStatus(new RegExp(`^${name} \\d+ ms$`));
-      await vscode.editor.press('Escape');
+      await vscode.editor.revert();
     });
   }
 });

@@ -18,6 +18,7 @@ const still = {
   'editor.minimap.enabled': false,
   'files.autoSave': 'off',
   'git.enabled': false,
+  'typescript.validate.enable': false, // no red lines under what is half typed
   'window.restoreWindows': 'none',
   'workbench.reduceMotion': 'on', // else a screenshot catches a list half faded in
 };
