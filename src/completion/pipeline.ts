@@ -120,7 +120,10 @@ export class Pipeline {
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     const along = this.shown && typedAlong(this.shown, request);
-    return along ? { kind: 'reused', suggestion: along, reason: 'typed along with a decode under way' } : undefined;
+    if (!along) return undefined;
+    // The request that began this decode was cancelled: this one is the first that can show it, and reports its work.
+    if (outcome.kind === 'shown') return { ...outcome, suggestion: along };
+    return { kind: 'reused', suggestion: along, reason: 'typed along with a decode under way' };
   }
 
   private start(
