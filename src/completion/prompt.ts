@@ -16,6 +16,8 @@ export interface Excerpt {
 const PREFIX_CHARS = 1200;
 /** ... and up to these many more: the window's head moves by so much at once, so that a key only appends. */
 const PREFIX_STEP_CHARS = 1000;
+/** Where a window has too many tokens, text dense with digits or in Chinese, its head moves on in smaller steps. */
+const SHORTER_BY_CHARS = 250;
 const SUFFIX_CHARS = 500;
 
 /** Characters that an excerpt needs to hold for the prompt to be what the whole document would give. */
@@ -25,7 +27,7 @@ export const EXCERPT_SUFFIX_CHARS = SUFFIX_CHARS + 500;
 /**
  * The prompt for a fill-in-the-middle completion: path, suffix, prefix, in this order (SPM), so that typing only
  * appends and a key costs its own tokens.
- * @param maxTokens room for the prompt; where it is short, lines at the head of the prefix are left out
+ * @param maxTokens room for the prompt; where it is short, text at the head of the prefix is left out
  */
 export function buildPrompt(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number): number[] {
   const { special } = tokenizer;
@@ -36,20 +38,28 @@ export function buildPrompt(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: n
     ...tokenizer.encode(suffixWindow(excerpt.suffix)),
     special.fimPrefix,
   ];
-  let prefix = prefixWindow(excerpt);
-  for (;;) {
-    const prompt = [...head, ...tokenizer.encode(prefix), special.fimMiddle];
+  for (
+    let start = windowStart(excerpt);
+    start < excerpt.prefixStart + excerpt.prefix.length;
+    start += SHORTER_BY_CHARS
+  ) {
+    const prompt = [...head, ...tokenizer.encode(prefixFrom(excerpt, start)), special.fimMiddle];
     if (prompt.length <= maxTokens) return prompt;
-    if (prefix === '') return [special.fileSeparator, special.fimSuffix, special.fimPrefix, special.fimMiddle];
-    // Dense text, long names in Chinese say: a third less until it fits.
-    prefix = fromNextLine(prefix, Math.ceil(prefix.length / 3));
   }
+  const bare = [...head, special.fimMiddle];
+  return bare.length <= maxTokens
+    ? bare
+    : [special.fileSeparator, special.fimSuffix, special.fimPrefix, special.fimMiddle];
 }
 
-/** The end of the prefix, from a line start that stays where it is while PREFIX_STEP_CHARS are typed. */
-export function prefixWindow({ prefix, prefixStart }: Excerpt): string {
+/** Offset in the document at which the window begins: it stays where it is while PREFIX_STEP_CHARS are typed. */
+function windowStart({ prefix, prefixStart }: Excerpt): number {
   const cursor = prefixStart + prefix.length;
-  const start = Math.floor((cursor - PREFIX_CHARS) / PREFIX_STEP_CHARS) * PREFIX_STEP_CHARS;
+  return Math.max(0, Math.floor((cursor - PREFIX_CHARS) / PREFIX_STEP_CHARS) * PREFIX_STEP_CHARS);
+}
+
+/** The text before the cursor from the first line that begins at or after an offset in the document. */
+function prefixFrom({ prefix, prefixStart }: Excerpt, start: number): string {
   return start <= prefixStart ? prefix : fromNextLine(prefix, start - prefixStart);
 }
 

@@ -83,7 +83,9 @@ describe('requests to the engine', () => {
   ];
   for (const [name, tokens, widths, message] of bad) {
     it(`are refused with the fault named: ${name}`, async () => {
-      assert.throws(() => void generateNow(engine, tokens, widths), message);
+      assert.throws(() => {
+        generateNow(engine, tokens, widths);
+      }, message);
       assert.equal((await generate(engine, prompt, S, 1)).tokens.length, 1, 'and the engine goes on');
     });
   }
@@ -121,7 +123,7 @@ describe('a checkpoint given to the engine', () => {
   const NAME = 'model.layers.1.mlp.up_proj.weight';
   const broken = (change: (entry: TensorEntry) => TensorEntry | undefined) => {
     const changed = change(good.tensors[NAME]!);
-    const { [NAME]: _, ...rest } = good.tensors;
+    const rest = Object.fromEntries(Object.entries(good.tensors).filter(([name]) => name !== NAME));
     return changed ? { ...rest, [NAME]: changed } : rest;
   };
   const cases: [string, Record<string, TensorEntry>, RegExp][] = [

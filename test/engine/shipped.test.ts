@@ -84,7 +84,7 @@ describe('the shipped checkpoint in the engine', () => {
     );
     const tokens = golden.prompts[0]!.tokens;
     const run = async (widths: readonly number[]) => generate(engine, tokens, widths, 16);
-    await run(granularities['XL']!); // first use brings in what any use needs
+    await run(granularities.XL!); // first use brings in what any use needs
     const [weightsBefore, memoryBefore] = [engine.weightBytes, process.memoryUsage().rss];
     for (const widths of ['S', 'M', 'L', 'XL'].map((size) => granularities[size]!)) await run(widths);
     for (const widths of mixes) await run(widths);

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MODEL, ROOT } from '../model';
+
+const folder = mkdtempSync(join(tmpdir(), 'matcoder-test-'));
+const source = join(folder, 'list.ts');
+writeFileSync(source, 'export class List {\n  private items: string[] = [];\n\n  add(item: string) {\n    \n  }\n}\n');
+
+function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js')) {
+  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder });
+}
+
+describe('matcoder complete', () => {
+  it('prints what would be inserted', () => {
+    const { status, stdout, stderr } = matcoder(['complete', `${source}:5:5`]);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    assert.notEqual(stdout.trim(), '');
+  });
+
+  it('prints all there is to know with --json', () => {
+    const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json', '--submodel', 'S']);
+    const completion = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual(Object.keys(completion), [
+      'text',
+      'submodel',
+      'reason',
+      'promptTokens',
+      'prefillMs',
+      'tokens',
+      'decodeMs',
+    ]);
+    assert.equal(completion.submodel, 'S');
+    const tokens = completion.tokens as { text: string; probability: number }[];
+    assert.ok(
+      tokens
+        .map((token) => token.text)
+        .join('')
+        .startsWith((completion.text as string).slice(0, 3)),
+    );
+    assert.ok(tokens.every(({ probability }) => probability > 0 && probability <= 1));
+  });
+
+  it('chooses the size by itself, and says why', () => {
+    const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json']);
+    assert.match(
+      (JSON.parse(stdout) as { reason: string }).reason,
+      /^asked for by hand: (S|M|L|XL) answers in about \d+ ms/,
+    );
+  });
+
+  const broken = join(folder, 'truncated');
+  cpSync(MODEL, broken, { recursive: true });
+  truncateSync(join(broken, 'model.safetensors'), 5_000_000);
+  const halved = join(folder, 'halved');
+  cpSync(MODEL, halved, { recursive: true });
+  writeFileSync(join(halved, 'tokenizer.json'), readFileSync(join(MODEL, 'tokenizer.json')).subarray(0, 1000));
+  writeFileSync(join(folder, 'image.png'), Buffer.from([0x89, 0x50, 0, 0, 1]));
+  writeFileSync(join(folder, 'latin1.ts'), Buffer.from([0x61, 0xe9, 0x62]));
+  writeFileSync(join(folder, 'empty.ts'), '');
+
+  const cases: [string, string[], RegExp][] = [
+    ['no place', [], /complete takes one FILE:LINE:COL/],
+    ['a place without a line', ['list.ts'], /list\.ts: expected FILE:LINE:COL/],
+    ['a file that is missing', ['none.ts:1:1'], /none\.ts: there is no such file/],
+    ['a folder', ['.:1:1'], /\.: it is not a file/],
+    ['a binary file', ['image.png:1:1'], /image\.png: it is a binary file/],
+    ['a file that is not UTF-8', ['latin1.ts:1:1'], /latin1\.ts: it is not UTF-8/],
+    ['a line past the end', ['list.ts:99:1'], /list\.ts: line 99 is past the end, the file has 8 lines/],
+    ['a column past the end', ['list.ts:1:50'], /list\.ts:1: column 50 is past the end, columns go from 1 to 20/],
+    ['a column of zero', ['list.ts:1:0'], /column 0 is past the end/],
+    [
+      'a size that does not exist',
+      ['list.ts:1:1', '--submodel', 'XXL'],
+      /--submodel XXL: expected S, M, L, XL or auto/,
+    ],
+    ['an option that does not exist', ['list.ts:1:1', '--fast'], /--fast/],
+    [
+      'a checkpoint that is missing',
+      ['list.ts:1:1', '--model', 'nowhere'],
+      /nowhere: there is no such folder\. Choose/,
+    ],
+    [
+      'a checkpoint that is truncated',
+      ['list.ts:1:1', '--model', broken],
+      /model\.safetensors: the tensor .* after the end of the file, which is truncated/,
+    ],
+    ['half a tokenizer', ['list.ts:1:1', '--model', halved], /tokenizer\.json: it is not JSON/],
+  ];
+  for (const [name, args, message] of cases) {
+    it(`ends with one line and exit code 1: ${name}`, () => {
+      const { status, stdout, stderr } = matcoder(['complete', ...args]);
+      assert.equal(status, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, message);
+      assert.doesNotMatch(stderr, /\n\s+at /, 'a stack trace');
+      assert.equal(stderr.trim().split('\n').length, 1);
+    });
+  }
+
+  it('ends with one line and exit code 1: an addon that is missing', () => {
+    const alone = join(folder, 'alone');
+    mkdirSync(join(alone, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'dist', 'cli.js'), join(alone, 'dist', 'cli.js'));
+    const { status, stderr } = matcoder(['complete', 'list.ts:1:1', '--model', MODEL], join(alone, 'dist', 'cli.js'));
+    assert.equal(status, 1);
+    assert.match(stderr, /^matcoder: The native engine for .* is missing: looked at .*\n$/);
+  });
+
+  it('completes in an empty file', () => {
+    assert.equal(matcoder(['complete', 'empty.ts:1:1']).status, 0);
+  });
+});
+
+describe('matcoder inspect', () => {
+  it('lists the submodels from the cheapest to the whole', () => {
+    const rows = JSON.parse(matcoder(['inspect', '--json']).stdout) as Record<string, unknown>[];
+    const names = rows.map((row) => row.name);
+    for (const name of ['S', 'M', 'L', 'XL']) assert.ok(names.includes(name));
+    assert.equal(names.at(-1), 'XL');
+    assert.deepEqual(rows.at(-1)?.ffnWidths, [1024, 1024, 1024, 1024, 1024, 1024]);
+    assert.equal(rows.at(-1)?.parameters, 5_902_336);
+    assert.ok(rows.every((row) => Number(row.bytesPerToken) > 1e6));
+  });
+
+  it('prints a table', () => {
+    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes a token .*\nXS/);
+  });
+
+  it('explains itself', () => {
+    const { status, stdout } = matcoder(['--help']);
+    assert.equal(status, 0);
+    assert.match(stdout, /matcoder complete FILE:LINE:COL/);
+  });
+});

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import type { Outcome } from '../../../src/completion/outcome';
+import { describe as describeOutcome } from '../../../src/completion/outcome';
+import { type CompletionRequest, Pipeline } from '../../../src/completion/pipeline';
+import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
+import { CostModel } from '../../../src/governor/costs';
+import { TypingRhythm } from '../../../src/governor/typing';
+import type { Checkpoint } from '../../../src/matlm/checkpoint';
+import { SIZES, type Size } from '../../../src/matlm/submodel';
+import { shipped } from '../model';
+
+/** An engine whose tokens come when the test says so. */
+class HandEngine implements Engine {
+  readonly requests: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[] = [];
+
+  constructor(private readonly encode: (text: string) => number[]) {}
+
+  generate(request: GenerateRequest, signal: AbortSignal, emit: (event: GenerateEvent) => void): void {
+    this.requests.push({ request, signal, emit });
+    emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: request.prompt.length, prefillMs: 1 });
+    signal.addEventListener('abort', () => {
+      emit({ type: 'end', reason: 'aborted', decodedTokens: 0, decodeMs: 0 });
+    });
+  }
+
+  write(text: string, probability = 0.9): void {
+    for (const token of this.encode(text)) this.requests.at(-1)!.emit({ type: 'token', token, probability });
+  }
+
+  end(): void {
+    this.requests.at(-1)!.emit({ type: 'end', reason: 'stop', decodedTokens: 4, decodeMs: 4 });
+  }
+}
+
+describe('a completion request', () => {
+  let checkpoint: Checkpoint;
+  let engine: HandEngine;
+  let pipeline: Pipeline;
+  let setting: Size | 'auto';
+
+  before(async () => {
+    checkpoint = await shipped();
+  });
+
+  beforeEach(() => {
+    let nowMs = 0;
+    setting = 'auto';
+    engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
+    const cost = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
+    pipeline = new Pipeline({
+      engine,
+      checkpoint,
+      costs: new CostModel(Object.fromEntries(SIZES.map((size) => [size, cost]))),
+      rhythm: new TypingRhythm(),
+      setting: () => setting,
+      now: () => ++nowMs,
+    });
+  });
+
+  function request(text: string, change: Partial<CompletionRequest> = {}): CompletionRequest {
+    const [prefix = '', suffix = ''] = text.split('█');
+    return {
+      document: 'file:///a.ts',
+      path: 'a.ts',
+      prefix,
+      prefixStart: 0,
+      suffix,
+      lineSuffix: suffix.split('\n')[0] ?? '',
+      lineLength: 10,
+      explicit: false,
+      enabled: true,
+      scheme: 'file',
+      languageId: 'typescript',
+      cursors: 1,
+      hasSelection: false,
+      ...change,
+    };
+  }
+
+  const ask = (text: string, signal = new AbortController().signal, change: Partial<CompletionRequest> = {}) =>
+    pipeline.complete(request(text, change), signal);
+  const textOf = (outcome: Outcome) => ('suggestion' in outcome ? outcome.suggestion.text : undefined);
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+  async function shown(text: string, written: string): Promise<Outcome> {
+    const outcome = ask(text);
+    await settle();
+    engine.write(written);
+    engine.end();
+    return outcome;
+  }
+
+  it('shows what the model wrote, and says what it took', async () => {
+    const outcome = await shown('const a = █', 'f(x);');
+    assert.equal(outcome.kind, 'shown');
+    assert.equal(textOf(outcome), 'f(x);');
+    assert.match(
+      describeOutcome(outcome),
+      /^shown, XL, \d+ ms \(prefill \d+ of \d+ tokens, 4 decoded\): a pause in typing/,
+    );
+  });
+
+  it('is gated without asking the engine', async () => {
+    const outcome = await ask('const a = █ + b');
+    assert.deepEqual(outcome, { kind: 'gated', reason: 'code follows on the line' });
+    assert.equal(engine.requests.length, 0);
+  });
+
+  it('keeps a suggestion that is typed along with, and decodes nothing', async () => {
+    await shown('const a = █', 'f(x);');
+    const outcome = await ask('const a = f(█');
+    assert.deepEqual(outcome, {
+      kind: 'reused',
+      suggestion: { text: 'x);', replaces: 0 },
+      reason: 'typed as suggested',
+    });
+    assert.equal(engine.requests.length, 1);
+  });
+
+  it('comes from the cache where the same was asked before', async () => {
+    await shown('const a = █', 'f(x);');
+    await shown('const b = █', 'g(y);');
+    const outcome = await ask('const a = █');
+    assert.equal(textOf(outcome), 'f(x);');
+    assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+    assert.equal(engine.requests.length, 2);
+  });
+
+  it('does not reuse what another size suggested', async () => {
+    await shown('const a = █', 'f(x);');
+    setting = 'S';
+    const outcome = await shown('const a = █', 'g();');
+    assert.equal(textOf(outcome), 'g();');
+    assert.deepEqual(engine.requests[1]!.request.widths, checkpoint.config.granularities.S);
+  });
+
+  it('goes on decoding when it is cancelled, and the next key joins it', async () => {
+    const cancelled = new AbortController();
+    const first = ask('const a = █', cancelled.signal);
+    await settle();
+    engine.write('f(');
+    cancelled.abort();
+    assert.equal((await first).kind, 'superseded');
+    assert.equal(engine.requests[0]!.signal.aborted, false);
+
+    const second = ask('const a = f█');
+    await settle();
+    engine.write('x);');
+    engine.end();
+    const outcome = await second;
+    assert.equal(textOf(outcome), '(x);');
+    assert.equal(outcome.kind, 'shown', 'it is the first to show that work');
+    assert.equal(engine.requests.length, 1);
+  });
+
+  it('aborts a decode that the typing diverges from', async () => {
+    const cancelled = new AbortController();
+    const first = ask('const a = █', cancelled.signal);
+    await settle();
+    engine.write('f(x');
+    cancelled.abort();
+    await first;
+    const second = ask('const a = g█');
+    await settle();
+    assert.equal(engine.requests[0]!.signal.aborted, true);
+    assert.equal(engine.requests.length, 2);
+    engine.write('(y);');
+    engine.end();
+    assert.equal(textOf(await second), '(y);');
+  });
+
+  it('stops the engine at the end of the line', async () => {
+    const outcome = ask('call(█)');
+    await settle();
+    engine.write('a);\nmore();\nmore();');
+    assert.equal(engine.requests[0]!.signal.aborted, true);
+    assert.equal(textOf(await outcome), 'a);');
+  });
+
+  it('is empty where the model was not sure, unless it was asked by hand', async () => {
+    const unsure = ask('const a = █');
+    await settle();
+    engine.write('f(x);', 0.05);
+    engine.end();
+    const outcome = await unsure;
+    assert.equal(outcome.kind === 'empty' && outcome.reason, 'the model was not sure');
+
+    const byHand = ask('const a = █', undefined, { explicit: true });
+    await settle();
+    engine.write('f(x);', 0.05);
+    engine.end();
+    assert.equal(textOf(await byHand), 'f(x);');
+  });
+
+  it('is empty where the model adds nothing', async () => {
+    const outcome = ask('done();█');
+    await settle();
+    engine.end();
+    assert.equal((await outcome).kind, 'empty');
+  });
+
+  it('fails with the reason where the engine dies, and the next one is fresh', async () => {
+    const outcome = ask('const a = █');
+    await settle();
+    engine.requests[0]!.emit({ type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: 'it died' });
+    assert.deepEqual(await outcome, { kind: 'failed', reason: 'it died' });
+    assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
+  });
+});

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { buildPrompt } from '../../../src/completion/prompt';
+import type { Tokenizer } from '../../../src/matlm/tokenizer';
+import { shipped } from '../model';
+
+const code = (lines: number) => Array.from({ length: lines }, (_, i) => `const value${i} = compute(${i});\n`).join('');
+const common = (a: readonly number[], b: readonly number[]) => {
+  let n = 0;
+  while (n < a.length && a[n] === b[n]) n++;
+  return n;
+};
+
+describe('the prompt', () => {
+  let tokenizer: Tokenizer;
+  before(async () => {
+    ({ tokenizer } = await shipped());
+  });
+  const build = (prefix: string, suffix: string, room = 900, prefixStart = 0) =>
+    buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room);
+
+  it('gives path, then what follows, then what comes before', () => {
+    const { special } = tokenizer;
+    const prompt = build('let x = ', ';\n');
+    assert.deepEqual(
+      [prompt[0], prompt.indexOf(special.fimSuffix), prompt.at(-1)],
+      [special.fileSeparator, 1 + tokenizer.encode('src/a.ts\n').length, special.fimMiddle],
+    );
+    assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(special.fimPrefix) + 1, -1)), 'let x = ');
+  });
+
+  it('only grows at its end while one types, but for a few steps of the window', () => {
+    const before = code(200);
+    let previous: number[] | undefined;
+    let rebuilt = 0;
+    for (let typed = 0; typed < 900; typed++) {
+      const prompt = build(before + code(40).slice(0, typed), '\nend();\n');
+      // The last tokens may merge with what is typed; the end mark moves.
+      if (previous && common(previous, prompt) < previous.length - 24) rebuilt++;
+      previous = prompt;
+    }
+    // 900 characters: at most one step of 1000, and four of 250 where the text is as dense as this.
+    assert.ok(rebuilt <= 5, `the window moved ${rebuilt} times`);
+  });
+
+  it('begins its window at a line, wherever the excerpt begins', () => {
+    const document = code(200);
+    const whole = build(document, '');
+    assert.deepEqual(build(document.slice(2000), '', 900, 2000), whole);
+    const { special } = tokenizer;
+    const prefix = tokenizer.decode(whole.slice(whole.indexOf(special.fimPrefix) + 1, -1));
+    assert.match(prefix, /^const value/);
+    assert.ok(prefix.length >= 1100 && prefix.length <= 2200, `${prefix.length} characters`);
+  });
+
+  it('fits into its room, however dense the text', () => {
+    for (const text of ['世界'.repeat(3000), 'x'.repeat(1e6), '0123456789'.repeat(2000), code(500)]) {
+      for (const room of [900, 300, 40]) assert.ok(build(text, text, room).length <= room);
+    }
+  });
+
+  it('ends what follows at a line', () => {
+    const { special } = tokenizer;
+    const prompt = build('', code(100));
+    const suffix = tokenizer.decode(
+      prompt.slice(prompt.indexOf(special.fimSuffix) + 1, prompt.indexOf(special.fimPrefix)),
+    );
+    assert.match(suffix, /;\n$/);
+    assert.ok(suffix.length <= 500);
+  });
+});

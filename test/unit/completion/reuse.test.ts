@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { typedAlong } from '../../../src/completion/reuse';
+
+const place = (text: string, document = 'a.ts') => {
+  const [prefix = '', suffix = ''] = text.split('█');
+  return { document, prefix, suffix };
+};
+const along = (then: string, suggested: string, now: string, document = 'a.ts') =>
+  typedAlong({ ...place(then), suggestion: { text: suggested, replaces: 0 } }, place(now, document));
+
+describe('typing along with a suggestion', () => {
+  const cases: [string, string, string, string, { text: string; replaces: number } | undefined][] = [
+    ['keeps it as it is where nothing was typed', 'a.█', 'push(b);', 'a.█', { text: 'push(b);', replaces: 0 }],
+    ['keeps what is left of it', 'a.█', 'push(b);', 'a.pu█', { text: 'sh(b);', replaces: 0 }],
+    ['ends where something else is typed', 'a.█', 'push(b);', 'a.po█', undefined],
+    ['ends where all of it is typed', 'a.█', 'b', 'a.b█', undefined],
+    ['ends where text before it was deleted', 'a.█', 'push(b);', 'a█', undefined],
+    ['replaces the bracket that the editor closed', 'a.█', 'push(b);', 'a.push(█)', { text: 'b);', replaces: 1 }],
+    ['replaces brackets within brackets', 'a█', '([{x}]);', 'a([{█}])', { text: 'x}]);', replaces: 3 }],
+    ['ends where the suggestion does not close that bracket', 'a█', '(b', 'a(█)', undefined],
+    ['ends where the text after it changed', 'a.█;', 'b', 'a.█;x', undefined],
+  ];
+  for (const [name, then, suggested, now, expected] of cases) {
+    it(name, () => {
+      assert.deepEqual(along(then, suggested, now), expected);
+    });
+  }
+
+  it('ends in another document', () => {
+    assert.equal(along('a.█', 'push(b);', 'a.pu█', 'b.ts'), undefined);
+  });
+
+  it('goes on where the excerpt begins later meanwhile', () => {
+    const long = Array.from({ length: 40 }, (_, i) => `const value${i} = ${i};\n`).join('');
+    assert.deepEqual(along(`${long}a.█`, 'push(b);', `${long.slice(100)}a.pu█`), { text: 'sh(b);', replaces: 0 });
+  });
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseConfig } from '../../../src/matlm/config';
+import { bytesPerToken, parameters, submodelOf } from '../../../src/matlm/submodel';
+import { MODEL } from '../model';
+
+const shipped = readFileSync(join(MODEL, 'config.json'), 'utf8');
+const changed = (change: (json: Record<string, unknown>) => void) => {
+  const json = JSON.parse(shipped) as Record<string, unknown>;
+  change(json);
+  return () => parseConfig('models/x/config.json', JSON.stringify(json));
+};
+
+describe('config.json', () => {
+  it('gives the shape and the granularities of the shipped model', () => {
+    const { model, granularities } = parseConfig('config.json', shipped);
+    assert.equal(model.ffnSize, 1024);
+    assert.deepEqual(granularities.S, [128, 128, 128, 128, 128, 128]);
+    assert.deepEqual(granularities.XS, [128, 0, 128, 0, 128, 0]);
+  });
+
+  const cases: [string, () => unknown, RegExp][] = [
+    ['not JSON', () => parseConfig('a/config.json', '{'), /a\/config\.json: it is not JSON/],
+    ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is llama where qwen3 is expected/],
+    ['a missing dimension', changed((j) => delete j.hidden_size), /hidden_size must be a whole number/],
+    ['an absurd dimension', changed((j) => (j.vocab_size = 2 ** 40)), /vocab_size must be a whole number/],
+    ['no nesting', changed((j) => delete j.matformer), /no "matformer" object/],
+    [
+      'a missing size',
+      changed((j) => (j.matformer = { granularities: { S: [128, 128, 128, 128, 128, 128] } })),
+      /granularity M is missing/,
+    ],
+    [
+      'too few widths',
+      changed((j) => (j.matformer = { granularities: { S: [128] } })),
+      /widths of S are not 6 multiples of 32/,
+    ],
+    [
+      'a width beyond the model',
+      changed((j) => (j.matformer = { granularities: { S: Array(6).fill(2048) } })),
+      /between 0 and 1024/,
+    ],
+  ];
+  for (const [name, parse, message] of cases) {
+    it(`is refused with the key named: ${name}`, () => {
+      assert.throws(parse, message);
+    });
+  }
+});
+
+describe('a submodel', () => {
+  const config = parseConfig('config.json', shipped);
+
+  it('counts its own parameters, as Python counts them', () => {
+    const count = (name: string) => parameters(config.model, config.granularities[name]!);
+    assert.deepEqual(['XS', 'S', 'M', 'L', 'XL'].map(count), [886_912, 1_773_568, 2_363_392, 3_543_040, 5_902_336]);
+  });
+
+  it('reads its own bytes and no more', () => {
+    const { model } = config;
+    const small = bytesPerToken(model, submodelOf(config, 'S').widths);
+    const large = bytesPerToken(model, submodelOf(config, 'XL').widths);
+    // 896 more hidden units a layer: three int8 rows of 256, and two float scales, each.
+    assert.equal(large - small, 6 * 896 * (3 * 256 + 2 * 4));
+  });
+});
