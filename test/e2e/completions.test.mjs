@@ -51,12 +51,12 @@ describeVSCode('Completions', {}, (vscode) => {
 
   it('span several lines after a pause', async () => {
     await vscode.editor.openFile(oneMoreFunction.path);
-    await vscode.editor.typeBelow({ ...oneMoreFunction, typed: '' });
+    await vscode.editor.typeBelow({ ...oneMoreFunction, typed: '\n' });
     await vscode.editor.pause();
     await vscode.editor.insert(oneMoreFunction.typed);
     const ghost = await vscode.editor.awaitGhostText();
     await vscode.editor.screenshot('ghost-text.png');
-    assert.match(ghost, /\{\n {2}return .*;\n\}$/);
+    assert.match(ghost, /\{\n {2}\S/);
   });
 
   it('ask nothing of any other machine', () => {

@@ -1,0 +1,110 @@
+// Build MatCoder, install it into a VS Code profile of its own, and open the sample project: `npm start`.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { installCodeServer, unsupported } from '../test/e2e/install.mjs';
+import { createProfile, installExtension } from '../test/e2e/profile.mjs';
+import { startServer } from '../test/e2e/server.mjs';
+import { Fault, main, must, root, run } from './lib/run.mjs';
+import { hashOf, once } from './lib/stamp.mjs';
+import { packagedExtension } from './lib/vsix.mjs';
+
+const examples = join(root, 'examples');
+const usage = `npm start [-- OPTIONS]
+
+  --port N     the port of code-server; without it, a free one
+  --no-open    prepare everything and start code-server, but open no window
+  --browser    code-server, even where the desktop's VS Code is on the PATH
+  --help       print this`;
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        port: { type: 'string', default: '0' },
+        'no-open': { type: 'boolean', default: false },
+        browser: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const port = Number(values.port);
+    if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error(`--port ${values.port} is no port number`);
+    return { ...values, port, open: !values['no-open'] };
+  } catch (error) {
+    throw new Fault(`${error.message}\n\n${usage}`);
+  }
+}
+
+/** The desktop's VS Code, where `code` starts one; inside code-server and the like it may be something else. */
+async function hasDesktopCode() {
+  const { code, output } = await run('code', ['--version'], { quiet: true });
+  return code === 0 && /^\d+\.\d+\.\d+/.test(output);
+}
+
+async function openDesktop(vsix, open) {
+  const folder = join(root, 'build/profile/desktop');
+  const profile = ['--user-data-dir', join(folder, 'data'), '--extensions-dir', join(folder, 'extensions')];
+  // As root VS Code starts only without its sandbox.
+  if (process.getuid?.() === 0) profile.push('--no-sandbox');
+  await once(join(folder, 'installed'), hashOf(vsix), () =>
+    must('code', [...profile, '--install-extension', vsix, '--force']),
+  );
+  const window = [...profile, '--new-window', '--disable-workspace-trust', examples];
+  if (!open) {
+    console.log(`Ready. Open it with:\n  code ${window.join(' ')}`);
+    return;
+  }
+  await must('code', window);
+  console.log('VS Code opens the sample project; examples/README.md tells where to type.');
+}
+
+async function openInBrowser(vsix, port, open) {
+  await installCodeServer();
+  const folder = join(root, 'build/profile/code-server');
+  const profile = createProfile(folder);
+  await once(join(folder, 'installed'), hashOf(vsix), () => installExtension(profile, vsix));
+  const server = await startServer(profile, { port }).catch((error) => {
+    if (!/EADDRINUSE/.test(error.message)) throw error;
+    throw new Fault(`Port ${port} is taken: stop what uses it, or choose another with npm start -- --port N.`);
+  });
+
+  const address = `${server.url}/?folder=${encodeURIComponent(examples)}`;
+  console.log(
+    `\nVS Code with MatCoder is at\n\n  ${address}\n\nexamples/README.md tells where to type. Ctrl+C stops it.`,
+  );
+  if (open && (process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) showInBrowser(address);
+
+  const interrupted = new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => resolve('interrupted'));
+  });
+  const ended = await Promise.race([interrupted, server.exited]);
+  await server.stop();
+  if (ended !== 'interrupted')
+    throw new Fault(`code-server ended by itself. It printed:\n${server.output().trimEnd()}`);
+  console.log('Stopped.');
+}
+
+function showInBrowser(address) {
+  const opener = spawn('xdg-open', [address], { detached: true, stdio: 'ignore' });
+  opener.on('error', () => {}); // the address is printed all the same
+  opener.unref();
+}
+
+await main(async () => {
+  const { port, open, browser, help } = options();
+  if (help) return console.log(usage);
+  if (!existsSync(join(root, 'models/matlm-6m/model.safetensors'))) {
+    throw new Fault('models/matlm-6m/model.safetensors is missing: get it back with git checkout -- models.');
+  }
+
+  const desktop = !browser && (await hasDesktopCode());
+  const why = unsupported();
+  if (!desktop && why) {
+    throw new Fault(
+      `VS Code's command "code" is not on the PATH, and ${why}.\nIn VS Code run "Shell Command: Install 'code' command in PATH", then npm start again.`,
+    );
+  }
+  const vsix = await packagedExtension();
+  await (desktop ? openDesktop(vsix, open) : openInBrowser(vsix, port, open));
+});
