@@ -1,6 +1,9 @@
 /** Longer gaps than this are thinking, not typing. */
 export const TYPING_GAP_MS = 400;
 
+/** Changes nearer together than this come of one key: a bracket that closes itself, a paste. */
+const SAME_KEY_MS = 10;
+
 /** After this long without a key, what was typed before says nothing of the next one. */
 const MEMORY_MS = 3000;
 const REMEMBERED_GAPS = 12;
@@ -15,7 +18,7 @@ export class TypingRhythm {
     if (this.lastKeyMs !== undefined) {
       const gapMs = timeMs - this.lastKeyMs;
       if (gapMs > MEMORY_MS) this.gaps = [];
-      else if (gapMs < TYPING_GAP_MS) this.gaps = [...this.gaps, gapMs].slice(-REMEMBERED_GAPS);
+      else if (gapMs >= SAME_KEY_MS && gapMs < TYPING_GAP_MS) this.gaps = [...this.gaps, gapMs].slice(-REMEMBERED_GAPS);
     }
     this.lastKeyMs = timeMs;
   }
