@@ -6,7 +6,6 @@
  * @returns {{passing: number, failing: number, skipped: number}}
  */
 export function countTests(output) {
-  // eslint-disable-next-line no-control-regex
   const plain = output.replaceAll(/\u001b\[[\d;]*m/g, '');
   const total = (pattern) => [...plain.matchAll(pattern)].reduce((sum, [, count]) => sum + Number(count), 0);
   // mocha gives each count a line of its own; pytest gives them all one line, after equals signs.

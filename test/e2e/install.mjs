@@ -34,7 +34,7 @@ export async function installCodeServer() {
       PATH: `${join(nodeFolder, 'bin')}${delimiter}${process.env.PATH}`,
       npm_config_nodedir: nodeFolder,
     };
-    const quick = ['--ignore-scripts', '--no-audit', '--no-fund'];
+    const quick = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     await must('npm', ['ci', ...quick], { cwd: here, advice });
 
     // Its install script would compile seven addons, one of which needs Kerberos; two are enough. Without spdlog no

@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { must } from '../../scripts/lib/run.mjs';
 import { codeServer, node } from './install.mjs';
 
@@ -19,7 +19,8 @@ const quiet = {
 };
 
 /**
- * A folder with everything that code-server reads and writes, apart from the user's own.
+ * A folder with everything that code-server reads and writes, apart from the user's own. Settings that are there
+ * already stay as they are.
  *
  * @param {string} folder made if it is not there
  * @param {{settings?: object, machineSettings?: object}} options settings of the user, and those of scope "machine",
@@ -27,8 +28,8 @@ const quiet = {
  */
 export function createProfile(folder, { settings = {}, machineSettings = {} } = {}) {
   const profile = { folder, data: join(folder, 'data'), extensions: join(folder, 'extensions') };
-  writeJson(join(profile.data, 'User/settings.json'), { ...quiet, ...settings });
-  writeJson(join(profile.data, 'Machine/settings.json'), machineSettings);
+  writeOnce(join(profile.data, 'User/settings.json'), { ...quiet, ...settings });
+  writeOnce(join(profile.data, 'Machine/settings.json'), machineSettings);
   mkdirSync(profile.extensions, { recursive: true });
   // Without a file of its own code-server would write one to the user's home, with a password in it.
   writeFileSync(join(folder, 'config.yaml'), 'auth: none\n');
@@ -39,8 +40,9 @@ export function removeProfile({ folder }) {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
-function writeJson(path, value) {
-  mkdirSync(join(path, '..'), { recursive: true });
+function writeOnce(path, value) {
+  if (existsSync(path)) return;
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
