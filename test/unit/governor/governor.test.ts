@@ -77,6 +77,10 @@ describe('the typing rhythm', () => {
     assert.equal(typed(0, 100, 200, 900, 1000, 1100).gapMs(1150), 100);
   });
 
+  it('takes what one key sets off as one: pasted lines, closed brackets', () => {
+    assert.equal(typed(0, 100, 101, 102, 103, 200, 201).gapMs(210), 100);
+  });
+
   it('ends with a pause', () => {
     assert.equal(typed(0, 100, 200).gapMs(601), undefined);
   });
