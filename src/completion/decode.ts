@@ -15,7 +15,10 @@ export interface Decoded {
   readonly aborted: boolean;
 }
 
-/** Decode until the model ends, or until nothing more could be shown. */
+/**
+ * Decode until the model ends, or until nothing more could be shown.
+ * @param onProgress called with the text so far: empty when the prompt was read, then longer with every token
+ */
 export function decode(
   engine: Engine,
   tokenizer: Tokenizer,
@@ -24,7 +27,7 @@ export function decode(
   decision: Decision,
   cursor: Cursor,
   signal: AbortSignal,
-  onPiece: (text: string) => void = () => undefined,
+  onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
   const enough = new AbortController();
   const pieces: Piece[] = [];
@@ -39,13 +42,14 @@ export function decode(
       switch (event.type) {
         case 'prefill':
           ({ prefilledTokens, prefillMs } = event);
+          onProgress('');
           break;
         case 'token': {
           if (enough.signal.aborted) break; // decoded before the abort arrived
           const piece = { text: next(event.token), probability: event.probability };
           pieces.push(piece);
           text += piece.text;
-          onPiece(text);
+          onProgress(text);
           if (isComplete(text, cursor)) enough.abort();
           break;
         }

@@ -138,7 +138,6 @@ export class Pipeline {
     const { engine, checkpoint } = this.parts;
     const controller = new AbortController();
     const { widths } = submodelOf(checkpoint.config, decision.size);
-    this.lastPrompt = prompt;
     this.lastSize = decision.size;
     const decoded = decode(
       engine,
@@ -148,7 +147,11 @@ export class Pipeline {
       decision,
       cursor,
       controller.signal,
-      (text) => (flight.text = text),
+      (text) => {
+        flight.text = text;
+        // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
+        this.lastPrompt = prompt;
+      },
     );
     const flight: Flight = {
       request,

@@ -2,10 +2,7 @@
 export const TYPING_GAP_MS = 400;
 
 /** Changes nearer together than this come of one key: a bracket that closes itself, a paste. */
-const SAME_KEY_MS = 10;
-
-/** Events closer together than this are one: a paste, an auto-closed bracket, a rename. No hand is so fast. */
-const SAME_STROKE_MS = 15;
+const SAME_KEY_MS = 15;
 
 /** After this long without a key, what was typed before says nothing of the next one. */
 const MEMORY_MS = 3000;
@@ -20,9 +17,9 @@ export class TypingRhythm {
   key(timeMs: number): void {
     if (this.lastKeyMs !== undefined) {
       const gapMs = timeMs - this.lastKeyMs;
-      if (gapMs < SAME_STROKE_MS) return;
+      if (gapMs < SAME_KEY_MS) return;
       if (gapMs > MEMORY_MS) this.gaps = [];
-      else if (gapMs >= SAME_KEY_MS && gapMs < TYPING_GAP_MS) this.gaps = [...this.gaps, gapMs].slice(-REMEMBERED_GAPS);
+      else if (gapMs < TYPING_GAP_MS) this.gaps = [...this.gaps, gapMs].slice(-REMEMBERED_GAPS);
     }
     this.lastKeyMs = timeMs;
   }
