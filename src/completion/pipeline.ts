@@ -31,13 +31,24 @@ export interface PipelineParts {
 
 const CACHED_SUGGESTIONS = 200;
 
-/** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
-interface Flight {
+/** All that is settled before a decode begins. */
+interface Job {
   readonly request: CompletionRequest;
   readonly setting: Size | 'auto';
+  readonly prompt: readonly number[];
+  readonly decision: Decision;
+  readonly cursor: Cursor;
+  readonly cacheKey: string;
+  readonly startedMs: number;
+}
+
+/** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
+interface Flight {
+  readonly job: Job;
   readonly controller: AbortController;
   readonly outcome: Promise<Outcome>;
-  text: string;
+  /** What is decoded so far. */
+  readonly written: { text: string };
 }
 
 /** From a cursor to a suggestion. */
@@ -72,10 +83,13 @@ export class Pipeline {
     const cursor = cursorOf(request.prefix, request.suffix, decision.multiline);
     const key = cacheKey(decision.size, decision.multiline, request.path, request.prefix, request.suffix);
     const cached = this.cache.get(key);
-    if (cached) return this.show(request, setting, { kind: 'reused', suggestion: cached, reason: 'cached' });
-
-    const flight = this.start(request, setting, prompt, decision, cursor, startedMs, key);
-    return this.await(flight, request, setting, signal);
+    if (cached) {
+      this.remember(request, setting, cached);
+      return { kind: 'reused', suggestion: cached, reason: 'cached' };
+    }
+    const flight = this.start({ request, setting, prompt, decision, cursor, cacheKey: key, startedMs });
+    const outcome = await Promise.race([flight.outcome, aborted(signal)]);
+    return outcome ?? { kind: 'superseded', reason: 'cancelled; its decode goes on' };
   }
 
   /** Forget what other settings or another model have suggested. */
@@ -107,11 +121,12 @@ export class Pipeline {
   ): Promise<Outcome | undefined> {
     const flight = this.flight;
     if (!flight) return undefined;
+    const { job, written } = flight;
     const typed =
-      flight.setting === setting && flight.request.document === request.document && !request.explicit
-        ? typedSince(flight.request, request)
+      job.setting === setting && job.request.document === request.document && !request.explicit
+        ? typedSince(job.request, request)
         : undefined;
-    const agrees = typed !== undefined && (flight.text.startsWith(typed) || typed.startsWith(flight.text));
+    const agrees = typed !== undefined && (written.text.startsWith(typed) || typed.startsWith(written.text));
     if (!agrees) {
       flight.controller.abort();
       this.flight = undefined;
@@ -126,17 +141,11 @@ export class Pipeline {
     return { kind: 'reused', suggestion: along, reason: 'typed along with a decode under way' };
   }
 
-  private start(
-    request: CompletionRequest,
-    setting: Size | 'auto',
-    prompt: readonly number[],
-    decision: Decision,
-    cursor: Cursor,
-    startedMs: number,
-    key: string,
-  ): Flight {
+  private start(job: Job): Flight {
     const { engine, checkpoint } = this.parts;
+    const { prompt, decision, cursor } = job;
     const controller = new AbortController();
+    const written = { text: '' };
     const { widths } = submodelOf(checkpoint.config, decision.size);
     this.lastSize = decision.size;
     const decoded = decode(
@@ -148,82 +157,60 @@ export class Pipeline {
       cursor,
       controller.signal,
       (text) => {
-        flight.text = text;
+        written.text = text;
         // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
         this.lastPrompt = prompt;
       },
     );
     const flight: Flight = {
-      request,
-      setting,
+      job,
       controller,
-      text: '',
+      written,
       outcome: decoded.then((result) => {
         if (this.flight === flight) this.flight = undefined;
-        return this.finish(request, setting, prompt, decision, cursor, startedMs, key, result);
+        return this.finish(job, result);
       }),
     };
     this.flight = flight;
     return flight;
   }
 
-  private finish(
-    request: CompletionRequest,
-    setting: Size | 'auto',
-    prompt: readonly number[],
-    decision: Decision,
-    cursor: Cursor,
-    startedMs: number,
-    key: string,
-    decoded: Decoded,
-  ): Outcome {
+  private finish(job: Job, decoded: Decoded): Outcome {
+    const { request, decision } = job;
     if (decoded.fault !== undefined) {
       this.lastPrompt = [];
       return { kind: 'failed', reason: decoded.fault };
     }
-    const { prefilledTokens, prefillMs, decodedTokens, decodeMs } = decoded;
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
+    const { prefilledTokens, prefillMs, decodedTokens, decodeMs } = decoded;
     this.parts.costs.observe(decision.size, prefilledTokens, prefillMs, decodedTokens, decodeMs);
     const work: Work = {
       size: decision.size,
       reason: decision.reason,
-      promptTokens: prompt.length,
+      promptTokens: job.prompt.length,
       prefilledTokens,
       decodedTokens,
       prefillMs,
       decodeMs,
-      latencyMs: this.parts.now() - startedMs,
+      latencyMs: this.parts.now() - job.startedMs,
     };
     const sure = confident(decoded.pieces, request.explicit ? 0 : MIN_PROBABILITY);
-    const suggestion = trim(sure, cursor);
+    const suggestion = trim(sure, job.cursor);
     if (!suggestion) {
-      const reason = sure.trim() === '' && decoded.pieces.length > 0 ? 'the model was not sure' : 'nothing to add';
-      return { kind: 'empty', reason, work };
+      const unsure = sure.trim() === '' && decoded.pieces.length > 0;
+      return { kind: 'empty', reason: unsure ? 'the model was not sure' : 'nothing to add', work };
     }
-    this.cache.set(key, suggestion);
-    return this.show(request, setting, { kind: 'shown', suggestion, work });
+    this.cache.set(job.cacheKey, suggestion);
+    this.remember(request, job.setting, suggestion);
+    return { kind: 'shown', suggestion, work };
   }
 
-  private async await(
-    flight: Flight,
-    request: CompletionRequest,
+  private remember(
+    { document, prefix, suffix }: CompletionRequest,
     setting: Size | 'auto',
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const outcome = await Promise.race([flight.outcome, aborted(signal)]);
-    if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
-    if (outcome.kind === 'shown') this.show(request, setting, outcome);
-    return outcome;
-  }
-
-  private show<O extends Outcome & { suggestion: Suggestion }>(
-    request: CompletionRequest,
-    setting: Size | 'auto',
-    outcome: O,
-  ): O {
-    const { document, prefix, suffix } = request;
-    this.shown = { document, prefix, suffix, suggestion: outcome.suggestion, setting };
-    return outcome;
+    suggestion: Suggestion,
+  ): void {
+    this.shown = { document, prefix, suffix, suggestion, setting };
   }
 }
 
