@@ -180,14 +180,18 @@ def test_an_export_reads_back_as_nearly_the_same_model(tmp_path: Path, trained_t
     assert shapes["XL"] == [64, 64]
 
 
-def test_exact_match_counts_only_what_is_right_to_the_end():
+def test_an_exact_line_is_right_in_every_token_and_ends_in_any_way_a_line_ends():
     model = tiny_model()
     prompt = tokens(1)[0, :10].tolist()
     best = []
     for _ in range(3):
         best.append(int(model.logits(torch.tensor([prompt + best]), [64, 64])[0, -1].argmax()))
-    wrong = [*best[:2], (best[2] + 1) % TINY.vocabulary]
-    assert evaluate.exact_match(model, [64, 64], [(prompt + best, 10), (prompt + wrong, 10)]) == 0.5
+    other = (best[1] + 1) % TINY.vocabulary
+    right, wrong = (prompt + best, 10), ([*prompt, best[0], other, best[2]], 10)
+    assert evaluate.exact_line(model, [64, 64], [right, wrong], {best[2]}) == 0.5
+    ends_otherwise = ([*prompt, *best[:2], other], 10)
+    assert evaluate.exact_line(model, [64, 64], [ends_otherwise], {best[2]}) == 1.0
+    assert evaluate.exact_line(model, [64, 64], [right], {other}) == 0.0
 
 
 def test_the_frontier_keeps_no_submodel_that_a_cheaper_one_equals():
