@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAddon, type NativeEngine } from '../../src/engine/native';
 import type { TensorEntry } from '../../src/matlm/safetensors';
 import { addon, generate, ROOT } from './harness';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
+import { temporaryFolder } from '../temporary';
 
 const S = [32, 32, 32, 32];
 const XL = [128, 128, 128, 128];
@@ -182,12 +182,12 @@ describe('a checkpoint given to the engine', () => {
 
 describe('loading the addon', () => {
   it('names every place it looked at where there is none', () => {
-    const root = mkdtempSync(join(tmpdir(), 'matcoder-test-'));
+    const root = temporaryFolder();
     assert.throws(() => loadAddon(root), /is missing: looked at .*native.* and .*prebuilds.*npm run build/);
   });
 
   it('names the file and the fault where it is not an addon', () => {
-    const root = mkdtempSync(join(tmpdir(), 'matcoder-test-'));
+    const root = temporaryFolder();
     const folder = join(root, 'native', 'build', 'Release');
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'matcoder_engine.node'), 'not an addon');
@@ -195,7 +195,7 @@ describe('loading the addon', () => {
   });
 
   it('takes a prebuilt one where none was built here', () => {
-    const root = mkdtempSync(join(tmpdir(), 'matcoder-test-'));
+    const root = temporaryFolder();
     const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
     mkdirSync(folder, { recursive: true });
     copyFileSync(join(ROOT, 'native/build/Release/matcoder_engine.node'), join(folder, 'matcoder_engine.node'));

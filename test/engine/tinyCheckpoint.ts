@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelConfig } from '../../src/matlm/config';
 import type { TensorEntry, TensorType } from '../../src/matlm/safetensors';
+import { temporaryFolder } from '../temporary';
 
 /** Small enough for a reference in plain TypeScript, large enough for several blocks of everything. */
 export const TINY: ModelConfig = {
@@ -74,7 +74,7 @@ export function randomTensors(config: ModelConfig, seed = 1): Tensors {
 
 /** Write the data section as a file; the entries say where each tensor lies in it. */
 export function writeWeights(tensors: Tensors): { weightsPath: string; tensors: Record<string, TensorEntry> } {
-  const weightsPath = join(mkdtempSync(join(tmpdir(), 'matcoder-test-')), 'model.safetensors');
+  const weightsPath = join(temporaryFolder(), 'model.safetensors');
   const parts: Buffer[] = [];
   const entries: Record<string, TensorEntry> = {};
   let offset = 0;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MODEL, ROOT } from '../model';
+import { temporaryFolder } from '../../temporary';
 
-const folder = mkdtempSync(join(tmpdir(), 'matcoder-test-'));
+const folder = temporaryFolder();
 const source = join(folder, 'list.ts');
 writeFileSync(source, 'export class List {\n  private items: string[] = [];\n\n  add(item: string) {\n    \n  }\n}\n');
 

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTensorEntries } from '../../../src/matlm/safetensors';
 import { MODEL } from '../model';
+import { temporaryFolder } from '../../temporary';
 
 function file(header: string | object, dataBytes = 64, claimed?: bigint): string {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(claimed ?? BigInt(text.length));
-  const path = join(mkdtempSync(join(tmpdir(), 'matcoder-test-')), 'model.safetensors');
+  const path = join(temporaryFolder(), 'model.safetensors');
   writeFileSync(path, Buffer.concat([length, text, Buffer.alloc(dataBytes)]));
   return path;
 }
@@ -80,7 +80,7 @@ describe('the header of a weights file', () => {
   }
 
   it('is refused where the file has not even a length', async () => {
-    const path = join(mkdtempSync(join(tmpdir(), 'matcoder-test-')), 'model.safetensors');
+    const path = join(temporaryFolder(), 'model.safetensors');
     writeFileSync(path, 'abc');
     await assert.rejects(readTensorEntries(path), /shorter than the 8 bytes/);
   });
