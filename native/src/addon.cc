@@ -166,6 +166,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     request->tokens = integers(env, o.Get("tokens"), "tokens");
     request->widths = integers(env, o.Get("widths"), "widths");
     request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
+    if (o.Has("notFirst")) request->not_first = integers(env, o.Get("notFirst"), "notFirst");
     request->max_tokens = std::max(0, integer(o, "maxTokens"));
     if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "generate needs a listener");
     submit(env, request, info[1].As<Napi::Function>());

@@ -48,7 +48,9 @@ void Engine::submit(std::shared_ptr<Request> request) {
   if (static_cast<int>(request->tokens.size()) > c.context)
     throw std::invalid_argument("the prompt has " + std::to_string(request->tokens.size()) +
                                 " tokens, the model's context " + std::to_string(c.context));
-  for (const int32_t token : request->tokens)
+  std::vector<int32_t> named = request->tokens;
+  named.insert(named.end(), request->not_first.begin(), request->not_first.end());
+  for (const int32_t token : named)
     if (token < 0 || token >= c.vocabulary)
       throw std::invalid_argument("the token " + std::to_string(token) + " is not in the vocabulary of " +
                                   std::to_string(c.vocabulary));
@@ -128,6 +130,7 @@ Event Engine::decode(Request& request) {
     event.decode_ms = ms_since(start);
     return event;
   };
+  for (const int32_t token : request.not_first) scratch_.logits[token] = -1e30f;
   for (int decoded = 0;; decoded++) {
     if (request.aborted) return finish("aborted", decoded);
     if (decoded == request.max_tokens) return finish("length", decoded);

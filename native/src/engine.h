@@ -39,7 +39,8 @@ struct Request {
   std::vector<int> widths;
   int max_tokens = 0;
   std::vector<int32_t> stop_tokens;
-  bool all_logits = false;  // instead of decoding, report the logits after every token
+  std::vector<int32_t> not_first;  // never chosen as the first token: the end, where a caller asks for more
+  bool all_logits = false;         // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
   std::atomic<bool> aborted{false};
 };

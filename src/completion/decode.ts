@@ -1,4 +1,4 @@
-import type { Engine } from '../engine/engine';
+import type { Engine, GenerateRequest } from '../engine/engine';
 import type { Decision } from '../governor/decide';
 import type { Tokenizer } from '../matlm/tokenizer';
 import { type Cursor, isComplete, type Piece } from './trim';
@@ -15,11 +15,15 @@ export interface Decoded {
   readonly aborted: boolean;
 }
 
+/** A line that opens a block. */
+const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
+
 /**
- * Decode until the model ends, or until nothing more could be shown.
+ * Decode until the model ends, or until nothing more could be shown. Where several lines are wanted and the model ends
+ * with a line that opens a block, it is asked once to go on.
  * @param onProgress called with the text so far: empty when the prompt was read, then longer with every token
  */
-export function decode(
+export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
   prompt: readonly number[],
@@ -29,24 +33,63 @@ export function decode(
   signal: AbortSignal,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
-  const enough = new AbortController();
-  const pieces: Piece[] = [];
-  const next = tokenizer.decoder();
-  let text = '';
-  let prefilledTokens = 0;
-  let prefillMs = 0;
   const stopTokens = Object.values(tokenizer.special);
   const request = { prompt, widths, maxTokens: decision.maxTokens, stopTokens };
+  const first = await stream(engine, tokenizer, request, cursor, signal, '', onProgress);
+  const text = first.pieces.map((piece) => piece.text).join('');
+  if (!first.endedByModel || !decision.multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
+  const more = await stream(
+    engine,
+    tokenizer,
+    { ...request, prompt: [...prompt, ...first.tokens], notFirst: stopTokens },
+    cursor,
+    signal,
+    text,
+    onProgress,
+  );
+  return {
+    ...more,
+    pieces: [...first.pieces, ...more.pieces],
+    prefilledTokens: first.prefilledTokens,
+    decodedTokens: first.decodedTokens + more.decodedTokens,
+    prefillMs: first.prefillMs + more.prefillMs,
+    decodeMs: first.decodeMs + more.decodeMs,
+  };
+}
+
+interface Streamed extends Decoded {
+  readonly tokens: readonly number[];
+  readonly endedByModel: boolean;
+}
+
+/** One request to the engine, stopped as soon as nothing more could be shown after `before` and what it writes. */
+function stream(
+  engine: Engine,
+  tokenizer: Tokenizer,
+  request: GenerateRequest,
+  cursor: Cursor,
+  signal: AbortSignal,
+  before: string,
+  onProgress: (text: string) => void,
+): Promise<Streamed> {
+  const enough = new AbortController();
+  const pieces: Piece[] = [];
+  const tokens: number[] = [];
+  const next = tokenizer.decoder();
+  let text = before;
+  let prefilledTokens = 0;
+  let prefillMs = 0;
   return new Promise((resolve) => {
     engine.generate(request, AbortSignal.any([signal, enough.signal]), (event) => {
       switch (event.type) {
         case 'prefill':
           ({ prefilledTokens, prefillMs } = event);
-          onProgress('');
+          onProgress(text);
           break;
         case 'token': {
           if (enough.signal.aborted) break; // decoded before the abort arrived
           const piece = { text: next(event.token), probability: event.probability };
+          tokens.push(event.token);
           pieces.push(piece);
           text += piece.text;
           onProgress(text);
@@ -56,10 +99,12 @@ export function decode(
         case 'end':
           resolve({
             pieces,
+            tokens,
             prefilledTokens,
             prefillMs,
             decodedTokens: event.decodedTokens,
             decodeMs: event.decodeMs,
+            endedByModel: event.reason === 'stop',
             aborted: event.reason === 'aborted' && !enough.signal.aborted,
             ...(event.reason === 'failed' ? { fault: event.message ?? 'the engine failed' } : {}),
           });

@@ -9,6 +9,8 @@ export interface GenerateRequest {
   readonly maxTokens: number;
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: readonly number[];
+  /** Tokens that are not chosen as the first: the end, where more is wanted than the model gave. */
+  readonly notFirst?: readonly number[];
 }
 
 export type GenerateEvent =

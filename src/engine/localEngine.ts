@@ -41,6 +41,7 @@ export class LocalEngine implements Engine {
         widths: Int32Array.from(request.widths),
         maxTokens: request.maxTokens,
         stopTokens: Int32Array.from(request.stopTokens),
+        notFirst: Int32Array.from(request.notFirst ?? []),
       },
       (event) => {
         if (event.type === 'end') signal.removeEventListener('abort', onAbort);

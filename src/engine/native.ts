@@ -23,6 +23,8 @@ export interface NativeRequest {
   readonly maxTokens: number;
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: Int32Array;
+  /** Tokens that are not chosen as the first. */
+  readonly notFirst?: Int32Array;
 }
 
 export type EndReason = 'stop' | 'length' | 'context' | 'aborted' | 'failed';

@@ -17,7 +17,11 @@ export function generate(
   tokens: readonly number[],
   widths: readonly number[],
   maxTokens: number,
-  options: { stopTokens?: readonly number[]; onToken?: (count: number, abort: () => void) => void } = {},
+  options: {
+    stopTokens?: readonly number[];
+    notFirst?: readonly number[];
+    onToken?: (count: number, abort: () => void) => void;
+  } = {},
 ): Promise<Generated> {
   return new Promise((resolve) => {
     const result: Generated = {
@@ -32,6 +36,7 @@ export function generate(
       widths: Int32Array.from(widths),
       maxTokens,
       stopTokens: Int32Array.from(options.stopTokens ?? []),
+      notFirst: Int32Array.from(options.notFirst ?? []),
     };
     const handle = engine.generate(request, (event: NativeEvent) => {
       if (event.type === 'prefill') Object.assign(result, event);

@@ -29,6 +29,12 @@ describe('requests to the engine', () => {
     assert.deepEqual(stopped.tokens, free.tokens.slice(0, free.tokens.indexOf(stop)));
   });
 
+  it('do not begin with what their caller excludes', async () => {
+    const free = await generate(engine, prompt, XL, 1);
+    const other = await generate(engine, prompt, XL, 3, { notFirst: [free.tokens[0]!] });
+    assert.notEqual(other.tokens[0], free.tokens[0]);
+  });
+
   it('end with their length', async () => {
     const { reason, tokens } = await generate(engine, prompt, S, 7);
     assert.equal(reason, 'length');

@@ -177,6 +177,21 @@ describe('a completion request', () => {
     assert.equal(textOf(await outcome), 'a);');
   });
 
+  it('asks for the block that the model only opened', async () => {
+    const outcome = ask('function f() █');
+    await settle();
+    engine.write('{');
+    engine.end();
+    await settle();
+    assert.equal(engine.requests.length, 2);
+    const [first, second] = engine.requests.map(({ request }) => request);
+    assert.deepEqual(second!.prompt, [...first!.prompt, ...checkpoint.tokenizer.encode('{')]);
+    assert.ok(second!.notFirst?.includes(checkpoint.tokenizer.special.endOfText));
+    engine.write('\n  return 1;\n}');
+    engine.end();
+    assert.equal(textOf(await outcome), '{\n  return 1;\n}');
+  });
+
   it('is empty where the model was not sure, unless it was asked by hand', async () => {
     const unsure = ask('const a = █');
     await settle();
