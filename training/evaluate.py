@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("models/matlm-6m"))
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--max-tokens", type=int, default=200_000)
-    parser.add_argument("--holes", type=int, default=400)
+    parser.add_argument("--holes", type=int, default=400, help="lines to fill in; 0 leaves that figure out")
     parser.add_argument("--mixes", action="store_true", help="also measure mixes between the granularities")
     parser.add_argument("--write", action="store_true", help="write the frontier into the checkpoint's config.json")
     args = parser.parse_args()
@@ -136,10 +136,10 @@ def main() -> None:
     rows = []
     for name, widths in shapes.items():
         row = {"name": name, "widths": widths, "parameters": config.parameters(widths),
-               "bitsPerByte": round(bits_per_byte(model, widths, scored), 4),
-               "exactLine": round(exact_line(model, widths, holes, line_ends), 4)}  # fmt: skip
+               "bitsPerByte": round(bits_per_byte(model, widths, scored), 4)}  # fmt: skip
         rows.append(row)
-        figures = f"{row['parameters']:10} {row['bitsPerByte']:9.4f} {row['exactLine']:10.1%}"
+        exact = f"{exact_line(model, widths, holes, line_ends):10.1%}" if holes else f"{'-':>10}"
+        figures = f"{row['parameters']:10} {row['bitsPerByte']:9.4f} {exact}"
         print(f"{name:14} {figures}  {widths}", flush=True)
     frontier = undominated(rows)
     print("frontier:", ", ".join(row["name"] for row in frontier))
