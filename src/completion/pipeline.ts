@@ -51,11 +51,18 @@ interface Flight {
   readonly written: { text: string };
 }
 
+/** The last suggestion. */
+interface Last extends Remembered {
+  readonly setting: Size | 'auto';
+  /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
+  unreported: Work | undefined;
+}
+
 /** From a cursor to a suggestion. */
 export class Pipeline {
   private readonly cache = new LruCache<Suggestion>(CACHED_SUGGESTIONS);
   private readonly promptRoom: number;
-  private shown: (Remembered & { readonly setting: Size | 'auto' }) | undefined;
+  private last: Last | undefined;
   private flight: Flight | undefined;
   private lastPrompt: readonly number[] = [];
   private lastSize: Size | undefined;
@@ -70,8 +77,8 @@ export class Pipeline {
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
     const setting = this.parts.setting();
-    const along = this.shown?.setting === setting ? typedAlong(this.shown, request) : undefined;
-    if (along) return { kind: 'reused', suggestion: along, reason: 'typed as suggested' };
+    const along = this.last?.setting === setting ? typedAlong(this.last, request) : undefined;
+    if (along) return this.reuse(along, 'typed as suggested');
 
     const joined = await this.join(request, setting, signal);
     if (joined) return joined;
@@ -85,18 +92,20 @@ export class Pipeline {
     const cached = this.cache.get(key);
     if (cached) {
       this.remember(request, setting, cached);
-      return { kind: 'reused', suggestion: cached, reason: 'cached' };
+      return this.reuse(cached, 'cached');
     }
     const flight = this.start({ request, setting, prompt, decision, cursor, cacheKey: key, startedMs });
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
-    return outcome ?? { kind: 'superseded', reason: 'cancelled; its decode goes on' };
+    if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
+    if (outcome.kind === 'shown' && this.last) this.last.unreported = undefined;
+    return outcome;
   }
 
   /** Forget what other settings or another model have suggested. */
   reset(): void {
     this.flight?.controller.abort();
     this.flight = undefined;
-    this.shown = undefined;
+    this.last = undefined;
     this.lastPrompt = [];
     this.cache.clear();
   }
@@ -134,11 +143,16 @@ export class Pipeline {
     }
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
-    const along = this.shown && typedAlong(this.shown, request);
-    if (!along) return undefined;
-    // The request that began this decode was cancelled: this one is the first that can show it, and reports its work.
-    if (outcome.kind === 'shown') return { ...outcome, suggestion: along };
-    return { kind: 'reused', suggestion: along, reason: 'typed along with a decode under way' };
+    const along = this.last && typedAlong(this.last, request);
+    return along && this.reuse(along, 'typed along with a decode under way');
+  }
+
+  /** What is left of an earlier suggestion. The first request that shows a decode's suggestion reports its work. */
+  private reuse(suggestion: Suggestion, reason: string): Outcome {
+    const work = this.last?.unreported;
+    if (!this.last || !work) return { kind: 'reused', suggestion, reason };
+    this.last.unreported = undefined;
+    return { kind: 'shown', suggestion, work };
   }
 
   private start(job: Job): Flight {
@@ -201,7 +215,7 @@ export class Pipeline {
       return { kind: 'empty', reason: unsure ? 'the model was not sure' : 'nothing to add', work };
     }
     this.cache.set(job.cacheKey, suggestion);
-    this.remember(request, job.setting, suggestion);
+    this.remember(request, job.setting, suggestion, work);
     return { kind: 'shown', suggestion, work };
   }
 
@@ -209,8 +223,9 @@ export class Pipeline {
     { document, prefix, suffix }: CompletionRequest,
     setting: Size | 'auto',
     suggestion: Suggestion,
+    unreported?: Work,
   ): void {
-    this.shown = { document, prefix, suffix, suggestion, setting };
+    this.last = { document, prefix, suffix, suggestion, setting, unreported };
   }
 }
 

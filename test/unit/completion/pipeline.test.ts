@@ -153,6 +153,20 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 1);
   });
 
+  it('reports a decode that ended between two keys with the next one, once', async () => {
+    const cancelled = new AbortController();
+    const first = ask('const a = █', cancelled.signal);
+    await settle();
+    cancelled.abort();
+    await first;
+    engine.write('f(x);');
+    engine.end();
+    await settle();
+    assert.equal((await ask('const a = f█')).kind, 'shown');
+    assert.equal((await ask('const a = f(█')).kind, 'reused');
+    assert.equal(engine.requests.length, 1);
+  });
+
   it('aborts a decode that the typing diverges from', async () => {
     const cancelled = new AbortController();
     const first = ask('const a = █', cancelled.signal);
