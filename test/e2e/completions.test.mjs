@@ -50,6 +50,8 @@ describeVSCode('Completions', {}, (vscode) => {
   });
 
   it('span several lines after a pause', async () => {
+    await vscode.editor.run('MatCoder: Choose Model Size');
+    await vscode.editor.pick('XL'); // the size that a quick machine chooses in a pause, whatever else keeps this one busy
     await vscode.editor.openFile(oneMoreFunction.path);
     await vscode.editor.typeBelow({ ...oneMoreFunction, typed: '\n' });
     await vscode.editor.pause();

@@ -7,10 +7,10 @@ export const oneMoreCall = {
   typed: 'lines.',
 };
 
-/** Below three functions alike, the head of a fourth. */
+/** Below three functions alike, the head of a fourth up to its result. */
 export const oneMoreFunction = {
   path: 'src/statistics.ts',
   below: "return summarizeQuantity(readings, 'humidity');",
   skipLines: 1,
-  typed: 'export function summarizeWind(readings: readonly Reading[])',
+  typed: 'export function summarizeWind(readings: readonly Reading[]):',
 };
