@@ -1,11 +1,13 @@
 // Every instruction set must give the same bits, and the integer products must be exact.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../src/cpu.h"
@@ -36,6 +38,8 @@ std::vector<float> floats(size_t n, float range) {
 
 // An int8 matrix with its packed form, and int8 vectors with their sums.
 struct Case {
+  static constexpr float kUntouched = -12345;
+
   int rows, k, block_k, count;
   std::vector<int8_t> weights;  // [rows, k]
   std::vector<uint8_t> packed;
@@ -44,12 +48,18 @@ struct Case {
   std::vector<float> value_scales;
   std::vector<int32_t> sums;
 
-  Case(int rows, int k, int block_k, int count, bool extreme)
+  enum Fill { kRandom, kExtremes, kAllSame, kAllOpposite };
+
+  // kExtremes: each -127 or 127; kAllSame: 127 throughout; kAllOpposite: weights -127, vectors 127.
+  Case(int rows, int k, int block_k, int count, Fill fill)
       : rows(rows), k(k), block_k(block_k), count(count), scales(floats(rows, 1)), value_scales(floats(count, 1)) {
     std::uniform_int_distribution<int> next(-127, 127);
-    const auto value = [&] { return static_cast<int8_t>(extreme ? (next(rng) < 0 ? -127 : 127) : next(rng)); };
-    for (int i = 0; i < rows * k; i++) weights.push_back(extreme ? 127 : value());
-    for (int i = 0; i < count * k; i++) values.push_back(extreme ? -127 : value());
+    const auto value = [&](int same) {
+      if (fill == kAllSame || fill == kAllOpposite) return static_cast<int8_t>(same);
+      return static_cast<int8_t>(fill == kRandom ? next(rng) : (next(rng) < 0 ? -127 : 127));
+    };
+    for (int i = 0; i < rows * k; i++) weights.push_back(value(fill == kAllOpposite ? -127 : 127));
+    for (int i = 0; i < count * k; i++) values.push_back(value(127));
     for (int block = 0; block < k; block += block_k)
       for (int panel = 0; panel < rows; panel += kLanes)
         for (int c = 0; c < block_k; c += 4)
@@ -58,15 +68,20 @@ struct Case {
               packed.push_back(static_cast<uint8_t>(weights[(panel + r) * k + block + c + j] + 128));
   }
 
-  std::vector<float> product(const Kernels& kernels, int columns) {
+  // Panels that are not asked for stay `kUntouched`.
+  std::vector<float> product(const Kernels& kernels, int columns, int first_panel, int last_panel) {
     sums.assign(count, 0);
     for (int t = 0; t < count; t++)
       for (int i = 0; i < columns; i++) sums[t] += values[t * k + i];
     const Matrix m{rows, k, block_k, packed.data(), scales.data()};
     const Activations a{values.data(), value_scales.data(), sums.data(), static_cast<size_t>(k)};
-    std::vector<float> out(static_cast<size_t>(count) * rows, -1);
-    kernels.product(m, columns, 0, rows / kLanes, a, count, out.data(), rows);
+    std::vector<float> out(static_cast<size_t>(count) * rows, kUntouched);
+    kernels.product(m, columns, first_panel, last_panel, a, count, out.data(), rows);
     return out;
+  }
+
+  std::vector<float> product(const Kernels& kernels, int columns) {
+    return product(kernels, columns, 0, rows / kLanes);
   }
 
   std::vector<float> expected(int columns) const {
@@ -84,22 +99,26 @@ struct Case {
 void test_products(const Kernels& kernels) {
   const std::string name = std::string(kernels.name) + ": ";
   for (const int count : {1, 2, 3, 4, 7, 8, 13}) {
-    for (const bool extreme : {false, true}) {
-      Case one(48, 256, 256, count, extreme);
-      check(one.product(kernels, 256) == one.expected(256), name + "a product is exact");
-      Case blocked(32, 256, 32, count, extreme);
+    for (const auto fill : {Case::kRandom, Case::kExtremes, Case::kAllSame, Case::kAllOpposite}) {
+      for (const int k : {16, 80, 256}) {
+        Case one(48, k, k, count, fill);
+        check(one.product(kernels, k) == one.expected(k), name + "a product is exact");
+      }
+      Case blocked(32, 256, 32, count, fill);
       for (const int columns : {32, 64, 160, 256})
         check(blocked.product(kernels, columns) == blocked.expected(columns), name + "a prefix of columns is exact");
     }
+    Case shared(64, 64, 32, count, Case::kRandom);
+    auto expected = shared.expected(64);
+    for (size_t i = 0; i < expected.size(); i++)
+      if (i % 64 < 16 || i % 64 >= 48) expected[i] = Case::kUntouched;
+    check(shared.product(kernels, 64, 1, 3) == expected, name + "a run of panels is computed and no other");
   }
 }
 
 void test_floats(const Kernels& kernels, const Kernels& scalar) {
   const std::string name = std::string(kernels.name) + ": ";
-  const int dim = 64, context = 208;
-  const auto x = floats(1024, 4), weight = floats(1024, 2), q = floats(dim, 2);
-  const auto keys = floats(static_cast<size_t>(context) * dim, 2),
-             values = floats(static_cast<size_t>(context) * dim, 2);
+  const auto x = floats(1024, 4), weight = floats(1024, 2);
   const auto both = [&](size_t n, auto run, const char* what) {
     std::vector<float> a(n), b(n);
     run(kernels, a.data());
@@ -117,33 +136,22 @@ void test_floats(const Kernels& kernels, const Kernels& scalar) {
       512, [&](const Kernels& k, float* out) { k.silu_product(x.data(), 512, out); }, "silu_product");
   check(std::abs(silu[20] - x[36] / (1 + std::exp(-x[36])) * x[52]) < 1e-5, name + "silu_product is right");
 
-  for (const int positions : {1, 15, 16, 17, 200}) {
-    std::vector<float> scores(context);
-    const auto mixed = both(
-        dim,
-        [&](const Kernels& k, float* out) {
-          k.attention(q.data(), keys.data(), values.data(), positions, dim, scores.data(), out);
-        },
-        "attention");
-    double total = 0, first = 0, top = -1e9;
-    std::vector<double> dots(positions);
-    for (int i = 0; i < positions; i++) {
-      for (int d = 0; d < dim; d++)
-        dots[i] +=
-            static_cast<double>(q[d]) * keys[(static_cast<size_t>(i / kLanes) * dim + d) * kLanes + i % kLanes] / 8;
-      top = std::max(top, dots[i]);
-    }
-    for (int i = 0; i < positions; i++) {
-      total += std::exp(dots[i] - top);
-      first += std::exp(dots[i] - top) * values[static_cast<size_t>(i) * dim];
-    }
-    check(std::abs(mixed[0] - first / total) < 1e-4, name + "attention is right");
-  }
+  // Gates of a size that overflows exp unless it is clamped: 16 gates, then 16 times up = 1.
+  std::vector<float> gates(32, 1);
+  for (int i = 0; i < kLanes; i++) gates[i] = i % 2 ? 500.0f : -500.0f;
+  float bounded[kLanes];
+  kernels.silu_product(gates.data(), kLanes, bounded);
+  check(std::abs(bounded[0]) < 1e-6 && bounded[1] == 500, name + "silu_product takes large gates");
 
-  float p = 0, q_scalar = 0;
+  float p = 0, p_scalar = 0;
   const int best = kernels.most_likely(x.data(), 1024, &p);
-  check(best == scalar.most_likely(x.data(), 1024, &q_scalar) && p == q_scalar, name + "most_likely has scalar's bits");
+  check(best == scalar.most_likely(x.data(), 1024, &p_scalar) && p == p_scalar, name + "most_likely has scalar's bits");
   check(best == std::max_element(x.begin(), x.end()) - x.begin(), name + "most_likely finds the largest");
+  double total = 0;
+  for (const float v : x) total += std::exp(static_cast<double>(v) - x[best]);
+  check(std::abs(p - 1 / total) < 1e-6, name + "most_likely gives the softmax");
+  const std::vector<float> equal(64, 3);
+  check(kernels.most_likely(equal.data(), 64, &p) == 0 && p == 1.0f / 64, name + "the first of equals is most likely");
 
   std::vector<int8_t> a(1024), b(1024);
   float scales[2];
@@ -161,6 +169,34 @@ void test_floats(const Kernels& kernels, const Kernels& scalar) {
   const std::vector<float> zeros(64);
   kernels.quantise(zeros.data(), 64, {a.data(), scales, sums, 1024}, 0);
   check(scales[0] == 0 && sums[0] == 0 && a[5] == 0, name + "quantise takes zeros");
+}
+
+// One head against the softmax of the definition; what lies behind the last position must not count.
+void test_attention(const Kernels& kernels, const Kernels& scalar, int dim, int positions) {
+  const std::string name = std::string(kernels.name) + ": attention over " + std::to_string(positions) + " ";
+  const int context = (positions + kLanes - 1) / kLanes * kLanes;
+  const auto q = floats(dim, 2);
+  const auto keys = floats(static_cast<size_t>(context) * dim, 2);
+  const auto values = floats(static_cast<size_t>(context) * dim, 2);
+  std::vector<float> scores(context), found(dim), same(dim);
+  kernels.attention(q.data(), keys.data(), values.data(), positions, dim, scores.data(), found.data());
+  scalar.attention(q.data(), keys.data(), values.data(), positions, dim, scores.data(), same.data());
+  check(std::memcmp(found.data(), same.data(), dim * sizeof(float)) == 0, name + "has scalar's bits");
+
+  std::vector<double> dots(positions), expected(dim);
+  for (int i = 0; i < positions; i++) {
+    for (int d = 0; d < dim; d++)
+      dots[i] += static_cast<double>(q[d]) * keys[(static_cast<size_t>(i / kLanes) * dim + d) * kLanes + i % kLanes];
+    dots[i] /= std::sqrt(static_cast<double>(dim));
+  }
+  const double top = *std::max_element(dots.begin(), dots.end());
+  double total = 0, worst = 0;
+  for (const double dot : dots) total += std::exp(dot - top);
+  for (int i = 0; i < positions; i++)
+    for (int d = 0; d < dim; d++)
+      expected[d] += std::exp(dots[i] - top) / total * values[static_cast<size_t>(i) * dim + d];
+  for (int d = 0; d < dim; d++) worst = std::max(worst, std::abs(found[d] - expected[d]));
+  check(worst < 1e-5, name + "is right");
 }
 
 void test_pool(int threads) {
@@ -183,6 +219,9 @@ int main() {
   for (const Kernels* kernels : matcoder::supported_kernels()) {
     test_products(*kernels);
     test_floats(*kernels, matcoder::kScalarKernels);
+    for (const int dim : {16, 64, 80})
+      for (const int positions : {1, 15, 16, 17, 200})
+        test_attention(*kernels, matcoder::kScalarKernels, dim, positions);
   }
   for (const int threads : {1, 2, 4}) test_pool(threads);
   std::printf("%d passing, %d failing\n", passing, failing);

@@ -39,8 +39,8 @@ function build(name, sanitizers) {
 }
 
 function run(command, args) {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) failure = stderr;
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) failure = error ? `The C++ compiler ${command} does not run: ${error.message}` : stderr;
   return status === 0;
 }
 
