@@ -109,7 +109,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     try {
       auto model = load_model(path, read_config(options.Get("config").ToObject()),
                               read_tensors(options.Get("tensors").ToObject()));
-      engine_ = std::make_unique<Engine>(std::move(model), choose_kernels(isa), threads);
+      engine_ = std::make_shared<Engine>(std::move(model), choose_kernels(isa), threads);
     } catch (const Napi::Error&) {
       throw;
     } catch (const std::bad_alloc&) {
@@ -141,19 +141,27 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   // Hands a request to the engine; its events come back to `listener` on the JavaScript thread.
   void submit(Napi::Env env, const std::shared_ptr<Request>& request, const Napi::Function& listener) {
     auto events = Napi::ThreadSafeFunction::New(env, listener, "matcoder request", 0, 1);
-    request->on_event = [events](Event event) mutable {
+    request->on_event = [events, this](Event event) mutable {
       const bool last = event.kind == Event::kEnd;
       auto* heap = new Event(std::move(event));
-      const auto deliver = [](Napi::Env env, Napi::Function callback, Event* event) {
+      const auto deliver = [this](Napi::Env env, Napi::Function callback, Event* event) {
         const std::unique_ptr<Event> owned(event);
-        if (env != nullptr) callback.Call({to_object(env, *owned)});
+        if (env == nullptr) return;
+        try {
+          callback.Call({to_object(env, *owned)});
+        } catch (const Napi::Error&) {
+          // A listener that throws, or a worker that is being terminated, has nobody to tell.
+        }
+        if (owned->kind == Event::kEnd) Unref();
       };
       if (events.BlockingCall(heap, deliver) != napi_ok) delete heap;  // JavaScript is going away
       if (last) events.Release();
     };
+    Ref();  // until the end event: a caller that only listens need not hold the engine
     try {
       engine(env).submit(request);
     } catch (const std::invalid_argument& error) {
+      Unref();
       events.Abort();
       throw Napi::RangeError::New(env, error.what());
     }
@@ -171,7 +179,10 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "generate needs a listener");
     submit(env, request, info[1].As<Napi::Function>());
     Napi::Object handle = Napi::Object::New(env);
-    handle.Set("abort", Napi::Function::New(env, [request](const Napi::CallbackInfo&) { request->aborted = true; }));
+    const std::weak_ptr<Engine> engine = engine_;
+    handle.Set("abort", Napi::Function::New(env, [request, engine](const Napi::CallbackInfo&) {
+                 if (const auto open = engine.lock()) open->abort(request);
+               }));
     return handle;
   }
 
@@ -188,7 +199,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
   void dispose(const Napi::CallbackInfo&) { engine_.reset(); }
 
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<Engine> engine_;
 };
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

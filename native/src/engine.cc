@@ -61,6 +61,17 @@ void Engine::submit(std::shared_ptr<Request> request) {
   arrived_.notify_one();
 }
 
+void Engine::abort(const std::shared_ptr<Request>& request) {
+  request->aborted = true;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto waiting = std::find(queue_.begin(), queue_.end(), request);
+    if (waiting == queue_.end()) return;
+    queue_.erase(waiting);
+  }
+  request->on_event(ended("aborted"));
+}
+
 void Engine::serve() {
   for (;;) {
     {

@@ -56,6 +56,9 @@ class Engine {
   // Throws std::invalid_argument where the request makes no sense for this model.
   void submit(std::shared_ptr<Request> request);
 
+  // Ends a request: at once, on the calling thread, where it has not begun; otherwise within a chunk or a token.
+  void abort(const std::shared_ptr<Request>& request);
+
   const Kernels& kernels() const { return kernels_; }
   int threads() const { return pool_.threads(); }
   size_t weight_bytes() const { return model_->weight_bytes(); }

@@ -1,5 +1,5 @@
 // Everything but the integer product, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
-// The including file defines PANEL(T): panel_product<T>(...), the integer sums of one panel for T vectors.
+// The including file defines panel_sums<T>(...) before: the integer sums of one panel for T vectors.
 // No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
 
 static inline float exp_lane(float x) {

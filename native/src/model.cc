@@ -181,6 +181,13 @@ void check_config(const std::string& path, const Config& c) {
   for (const int n : {c.hidden, c.layers, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocabulary, c.context})
     require(n > 0 && n <= kMaxDimension, "a dimension is not between 1 and 1048576");
   require(c.layers <= 64, "more than 64 layers");
+  require(c.heads <= 256, "more than 256 heads");
+  // 255 * 127 * k has to stay below 2^31, for the sums are int32.
+  require(c.hidden <= 65536 && c.ffn <= 65536 && c.heads * c.head_dim <= 65536, "a matrix has more than 65536 columns");
+  const int64_t cached = int64_t{2} * c.layers * c.kv_heads * c.head_dim * c.context;
+  const int64_t scores = int64_t{64} * c.heads * c.context;
+  require(cached <= int64_t{1} << 30 && scores <= int64_t{1} << 30,
+          "max_position_embeddings makes the cache larger than 4 GiB");
   require(c.hidden % 16 == 0 && c.vocabulary % 16 == 0, "hidden_size and vocab_size must be multiples of 16");
   require(c.head_dim % 16 == 0 && c.head_dim <= 1024, "head_dim must be a multiple of 16, at most 1024");
   require(c.ffn % kWidthStep == 0, "intermediate_size must be a multiple of 32");

@@ -16,7 +16,8 @@ describe('requests to the engine', () => {
   const next = random(3);
   const prompt = Array.from({ length: 20 }, () => Math.floor(next() * TINY.vocabularySize));
   let engine: NativeEngine;
-  beforeEach(() => (engine = new addon.Engine({ ...weights, config: TINY, threads: 1 })));
+  // A long context, so that a request is still running when an abort arrives.
+  beforeEach(() => (engine = new addon.Engine({ ...weights, config: { ...TINY, contextLength: 8192 }, threads: 1 })));
   afterEach(() => {
     engine.dispose();
   });
@@ -43,7 +44,7 @@ describe('requests to the engine', () => {
 
   it('stop when aborted, and the next is not touched', async () => {
     const expected = await generate(engine, prompt, XL, 30);
-    const aborted = await generate(engine, prompt.toReversed(), XL, 100, {
+    const aborted = await generate(engine, prompt.toReversed(), XL, 8000, {
       onToken: (count, abort) => {
         if (count === 2) abort();
       },
@@ -58,7 +59,7 @@ describe('requests to the engine', () => {
     const request = (tokens: number[]) => ({
       tokens: Int32Array.from(tokens),
       widths: Int32Array.from(S),
-      maxTokens: 20,
+      maxTokens: 8000,
       stopTokens: new Int32Array(),
     });
     const first = new Promise<void>((resolve) => {
@@ -78,6 +79,31 @@ describe('requests to the engine', () => {
     assert.deepEqual(ends, ['first aborted', 'second length']);
   });
 
+  it('end at once when aborted before they began, whatever runs before them', async () => {
+    const ends: string[] = [];
+    let stopFirst = (): void => undefined;
+    const first = generate(engine, prompt, XL, 8000, {
+      onToken: (_, abort) => {
+        stopFirst = abort;
+      },
+    }).then(() => ends.push('first'));
+    const second = new Promise<void>((resolve) => {
+      const handle = engine.generate(
+        { tokens: Int32Array.of(1), widths: Int32Array.from(S), maxTokens: 5, stopTokens: new Int32Array() },
+        (event) => {
+          if (event.type !== 'end') return;
+          ends.push(`second ${event.reason}`);
+          resolve();
+        },
+      );
+      handle.abort();
+    });
+    await second;
+    stopFirst();
+    await first;
+    assert.deepEqual(ends, ['second aborted', 'first']);
+  });
+
   const bad: [string, number[], number[], RegExp][] = [
     ['no tokens', [], S, /needs at least one token/],
     ['a token outside the vocabulary', [1, 96], S, /the token 96 is not in the vocabulary of 96/],
@@ -85,7 +111,7 @@ describe('requests to the engine', () => {
     ['too few widths', [1], [32, 32], /has 4 widths, not 2/],
     ['a width between two blocks', [1], [33, 32, 32, 32], /the width 33 is not a multiple of 32 between 0 and 128/],
     ['a width beyond the model', [1], [32, 32, 160, 32], /the width 160 is not a multiple/],
-    ['a prompt longer than the context', Array<number>(161).fill(1), S, /has 161 tokens, the model's context 160/],
+    ['a prompt longer than the context', Array<number>(8193).fill(1), S, /has 8193 tokens, the model's context 8192/],
   ];
   for (const [name, tokens, widths, message] of bad) {
     it(`are refused with the fault named: ${name}`, async () => {
