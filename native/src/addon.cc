@@ -140,6 +140,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
   // Hands a request to the engine; its events come back to `listener` on the JavaScript thread.
   void submit(Napi::Env env, const std::shared_ptr<Request>& request, const Napi::Function& listener) {
+    Engine& target = engine(env);  // throws before there is a function that would keep the process alive
     auto events = Napi::ThreadSafeFunction::New(env, listener, "matcoder request", 0, 1);
     request->on_event = [events, this](Event event) mutable {
       const bool last = event.kind == Event::kEnd;
@@ -159,7 +160,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     };
     Ref();  // until the end event: a caller that only listens need not hold the engine
     try {
-      engine(env).submit(request);
+      target.submit(request);
     } catch (const std::invalid_argument& error) {
       Unref();
       events.Abort();

@@ -205,7 +205,11 @@ void test_pool(int threads) {
   for (int job = 0; job < 3000; job++) {
     const int chunks = 1 + job % 37;
     std::vector<std::atomic<int>> runs(chunks);
-    pool.run(chunks, [&](int i) { runs[i]++; });
+    pool.run(chunks, [&](int i) {
+      // Slow now and then, so that a pool that returns before the last chunk has ended is found out.
+      if (job % 100 == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
+      runs[i]++;
+    });
     for (const auto& count : runs) once = once && count == 1;
     // Long enough now and then for the helpers to fall asleep.
     if (job % 1000 == 999) std::this_thread::sleep_for(std::chrono::milliseconds(5));

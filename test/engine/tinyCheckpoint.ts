@@ -6,7 +6,7 @@ import { temporaryFolder } from '../temporary';
 
 /** Small enough for a reference in plain TypeScript, large enough for several blocks of everything. */
 export const TINY: ModelConfig = {
-  hiddenSize: 64,
+  hiddenSize: 80, // other than heads * headDim, and not a multiple of 32
   layers: 4,
   heads: 4,
   kvHeads: 2,
