@@ -49,19 +49,26 @@ describeVSCode('Completions', {}, (vscode) => {
     assert.equal(after, before.slice(0, cursor) + ghost + before.slice(cursor));
   });
 
-  it('span several lines after a pause', async () => {
-    await vscode.editor.run('MatCoder: Choose Model Size');
-    await vscode.editor.pick('XL'); // the size that a quick machine chooses in a pause, whatever else keeps this one busy
+  it('ask nothing of any other machine', () => {
+    assert.deepEqual(vscode.browser.outside, []);
+  });
+});
+
+describeVSCode('Where completions as one types are off', { settings: { 'matcoder.enabled': false } }, (vscode) => {
+  it('nothing appears by itself', async () => {
     await vscode.editor.openFile(oneMoreFunction.path);
-    await vscode.editor.typeBelow({ ...oneMoreFunction, typed: '\n' });
-    await vscode.editor.pause();
-    await vscode.editor.insert(oneMoreFunction.typed);
+    await vscode.editor.typeBelow(oneMoreFunction);
+    await until('a request to be gated', () =>
+      vscode.log.requests().some(({ outcome }) => outcome.startsWith('gated')),
+    );
+    assert.equal(await vscode.editor.ghostText(), '');
+    assert.ok(!/decoded\)/.test(vscode.log.text()), 'nothing was decoded');
+  });
+
+  it('one that is asked for comes all the same, and spans several lines', async () => {
+    await vscode.editor.askForSuggestion();
     const ghost = await vscode.editor.awaitGhostText();
     await vscode.editor.screenshot('ghost-text.png');
     assert.match(ghost, /\{\n {2}\S/);
-  });
-
-  it('ask nothing of any other machine', () => {
-    assert.deepEqual(vscode.browser.outside, []);
   });
 });

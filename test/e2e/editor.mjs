@@ -57,12 +57,22 @@ export class Editor {
     const lines = readFileSync(join(this.workspace, path), 'utf8').split('\n');
     const index = lines.findIndex((line) => line.includes(below));
     if (index < 0) throw new Error(`${path} has no line with ${JSON.stringify(below)}`);
+    const line = index + 1 + skipLines;
     await this.press('Control+G');
-    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`:${index + 1 + skipLines}`);
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`:${line}`);
     await this.press('Enter');
     await this.page.locator(quickInput).waitFor({ state: 'hidden' });
+    await this.#awaitCursor(line);
     await this.press('End');
-    await this.type(`\n${typed}`);
+    await this.press('Enter');
+    await this.#awaitCursor(line + 1);
+    await this.type(typed);
+  }
+
+  async #awaitCursor(line) {
+    const position = this.page.locator('[id="status.editor.selection"]');
+    const isThere = async () => (await position.innerText()).startsWith(`Ln ${line},`);
+    await until(`the cursor to be in line ${line}`, isThere);
   }
 
   /** Types at the pace of a fast hand. */
@@ -70,14 +80,9 @@ export class Editor {
     return this.page.keyboard.type(text, { delay: gapMs });
   }
 
-  /** Inserts text all at once, as pasting does. */
-  insert(text) {
-    return this.page.keyboard.insertText(text);
-  }
-
-  /** Rests for so long that what was typed before says nothing of the next key. */
-  pause() {
-    return this.page.waitForTimeout(3500);
+  /** Asks for a completion by VS Code's command, which has no key of its own. */
+  askForSuggestion() {
+    return this.run('Trigger Inline Suggestion');
   }
 
   press(key) {

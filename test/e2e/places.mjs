@@ -12,5 +12,5 @@ export const oneMoreFunction = {
   path: 'src/statistics.ts',
   below: "return summarizeQuantity(readings, 'humidity');",
   skipLines: 1,
-  typed: 'export function summarizeWind(readings: readonly Reading[]):',
+  typed: '\nexport function summarizeWind(readings: readonly Reading[]):',
 };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { must } from '../../scripts/lib/run.mjs';
 import { codeServer, node } from './install.mjs';
@@ -34,6 +34,15 @@ export function createProfile(folder, { settings = {}, machineSettings = {} } = 
   // Without a file of its own code-server would write one to the user's home, with a password in it.
   writeFileSync(join(folder, 'config.yaml'), 'auth: none\n');
   return profile;
+}
+
+/** A setting of the user as the file holds it now; undefined while it is not there, or being written. */
+export function readSetting({ data }, name) {
+  try {
+    return JSON.parse(readFileSync(join(data, 'User/settings.json'), 'utf8'))[name];
+  } catch {
+    return undefined;
+  }
 }
 
 export function removeProfile({ folder }) {

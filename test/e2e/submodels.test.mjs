@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { oneMoreCall } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
+import { until } from './wait.mjs';
 
 describeVSCode('The size of the model', {}, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreCall.path));
@@ -9,6 +10,7 @@ describeVSCode('The size of the model', {}, (vscode) => {
     it(`is ${name} in the status bar after ${name} was chosen and has completed`, async () => {
       await vscode.editor.run('MatCoder: Choose Model Size');
       await vscode.editor.pick(name);
+      await until(`the setting to be ${name}`, () => vscode.setting('matcoder.submodel') === name);
       await vscode.editor.typeBelow(oneMoreCall);
       await vscode.editor.awaitGhostText();
       await vscode.editor.awaitStatus(new RegExp(`^${name} \\d+ ms$`));

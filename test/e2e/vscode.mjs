@@ -6,7 +6,7 @@ import { packagedExtension } from '../../scripts/lib/vsix.mjs';
 import { openBrowser } from './browser.mjs';
 import { Editor } from './editor.mjs';
 import { ExtensionLog } from './log.mjs';
-import { createProfile, installExtension, removeProfile } from './profile.mjs';
+import { createProfile, installExtension, readSetting, removeProfile } from './profile.mjs';
 import { startServer } from './server.mjs';
 
 /** Settings under which a test sees only what it caused. */
@@ -42,6 +42,7 @@ export async function openVSCode({ settings = {}, machineSettings = {}, trusted 
   });
 
   const opened = { workspace, profile, log: new ExtensionLog(profile) };
+  opened.setting = (name) => readSetting(profile, name);
   opened.close = async () => {
     await opened.browser?.close();
     await opened.server?.stop();
