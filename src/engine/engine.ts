@@ -1,3 +1,4 @@
+import type { Cost } from '../matlm/submodel';
 import type { EndReason, Isa } from './native';
 
 /** One completion asked of the engine. */
@@ -28,12 +29,6 @@ export type GenerateEvent =
       readonly decodeMs: number;
       readonly message?: string;
     };
-
-/** What a submodel costs on this machine. */
-export interface Cost {
-  readonly prefillMsPerToken: number;
-  readonly decodeMsPerToken: number;
-}
 
 export interface EngineInfo {
   readonly pid: number;

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Checkpoint } from '../matlm/checkpoint';
-import { SIZES, submodelOf } from '../matlm/submodel';
-import type { Cost, Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import { type Cost, SIZES, submodelOf } from '../matlm/submodel';
+import type { Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
 import { loadAddon, type NativeEngine } from './native';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */

@@ -1,5 +1,4 @@
-import type { Cost } from '../engine/engine';
-import { SIZES, type Size } from '../matlm/submodel';
+import { type Cost, SIZES, type Size } from '../matlm/submodel';
 
 /** Weight of a new observation: a busy machine shows within a few requests. */
 const LEARNING_RATE = 0.3;

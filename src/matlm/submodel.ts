@@ -7,6 +7,12 @@ export interface Submodel {
   readonly widths: readonly number[];
 }
 
+/** What a submodel costs on this machine. */
+export interface Cost {
+  readonly prefillMsPerToken: number;
+  readonly decodeMsPerToken: number;
+}
+
 /** The sizes a user chooses between, smallest first. */
 export const SIZES = ['S', 'M', 'L', 'XL'] as const;
 export type Size = (typeof SIZES)[number];
