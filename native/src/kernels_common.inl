@@ -21,6 +21,9 @@ static inline float exp_lane(float x) {
   return p * power;
 }
 
+// 16 floats in registers: one of AVX-512, two of AVX2, four of SSE; each lane computes the same everywhere.
+typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+
 // Lanes are added pairwise, in one order for all instruction sets.
 static inline float sum_lanes(const float* lanes) {
   float s8[8], s4[4];
@@ -74,9 +77,11 @@ static void attention(const float* q, const float* keys, const float* values, in
   for (int l = 0; l < kLanes; l++) largest[l] = -1e30f;
   for (int b = 0; b < blocks; b++) {
     const float* block = keys + (size_t)b * head_dim * kLanes;  // [head_dim, 16]
-    float dots[kLanes] = {0};
-    for (int d = 0; d < head_dim; d++)
-      for (int l = 0; l < kLanes; l++) dots[l] += q[d] * block[d * kLanes + l];
+    // Four sums, for one would wait for itself at every step.
+    Lanes sums[4] = {};
+    for (int d = 0; d < head_dim; d += 4)
+      for (int j = 0; j < 4; j++) sums[j] += q[d + j] * *(const Lanes*)(block + (d + j) * kLanes);
+    const Lanes dots = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     for (int l = 0; l < kLanes; l++) {
       const float score = b * kLanes + l < positions ? dots[l] * scale : -1e30f;
       scores[b * kLanes + l] = score;
@@ -93,16 +98,15 @@ static void attention(const float* q, const float* keys, const float* values, in
       sums[l] += e;
     }
   const float inverse = 1.0f / sum_lanes(sums);
-  for (int d = 0; d < head_dim; d += 64) {  // head_dim is a multiple of 16; 64 floats at a time stay in registers
-    const int width = head_dim - d < 64 ? head_dim - d : 64;
-    float acc[64] = {0};
-    if (width == 64)
-      for (int i = 0; i < positions; i++)
-        for (int l = 0; l < 64; l++) acc[l] += scores[i] * values[(size_t)i * head_dim + d + l];
-    else
-      for (int i = 0; i < positions; i++)
-        for (int l = 0; l < width; l++) acc[l] += scores[i] * values[(size_t)i * head_dim + d + l];
-    for (int l = 0; l < width; l++) out[d + l] = acc[l] * inverse;
+  for (int d = 0; d < head_dim; d += kLanes) {
+    Lanes even = {}, odd = {};
+    int i = 0;
+    for (; i + 2 <= positions; i += 2) {
+      even += scores[i] * *(const Lanes*)(values + (size_t)i * head_dim + d);
+      odd += scores[i + 1] * *(const Lanes*)(values + (size_t)(i + 1) * head_dim + d);
+    }
+    if (i < positions) even += scores[i] * *(const Lanes*)(values + (size_t)i * head_dim + d);
+    *(Lanes*)(out + d) = (even + odd) * inverse;
   }
 }
 
