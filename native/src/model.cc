@@ -184,14 +184,14 @@ void check_config(const std::string& path, const Config& c) {
   require(c.heads <= 256, "more than 256 heads");
   // 255 * 127 * k has to stay below 2^31, for the sums are int32.
   require(c.hidden <= 65536 && c.ffn <= 65536 && c.heads * c.head_dim <= 65536, "a matrix has more than 65536 columns");
+  require(c.head_dim % 16 == 0 && c.head_dim <= 1024, "head_dim must be a multiple of 16, at most 1024");
+  require(c.ffn % kWidthStep == 0, "intermediate_size must be a multiple of 32");
+  require(c.heads % c.kv_heads == 0, "num_attention_heads must be a multiple of num_key_value_heads");
   const int64_t cached = int64_t{2} * c.layers * c.kv_heads * c.head_dim * c.context;
   const int64_t scores = int64_t{64} * c.heads * c.context;
   require(cached <= int64_t{1} << 30 && scores <= int64_t{1} << 30,
           "max_position_embeddings makes the cache larger than 4 GiB");
   require(c.hidden % 16 == 0 && c.vocabulary % 16 == 0, "hidden_size and vocab_size must be multiples of 16");
-  require(c.head_dim % 16 == 0 && c.head_dim <= 1024, "head_dim must be a multiple of 16, at most 1024");
-  require(c.ffn % kWidthStep == 0, "intermediate_size must be a multiple of 32");
-  require(c.heads % c.kv_heads == 0, "num_attention_heads must be a multiple of num_key_value_heads");
   require(c.rope_theta > 0 && c.norm_eps > 0, "rope_theta and rms_norm_eps must be positive");
 }
 
