@@ -102,15 +102,17 @@ function indentation(line: string): number {
   return [...blanks].reduce((width, c) => width + (c === '\t' ? 4 : 1), 0);
 }
 
-/** A small model may repeat itself for ever: stop before a line that says the same as one of the two before it. */
+/** A small model may repeat itself for ever: stop before a line that it has written before. */
 function withoutLoops(lines: readonly string[]): string[] {
   const at = lines.findIndex((_, i) => isLooping(lines.slice(0, i + 1)));
   return at < 0 ? [...lines] : lines.slice(0, at);
 }
 
+/** Short lines, a closing brace say, may well come again soon; long ones may not. */
 function isLooping(lines: readonly string[]): boolean {
   const last = lines.at(-1)?.trim() ?? '';
-  return last.length > 3 && lines.slice(-3, -1).some((line) => line.trim() === last);
+  const earlier = lines.slice(last.length > 12 ? 0 : -3, -1);
+  return last.length > 3 && earlier.some((line) => line.trim() === last);
 }
 
 /** Lines before the first that stands after the cursor already, indented alike. */

@@ -55,6 +55,12 @@ describe('trimming several lines', () => {
       'f() {\n  if (a) {\n    b();\n  }\n}',
     ],
     ['ends a loop of lines', '█', 'a(123);\nb(123);\na(123);\nb(123);', 'a(123);\nb(123);'],
+    [
+      'ends a loop of blocks',
+      '█',
+      'if (task.id === id) {\n  a();\n  b();\n}\nif (task.id === id) {\n  c();',
+      'if (task.id === id) {\n  a();\n  b();\n}',
+    ],
     ['ends at two blank lines', 'a();█', '\nb();\n\n\nc();', 'a();\nb();'],
     [
       'shows eight lines at the most',
