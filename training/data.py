@@ -1,7 +1,7 @@
 """From source files to rows of token ids, with fill-in-the-middle at the character level (arXiv 2207.14255).
 
 A file is cut into pieces that fit the context. Every piece begins with `<|file_sep|>path`, as every prompt does at
-inference, and half of them are then rearranged:
+inference, and most of them are then rearranged:
 
     SPM   <|fim_suffix|> S <|fim_prefix|> P <|fim_middle|> M <|endoftext|>   (what the editor asks for)
     PSM   <|fim_prefix|> P <|fim_suffix|> S <|fim_middle|> M <|endoftext|>
@@ -18,6 +18,7 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,7 @@ from tokenizers import Tokenizer
 
 from training.tokenizer import END_OF_TEXT, FILE_SEPARATOR, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
-FIM_SHARE = 0.6
-SPM_SHARE = 0.75
+CONTEXT = 1024
 PIECE_CHARS = (600, 3400)  # about 200 to 1050 tokens
 
 
@@ -77,11 +77,19 @@ def dig(text: str, rng: random.Random) -> Holes:
     return Holes(text[:start], text[start:end], suffix)
 
 
+@dataclass(frozen=True)
+class Mix:
+    """How pieces are presented: the share with a hole, and of those the share with the suffix first."""
+
+    fim: float = 0.6
+    spm: float = 0.75
+
+
 class Encoder:
     """Text pieces to token ids."""
 
-    def __init__(self, tokenizer: Tokenizer):
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, mix: Mix = Mix()):
+        self.tokenizer, self.mix = tokenizer, mix
         special = tokenizer.token_to_id
         self.end, self.file = special(END_OF_TEXT), special(FILE_SEPARATOR)
         self.prefix, self.middle, self.suffix = special(FIM_PREFIX), special(FIM_MIDDLE), special(FIM_SUFFIX)
@@ -107,56 +115,77 @@ class Encoder:
 
     def piece(self, path: str, text: str, is_last: bool, rng: random.Random) -> list[int]:
         """One training piece, as it is or with a hole."""
-        if rng.random() >= FIM_SHARE or len(text) < 20:
+        if rng.random() >= self.mix.fim or len(text) < 20:
             return [*self.head(path), *self.ids(text), *([self.end] if is_last else [])]
         holes = dig(text, rng)
-        prompt = self.spm(path, holes) if rng.random() < SPM_SHARE else self.psm(path, holes)
+        prompt = self.spm(path, holes) if rng.random() < self.mix.spm else self.psm(path, holes)
         return [*prompt, *self.ids(holes.middle), self.end]
 
 
-def encode_files(job: tuple[list[dict], str, int]) -> list[np.ndarray]:
-    """All pieces of some files, in order. A job for one process: (files, tokenizer file, seed)."""
-    files, tokenizer_file, seed = job
-    encoder, rng = Encoder(Tokenizer.from_file(tokenizer_file)), random.Random(seed)
+def encode_files(job: tuple[list[dict], str, Mix, int]) -> list[np.ndarray]:
+    """All pieces of some files, in order. A job for one process: (files, tokenizer file, mix, seed)."""
+    files, tokenizer_file, mix, seed = job
+    encoder, rng = Encoder(Tokenizer.from_file(tokenizer_file), mix), random.Random(seed)
     encoded = []
     for file in files:
         parts = list(pieces(file["text"], rng))
         for i, part in enumerate(parts):
-            encoded.append(np.array(encoder.piece(file["path"], part, i == len(parts) - 1, rng), dtype=np.uint16))
+            ids = encoder.piece(file["path"], part, i == len(parts) - 1, rng)
+            while len(ids) > CONTEXT:  # text that needs more tokens a character than most
+                part = part[: int(len(part) * 0.95 * CONTEXT / len(ids))]
+                ids = encoder.piece(file["path"], part, False, rng)
+            encoded.append(np.array(ids, dtype=np.uint16))
     return encoded
 
 
-def write_epoch(files: list[dict], tokenizer_file: str, seed: int, out: Path) -> int:
+def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, seed: int, out: Path) -> int:
     """One pass over the corpus with fresh holes, pieces shuffled, as one array of uint16; the number of tokens."""
-    jobs = [(files[i::64], tokenizer_file, seed * 1000 + i) for i in range(64)]
-    with ProcessPoolExecutor(2) as pool:
+    jobs = [(files[i::64], tokenizer_file, mix, seed * 1000 + i) for i in range(64)]
+    with ProcessPoolExecutor() as pool:
         encoded = [piece for part in pool.map(encode_files, jobs) for piece in part]
     random.Random(seed).shuffle(encoded)
     tokens = np.concatenate(encoded)
-    tokens.tofile(out)
+    part = out.with_suffix(".part")
+    tokens.tofile(part)
+    part.rename(out)
     return len(tokens)
 
 
-class Rows:
-    """Rows of `context` + 1 tokens from the epoch files, in order; `index` counts rows over all epochs."""
+class Stream:
+    """The tokens of the epoch files, end to end; after the last file the first comes again."""
 
-    def __init__(self, folder: Path, context: int):
+    def __init__(self, folder: Path):
         files = sorted(folder.glob("epoch-*.bin"))
         if not files:
             raise FileNotFoundError(f"{folder}: no epoch-*.bin; make them with python -m training.data")
         self.epochs = [np.memmap(file, dtype=np.uint16, mode="r") for file in files]
-        self.context = context
-        self.rows = [(len(epoch) - 1) // context for epoch in self.epochs]
+        self.total = sum(len(epoch) for epoch in self.epochs)
 
-    def row(self, index: int) -> np.ndarray:
-        """[context + 1] int64; after the last epoch the first comes again."""
-        index %= sum(self.rows)
-        for epoch, rows in zip(self.epochs, self.rows, strict=True):
-            if index < rows:
-                start = index * self.context
-                return epoch[start : start + self.context + 1].astype(np.int64)
-            index -= rows
-        raise AssertionError("unreachable: index is taken modulo the number of rows")
+    def read(self, start: int, count: int) -> np.ndarray:
+        """[count] int64, from any position on."""
+        parts, start = [], start % self.total
+        while count > 0:
+            for epoch in self.epochs:
+                if start < len(epoch):
+                    part = epoch[start : start + count]
+                    parts.append(part)
+                    count -= len(part)
+                    start = 0
+                    if count == 0:
+                        break
+                else:
+                    start -= len(epoch)
+        return np.concatenate(parts).astype(np.int64)
+
+
+def segments(tokens: np.ndarray, file_separator: int, context: int) -> list[int]:
+    """Boundaries of the documents in a run of tokens, none longer than the context: 0, ..., len(tokens)."""
+    starts = [0, *np.flatnonzero(tokens[1:] == file_separator) + 1, len(tokens)]
+    found = [0]
+    for start, end in pairwise(starts):
+        found += range(start + context, end, context)
+        found.append(end)
+    return [int(i) for i in found]
 
 
 def read_files(path: Path) -> list[dict]:
@@ -164,15 +193,25 @@ def read_files(path: Path) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
     parser.add_argument("--out", type=Path, default=Path("build/tokens"))
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--fim", type=float, default=Mix.fim, help="share of the pieces with a hole")
+    parser.add_argument("--spm", type=float, default=Mix.spm, help="of those, the share with the suffix first")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     corpus = read_files(args.corpus / "train.jsonl")
     for epoch in range(args.epochs):
-        count = write_epoch(corpus, str(args.tokenizer), epoch, args.out / f"epoch-{epoch}.bin")
-        print(f"epoch {epoch}: {count / 1e6:.2f}M tokens", flush=True)
+        out = args.out / f"epoch-{epoch}.bin"
+        if out.exists():
+            print(f"{out}: kept")
+            continue
+        count = write_epoch(corpus, str(args.tokenizer), Mix(args.fim, args.spm), epoch, out)
+        print(f"{out}: {count / 1e6:.2f}M tokens", flush=True)
+
+
+if __name__ == "__main__":
+    main()

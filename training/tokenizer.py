@@ -56,14 +56,17 @@ def train(texts: list[str], vocabulary: int = VOCABULARY) -> Tokenizer:
     return tokenizer
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
+    parser.add_argument("--vocabulary", type=int, default=VOCABULARY)
     parser.add_argument("--out", type=Path, default=Path("build/tokenizer.json"))
     args = parser.parse_args()
     with open(args.corpus / "train.jsonl") as lines:
-        training = [json.loads(line)["text"] for line in lines]
-    tokenizer = train(training[::2])  # half of the files learn the same merges in half of the time
+        # A fifth of the files learns nearly the same merges in a fifth of the time.
+        training = [json.loads(line)["text"] for i, line in enumerate(lines) if i % 5 == 0]
+    tokenizer = train(training, args.vocabulary)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(args.out))
     with open(args.corpus / "heldout.jsonl") as lines:
         held_out = [json.loads(line)["text"] for line in lines]
@@ -72,3 +75,7 @@ if __name__ == "__main__":
         f"{args.out}: {tokenizer.get_vocab_size()} tokens, "
         f"{sum(len(t.encode()) for t in held_out) / tokens:.3f} bytes per token on held-out code"
     )
+
+
+if __name__ == "__main__":
+    main()
