@@ -11,7 +11,7 @@ Notable:
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -29,36 +29,41 @@ def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon:
-    """lr is the root mean square of one step's change; weight_decay the share of a weight lost a step at peak lr."""
+    """lr is the root mean square of one step's change; weight_decay the share of a weight lost a step at peak lr.
 
-    def __init__(self, parameters: list[Tensor], lr: float, weight_decay: float, momentum: float = 0.95):
-        self.parameters, self.lr, self.weight_decay, self.momentum = parameters, lr, weight_decay, momentum
-        self.buffers = [torch.zeros_like(p) for p in parameters]
+    A matrix is a list of parameters stacked by rows: one for each ring, or all rings of a matrix together.
+    """
+
+    def __init__(self, matrices: list[list[Tensor]], lr: float, weight_decay: float, momentum: float = 0.95):
+        self.matrices, self.lr, self.weight_decay, self.momentum = matrices, lr, weight_decay, momentum
+        self.buffers = [torch.zeros(sum(p.shape[0] for p in m), m[0].shape[1], device=m[0].device) for m in matrices]
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
         """One step at `scale` times the peak learning rate."""
         world = dist.get_world_size() if dist.is_initialized() else 1
         rank = dist.get_rank() if world > 1 else 0
-        active = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        active = [i for i, matrix in enumerate(self.matrices) if any(p.grad is not None for p in matrix)]
         # Heaviest first, dealt in turn, so that the processes carry the same load.
-        active.sort(key=lambda i: -self.parameters[i].numel())
-        flat = torch.zeros(sum(self.parameters[i].numel() for i in active))
+        active.sort(key=lambda i: -self.buffers[i].numel())
+        flat = torch.zeros(sum(self.buffers[i].numel() for i in active), device=self.buffers[0].device)
         updates, offset = {}, 0
         for order, i in enumerate(active):
-            p, buffer = self.parameters[i], self.buffers[i]
-            buffer.lerp_(p.grad, 1 - self.momentum)
-            view = flat[offset : offset + p.numel()].view_as(p)
-            offset += p.numel()
+            buffer = self.buffers[i]
+            gradient = torch.cat([torch.zeros_like(p) if p.grad is None else p.grad for p in self.matrices[i]])
+            buffer.lerp_(gradient, 1 - self.momentum)
+            view = flat[offset : offset + buffer.numel()].view_as(buffer)
+            offset += buffer.numel()
             if order % world == rank:
-                view.copy_(orthogonalise(p.grad.lerp(buffer, self.momentum)))
+                view.copy_(orthogonalise(gradient.lerp(buffer, self.momentum)))
             updates[i] = view
         if world > 1:
             dist.all_reduce(flat)
         for i in active:
-            p = self.parameters[i]
-            p.mul_(1 - scale * self.weight_decay)
-            p.add_(updates[i], alpha=-scale * self.lr * max(p.shape) ** 0.5)
+            size = -scale * self.lr * max(self.buffers[i].shape) ** 0.5
+            for p, part in zip(self.matrices[i], updates[i].split([p.shape[0] for p in self.matrices[i]]), strict=True):
+                p.mul_(1 - scale * self.weight_decay)
+                p.add_(part, alpha=size)
 
     def state_dict(self) -> list[Tensor]:
         return self.buffers
@@ -68,11 +73,19 @@ class Muon:
             buffer.copy_(saved)
 
 
-def split_parameters(model: torch.nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """(matrices for Muon, embedding and norms for AdamW)."""
-    matrices, others = [], []
+def split_parameters(model: nn.Module, whole: bool = False) -> tuple[list[list[Tensor]], list[Tensor]]:
+    """(matrices for Muon, embedding and norms for AdamW); `whole` joins the rings of a nested matrix into one."""
+    lists = [child for child in model.modules() if isinstance(child, nn.ParameterList)]
+    in_lists = {id(p) for child in lists for p in child}
+    matrices = [list(child) for child in lists] if whole else [[p] for child in lists for p in child]
+    others = []
     for name, parameter in model.named_parameters():
-        (matrices if parameter.ndim == 2 and name != "embedding" else others).append(parameter)
+        if id(parameter) in in_lists:
+            continue
+        if parameter.ndim == 2 and name != "embedding":
+            matrices.append([parameter])
+        else:
+            others.append(parameter)
     return matrices, others
 
 
