@@ -1,157 +1,184 @@
-"""Held-out figures of a checkpoint folder, for every granularity and for mixes between them.
+"""Held-out figures of a checkpoint folder, for every granularity: what `training.metrics` measures, as tables.
 
-- bits per byte: files of held-out packages, in windows of the whole context that begin with the file's path; every
-  token of the file is scored, so that the mean context is half a window;
-- exact line: the rest of a line is taken out of held-out code, from any character on, and all of it must come back
-  greedily, up to the end of the line. Under teacher forcing that is the same as every token being the likeliest, so no
-  decoding is needed. Text that comes back cut into other tokens counts as wrong: the figure is a lower bound.
+Baselines on the same places: an n-gram model of the same corpus (needs `build/tokens-plain`, made by `python -m
+training.data --fim 0 --epochs 1 --out build/tokens-plain`), and copying from the context alone. With the copy mixture
+of `training.copying` besides, its weights fitted on every second window and measured on the others.
 
-    python -m training.evaluate --model models/matlm-6m --corpus build/corpus
-    python -m training.evaluate --model models/matlm-6m --corpus build/corpus --mixes --write
+    python -m training.evaluate --model models/matlm-6m
+    python -m training.evaluate --model models/matlm-6m --fit-copy     # the copy weights, into config.json
 """
 
 import argparse
 import json
 import math
-import random
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from training.data import Encoder, Holes, read_files
+from training import copying, metrics, ngram
+from training.copier import Copier
+from training.data import Encoder, read_files
 from training.export import load_exported
-from training.model import GRANULARITIES, Config, MatLM
+from training.model import GRANULARITIES, MatLM
+
+NAMES = ("XS", *GRANULARITIES)
 
 
-def windows(files: list[dict], encoder: Encoder, context: int, max_tokens: int) -> list[tuple[list[int], int, int]]:
-    """(tokens, index of the first scored token, bytes scored) of evenly spread windows; about `max_tokens` in all."""
-    found = []
-    for file in files:
-        head, body = encoder.head(file["path"]), encoder.ids(file["text"])
-        room = context - len(head)
-        for start in range(0, len(body), room):
-            part = body[start : start + room]
-            text_bytes = len(encoder.tokenizer.decode(part, skip_special_tokens=False).encode())
-            found.append((head + part, len(head), text_bytes))
-    every = max(1, sum(len(w[0]) for w in found) // max_tokens)
-    return found[every // 2 :: every]
+def print_table(head: list[str], rows: list[list[str]]) -> None:
+    """As Markdown, so that it can stand in a document as it is."""
+    print("| " + " | ".join(head) + " |")
+    print("| --- |" + " ---: |" * (len(head) - 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
 
 
-def as_batch(tokens: list[int], first_scored: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and targets [1, time]; targets before `first_scored` are -1."""
-    row = torch.tensor(tokens)
-    targets = row[1:].clone()
-    targets[: first_scored - 1] = -1
-    return row[None, :-1], targets[None]
+def per_granularity(model: MatLM, found: list[metrics.Window]) -> None:
+    """Bits per byte, accuracy, agreement and KL of each; then bits per byte and accuracy by language."""
+    scores = metrics.score(model, {name: model.config.widths(name) for name in NAMES}, found)
+    print_table(
+        ["Submodel", "Parameters", "Bits per byte", "Next token right", "Agrees with XL", "KL with XL, nats"],
+        [[name, f"{model.config.parameters(model.config.widths(name)):,}", f"{s.bits_per_byte:.4f}",
+          f"{s.accuracy:.1%}", f"{s.agreement:.1%}", f"{s.kl / s.tokens:.4f}"] for name, s in scores.items()],
+    )  # fmt: skip
+    languages = sorted(scores["XL"].by_language)
+    print_table(
+        ["Submodel", *languages],
+        [[name, *(f"{s.by_language[x].bits_per_byte:.3f}, {s.by_language[x].accuracy:.1%}" for x in languages)]
+         for name, s in scores.items()],
+    )  # fmt: skip
 
 
-@torch.inference_mode()
-def bits_per_byte(model: MatLM, widths: list[int], scored: list[tuple[list[int], int, int]]) -> float:
-    nats = 0.0
-    for tokens, first, _ in scored:
-        nats += model.loss(*as_batch(tokens, first), widths, reduction="sum").item()
-    return nats / math.log(2) / sum(size for _, _, size in scored)
+def copy_mixture(model: MatLM, found: list[metrics.Window]) -> dict[str, list[float]]:
+    """Fit on every second window, measure on the others; the weights of each granularity."""
+    fitted, held = found[::2], found[1::2]
+    pairs = [[np.concatenate(x) for x in zip(*map(copying.matches, half), strict=True)] for half in (fitted, held)]
+    rows, weights = [], {}
+    for name in NAMES:
+        widths = model.config.widths(name)
+        weights[name] = copying.fit(copying.chances(model, widths, fitted), *pairs[0])
+        alone = copying.chances(model, widths, held)
+        mixed = copying.mixed(alone, *pairs[1], weights[name])
+        gain = copying.bits_per_byte(alone, held), copying.bits_per_byte(mixed, held)
+        rows.append([name, f"{gain[0]:.4f}", f"{gain[1]:.4f}", " ".join(f"{w:.2f}" for w in weights[name])])
+    print_table(["Submodel", "Bits per byte", "with copying", "weight by length of the match, 1 to 16"], rows)
+    return weights
 
 
-def line_holes(files: list[dict], encoder: Encoder, context: int, count: int) -> list[tuple[list[int], int]]:
-    """(prompt and middle, index of the middle's first token): the rest of a random line, with its surroundings."""
-    rng = random.Random(7)
-    found = []
-    while len(found) < count:
-        file = rng.choice(files)
-        text = file["text"]
-        cursor = rng.randrange(len(text))
-        end = text.find("\n", cursor)
-        middle = text[cursor:end]
-        if end < 0 or len(middle.strip()) < 2:
-            continue
-        holes = Holes(text[max(0, cursor - 1800) : cursor], middle, text[end : end + 500])
-        prompt = encoder.spm(file["path"], holes)
-        tokens = [*prompt, *encoder.ids(middle), encoder.end]
-        if len(tokens) <= context:
-            found.append((tokens, len(prompt)))
+def baselines(encoder: Encoder, found: list[metrics.Window], plain: Path) -> ngram.NGram:
+    """Bits per byte of the n-gram model, alone and with copying, and of copying over single-token counts."""
+    counts = ngram.train(plain, encoder.tokenizer.get_vocab_size())
+    fitted, held = found[::2], found[1::2]
+    pairs = [[np.concatenate(x) for x in zip(*map(copying.matches, half), strict=True)] for half in (fitted, held)]
+
+    def grams(half: list[metrics.Window]) -> np.ndarray:
+        return np.concatenate([counts.chances(np.array(w.tokens), w.first) for w in half])
+
+    def single(half: list[metrics.Window]) -> np.ndarray:
+        return np.concatenate([counts.unigram[w.tokens[w.first :]] for w in half])
+
+    rows = []
+    for name, chances in (("5-grams", grams), ("copying, else single tokens", single), ("5-grams and copying", grams)):
+        alone = chances(held)
+        if "copying" in name:
+            alone = copying.mixed(alone, *pairs[1], copying.fit(chances(fitted), *pairs[0]))
+        rows.append([name, f"{copying.bits_per_byte(alone, held):.4f}"])
+    print_table(["Baseline", "Bits per byte"], rows)
+    return counts
+
+
+def baseline_lines(
+    encoder: Encoder, counts: ngram.NGram, cursors: list[metrics.Line]
+) -> dict[str, list[metrics.Completion]]:
+    """The rest of each line as the n-gram model and as copying alone would have it."""
+    stop = metrics.line_ends(encoder)
+    found: dict[str, list[metrics.Completion]] = {"5-grams": [], "copying alone": []}
+    for line in cursors:
+        history = encoder.ids(line.prefix)
+        copier = Copier(line.prompt[:-1])  # without the mark of the middle, which nothing can match
+        grams, copied, stopped, confidence, copy_stopped = [], [], False, 1.0, False
+        for _ in range(48):
+            chances = counts.probabilities([*history, *grams])
+            best = int(chances.argmax())
+            confidence *= float(chances[best])
+            if best in stop:
+                stopped = True
+                break
+            grams.append(best)
+        for _ in range(48):
+            match = copier.match()
+            if match is None or match[1] in stop:
+                copy_stopped = match is not None
+                break
+            copied.append(match[1])
+            copier.append(match[1])
+        decode = encoder.tokenizer.decode
+        found["5-grams"].append(metrics.Completion(decode(grams, skip_special_tokens=False), stopped, confidence))
+        found["copying alone"].append(metrics.Completion(decode(copied, skip_special_tokens=False), copy_stopped, 0.5))
     return found
 
 
-@torch.inference_mode()
-def exact_line(model: MatLM, widths: list[int], holes: list[tuple[list[int], int]], line_ends: set[int]) -> float:
-    """Share of `holes` whose middle is the model's first choice; `line_ends` are the tokens that end a line."""
-    right = 0
-    for tokens, first in holes:
-        row = torch.tensor(tokens)
-        best = model.logits(row[None, :-1], widths)[0, first - 1 :].argmax(-1)
-        right += bool((best[:-1] == row[first:-1]).all()) and int(best[-1]) in line_ends
-    return right / len(holes)
-
-
-def mixes(config: Config) -> dict[str, list[int]]:
-    """Shapes between the granularities: rising, falling, heavy in the middle, heavy at both ends."""
-    low, high, layers = config.widths("S")[0], config.ffn, config.layers
-    half = layers // 2
-    steps = [config.ffn >> shift for shift in (3, 2, 1, 0)]
-    ramp = [steps[round(i * 3 / (layers - 1))] for i in range(layers)]
-    found = {}
-    for small, large, name in ((low, high, "S+XL"), (low, high // 2, "S+L"), (high // 4, high, "M+XL")):
-        found[f"{name} rising"] = [small] * half + [large] * (layers - half)
-        found[f"{name} falling"] = [large] * (layers - half) + [small] * half
-        inner = range(layers // 4 + 1, layers - layers // 4 - 1)
-        found[f"{name} middle"] = [large if i in inner else small for i in range(layers)]
-        found[f"{name} ends"] = [small if i in inner else large for i in range(layers)]
-    found["ramp rising"], found["ramp falling"] = ramp, ramp[::-1]
-    return found
-
-
-def undominated(rows: list[dict]) -> list[dict]:
-    """Those that no cheaper submodel equals, cheapest first."""
-    kept: list[dict] = []
-    for row in sorted(rows, key=lambda r: (r["parameters"], r["bitsPerByte"])):
-        if not kept or row["bitsPerByte"] < kept[-1]["bitsPerByte"]:
-            kept.append(row)
-    return kept
+def by_confidence(cursors: list[metrics.Line], completions: list[metrics.Completion]) -> list[list[str]]:
+    """How often a line is right, by the product of its tokens' probabilities."""
+    rows = []
+    for low, high in ((0.0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 0.9), (0.9, 1.01)):
+        here = [(x, c) for x, c in zip(cursors, completions, strict=True) if low <= c.confidence < high]
+        right = sum(metrics.exact(x, c) for x, c in here)
+        rows.append([f"{low:.2f} to {min(high, 1):.2f}", str(len(here)), f"{right / len(here):.1%}" if here else "-"])
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("models/matlm-6m"))
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
+    parser.add_argument(
+        "--plain", type=Path, default=Path("build/tokens-plain"), help="training tokens for the n-grams"
+    )
     parser.add_argument("--max-tokens", type=int, default=200_000)
-    parser.add_argument("--holes", type=int, default=400, help="lines to fill in; 0 leaves that figure out")
-    parser.add_argument("--mixes", action="store_true", help="also measure mixes between the granularities")
-    parser.add_argument("--write", action="store_true", help="write the frontier into the checkpoint's config.json")
+    parser.add_argument("--lines", type=int, default=400, help="lines to complete; 0 leaves that out")
+    parser.add_argument("--fit-copy", action="store_true", help="write the copy weights into config.json")
     args = parser.parse_args()
 
     model = load_exported(args.model)
-    config = model.config
     encoder = Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")))
     files = read_files(args.corpus / "heldout.jsonl")
-    scored = windows(files, encoder, config.context, args.max_tokens)
-    holes = line_holes(files, encoder, config.context, args.holes)
-    vocabulary = encoder.tokenizer.get_vocab()
-    line_ends = {encoder.end} | {i for token, i in vocabulary.items() if token.startswith("Ċ")}  # byte-level "\n"
-    packages = ", ".join(sorted({file["package"] for file in files}))
-    print(f"{sum(len(w[0]) for w in scored)} tokens, {sum(w[2] for w in scored)} bytes of {packages}")
-    print(f"{'submodel':14} {'parameters':>10} {'bits/byte':>9} {'exact line':>10}  widths")
-    shapes = {name: config.widths(name) for name in ("XS", *GRANULARITIES)} | (mixes(config) if args.mixes else {})
-    rows = []
-    for name, widths in shapes.items():
-        row = {"name": name, "widths": widths, "parameters": config.parameters(widths),
-               "bitsPerByte": round(bits_per_byte(model, widths, scored), 4)}  # fmt: skip
-        rows.append(row)
-        exact = f"{exact_line(model, widths, holes, line_ends):10.1%}" if holes else f"{'-':>10}"
-        figures = f"{row['parameters']:10} {row['bitsPerByte']:9.4f} {exact}"
-        print(f"{name:14} {figures}  {widths}", flush=True)
-    frontier = undominated(rows)
-    print("frontier:", ", ".join(row["name"] for row in frontier))
-    if args.write:
+    found = metrics.windows(files, encoder, model.config.context, args.max_tokens)
+    packages = sorted({file["package"] for file in files})
+    tokens, size = sum(len(w.tokens) - w.first for w in found), sum(w.text_bytes for w in found)
+    print(f"{tokens:,} tokens, {size:,} bytes of {len(packages)} held-out packages: {', '.join(packages)}\n")
+    per_granularity(model, found)
+    weights = copy_mixture(model, found)
+    if args.fit_copy:
         path = args.model / "config.json"
         raw = json.loads(path.read_text())
-        named = [row for row in rows if row["name"] in GRANULARITIES]
-        raw["matformer"]["frontier"] = sorted(
-            {row["name"]: row for row in [*frontier, *named]}.values(), key=lambda r: r["parameters"]
-        )
+        raw["matformer"]["copy"] = weights
         path.write_text(json.dumps(raw, indent=2) + "\n")
+        print(f"{path}: copy weights written\n")
+    counts = baselines(encoder, found, args.plain) if (args.plain / "epoch-0.bin").exists() else None
+    if not args.lines:
+        return
+    cursors = metrics.lines(files, encoder, model.config.context, args.lines)
+    decoded: dict[str, list[metrics.Completion]] = baseline_lines(encoder, counts, cursors) if counts else {}
+    for name in NAMES:
+        decoded[name] = metrics.complete(model, model.config.widths(name), encoder, cursors)
+        decoded[f"{name} and copying"] = metrics.complete(
+            model, model.config.widths(name), encoder, cursors, weights[name]
+        )
+    error = math.sqrt(0.25 * 0.75 / len(cursors))
+    print(f"{len(cursors)} cursors, uniform over lines and places in them; one standard error at 25% is {error:.1%}\n")
+    rows = []
+    for name, completions in decoded.items():
+        s = metrics.summary(cursors, completions)
+        rows.append([name, f"{s['exact']:.1%}", f"{s['edit_similarity']:.1%}", f"{s['stopped']:.1%}"])
+    print_table(["Rest of a line", "Exactly right", "Edit similarity", "Line ended"], rows)
+    print_table(
+        ["Confidence, XL and copying", "Lines", "Exactly right"], by_confidence(cursors, decoded["XL and copying"])
+    )
 
 
 if __name__ == "__main__":
+    torch.set_grad_enabled(False)
     main()

@@ -1,0 +1,154 @@
+"""The recipe, by ablation: rows of the same CPU time on the same data, one table.
+
+Every row is one process of `--cpu-minutes` (40: twenty minutes of both cores of a two-core machine), two rows side by
+side; a row that is done is kept, so that an interrupted table goes on. The model is small (d 192, six layers, 3.2
+million parameters without embedding) so that rows get past the steep part of the curve.
+
+    python -m training.ablate                    # run what is missing
+    python -m training.ablate --table            # docs/results/recipe.md, from what is there
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "4096", "--chunk", "2048", "--compile"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: its name in the table, what it changes, the tokens it trains on."""
+
+    name: str
+    arguments: tuple[str, ...]
+    data: str = "tokens"
+    tokenizer: str = "tokenizer.json"
+
+
+def rows() -> dict[str, Row]:
+    base = ("--objective", "sampled-xs")
+    table = {
+        "sampled-xs": Row("one sampled granularity a step, with XS at .20", base),
+        "sampled": Row("the same without XS (.20/.22/.24/.34)", ("--objective", "sampled")),
+        "adamw": Row("AdamW for all", (*base, "--optimizer", "adamw")),
+        "end-weight": Row("end token's loss weighs 5", (*base, "--end-weight", "5")),
+        "sandwich": Row("sandwich, distillation in the last third, half labels", ("--objective", "sandwich")),
+        "late": Row("XL .48 in the last third", ("--objective", "sampled-xs-late")),
+        "fim-90": Row("90% of the pieces with a hole", base, "tokens-fim90"),
+        "no-mask": Row("documents see each other", (*base, "--no-document-mask")),
+        "muon-whole": Row("Muon on whole matrices", (*base, "--optimizer", "muon-whole")),
+        "joint": Row("joint loss over S, M, L, XL", ("--objective", "joint")),
+        "short-decay": Row("rate falls over the last 20% only", (*base, "--decay", "0.2")),
+        "psm": Row("half of the holes prefix first", (*base,), "tokens-psm"),
+        "key-shift": Row("keys read the token before too (not a Qwen3)", (*base, "--key-shift", "1")),
+        "xl-only": Row("XL alone", ("--objective", "XL")),
+        "adamw-low": Row("AdamW for all, rate .0015", (*base, "--optimizer", "adamw", "--adam-lr", "1.5e-3")),
+        "muon-high": Row("Muon's rate doubled", (*base, "--muon-lr", "2.5e-3")),
+    }
+    for name in ("sampled-xs", "sampled", "late", "end-weight"):  # the rows that decide, once more
+        row = table[name]
+        table[f"{name}-seed2"] = Row(row.name + ", second seed", (*row.arguments, "--seed", "2"), row.data)
+    # Vocabularies: the FFN pays for the larger embedding, either so that all parameters are as many as with 4096
+    # (4.03 million), or so that the weights read a byte of text are: 3.17, 3.43 and 3.61 bytes a token.
+    for size, parameters, time in ((8192, "544", "640"), (16384, "88", "240")):
+        for kind, ffn in (("parameters", parameters), ("time a byte", time)):
+            table[f"vocabulary-{size}-{kind.split()[0]}"] = Row(
+                f"vocabulary {size}, equal {kind}", (*base, "--vocabulary", str(size), "--ffn", ffn), f"tokens-{size}",
+                f"tokenizers/{size}.json",
+            )  # fmt: skip
+    return table
+
+
+def run(key: str, row: Row, out: Path, cpu_minutes: float) -> None:
+    """Train and measure one row, unless it is there."""
+    result = out / f"{key}.json"
+    if result.exists():
+        return
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    log = open(out / f"{key}.log", "a")
+    train = [sys.executable, "-m", "training.train", "--out", str(out / key), "--data", f"build/{row.data}",
+             "--cpu-minutes", str(cpu_minutes), *SMALL, *row.arguments]  # fmt: skip
+    subprocess.run(train, env=environment, stdout=log, stderr=log, check=True)
+    measure = [sys.executable, "-m", "training.ablate", "--measure", key, "--out", str(out)]
+    subprocess.run(measure, env=environment, stdout=log, stderr=log, check=True)
+
+
+def measure(key: str, row: Row, out: Path) -> None:
+    """Held-out figures of a finished row, into its JSON file."""
+    import torch
+    from tokenizers import Tokenizer
+
+    from training import metrics
+    from training.data import Encoder, read_files
+    from training.export import load_run
+    from training.model import GRANULARITIES
+
+    torch.set_num_threads(1)
+    model = load_run(out / key)
+    encoder = Encoder(Tokenizer.from_file(f"build/{row.tokenizer}"))
+    files = read_files(Path("build/corpus/heldout.jsonl"))
+    found = metrics.windows(files, encoder, model.config.context, 150_000)
+    scores = metrics.score(model, {n: model.config.widths(n) for n in ("XS", *GRANULARITIES)}, found)
+    cursors = metrics.lines(files, encoder, model.config.context, 300)
+    last = json.loads((out / key / "log.jsonl").read_text().splitlines()[-1])
+    result = {
+        "name": row.name, "arguments": list(row.arguments), "tokens": last["tokens"], "updates": last["update"],
+        "bitsPerByte": {n: round(s.bits_per_byte, 4) for n, s in scores.items()},
+        "agreement": {n: round(s.agreement, 4) for n, s in scores.items()},
+        "accuracy": round(scores["XL"].accuracy, 4),
+        "lines": {n: metrics.summary(cursors, metrics.complete(model, model.config.widths(n), encoder, cursors))
+                  for n in ("S", "XL")},
+    }  # fmt: skip
+    (out / f"{key}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def table(out: Path) -> str:
+    """The measured rows as a table, in the order of `rows`."""
+    lines = [
+        "| Row | Tokens (M) | XS | S | M | L | XL | S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for key in rows():
+        path = out / f"{key}.json"
+        if path.exists():
+            r = json.loads(path.read_text())
+            bits = " | ".join(f"{r['bitsPerByte'][n]:.3f}" for n in ("XS", "S", "M", "L", "XL"))
+            agreement, line = r["agreement"], r["lines"]["XL"]
+            lines.append(
+                f"| {r['name']} | {r['tokens'] / 1e6:.2f} | {bits} | {agreement['S']:.1%} | {agreement['XS']:.1%} "
+                f"| {line['exact']:.1%} | {line['stopped']:.1%} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="rows to run; all by default")
+    parser.add_argument("--cpu-minutes", type=float, default=40)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("build/ablations"))
+    parser.add_argument("--table", action="store_true", help="print the table of what has been measured")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    known = rows()
+    if unknown := [name for name in args.rows if name not in known]:
+        raise SystemExit(f"no row {', '.join(unknown)}; there are {', '.join(known)}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.measure:
+        measure(args.measure, known[args.measure], args.out)
+    elif args.table:
+        print(table(args.out), end="")
+    else:
+        with ThreadPoolExecutor(args.workers) as pool:
+            done = [pool.submit(run, key, known[key], args.out, args.cpu_minutes) for key in args.rows or known]
+            for future in done:
+                future.result()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""What is measured on held-out code, and how; `training.evaluate` and the experiments print it.
+
+- bits per byte, next-token accuracy: windows of the whole context that begin with the file's path; every token of the
+  file is scored, so that the mean context is half a window;
+- agreement and KL with XL: the same windows, teacher-forced: how often the likeliest token is the same, and the mean
+  KL(submodel || XL) in nats a token;
+- lines: the rest of a line is taken out of held-out code and decoded greedily, in the order the editor asks in.
+"""
+
+import difflib
+import itertools
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.copier import Copier
+from training.data import Encoder, Holes
+from training.model import MatLM
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a held-out file: `tokens` begin with the path; those from `first` on are scored."""
+
+    tokens: list[int]
+    first: int
+    text_bytes: int
+    language: str
+
+
+def windows(files: list[dict], encoder: Encoder, context: int, max_tokens: int) -> list[Window]:
+    """Evenly spread windows of about `max_tokens` tokens in all."""
+    found = []
+    for file in files:
+        head, body = encoder.head(file["path"]), encoder.ids(file["text"])
+        room = context - len(head)
+        for start in range(0, len(body), room):
+            part = body[start : start + room]
+            text_bytes = len(encoder.tokenizer.decode(part, skip_special_tokens=False).encode())
+            found.append(Window(head + part, len(head), text_bytes, file["language"]))
+    every = max(1, sum(len(w.tokens) for w in found) // max_tokens)
+    return found[every // 2 :: every]
+
+
+def batches(found: list[Window], tokens: int = 4096) -> Iterator[list[Window]]:
+    """Windows side by side, about `tokens` at a time."""
+    batch: list[Window] = []
+    for window in found:
+        if batch and sum(len(w.tokens) for w in batch) + len(window.tokens) > tokens:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+def flatten(batch: list[Window]) -> tuple[Tensor, Tensor, list[int]]:
+    """Inputs [tokens], targets [tokens] (-1 where nothing is scored), and the segments."""
+    inputs, targets, segments = [], [], [0]
+    for window in batch:
+        row = torch.tensor(window.tokens)
+        inputs.append(row[:-1])
+        target = row[1:].clone()
+        target[: window.first - 1] = -1
+        targets.append(target)
+        segments.append(segments[-1] + len(target))
+    return torch.cat(inputs), torch.cat(targets), segments
+
+
+@dataclass
+class Score:
+    """Sums over scored tokens."""
+
+    nats: float = 0.0
+    text_bytes: int = 0
+    tokens: int = 0
+    right: int = 0
+    agree: int = 0
+    kl: float = 0.0
+    by_language: dict[str, "Score"] = field(default_factory=dict)
+
+    @property
+    def bits_per_byte(self) -> float:
+        return self.nats / math.log(2) / self.text_bytes
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / self.tokens
+
+    @property
+    def agreement(self) -> float:
+        return self.agree / self.tokens
+
+    def add(self, nats: float, text_bytes: int, tokens: int, right: int, agree: int, kl: float) -> None:
+        self.nats += nats
+        self.text_bytes += text_bytes
+        self.tokens += tokens
+        self.right += right
+        self.agree += agree
+        self.kl += kl
+
+
+@torch.inference_mode()
+def score(model: MatLM, shapes: dict[str, list[int]], found: list[Window]) -> dict[str, Score]:
+    """Every shape on the same windows; agreement and KL are with XL's predictions."""
+    scores = {name: Score() for name in shapes}
+    embedding = model.embedding.to(model.dtype)
+    for batch in batches(found):
+        inputs, targets, segments = flatten(batch)
+        scored = targets >= 0
+
+        def predict(widths: list[int]) -> Tensor:
+            states = model.states(inputs, widths, segments)[scored]  # noqa: B023
+            return F.log_softmax(F.linear(states, embedding).float(), dim=-1)
+
+        right = targets[scored]
+        owners = torch.cat([torch.full((b - a,), i) for i, (a, b) in enumerate(itertools.pairwise(segments))])[scored]
+        full = predict(model.config.widths("XL"))
+        best_of_full = full.argmax(-1)
+        for name, widths in shapes.items():
+            logs = full if widths == model.config.widths("XL") else predict(widths)
+            best = logs.argmax(-1)
+            losses = -logs.gather(1, right[:, None])[:, 0]
+            divergence = (logs.exp() * (logs - full)).sum(-1)
+            for i, window in enumerate(batch):
+                mine = owners == i
+                row = (losses[mine].sum().item(), window.text_bytes, int(mine.sum()),
+                       int((best[mine] == right[mine]).sum()), int((best[mine] == best_of_full[mine]).sum()),
+                       divergence[mine].sum().item())  # fmt: skip
+                scores[name].add(*row)
+                scores[name].by_language.setdefault(window.language, Score()).add(*row)
+    return scores
+
+
+@torch.inference_mode()
+def bits_per_byte(model: MatLM, widths: list[int], found: list[Window]) -> float:
+    """One shape, the loss alone."""
+    nats = 0.0
+    for batch in batches(found):
+        inputs, targets, segments = flatten(batch)
+        nats += model.token_losses(inputs, targets, widths, segments).sum().item()
+    return nats / math.log(2) / sum(w.text_bytes for w in found)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A cursor in held-out code: the prompt that the editor would send, and the rest of the line."""
+
+    prompt: list[int]
+    middle: str
+    language: str
+    prefix: str
+    suffix: str
+
+
+def lines(files: list[dict], encoder: Encoder, context: int, count: int, seed: int = 7) -> list[Line]:
+    """Cursors uniform over the lines with something on them, then over the places before a character of the line."""
+    rng = random.Random(seed)
+    all_lines = [(f, i) for f in range(len(files)) for i in range(files[f]["text"].count("\n") + 1)]
+    found = []
+    while len(found) < count:
+        f, number = rng.choice(all_lines)
+        text = files[f]["text"]
+        rows = text.split("\n")
+        row = rows[number]
+        indentation = len(row) - len(row.lstrip())
+        body = row.rstrip()
+        if indentation >= len(body):
+            continue
+        at = sum(len(r) + 1 for r in rows[:number]) + rng.randrange(indentation, len(body))
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        middle, before, after = text[at:end].rstrip(), 2600, 800
+        while True:
+            prefix, suffix = text[max(0, at - before) : at], text[end : end + after]
+            prompt = encoder.spm(files[f]["path"], Holes(prefix, middle, suffix))
+            if len(prompt) + 64 <= context:
+                break
+            before, after = int(before * 0.8), int(after * 0.8)
+        found.append(Line(prompt, middle, files[f]["language"], prefix, suffix))
+    return found
+
+
+class Decoder:
+    """Greedy decoding with a KV cache, one sequence, in float32: the reference for the engine, not its rival."""
+
+    def __init__(self, model: MatLM):
+        self.model = model
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        prompt: list[int],
+        widths: list[int],
+        stop: set[int],
+        max_tokens: int,
+        copy_weights: list[float] | None = None,
+    ) -> tuple[list[int], list[float], bool]:
+        """(tokens up to but without the stopping one, the probability of each choice, whether it stopped by itself).
+
+        The probabilities include that of the stopping token; `copy_weights` are those of `training.copying`.
+        """
+        model, config = self.model, self.model.config
+        keys: list[Tensor] = [torch.empty(0)] * config.layers
+        values: list[Tensor] = [torch.empty(0)] * config.layers
+        embedding = model.embedding.to(model.dtype)
+        copier = Copier(prompt) if copy_weights else None
+        pending, done, found, probabilities = list(prompt), 0, [], []
+        while len(found) < max_tokens and done + len(pending) <= config.context:
+            x = F.embedding(torch.tensor(pending), embedding)
+            positions = torch.arange(done, done + len(pending))
+            cos, sin = model.cos[positions].to(model.dtype), model.sin[positions].to(model.dtype)
+            for i, (block, width) in enumerate(zip(model.blocks, widths, strict=True)):
+                if width == 0:
+                    continue
+                q, k, v = block.before(x, cos, sin)
+                keys[i] = torch.cat((keys[i], k)) if done else k
+                values[i] = torch.cat((values[i], v)) if done else v
+                group = config.heads // config.kv_heads
+                y = F.scaled_dot_product_attention(
+                    q.transpose(0, 1)[None],
+                    keys[i].repeat_interleave(group, dim=1).transpose(0, 1)[None],
+                    values[i].repeat_interleave(group, dim=1).transpose(0, 1)[None],
+                    is_causal=done == 0,
+                )
+                x = block.after(x, y[0].transpose(0, 1), width)
+            done += len(pending)
+            last = F.rms_norm(x[-1], (config.hidden,), model.norm.to(model.dtype), config.norm_eps)
+            chances = F.softmax(F.linear(last, embedding).float(), dim=-1)
+            if copier is not None and (match := copier.match()) is not None:
+                weight = copy_weights[match[0] - 1]
+                chances = chances * (1 - weight)
+                chances[match[1]] += weight
+            best = int(chances.argmax())
+            probabilities.append(float(chances[best]))
+            if best in stop:
+                return found, probabilities, True
+            found.append(best)
+            if copier is not None:
+                copier.append(best)
+            pending = [best]
+        return found, probabilities, False
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What came back for a line, and how sure the model was of it (the product of the probabilities)."""
+
+    text: str
+    stopped: bool
+    confidence: float
+
+
+def complete(
+    model: MatLM, widths: list[int], encoder: Encoder, found: list[Line], copy_weights: list[float] | None = None,
+    max_tokens: int = 48,
+) -> list[Completion]:  # fmt: skip
+    """The rest of each line, decoded greedily up to a line end, the end token, or `max_tokens`."""
+    stop, decoder, completions = line_ends(encoder), Decoder(model), []
+    for line in found:
+        tokens, chances, stopped = decoder.generate(line.prompt, widths, stop, max_tokens, copy_weights)
+        text = encoder.tokenizer.decode(tokens, skip_special_tokens=False)
+        completions.append(Completion(text, stopped, math.exp(sum(map(math.log, chances)))))
+    return completions
+
+
+def line_ends(encoder: Encoder) -> set[int]:
+    """The tokens that end a line: those that begin with a line feed, and the special ones."""
+    vocabulary = encoder.tokenizer.get_vocab()
+    return {i for token, i in vocabulary.items() if token.startswith(("Ċ", "č"))} | set(range(7))
+
+
+def exact(line: Line, completion: Completion) -> bool:
+    return completion.stopped and completion.text.rstrip() == line.middle
+
+
+def edit_similarity(line: Line, completion: Completion) -> float:
+    """0..1: twice the characters in common over the characters of both (Ratcliff and Obershelp)."""
+    return difflib.SequenceMatcher(None, completion.text.rstrip(), line.middle, autojunk=False).ratio()
+
+
+def summary(found: list[Line], completions: list[Completion]) -> dict[str, float]:
+    """Shares of exact lines, of decodes that stopped by themselves, and the mean edit similarity."""
+    pairs = list(zip(found, completions, strict=True))
+    return {
+        "exact": sum(exact(*p) for p in pairs) / len(pairs),
+        "edit_similarity": sum(edit_similarity(*p) for p in pairs) / len(pairs),
+        "stopped": sum(c.stopped for c in completions) / len(pairs),
+    }
