@@ -1,0 +1,129 @@
+"""What nesting promises: submodels are views, rings move alone, documents do not see each other."""
+
+import pytest
+import torch
+
+from training import objective, optim, train
+from training.model import GRANULARITIES, Config, MatLM
+from training.tests.conftest import TINY
+
+
+def loss(model: MatLM, tokens: torch.Tensor, name: str) -> torch.Tensor:
+    rows, time = tokens[:, :-1].shape
+    segments = list(range(0, rows * time + 1, time))
+    widths = model.config.widths(name)
+    return model.token_losses(tokens[:, :-1].flatten(), tokens[:, 1:].flatten(), widths, segments).mean()
+
+
+def test_a_submodel_does_not_see_the_hidden_units_beyond_its_width(tiny_model: MatLM, tokens: torch.Tensor):
+    before = tiny_model.logits(tokens, TINY.widths("M"))
+    with torch.no_grad():
+        for block in tiny_model.blocks:
+            block.ffn.down[2].fill_(7.0)
+            block.ffn.gate[3].fill_(7.0)
+    assert torch.equal(before, tiny_model.logits(tokens, TINY.widths("M")))
+    assert not torch.allclose(before, tiny_model.logits(tokens, TINY.widths("L")))
+
+
+def test_width_zero_skips_the_layer(tiny_model: MatLM, tokens: torch.Tensor):
+    one_layer = tiny_model.logits(tokens, [64, 0])
+    with torch.no_grad():
+        tiny_model.blocks[1].attention.o_proj.fill_(5.0)
+    assert torch.equal(one_layer, tiny_model.logits(tokens, [64, 0]))
+
+
+def test_packed_documents_give_what_each_gives_alone(tiny_model: MatLM, tokens: torch.Tensor):
+    flat = tokens[0]
+    packed = tiny_model.states(flat, [64, 64], [0, 7, 20, 33])
+    for start, end in ((0, 7), (7, 20), (20, 33)):
+        alone = tiny_model.states(flat[start:end], [64, 64], [0, end - start])
+        assert torch.allclose(packed[start:end], alone, atol=1e-5)
+
+
+def test_a_segment_longer_than_the_context_is_refused(tiny_model: MatLM):
+    with pytest.raises(ValueError, match="a segment of 65 tokens; the context is 64"):
+        tiny_model.states(torch.zeros(65, dtype=torch.long), [64, 64], [0, 65])
+
+
+def test_a_ring_outside_the_submodel_gets_no_gradient_and_does_not_move(tiny_model: MatLM, tokens: torch.Tensor):
+    matrices, _ = optim.split_parameters(tiny_model)
+    muon = optim.Muon(matrices, lr=1e-2, weight_decay=1e-3)
+    loss(tiny_model, tokens, "S").backward()
+    inner, outer = tiny_model.blocks[0].ffn.gate[0], tiny_model.blocks[0].ffn.gate[1]
+    assert outer.grad is None
+    inner_before, outer_before = inner.detach().clone(), outer.detach().clone()
+    muon.step(1.0)
+    assert torch.equal(outer, outer_before)
+    assert not torch.equal(inner, inner_before)
+
+
+def test_muon_over_whole_matrices_moves_the_outer_rings_too(tiny_model: MatLM, tokens: torch.Tensor):
+    matrices, others = optim.split_parameters(tiny_model, whole=True)
+    assert sum(p.numel() for m in matrices for p in m) + sum(p.numel() for p in others) == sum(
+        p.numel() for p in tiny_model.parameters()
+    )
+    muon = optim.Muon(matrices, lr=1e-2, weight_decay=1e-3)
+    loss(tiny_model, tokens, "S").backward()
+    outer = tiny_model.blocks[0].ffn.gate[1]
+    before = outer.detach().clone()
+    muon.step(1.0)
+    assert not torch.equal(outer, before)
+
+
+def test_a_muon_step_has_the_stated_root_mean_square_whatever_the_shape():
+    for shape in ((16, 64), (64, 16), (64, 64)):
+        weight = torch.zeros(shape)
+        weight.grad = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        optim.Muon([[weight]], lr=1e-2, weight_decay=0.0).step(1.0)
+        assert weight.square().mean().sqrt().item() == pytest.approx(1e-2, rel=0.25)
+
+
+@pytest.mark.parametrize("name", ["sampled-xs-late", "sandwich", "joint"])
+def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
+    name: str, tiny_model: MatLM, tokens: torch.Tensor
+):
+    matrices, others = optim.split_parameters(tiny_model)
+    muon = optim.Muon(matrices, lr=2e-3, weight_decay=0.0)
+    adam = torch.optim.AdamW(others, lr=1e-2)
+    targets = tokens[:, 1:].flatten()
+    batch = objective.Batch(tokens[:, :-1].flatten(), targets, objective.weights_of(targets, 0, 1.0), [0, 32, 64])
+    start = {n: loss(tiny_model, tokens, n).item() for n in GRANULARITIES}
+    train_on = objective.objective(name)
+    for step in range(60):
+        train_on(tiny_model, batch, step, step / 60, 1.0)
+        muon.step(1.0)
+        adam.step()
+        tiny_model.zero_grad(set_to_none=True)
+    for granularity, before in start.items():
+        assert loss(tiny_model, tokens, granularity).item() < 0.7 * before
+
+
+def test_the_end_token_weighs_what_it_is_told_to_and_no_target_weighs_nothing():
+    targets = torch.tensor([5, 0, -1, 7])
+    assert objective.weights_of(targets, 0, 5.0).tolist() == [1.0, 5.0, 0.0, 1.0]
+
+
+def test_an_unknown_objective_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="objective best: use one of sampled"):
+        objective.objective("best")
+
+
+def test_the_draws_keep_to_their_shares_and_come_again():
+    drawn = [objective.draw(objective.WITH_XS, update) for update in range(4000)]
+    assert drawn == [objective.draw(objective.WITH_XS, update) for update in range(4000)]
+    for name, share in objective.WITH_XS.items():
+        assert drawn.count(name) / 4000 == pytest.approx(share, abs=0.03)
+
+
+def test_the_learning_rate_rises_holds_and_falls():
+    rates = [train.learning_rate(p / 100) for p in range(101)]
+    assert rates[0] < 0.05
+    assert rates[2] == rates[45] == 1.0
+    assert rates[100] == pytest.approx(0.02)
+    assert rates[45:] == sorted(rates[45:], reverse=True)
+
+
+def test_widths_of_the_granularities():
+    config = Config()
+    assert config.widths("XS") == [128, 0, 128, 0, 128, 0]
+    assert [config.widths(n)[0] for n in GRANULARITIES] == [128, 256, 512, 1024]

@@ -1,0 +1,114 @@
+"""Whole runs of the trainer: resumed, spread over processes, refused."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # another number of threads sums in another order
+SMALL = ["--layers", "1", "--hidden", "64", "--chunk", "128", "--batch", "256", "--context", "64"]
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Path:
+    folder = tmp_path / "tokens"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    words = rng.integers(5, 4096, 200, dtype=np.uint16)  # a language of two hundred words, easy to learn a little of
+    text = words[rng.integers(0, 200, 20_000)]
+    text[::50] = 4  # a new document
+    text.tofile(folder / "epoch-0.bin")
+    return folder
+
+
+def run(*arguments: str, processes: int = 1) -> subprocess.CompletedProcess[str]:
+    module = ["-m", "training.train", *SMALL, *arguments]
+    if processes == 1:
+        command = [sys.executable, *module]
+    else:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        launcher = ["--nproc-per-node", str(processes), "--master-port", str(port)]
+        command = [sys.executable, "-m", "torch.distributed.run", *launcher, *module]
+    return subprocess.run(command, capture_output=True, text=True, env=ONE_THREAD)
+
+
+def logged(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(stream: Path, tmp_path: Path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run("--data", str(stream), "--out", str(whole), "--tokens", "20480").returncode == 0
+    # The first part has the same schedule but dies half-way.
+    code = (
+        "import sys, training.train as t; calls = [0]\n"
+        "real = t.learning_rate\n"
+        "def rate(p, d):\n    calls[0] += 1\n    if calls[0] == 41: raise KeyboardInterrupt\n    return real(p, d)\n"
+        "t.learning_rate = rate; t.main()"
+    )
+    arguments = ["--data", str(stream), "--out", str(parts), "--tokens", "20480", "--checkpoint-minutes", "0"]
+    command = [sys.executable, "-c", code, *SMALL, *arguments]
+    killed = subprocess.run(command, capture_output=True, text=True, env=ONE_THREAD)
+    assert killed.returncode != 0
+    assert logged(parts)[-1]["update"] == 40
+    assert run("--data", str(stream), "--out", str(parts), "--tokens", "20480").returncode == 0
+    ends = [torch.load(out / "checkpoint.pt", weights_only=True) for out in (whole, parts)]
+    assert ends[0]["update"] == ends[1]["update"] == 80
+    for name, value in ends[0]["model"].items():
+        assert torch.equal(value, ends[1]["model"][name]), name
+
+
+def test_two_processes_train_to_the_same_loss_as_one_with_the_same_global_batch(stream: Path, tmp_path: Path):
+    losses = []
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        result = run("--data", str(stream), "--out", str(out), "--tokens", "20480", processes=processes)
+        assert result.returncode == 0, result.stderr
+        losses.append(logged(out)[-1]["nats"])
+    assert losses[0].keys() == losses[1].keys()
+    assert losses[0]["XL"] < 7.5  # from 8.3: it has learned something
+    for name in losses[0]:
+        assert losses[0][name] == pytest.approx(losses[1][name], rel=0.01)
+
+
+def test_a_checkpoint_of_another_shape_is_refused_and_left_alone(stream: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    assert run("--data", str(stream), "--out", str(out), "--tokens", "512").returncode == 0
+    before = (out / "checkpoint.pt").read_bytes()
+    other = run("--data", str(stream), "--out", str(out), "--tokens", "1024", "--hidden", "128")
+    assert other.returncode == 1
+    assert "use another --out" in other.stderr
+    assert "Traceback" not in other.stderr
+    assert (out / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from training import train
+
+    path = tmp_path / "checkpoint.pt"
+    train.save(path, {"update": 1})
+
+    def fail(_state: object, part: Path) -> None:
+        part.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(SystemExit, match=r"No space left on device.*the last checkpoint is whole"):
+        train.save(path, {"update": 2})
+    monkeypatch.undo()
+    assert torch.load(path)["update"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(stream: Path, tmp_path: Path):
+    refused = run("--data", str(stream), "--out", str(tmp_path / "run"), "--tokens", "512", "--batch", "100")
+    assert refused.returncode == 1
+    assert "--batch 100 is not a multiple of --chunk 128" in refused.stderr
