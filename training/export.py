@@ -42,8 +42,8 @@ def hugging_face_tensors(model: MatLM) -> dict[str, Tensor]:
     return {name: tensor.detach().float().cpu() for name, tensor in tensors.items()}
 
 
-def config_json(config: Config) -> dict:
-    """Qwen3's config.json with the nested submodels beside it."""
+def qwen3_json(config: Config) -> dict:
+    """The shape as Qwen3's config.json."""
     return {
         "architectures": ["Qwen3ForCausalLM"],
         "model_type": "qwen3",
@@ -64,6 +64,12 @@ def config_json(config: Config) -> dict:
         "bos_token_id": None,
         "eos_token_id": 0,
         "torch_dtype": "float32",
+    }
+
+
+def config_json(config: Config) -> dict:
+    """Qwen3's config.json with the form of the int8 weights and the nested submodels beside it."""
+    return qwen3_json(config) | {
         "quantization_config": {
             "quant_method": "compressed-tensors",
             "format": "int-quantized",
@@ -85,7 +91,7 @@ def config_json(config: Config) -> dict:
 
 
 def export(model: MatLM, tokenizer: Path, out: Path) -> None:
-    """Write the checkpoint folder. The frontier stays empty until `training.evaluate --write` has measured it."""
+    """Write the checkpoint folder. The frontier stays empty until `training.frontier --write` has measured it."""
     out.mkdir(parents=True, exist_ok=True)
     tensors = {}
     for name, tensor in hugging_face_tensors(model).items():
