@@ -56,7 +56,7 @@ def fit(model_chances: np.ndarray, lengths: np.ndarray, right: np.ndarray, round
         for _ in range(rounds):
             copied = weight * hit
             weight = float(np.mean(copied / np.maximum(copied + (1 - weight) * p, 1e-12)))
-        weights.append(round(weight, 4))
+        weights.append(min(round(weight, 4), 0.99))  # 1 would forbid everything else
     return weights
 
 

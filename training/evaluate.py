@@ -5,7 +5,8 @@ training.data --fim 0 --epochs 1 --out build/tokens-plain`), and copying from th
 of `training.copying` besides, its weights fitted on every second window and measured on the others.
 
     python -m training.evaluate --model models/matlm-6m
-    python -m training.evaluate --model models/matlm-6m --fit-copy     # the copy weights, into config.json
+    python -m training.evaluate --fit-copy                       # the copy weights, into config.json
+    python -m training.evaluate --places build/places.json       # then: npm run eval -- build/places.json
 """
 
 import argparse
@@ -102,10 +103,10 @@ def baseline_lines(
         for _ in range(48):
             chances = counts.probabilities([*history, *grams])
             best = int(chances.argmax())
-            confidence *= float(chances[best])
             if best in stop:
                 stopped = True
                 break
+            confidence *= float(chances[best])
             grams.append(best)
         for _ in range(48):
             match = copier.match()
@@ -139,6 +140,7 @@ def main() -> None:
     )
     parser.add_argument("--max-tokens", type=int, default=200_000)
     parser.add_argument("--lines", type=int, default=400, help="lines to complete; 0 leaves that out")
+    parser.add_argument("--places", type=Path, help="write the windows and the cursors here too, for `matcoder eval`")
     parser.add_argument("--fit-copy", action="store_true", help="write the copy weights into config.json")
     args = parser.parse_args()
 
@@ -149,6 +151,10 @@ def main() -> None:
     packages = sorted({file["package"] for file in files})
     tokens, size = sum(len(w.tokens) - w.first for w in found), sum(w.text_bytes for w in found)
     print(f"{tokens:,} tokens, {size:,} bytes of {len(packages)} held-out packages: {', '.join(packages)}\n")
+    cursors = metrics.lines(files, encoder, model.config.context, args.lines)
+    if args.places:
+        args.places.write_text(json.dumps(metrics.places(found, cursors, encoder)) + "\n")
+        print(f"{args.places}: {len(found)} windows and {len(cursors)} cursors written\n")
     per_granularity(model, found)
     weights = copy_mixture(model, found)
     if args.fit_copy:
@@ -160,7 +166,6 @@ def main() -> None:
     counts = baselines(encoder, found, args.plain) if (args.plain / "epoch-0.bin").exists() else None
     if not args.lines:
         return
-    cursors = metrics.lines(files, encoder, model.config.context, args.lines)
     decoded: dict[str, list[metrics.Completion]] = baseline_lines(encoder, counts, cursors) if counts else {}
     for name in NAMES:
         decoded[name] = metrics.complete(model, model.config.widths(name), encoder, cursors)

@@ -1,5 +1,7 @@
 """What PyTorch says on fixed prompts, for the engine's parity test: last logits and greedy text of every granularity.
 
+Beside them the figures that `matcoder eval` must find too, on windows made of the same prompts.
+
 The reference is the shipped checkpoint in float32, so that what the engine differs by is its arithmetic alone.
 
     python -m training.golden --model models/matlm-6m --out test/engine/fixtures/golden.json
@@ -9,12 +11,14 @@ import argparse
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from training import metrics
 from training.data import Encoder, Holes
 from training.export import load_exported
 from training.model import MatLM
@@ -66,7 +70,7 @@ if __name__ == "__main__":
     model = load_exported(args.model)
     encoder = Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")))
     shapes = json.loads((args.model / "config.json").read_text())["matformer"]["granularities"]
-    prompts = []
+    prompts, windows, cursors = [], [], []
     for path, prefix, suffix in PROMPTS:
         tokens = encoder.spm(path, Holes(prefix, "", suffix))
         submodels = {}
@@ -75,7 +79,20 @@ if __name__ == "__main__":
             encoded = base64.b64encode(logits.astype("<f4").tobytes()).decode()
             submodels[name] = {"widths": widths, "lastLogits": encoded, "greedy": text}
         prompts.append({"path": path, "prefix": prefix, "suffix": suffix, "tokens": tokens, "submodels": submodels})
+        head = encoder.head(path)
+        windows.append(metrics.Window(head + encoder.ids(prefix), len(head), len(prefix.encode()), "TypeScript"))
+        cursors.append(metrics.Line(tokens, suffix.lstrip().partition("\n")[0], "TypeScript", prefix, suffix))
+    # What XL writes is taken for right, so that the others are sometimes right and sometimes wrong.
+    best = metrics.complete(model, shapes["XL"], encoder, cursors)
+    cursors = [replace(x, middle=c.text.rstrip()) for x, c in zip(cursors, best, strict=True)]
+    evaluation = {"places": metrics.places(windows, cursors, encoder), "submodels": {}}
+    for name, score in metrics.score(model, shapes, windows).items():
+        lines = metrics.summary(cursors, metrics.complete(model, shapes[name], encoder, cursors))
+        evaluation["submodels"][name] = {
+            "bitsPerByte": score.bits_per_byte, "accuracy": score.accuracy, "agreementWithXL": score.agreement,
+            "exact": lines["exact"], "editSimilarity": lines["edit_similarity"], "stopped": lines["stopped"],
+        }  # fmt: skip
     digest = hashlib.sha256((args.model / "model.safetensors").read_bytes()).hexdigest()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps({"checkpoint": digest, "prompts": prompts}, indent=1) + "\n")
+    args.out.write_text(json.dumps({"checkpoint": digest, "prompts": prompts, "evaluation": evaluation}) + "\n")
     print(f"{args.out}: {len(prompts)} prompts, {args.out.stat().st_size / 1e6:.2f} MB")

@@ -7,7 +7,6 @@
 - lines: the rest of a line is taken out of held-out code and decoded greedily, in the order the editor asks in.
 """
 
-import difflib
 import itertools
 import math
 import random
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+from rapidfuzz.distance import Indel
 from torch import Tensor
 
 from training.copier import Copier
@@ -186,6 +186,17 @@ def lines(files: list[dict], encoder: Encoder, context: int, count: int, seed: i
     return found
 
 
+def places(found: list[Window], cursors: list[Line], encoder: Encoder) -> dict:
+    """Windows and cursors as JSON, for the engine to be measured at the same places."""
+    return {
+        "windows": [
+            {"tokens": w.tokens, "first": w.first, "bytes": w.text_bytes, "language": w.language} for w in found
+        ],
+        "lines": [{"prompt": x.prompt, "middle": x.middle} for x in cursors],
+        "stopTokens": sorted(line_ends(encoder)),
+    }
+
+
 class Decoder:
     """Greedy decoding with a KV cache, one sequence, in float32: the reference for the engine, not its rival."""
 
@@ -201,9 +212,9 @@ class Decoder:
         max_tokens: int,
         copy_weights: list[float] | None = None,
     ) -> tuple[list[int], list[float], bool]:
-        """(tokens up to but without the stopping one, the probability of each choice, whether it stopped by itself).
+        """(tokens up to but without the stopping one, the probability of each, whether it stopped by itself).
 
-        The probabilities include that of the stopping token; `copy_weights` are those of `training.copying`.
+        `copy_weights` are those of `training.copying`.
         """
         model, config = self.model, self.model.config
         keys: list[Tensor] = [torch.empty(0)] * config.layers
@@ -237,10 +248,10 @@ class Decoder:
                 chances = chances * (1 - weight)
                 chances[match[1]] += weight
             best = int(chances.argmax())
-            probabilities.append(float(chances[best]))
             if best in stop:
                 return found, probabilities, True
             found.append(best)
+            probabilities.append(float(chances[best]))
             if copier is not None:
                 copier.append(best)
             pending = [best]
@@ -280,8 +291,8 @@ def exact(line: Line, completion: Completion) -> bool:
 
 
 def edit_similarity(line: Line, completion: Completion) -> float:
-    """0..1: twice the characters in common over the characters of both (Ratcliff and Obershelp)."""
-    return difflib.SequenceMatcher(None, completion.text.rstrip(), line.middle, autojunk=False).ratio()
+    """0..1: twice the longest common subsequence over the characters of both, as code benchmarks have it."""
+    return Indel.normalized_similarity(completion.text.rstrip(), line.middle)
 
 
 def summary(found: list[Line], completions: list[Completion]) -> dict[str, float]:

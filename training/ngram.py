@@ -64,11 +64,12 @@ class NGram:
     def chances(self, tokens: np.ndarray, first: int) -> np.ndarray:
         """The probability of every token from `first` on, all at once: [len(tokens) - first]."""
         result = self.unigram[tokens[first:]]
+        tokens, first = np.pad(tokens, (self.order, 0)), first + self.order  # a context that begins too late ends it
         alive = np.ones(len(result), dtype=bool)
         for length in range(1, self.order):
             keys = np.zeros(len(result), dtype=np.uint64)
             for back in range(length, 0, -1):
-                keys = _mix(keys, tokens[first - back : len(tokens) - back] if first >= back else tokens[:0])
+                keys = _mix(keys, tokens[first - back : len(tokens) - back])
             contexts, totals, distinct = self.contexts[length - 1]
             at = np.minimum(np.searchsorted(contexts, keys), len(contexts) - 1)
             alive &= contexts[at] == keys
