@@ -9,11 +9,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.data import segments
 from training.model import GRANULARITIES, MatLM
+from training.tokenizer import END_OF_TEXT, FILE_SEPARATOR, SPECIAL
 
 # The share of the updates that each granularity gets: the paper's best published setting, and the same with XS.
 PAPER = {"S": 0.20, "M": 0.22, "L": 0.24, "XL": 0.34}
@@ -34,6 +37,27 @@ class Batch:
     targets: Tensor
     weights: Tensor
     segments: list[int]
+
+
+def batch_of(
+    run: np.ndarray,
+    context: int,
+    end_weight: float = 1.0,
+    document_mask: bool = True,
+    device: torch.device | str = "cpu",
+) -> Batch:
+    """A stretch of the stream [tokens + 1] as a batch: documents apart, unless `document_mask` is off."""
+    end, file_mark = SPECIAL.index(END_OF_TEXT), SPECIAL.index(FILE_SEPARATOR)
+    count = len(run) - 1
+    cuts = segments(run[:-1], file_mark, context) if document_mask else [*range(0, count, context), count]
+    tokens = torch.from_numpy(run).to(device)
+    targets = tokens[1:].clone()
+    if document_mask:
+        targets[targets == file_mark] = -1  # nothing in a document tells that another follows
+    weights = torch.ones_like(targets, dtype=torch.float32)
+    weights[targets == end] = end_weight
+    weights[targets < 0] = 0.0
+    return Batch(tokens[:-1], targets, weights, cuts)
 
 
 def labels(model: MatLM, batch: Batch, name: str) -> Tensor:
@@ -101,11 +125,3 @@ def objective(name: str) -> Objective:
 
 
 OBJECTIVES = ("sampled", "sampled-xs", "sampled-xs-late", "sandwich", "joint", "XS", *GRANULARITIES)
-
-
-def weights_of(targets: Tensor, end: int, end_weight: float) -> Tensor:
-    """Ones, and `end_weight` where the target is the end token; 0 where there is no target."""
-    weights = torch.ones_like(targets, dtype=torch.float32)
-    weights[targets == end] = end_weight
-    weights[targets < 0] = 0.0
-    return weights

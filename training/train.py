@@ -28,13 +28,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from training.data import Stream, segments
+from training.data import Stream
 from training.model import Config, MatLM
-from training.objective import OBJECTIVES, Batch, objective, weights_of
+from training.objective import OBJECTIVES, batch_of, objective
 from training.optim import Muon, average_gradients, split_parameters
-
-# Ids fixed by the tokenizer's list of special tokens.
-END, FILE_SEPARATOR = 0, 4
 
 
 def learning_rate(progress: float, decay: float = 0.55) -> float:
@@ -161,15 +158,7 @@ def main() -> None:
             # Another seed reads another part of the stream, so that seeds differ in data as well as in weights.
             start = args.seed * stream.total // 7 + update * args.batch + (rank * chunks + chunk) * args.chunk
             run = stream.read(start, args.chunk + 1)
-            if args.no_document_mask:
-                cuts = list(range(0, args.chunk + 1, min(config.context, args.chunk)))
-            else:
-                cuts = segments(run[:-1], FILE_SEPARATOR, config.context)
-            tokens = torch.from_numpy(run).to(device)
-            targets = tokens[1:].clone()
-            if not args.no_document_mask:
-                targets[targets == FILE_SEPARATOR] = -1  # nothing in a document tells that another follows
-            batch = Batch(tokens[:-1], targets, weights_of(targets, END, args.end_weight), cuts)
+            batch = batch_of(run, config.context, args.end_weight, not args.no_document_mask, device)
             loss, name = train_on(model, batch, update, progress, 1 / chunks)
             value += loss / chunks
         if world > 1:

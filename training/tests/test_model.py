@@ -1,9 +1,13 @@
 """What nesting promises: submodels are views, rings move alone, documents do not see each other."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from training import objective, optim, train
+from training import objective, optim, quantise, train
+from training.data import Stream
 from training.model import GRANULARITIES, Config, MatLM
 from training.tests.conftest import TINY
 
@@ -86,7 +90,7 @@ def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
     muon = optim.Muon(matrices, lr=2e-3, weight_decay=0.0)
     adam = torch.optim.AdamW(others, lr=1e-2)
     targets = tokens[:, 1:].flatten()
-    batch = objective.Batch(tokens[:, :-1].flatten(), targets, objective.weights_of(targets, 0, 1.0), [0, 32, 64])
+    batch = objective.Batch(tokens[:, :-1].flatten(), targets, torch.ones(64), [0, 32, 64])
     start = {n: loss(tiny_model, tokens, n).item() for n in GRANULARITIES}
     train_on = objective.objective(name)
     for step in range(60):
@@ -99,8 +103,14 @@ def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
 
 
 def test_the_end_token_weighs_what_it_is_told_to_and_no_target_weighs_nothing():
-    targets = torch.tensor([5, 0, -1, 7])
-    assert objective.weights_of(targets, 0, 5.0).tolist() == [1.0, 5.0, 0.0, 1.0]
+    run = np.array([4, 9, 8, 0, 4, 7, 6, 0])
+    batch = objective.batch_of(run, context=64, end_weight=5.0)
+    assert batch.tokens.tolist() == [4, 9, 8, 0, 4, 7, 6]
+    assert batch.targets.tolist() == [9, 8, 0, -1, 7, 6, 0]
+    assert batch.weights.tolist() == [1, 1, 5, 0, 1, 1, 5]
+    assert batch.segments == [0, 4, 7]
+    whole = objective.batch_of(run, context=5, document_mask=False)
+    assert (whole.targets.tolist(), whole.segments) == ([9, 8, 0, 4, 7, 6, 0], [0, 5, 7])
 
 
 def test_an_unknown_objective_is_named_with_those_there_are():
@@ -127,3 +137,35 @@ def test_widths_of_the_granularities():
     config = Config()
     assert config.widths("XS") == [128, 0, 128, 0, 128, 0]
     assert [config.widths(n)[0] for n in GRANULARITIES] == [128, 256, 512, 1024]
+
+
+def test_rounding_loses_little_in_eight_bits_more_in_four_and_leaves_the_model_as_it_was(tiny_model: MatLM):
+    weight = torch.randn(48, 64, generator=torch.Generator().manual_seed(2))
+    errors = [(how(weight) - weight).norm() / weight.norm() for how in (quantise.round_int8, quantise.round_int4)]
+    assert errors[0] < 0.01 < errors[1] < 0.1
+    levels = quantise.round_int4(weight)[0, :32]
+    assert len(levels.unique()) <= 15
+    before = {name: value.clone() for name, value in tiny_model.state_dict().items()}
+    with quantise.rounded(tiny_model, quantise.round_int4):
+        inside = tiny_model.state_dict()
+        assert not torch.equal(inside["blocks.0.ffn.gate.0"], before["blocks.0.ffn.gate.0"])
+        # A group of `down` is 32 hidden units of one output: the first 32 of 64 do not depend on the others.
+        down = torch.cat([inside[f"blocks.0.ffn.down.{i}"] for i in range(4)]).T
+        whole = torch.cat([before[f"blocks.0.ffn.down.{i}"] for i in range(4)]).T.contiguous()
+        assert torch.equal(down[:, :32], quantise.round_int4(whole[:, :32].contiguous()))
+    for name, value in tiny_model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_finish_in_four_bits_lowers_the_loss_in_four_bits(tiny_model: MatLM, tmp_path: Path):
+    text = np.tile(np.array([4, 20, 21, 22, 23, 24, 25, 0], dtype=np.uint16), 200)
+    text.tofile(tmp_path / "epoch-0.bin")
+
+    def loss_in_four_bits() -> float:
+        batch = objective.batch_of(text[:65].astype(np.int64), 64)
+        with torch.no_grad(), quantise.rounded(tiny_model, quantise.round_int4):
+            return objective.labels(tiny_model, batch, "S").item()
+
+    before = loss_in_four_bits()
+    quantise.finish(tiny_model, Stream(tmp_path), 20, 5e-3, batch=256)
+    assert loss_in_four_bits() < 0.8 * before

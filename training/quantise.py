@@ -1,0 +1,132 @@
+"""What fewer bits cost: held-out loss of every granularity in bf16, int8 and 4 bits, and with a 4-bit finish.
+
+Notable:
+- int8 is what ships: symmetric, one scale a row;
+- 4 bits are symmetric with one scale for 32 inputs (4.5 bits a weight with a float16 scale), chosen among a few for
+  the least squared error; 32 hidden units are a group of `down`, so every width keeps whole groups;
+- the embedding, which is the head too, stays int8 throughout;
+- the finish trains on with weights rounded in the forward pass and gradients passed straight through (Bengio et al.,
+  arXiv 1308.3432).
+
+    python -m training.quantise --run build/run --finish-updates 300 --out build/run-int4
+"""
+
+import argparse
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from training import metrics
+from training.data import Encoder, Stream, read_files
+from training.evaluate import NAMES, print_table
+from training.export import load_run, quantise
+from training.model import MatLM
+from training.objective import batch_of, objective
+
+GROUP = 32
+SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)  # shares of the scale that loses no weight to clipping
+
+
+def round_int8(weight: Tensor) -> Tensor:
+    """[out, in] as the engine's int8 makes it."""
+    values, scale = quantise(weight)
+    return values * scale
+
+
+def round_int4(weight: Tensor) -> Tensor:
+    """[out, in] in 4 bits: -7..7 times a float16 scale for every 32 inputs."""
+    groups = weight.reshape(-1, GROUP)
+    largest = groups.abs().amax(dim=1, keepdim=True).clamp_min(1e-6)
+    best, least = torch.zeros_like(groups), torch.full_like(largest, math.inf)
+    for share in SCALES:
+        scale = (largest * (share / 7)).half().float()
+        rounded = (groups / scale).round().clamp(-7, 7) * scale
+        error = (groups - rounded).square().sum(dim=1, keepdim=True)
+        best, least = torch.where(error < least, rounded, best), torch.minimum(error, least)
+    return best.reshape(weight.shape)
+
+
+@contextmanager
+def rounded(model: MatLM, how: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """While it lasts, the matrices of the layers are rounded by `how`, and the embedding to int8."""
+    kept = [(parameter, parameter.data) for parameter in model.parameters()]
+    with torch.no_grad():
+        model.embedding.data = round_int8(model.embedding.data)
+        for block in model.blocks:
+            for weight in (getattr(block.attention, n) for n in ("q_proj", "k_proj", "v_proj", "o_proj")):
+                weight.data = how(weight.data)
+            for ring in (*block.ffn.gate, *block.ffn.up):
+                ring.data = how(ring.data)
+            down = how(torch.cat([ring.data for ring in block.ffn.down]).T.contiguous()).T
+            for ring, part in zip(block.ffn.down, down.split(block.ffn.ring_widths), strict=True):
+                ring.data = part.contiguous()
+    try:
+        yield
+    finally:
+        for parameter, data in kept:
+            parameter.data = data
+
+
+def finish(model: MatLM, stream: Stream, updates: int, rate: float, batch: int = 4096) -> None:
+    """Train on in 4 bits, one granularity an update, at a rate that falls to nothing."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    train_on = objective("sampled-xs")
+    for update in range(updates):
+        read = batch_of(stream.read(stream.total // 2 + update * batch, batch + 1), model.config.context)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * (1 - update / updates)
+        with rounded(model, round_int4):
+            train_on(model, read, update, 0.5, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@torch.no_grad()
+def losses(model: MatLM, found: list[metrics.Window]) -> dict[str, float]:
+    return {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in NAMES}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("build/run"))
+    parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
+    parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
+    parser.add_argument("--data", type=Path, default=Path("build/tokens"), help="folder of epoch-*.bin for the finish")
+    parser.add_argument("--max-tokens", type=int, default=100_000)
+    parser.add_argument("--finish-updates", type=int, default=0, help="of 4096 tokens, in 4 bits")
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--out", type=Path, help="folder for the table as JSON")
+    args = parser.parse_args()
+
+    model = load_run(args.run, torch.bfloat16)
+    encoder = Encoder(Tokenizer.from_file(str(args.tokenizer)))
+    found = metrics.windows(read_files(args.corpus / "heldout.jsonl"), encoder, model.config.context, args.max_tokens)
+    columns = {"bf16": losses(model, found)}
+    for name, how in (("int8", round_int8), ("4 bits", round_int4)):
+        with rounded(model, how):
+            columns[name] = losses(model, found)
+    if args.finish_updates:
+        finish(model, Stream(args.data), args.finish_updates, args.rate)
+        with rounded(model, round_int4):
+            columns["4 bits, finished"] = losses(model, found)
+    first = columns["bf16"]
+    rest = [name for name in columns if name != "bf16"]
+    print_table(
+        ["Bits per byte", "bf16", *itertools.chain.from_iterable((name, "more by") for name in rest)],
+        [[name, f"{first[name]:.4f}", *itertools.chain.from_iterable(
+            (f"{columns[c][name]:.4f}", f"{columns[c][name] / first[name] - 1:.2%}") for c in rest)] for name in NAMES],
+    )  # fmt: skip
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "quantise.json").write_text(json.dumps(columns, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
