@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "4096", "--chunk", "2048", "--compile"]
@@ -64,18 +64,22 @@ def rows() -> dict[str, Row]:
     return table
 
 
-def run(key: str, row: Row, out: Path, cpu_minutes: float) -> None:
-    """Train and measure one row, unless it is there."""
-    result = out / f"{key}.json"
-    if result.exists():
+def train_and_measure(module: str, key: str, row: Row, out: Path) -> None:
+    """Train one row and let `module` measure it, each a process of one thread; nothing where the result is there."""
+    if (out / f"{key}.json").exists():
         return
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    log = open(out / f"{key}.log", "a")
-    train = [sys.executable, "-m", "training.train", "--out", str(out / key), "--data", f"build/{row.data}",
-             "--cpu-minutes", str(cpu_minutes), *SMALL, *row.arguments]  # fmt: skip
-    subprocess.run(train, env=environment, stdout=log, stderr=log, check=True)
-    measure = [sys.executable, "-m", "training.ablate", "--measure", key, "--out", str(out)]
-    subprocess.run(measure, env=environment, stdout=log, stderr=log, check=True)
+    train = ["training.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
+    with open(out / f"{key}.log", "a") as log:
+        for command in (train, [module, "--measure", key, "--out", str(out)]):
+            subprocess.run([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log, check=True)
+
+
+def run_all(module: str, wanted: dict[str, Row], out: Path, workers: int) -> None:
+    """Rows side by side; the first that fails ends it, after those under way."""
+    with ThreadPoolExecutor(workers) as pool:
+        for future in [pool.submit(train_and_measure, module, key, row, out) for key, row in wanted.items()]:
+            future.result()
 
 
 def measure(key: str, row: Row, out: Path) -> None:
@@ -144,10 +148,9 @@ def main() -> None:
     elif args.table:
         print(table(args.out), end="")
     else:
-        with ThreadPoolExecutor(args.workers) as pool:
-            done = [pool.submit(run, key, known[key], args.out, args.cpu_minutes) for key in args.rows or known]
-            for future in done:
-                future.result()
+        budget = (*SMALL, "--cpu-minutes", str(args.cpu_minutes))
+        wanted = {key: replace(known[key], arguments=budget + known[key].arguments) for key in args.rows or known}
+        run_all("training.ablate", wanted, args.out, args.workers)
 
 
 if __name__ == "__main__":

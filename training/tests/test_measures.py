@@ -8,7 +8,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import copying, frontier, metrics, ngram
+from training import claims, copying, frontier, metrics, ngram
 from training.copier import LONGEST, Copier
 from training.data import Encoder
 from training.model import Config, MatLM
@@ -211,3 +211,26 @@ def test_the_straight_line_lies_between_the_granularities():
     ]
     assert frontier.line_between(rows, 15) == pytest.approx(1.75)
     assert math.isnan(frontier.line_between(rows, 30))
+
+
+@torch.no_grad()
+def test_agreement_between_models_is_that_within_one(tiny_model: MatLM, encoder: Encoder):
+    found = metrics.windows(FILES, encoder, 64, 10**9)
+    score = metrics.score(tiny_model, {"S": [8, 8]}, found)["S"]
+    share, divergence = claims.agreement((tiny_model, [8, 8]), (tiny_model, [64, 64]), found)
+    assert share == pytest.approx(score.agreement)
+    assert divergence == pytest.approx(score.kl / score.tokens, rel=1e-4)
+    assert claims.agreement((tiny_model, [64, 64]), (tiny_model, [64, 64]), found) == (1, 0)
+
+
+def test_the_scaling_fit_finds_the_curve_that_made_the_points():
+    points = [(x, 0.4 * x**-0.3 + 0.9) for x in np.geomspace(0.5, 40, 12)]
+    assert claims.fit(points) == pytest.approx([0.4, -0.3, 0.9], rel=0.02)
+
+
+def test_every_size_has_a_nested_model_of_four_times_its_twins_tokens():
+    rows = claims.rows()
+    assert len(rows) == 3 * 5
+    tokens = {key: int(row.arguments[-1]) for key, row in rows.items()}
+    for size in claims.SIZES:
+        assert tokens[f"{size}-nested"] == sum(tokens[f"{size}-{name}"] for name in ("S", "M", "L", "XL"))

@@ -1,0 +1,194 @@
+"""The paper's claims, on code: one nested model against independently trained twins, at three sizes.
+
+The paper's accounting: each twin trains on some tokens, the nested model on four times as many, of which S, M, L and XL
+get .20, .22, .24 and .34. What is asked:
+
+- does every granularity reach its twin in held-out bits per byte?
+- do the nested granularities agree with their XL more often than the twins with theirs?
+- does a fit of loss = a (parameters * tokens)^b + c give the nested models the same slope?
+
+    python -m training.claims                    # run what is missing: about three hours of two cores
+    python -m training.claims --report           # the tables, and the plots beside docs/results/matlm.md
+"""
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.optimize import curve_fit
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from training import metrics
+from training.ablate import Row, run_all
+from training.data import Encoder, read_files
+from training.evaluate import print_table
+from training.export import load_run
+from training.model import GRANULARITIES, Config, MatLM
+
+# Of each size: what the trainer is told, and the tokens of each twin.
+SIZES = {
+    "d128": (("--hidden", "128", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 3_000_000),
+    "d192": (("--hidden", "192", "--layers", "5", "--heads", "3", "--kv-heads", "1"), 3_500_000),
+    "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 4_500_000),
+}
+COMMON = ("--batch", "4096", "--chunk", "2048", "--compile")
+EVALUATION_TOKENS = 150_000
+
+
+def rows() -> dict[str, Row]:
+    """`d256-nested`, `d256-S` and so on."""
+    found = {}
+    for size, (shape, tokens) in SIZES.items():
+        for name in ("nested", *GRANULARITIES):
+            objective, budget = ("sampled", 4 * tokens) if name == "nested" else (name, tokens)
+            arguments = (*COMMON, *shape, "--objective", objective, "--tokens", str(budget))
+            found[f"{size}-{name}"] = Row(f"{size}, {name}", arguments)
+    return found
+
+
+def held_out(config: Config) -> list[metrics.Window]:
+    encoder = Encoder(Tokenizer.from_file("build/tokenizer.json"))
+    files = read_files(Path("build/corpus/heldout.jsonl"))
+    return metrics.windows(files, encoder, config.context, EVALUATION_TOKENS)
+
+
+@torch.inference_mode()
+def measure(key: str, out: Path) -> None:
+    """Bits per byte of the granularities that the run trained."""
+    torch.set_num_threads(1)
+    model = load_run(out / key)
+    trained = GRANULARITIES if key.endswith("-nested") else (key.rpartition("-")[2],)
+    found = held_out(model.config)
+    result = {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in trained}
+    (out / f"{key}.json").write_text(json.dumps(result) + "\n")
+
+
+@torch.inference_mode()
+def agreement(
+    small: tuple[MatLM, list[int]], large: tuple[MatLM, list[int]], found: list[metrics.Window]
+) -> tuple[float, float]:
+    """Share of tokens where both choose the same next token, and the mean KL(small || large) in nats."""
+    same, divergence, count = 0, 0.0, 0
+    for batch in metrics.batches(found):
+        inputs, targets, segments = metrics.flatten(batch)
+
+        def logs(of: tuple[MatLM, list[int]]) -> Tensor:
+            model, widths = of
+            states = model.states(inputs, widths, segments)[targets >= 0]  # noqa: B023
+            return F.log_softmax(F.linear(states, model.embedding.to(model.dtype)).float(), dim=-1)
+
+        a, b = logs(small), logs(large)
+        same += int((a.argmax(-1) == b.argmax(-1)).sum())
+        divergence += (a.exp() * (a - b)).sum().item()
+        count += len(a)
+    return same / count, divergence / count
+
+
+def fit(points: list[tuple[float, float]]) -> np.ndarray:
+    """a, b, c of loss = a x^b + c for (parameters * tokens in units of 1e12, loss); b < 0 <= c."""
+    x, y = np.array(points).T
+
+    def curve(x: np.ndarray, a: float, b: float, c: float) -> np.ndarray:
+        return a * x**b + c
+
+    return curve_fit(curve, x, y, p0=(0.5, -0.2, 0.8), bounds=([0, -2, 0], [10, 0, 3]), maxfev=20_000)[0]
+
+
+def report(out: Path, media: Path) -> None:
+    results = {key: json.loads((out / f"{key}.json").read_text()) for key in rows()}
+    table, consistency, points = [], [], {"nested": [], "twins": []}
+    for size, (_, tokens) in SIZES.items():
+        nested = load_run(out / f"{size}-nested")
+        twins = {name: load_run(out / f"{size}-{name}") for name in GRANULARITIES}
+        config = nested.config
+        found = held_out(config)[::2]
+        for name in GRANULARITIES:
+            parameters, widths = config.parameters(config.widths(name)), config.widths(name)
+            ours, twin = results[f"{size}-nested"][name], results[f"{size}-{name}"][name]
+            table.append(
+                [size, name, f"{parameters / 1e6:.2f}", f"{twin:.4f}", f"{ours:.4f}", f"{ours / twin - 1:+.1%}"]
+            )
+            points["nested"].append((parameters * tokens / 1e12, ours))
+            points["twins"].append((parameters * tokens / 1e12, twin))
+            if name != "XL":
+                full = config.widths("XL")
+                shares = (
+                    agreement((nested, widths), (nested, full), found),
+                    agreement((twins[name], widths), (twins["XL"], full), found),
+                )
+                consistency.append((size, name, *itertools.chain.from_iterable(shares)))
+    print_table(
+        ["Size", "Granularity", "Parameters (M)", "Twin, bits per byte", "Nested", "Nested against twin"], table
+    )
+    print_table(
+        ["Size", "Granularity", "Nested agrees with XL", "KL, nats", "Twin agrees with XL's twin", "KL, nats"],
+        [[size, name, f"{a:.1%}", f"{b:.3f}", f"{c:.1%}", f"{d:.3f}"] for size, name, a, b, c, d in consistency],
+    )
+    fits = {kind: fit(found) for kind, found in points.items()}
+    print_table(["loss = a (N D / 1e12)^b + c", "a", "b", "c"],
+                [[kind, *(f"{value:.3f}" for value in found)] for kind, found in fits.items()])  # fmt: skip
+    plot(points, fits, consistency, media)
+
+
+def plot(
+    points: dict[str, list[tuple[float, float]]], fits: dict[str, np.ndarray], consistency: list[tuple], media: Path
+) -> None:
+    """Loss against parameters times tokens, and agreement by granularity."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    media.mkdir(parents=True, exist_ok=True)
+    colours = {"nested": "#1f6feb", "twins": "#d29922"}
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    for kind, found in points.items():
+        x, y = np.array(found).T
+        smooth = np.geomspace(x.min(), x.max(), 100)
+        a, b, c = fits[kind]
+        axes.plot(smooth, a * smooth**b + c, color=colours[kind], linewidth=1)
+        axes.scatter(x, y, color=colours[kind], marker="o" if kind == "nested" else "s", s=30, label=kind)
+    axes.set(xscale="log", xlabel="parameters times tokens of a granularity (1e12)", ylabel="held-out bits per byte")
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.3)
+    figure.savefig(media / "scaling.png", dpi=150)
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    labels = [f"{name}\n{size}" for size, name, *_ in consistency]
+    places = np.arange(len(labels))
+    for shift, kind, column in ((-0.2, "nested", 2), (0.2, "twins", 4)):
+        axes.bar(places + shift, [100 * row[column] for row in consistency], 0.38, color=colours[kind], label=kind)
+    axes.set_xticks(places, labels)
+    axes.set(ylabel="next token the same as XL's (%)", ylim=(0, 100))
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.3, axis="y")
+    figure.savefig(media / "agreement.png", dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="runs; all by default")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("build/claims"))
+    parser.add_argument("--media", type=Path, default=Path("docs/media"), help="folder of the plots")
+    parser.add_argument("--report", action="store_true", help="print the tables and draw the plots")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    known = rows()
+    if unknown := [name for name in args.rows if name not in known]:
+        raise SystemExit(f"no run {', '.join(unknown)}; there are {', '.join(known)}")
+    if args.measure:
+        measure(args.measure, args.out)
+    elif args.report:
+        report(args.out, args.media)
+    else:
+        run_all("training.claims", {key: known[key] for key in args.rows or known}, args.out, args.workers)
+
+
+if __name__ == "__main__":
+    main()
