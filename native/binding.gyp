@@ -21,6 +21,7 @@
       "target_name": "matcoder_engine",
       "sources": [
         "src/addon.cc",
+        "src/copier.cc",
         "src/cpu.cc",
         "src/engine.cc",
         "src/forward.cc",

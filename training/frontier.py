@@ -4,7 +4,8 @@ Notable:
 - it starts from the granularities and from every mix of two neighbouring ones that rises, falls, or is wider in the
   middle or at the ends, then changes one layer (or two against each other) of the best so far, over and over;
 - the search sees one half of the held-out windows; what is kept and printed is measured on the other half;
-- a submodel is kept where no cheaper one is as good; where many crowd, those that stand apart in bytes.
+- a submodel is kept where no cheaper one is as good; where many crowd, those that stand apart in bytes;
+- nothing below XS is looked at: layers that were never trained to follow one another say nothing of use.
 
     python -m training.frontier --model models/matlm-6m --write
 """
@@ -109,9 +110,10 @@ def search(model: MatLM, found: list[metrics.Window], count: int) -> dict[Widths
     """Bits per byte of `count` submodels, ever closer to the frontier."""
     config, rng = model.config, random.Random(11)
     measured: dict[Widths, float] = {}
+    smallest = bytes_per_token(config, tuple(config.widths("XS")))
 
     def measure(widths: Widths) -> None:
-        if widths not in measured and any(widths):
+        if widths not in measured and bytes_per_token(config, widths) >= smallest:
             measured[widths] = metrics.bits_per_byte(model, list(widths), found)
 
     for widths in seeds(config):
@@ -144,6 +146,11 @@ def line_between(rows: list[dict], size: int) -> float:
         if x0 <= size <= x1:
             return y0 + (y1 - y0) * (size - x0) / (x1 - x0)
     return float("nan")
+
+
+def best_within(rows: list[dict], size: int) -> float:
+    """The least bits per byte among rows of at most so many bytes a token."""
+    return min(row["bitsPerByte"] for row in rows if row["bytesPerToken"] <= size)
 
 
 def main() -> None:
@@ -183,7 +190,8 @@ def main() -> None:
          "agreementWithXL": round(scores[name].agreement, 4)}
         for name, widths in shapes.items()
     ]  # fmt: skip
-    best = thinned(undominated(rows), args.keep)
+    frontier = undominated(rows)
+    best = thinned(frontier, args.keep)
     by_rule = [row for row in rows if tuple(row["ffnWidths"]) in rising(config)]
     print_table(
         ["Submodel", "FFN widths", "Bytes a token", "Bits per byte", "Agrees with XL", "Below the straight line by"],
@@ -193,10 +201,10 @@ def main() -> None:
     )  # fmt: skip
     print("The paper's rule, widths that rise with depth:\n")
     print_table(
-        ["FFN widths", "Bytes a token", "Bits per byte", "Below the straight line by", "Above the frontier by"],
+        ["FFN widths", "Bytes a token", "Bits per byte", "Below the straight line by", "Above the best as cheap by"],
         [[" ".join(map(str, r["ffnWidths"])), f"{r['bytesPerToken']:,}", f"{r['bitsPerByte']:.4f}",
           f"{line_between(rows, r['bytesPerToken']) - r['bitsPerByte']:+.4f}",
-          f"{r['bitsPerByte'] - min(b['bitsPerByte'] for b in best if b['bytesPerToken'] <= r['bytesPerToken']):+.4f}"]
+          f"{r['bitsPerByte'] - best_within(frontier, r['bytesPerToken']):+.4f}"]
          for r in sorted(by_rule, key=lambda r: r["bytesPerToken"])],
     )  # fmt: skip
     below = sum(r["bitsPerByte"] < line_between(rows, r["bytesPerToken"]) for r in best if r["name"].startswith("mix"))

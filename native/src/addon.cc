@@ -20,6 +20,13 @@ std::vector<int32_t> integers(const Napi::Env& env, const Napi::Value& value, co
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
+std::vector<float> floats(const Napi::Env& env, const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
+    throw Napi::TypeError::New(env, std::string(name) + " must be a Float32Array");
+  const auto array = value.As<Napi::Float32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
 Config read_config(const Napi::Object& o) {
   Config c;
   c.hidden = integer(o, "hiddenSize");
@@ -176,6 +183,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     request->widths = integers(env, o.Get("widths"), "widths");
     request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
     if (o.Has("notFirst")) request->not_first = integers(env, o.Get("notFirst"), "notFirst");
+    if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
     request->max_tokens = std::max(0, integer(o, "maxTokens"));
     if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "generate needs a listener");
     submit(env, request, info[1].As<Napi::Function>());

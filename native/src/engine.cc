@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <stdexcept>
+
+#include "copier.h"
 
 namespace matcoder {
 namespace {
@@ -54,6 +57,11 @@ void Engine::submit(std::shared_ptr<Request> request) {
     if (token < 0 || token >= c.vocabulary)
       throw std::invalid_argument("the token " + std::to_string(token) + " is not in the vocabulary of " +
                                   std::to_string(c.vocabulary));
+  if (request->copy_weights.size() > kLongestMatch)
+    throw std::invalid_argument("there are " + std::to_string(request->copy_weights.size()) +
+                                " copy weights; a match has at most " + std::to_string(kLongestMatch) + " tokens");
+  for (const float weight : request->copy_weights)
+    if (!(weight >= 0 && weight < 1)) throw std::invalid_argument("a copy weight is not at least 0 and below 1");
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(request));
@@ -131,6 +139,25 @@ bool Engine::prefill(Request& request) {
   return true;
 }
 
+// The likeliest token by the logits, mixed with copying: (1 - w) * model + w * [what followed the longest match].
+void Engine::choose(const Request& request, bool is_first, Event& event) const {
+  const float* logits = scratch_.logits.data();
+  event.token = kernels_.most_likely(logits, model_->config.vocabulary, &event.probability);
+  if (request.copy_weights.empty()) return;
+  const Match match = find_match(cache_.tokens);
+  const int last = static_cast<int>(request.copy_weights.size());
+  if (match.length == 0) return;
+  const auto& never = request.not_first;
+  if (is_first && std::find(never.begin(), never.end(), match.token) != never.end()) return;
+  const float weight = request.copy_weights[std::min(match.length, last) - 1];
+  const float copied = (1 - weight) * event.probability * std::exp(logits[match.token] - logits[event.token]) + weight;
+  event.probability *= 1 - weight;
+  if (match.token == event.token || copied > event.probability) {
+    event.token = match.token;
+    event.probability = copied;
+  }
+}
+
 // Greedy, from the logits that prefill left.
 Event Engine::decode(Request& request) {
   const auto start = Clock::now();
@@ -147,7 +174,7 @@ Event Engine::decode(Request& request) {
     if (decoded == request.max_tokens) return finish("length", decoded);
     Event event;
     event.kind = Event::kToken;
-    event.token = kernels_.most_likely(scratch_.logits.data(), c.vocabulary, &event.probability);
+    choose(request, decoded == 0, event);
     const auto& stops = request.stop_tokens;
     if (std::find(stops.begin(), stops.end(), event.token) != stops.end()) return finish("stop", decoded);
     const int32_t token = event.token;

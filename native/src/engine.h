@@ -39,8 +39,9 @@ struct Request {
   std::vector<int> widths;
   int max_tokens = 0;
   std::vector<int32_t> stop_tokens;
-  std::vector<int32_t> not_first;  // never chosen as the first token: the end, where a caller asks for more
-  bool all_logits = false;         // instead of decoding, report the logits after every token
+  std::vector<int32_t> not_first;   // never chosen as the first token: the end, where a caller asks for more
+  std::vector<float> copy_weights;  // [length of the match - 1]: what the token that followed it weighs; empty for none
+  bool all_logits = false;          // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
   std::atomic<bool> aborted{false};
 };
@@ -69,6 +70,7 @@ class Engine {
   void run(Request& request);
   bool prefill(Request& request);
   Event decode(Request& request);
+  void choose(const Request& request, bool is_first, Event& event) const;
 
   std::unique_ptr<Model> model_;
   const Kernels& kernels_;

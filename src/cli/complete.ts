@@ -41,9 +41,9 @@ export async function complete(root: string, model: string, place: Place, settin
     };
     const decision = decide(snapshot, (size, read, written) => costs.predictMs(size, read, written), setting);
     const cursor = cursorOf(prefix, suffix, decision.multiline);
-    const { widths } = submodelOf(checkpoint.config, decision.size);
+    const submodel = submodelOf(checkpoint.config, decision.size);
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, widths, decision, cursor, never);
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, submodel, decision, cursor, never);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     return {
       text: trim(confident(decoded.pieces, 0), cursor)?.text ?? '',

@@ -1,5 +1,7 @@
 import { openCheckpoint } from '../matlm/checkpoint';
+import type { MeasuredSubmodel } from '../matlm/config';
 import { bytesPerToken, parameters } from '../matlm/submodel';
+import { layOut } from './table';
 
 /** One row of `matcoder inspect`. */
 export interface SubmodelRow {
@@ -11,39 +13,37 @@ export interface SubmodelRow {
   readonly ffnWidths: readonly number[];
   /** On held-out code, where it was measured. */
   readonly bitsPerByte?: number;
+  /** Share of held-out tokens where its likeliest next token is that of the full model, 0 to 1. */
+  readonly agreementWithXL?: number;
 }
 
 /** The submodels of a checkpoint, cheapest first. */
 export async function inspect(model: string): Promise<SubmodelRow[]> {
   const { config } = await openCheckpoint(model);
   const rows = new Map<string, SubmodelRow>();
-  const add = (name: string, widths: readonly number[], bitsPerByte?: number) =>
+  const add = (name: string, widths: readonly number[], measured?: MeasuredSubmodel) =>
     rows.set(name, {
       name,
       parameters: parameters(config.model, widths),
       bytesPerToken: bytesPerToken(config.model, widths),
       ffnWidths: widths,
-      ...(bitsPerByte === undefined ? {} : { bitsPerByte }),
+      ...(measured ? { bitsPerByte: measured.bitsPerByte, agreementWithXL: measured.agreementWithXL } : {}),
     });
   for (const [name, widths] of Object.entries(config.granularities)) add(name, widths);
-  for (const { name, widths, bitsPerByte } of config.frontier) add(name, widths, bitsPerByte);
+  for (const measured of config.frontier) add(measured.name, measured.widths, measured);
   return [...rows.values()].sort((a, b) => a.bytesPerToken - b.bytesPerToken);
 }
 
 /** The rows as a table for a terminal. */
 export function table(rows: readonly SubmodelRow[]): string {
-  const head = ['submodel', 'parameters', 'bytes a token', 'bits a byte', 'FFN widths'];
+  const head = ['submodel', 'parameters', 'bytes a token', 'bits a byte', 'agrees with XL', 'FFN widths'];
   const body = rows.map((row) => [
     row.name,
     row.parameters.toLocaleString('en'),
     row.bytesPerToken.toLocaleString('en'),
     row.bitsPerByte?.toFixed(3) ?? '-',
+    row.agreementWithXL === undefined ? '-' : `${(100 * row.agreementWithXL).toFixed(1)}%`,
     row.ffnWidths.join(' '),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...body.map((cells) => cells[i]?.length ?? 0)));
-  const isText = (i: number) => i === 0 || i === head.length - 1;
-  return [head, ...body]
-    .map((cells) => cells.map((cell, i) => (isText(i) ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))))
-    .map((cells) => cells.join('  ').trimEnd())
-    .join('\n');
+  return layOut([head, ...body], [head.length - 1]);
 }

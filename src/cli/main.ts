@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
+import { evaluate, evaluationTables } from './eval';
 import { inspect, table } from './inspect';
 import { parsePlace, UsageError } from './place';
 
@@ -10,7 +11,11 @@ const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto
     Complete at that place (line and column from 1) and print what would be inserted.
 
 matcoder inspect [--json] [--model DIR]
-    List the submodels of a checkpoint: parameters, bytes of weights read a token, FFN widths.
+    List the submodels of a checkpoint: parameters, bytes of weights read a token, loss, FFN widths.
+
+matcoder eval PLACES [--json] [--model DIR]
+    Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
+    that \`python -m training.evaluate --places PLACES\` writes, beside what PyTorch finds at the same ones.
 `;
 
 async function main(args: readonly string[]): Promise<void> {
@@ -47,6 +52,13 @@ async function main(args: readonly string[]): Promise<void> {
     case 'inspect': {
       const rows = await inspect(model);
       process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n`);
+      return;
+    }
+    case 'eval': {
+      const [places, ...more] = rest;
+      if (places === undefined || more.length > 0) throw new UsageError('eval takes one file of places');
+      const rows = await evaluate(root, model, resolve(places));
+      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${evaluationTables(rows)}\n`);
       return;
     }
     default:

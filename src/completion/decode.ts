@@ -1,5 +1,6 @@
 import type { Engine, GenerateRequest } from '../engine/engine';
 import type { Decision } from '../governor/decide';
+import type { Submodel } from '../matlm/submodel';
 import type { Tokenizer } from '../matlm/tokenizer';
 import { type Cursor, isComplete, type Piece } from './trim';
 
@@ -27,14 +28,14 @@ export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
   prompt: readonly number[],
-  widths: readonly number[],
+  { widths, copyWeights }: Submodel,
   decision: Decision,
   cursor: Cursor,
   signal: AbortSignal,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
-  const request = { prompt, widths, maxTokens: decision.maxTokens, stopTokens };
+  const request = { prompt, widths, copyWeights, maxTokens: decision.maxTokens, stopTokens };
   const first = await stream(engine, tokenizer, request, cursor, signal, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !decision.multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;

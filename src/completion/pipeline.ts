@@ -160,13 +160,13 @@ export class Pipeline {
     const { prompt, decision, cursor } = job;
     const controller = new AbortController();
     const written = { text: '' };
-    const { widths } = submodelOf(checkpoint.config, decision.size);
+    const submodel = submodelOf(checkpoint.config, decision.size);
     this.lastSize = decision.size;
     const decoded = decode(
       engine,
       checkpoint.tokenizer,
       prompt,
-      widths,
+      submodel,
       decision,
       cursor,
       controller.signal,

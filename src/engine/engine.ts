@@ -12,6 +12,11 @@ export interface GenerateRequest {
   readonly stopTokens: readonly number[];
   /** Tokens that are not chosen as the first: the end, where more is wanted than the model gave. */
   readonly notFirst?: readonly number[];
+  /**
+   * Copying from the context: after the longest earlier match of the last n tokens, the token that followed it has
+   * the weight `copyWeights[n - 1]` and the model the rest. Without it the model decides alone.
+   */
+  readonly copyWeights?: readonly number[];
 }
 
 export type GenerateEvent =

@@ -42,6 +42,7 @@ export class LocalEngine implements Engine {
         maxTokens: request.maxTokens,
         stopTokens: Int32Array.from(request.stopTokens),
         notFirst: Int32Array.from(request.notFirst ?? []),
+        copyWeights: Float32Array.from(request.copyWeights ?? []),
       },
       (event) => {
         if (event.type === 'end') signal.removeEventListener('abort', onAbort);
@@ -50,6 +51,19 @@ export class LocalEngine implements Engine {
     );
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  /** Logits after every token, [tokens, vocabulary]; forgets the cache. */
+  logits(tokens: readonly number[], widths: readonly number[]): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      let found: Float32Array | undefined;
+      this.native.logits(Int32Array.from(tokens), Int32Array.from(widths), (event) => {
+        if (event.type === 'logits') found = event.logits;
+        if (event.type !== 'end') return;
+        if (found) resolve(found);
+        else reject(new Error(event.message ?? event.reason));
+      });
+    });
   }
 
   /** What each size costs here, by a prompt of 64 tokens and a few decoded ones: some tens of milliseconds in all. */

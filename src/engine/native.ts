@@ -25,6 +25,8 @@ export interface NativeRequest {
   readonly stopTokens: Int32Array;
   /** Tokens that are not chosen as the first. */
   readonly notFirst?: Int32Array;
+  /** Weight of the token that followed the longest earlier match, by its length from 1. */
+  readonly copyWeights?: Float32Array;
 }
 
 export type EndReason = 'stop' | 'length' | 'context' | 'aborted' | 'failed';

@@ -15,18 +15,24 @@ export interface ModelConfig {
   readonly normEps: number;
 }
 
-/** A submodel that was measured: held-out bits per byte of code, lower is better. */
+/** A submodel that was measured on held-out code. */
 export interface MeasuredSubmodel {
   readonly name: string;
   readonly widths: readonly number[];
+  /** Lower is better. */
   readonly bitsPerByte: number;
+  /** Share of tokens where its likeliest next token is that of the full model, 0 to 1. */
+  readonly agreementWithXL: number;
 }
 
 export interface CheckpointConfig {
   readonly model: ModelConfig;
   /** Named granularities: FFN width of each layer, 0 where the layer is skipped. */
   readonly granularities: Readonly<Record<string, readonly number[]>>;
+  /** No cheaper submodel is as good as these; cheapest first. */
   readonly frontier: readonly MeasuredSubmodel[];
+  /** Copy weights by granularity, fitted on held-out code: see `GenerateRequest`. */
+  readonly copyWeights: Readonly<Record<string, readonly number[]>>;
 }
 
 const DIMENSIONS = {
@@ -39,6 +45,9 @@ const DIMENSIONS = {
   vocab_size: 'vocabularySize',
   max_position_embeddings: 'contextLength',
 } as const;
+
+/** The engine looks for matches of at most so many tokens. */
+const LONGEST_MATCH = 16;
 
 /** Hidden units come in blocks of this many in the engine's layout. */
 const WIDTH_STEP = 32;
@@ -83,16 +92,44 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
   for (const name of ['S', 'M', 'L', 'XL']) {
     if (!(name in granularities)) throw new CheckpointError(file, `the granularity ${name} is missing`);
   }
-  const frontier = Array.isArray(matformer.frontier) ? matformer.frontier : [];
+  const frontier = Array.isArray(matformer.frontier) ? matformer.frontier.filter(isObject) : [];
   return {
     model: shape,
     granularities,
-    frontier: frontier.filter(isObject).map((row) => ({
-      name: String(row.name),
-      widths: checkWidths(file, String(row.name), row.widths, shape),
-      bitsPerByte: Number(row.bitsPerByte),
-    })),
+    frontier: frontier.map((row) => measuredSubmodel(file, row, shape)),
+    copyWeights: copyWeights(file, matformer.copy),
   };
+}
+
+function measuredSubmodel(file: string, row: Record<string, unknown>, model: ModelConfig): MeasuredSubmodel {
+  const { name, bitsPerByte, agreementWithXL } = row;
+  if (typeof name !== 'string') throw new CheckpointError(file, 'a row of the frontier has no name');
+  const widths = checkWidths(file, name, row.ffnWidths, model);
+  if (typeof bitsPerByte !== 'number' || !(bitsPerByte > 0)) {
+    throw new CheckpointError(file, `bitsPerByte of ${name} must be a positive number`);
+  }
+  if (!isShare(agreementWithXL)) {
+    throw new CheckpointError(file, `agreementWithXL of ${name} must be a number between 0 and 1`);
+  }
+  return { name, widths, bitsPerByte, agreementWithXL };
+}
+
+function copyWeights(file: string, copy: unknown): Record<string, readonly number[]> {
+  if (copy === undefined) return {};
+  if (!isObject(copy)) throw new CheckpointError(file, 'copy must list weights for granularities');
+  const found: Record<string, readonly number[]> = {};
+  for (const [name, weights] of Object.entries(copy)) {
+    const ok = Array.isArray(weights) && weights.length <= LONGEST_MATCH && weights.every((w) => isShare(w) && w < 1);
+    if (!ok) {
+      throw new CheckpointError(file, `the copy weights of ${name} are not up to ${LONGEST_MATCH} numbers of [0, 1)`);
+    }
+    found[name] = weights as number[];
+  }
+  return found;
+}
+
+function isShare(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= 1;
 }
 
 function checkWidths(file: string, name: string, widths: unknown, model: ModelConfig): readonly number[] {

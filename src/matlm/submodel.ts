@@ -5,6 +5,8 @@ export interface Submodel {
   readonly name: string;
   /** FFN width of each layer; 0 skips the layer. */
   readonly widths: readonly number[];
+  /** How much copying from the context weighs beside it, by the length of the match from 1; empty where not at all. */
+  readonly copyWeights: readonly number[];
 }
 
 /** What a submodel costs on this machine. */
@@ -50,5 +52,5 @@ export function bytesPerToken(model: ModelConfig, widths: readonly number[]): nu
 export function submodelOf(config: CheckpointConfig, size: Size): Submodel {
   const widths = config.granularities[size];
   if (!widths) throw new Error(`the checkpoint has no granularity ${size}`);
-  return { name: size, widths };
+  return { name: size, widths, copyWeights: config.copyWeights[size] ?? [] };
 }

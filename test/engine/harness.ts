@@ -20,6 +20,7 @@ export function generate(
   options: {
     stopTokens?: readonly number[];
     notFirst?: readonly number[];
+    copyWeights?: readonly number[];
     onToken?: (count: number, abort: () => void) => void;
   } = {},
 ): Promise<Generated> {
@@ -37,6 +38,7 @@ export function generate(
       maxTokens,
       stopTokens: Int32Array.from(options.stopTokens ?? []),
       notFirst: Int32Array.from(options.notFirst ?? []),
+      copyWeights: Float32Array.from(options.copyWeights ?? []),
     };
     const handle = engine.generate(request, (event: NativeEvent) => {
       if (event.type === 'prefill') Object.assign(result, event);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { evaluate, type LineScore, type Places, type Score } from '../../src/cli/eval';
 import { buildPrompt } from '../../src/completion/prompt';
 import type { NativeEngine } from '../../src/engine/native';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { temporaryFolder } from '../temporary';
 import { addon, generate, logits, relativeError, ROOT } from './harness';
 
 interface Golden {
@@ -17,6 +19,7 @@ interface Golden {
     tokens: number[];
     submodels: Record<string, { widths: number[]; lastLogits: string; greedy: number[] }>;
   }[];
+  evaluation: { places: Places; submodels: Record<string, Score & Omit<LineScore, 'byConfidence'>> };
 }
 
 /**
@@ -81,6 +84,34 @@ describe('the shipped checkpoint in the engine', () => {
       assert.ok(equal > golden.prompts.length / 2, `${equal} of ${golden.prompts.length} are equal`);
     });
   }
+
+  it('measures what Python measures at the same places', async () => {
+    const { places, submodels } = golden.evaluation;
+    const file = join(temporaryFolder(), 'places.json');
+    writeFileSync(file, JSON.stringify(places));
+    const rows = await evaluate(ROOT, join(ROOT, 'models', 'matlm-6m'), file);
+    const alone = rows.filter((row) => !row.copying);
+    assert.deepEqual(alone.map((row) => row.name).sort(), Object.keys(submodels).sort());
+    // A few hundred tokens and ten lines: one that falls the other way is a tenth.
+    const tolerance = { accuracy: 0.03, agreementWithXL: 0.05, exact: 0.2, editSimilarity: 0.1, stopped: 0.1 };
+    for (const row of alone) {
+      const expected = submodels[row.name]!;
+      const found = { ...row.score!, ...row.lines! };
+      const ratio = found.bitsPerByte / expected.bitsPerByte;
+      assert.ok(Math.abs(ratio - 1) < 0.01, `${row.name}: ${ratio} of Python's bits per byte`);
+      for (const [key, limit] of Object.entries(tolerance) as [keyof typeof tolerance, number][]) {
+        const difference = Math.abs(found[key] - expected[key]);
+        assert.ok(difference <= limit + 1e-9, `${row.name}: ${key} is off by ${difference}`);
+      }
+    }
+    const full = alone.find((row) => row.name === 'XL')!;
+    assert.equal(full.score?.agreementWithXL, 1);
+    assert.deepEqual(full.byLanguage, { TypeScript: full.score });
+    assert.equal(
+      full.lines?.byConfidence.reduce((sum, group) => sum + group.lines, 0),
+      10,
+    );
+  });
 
   it('adds no memory for submodels: four granularities and ten mixes over one copy', async () => {
     const { granularities, model } = checkpoint.config;

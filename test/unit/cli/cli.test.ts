@@ -126,10 +126,41 @@ describe('matcoder inspect', () => {
     assert.ok(rows.every((row) => Number(row.bytesPerToken) > 1e6));
   });
 
-  it('prints a table', () => {
-    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes a token .*\nXS/);
+  it('says of at least 24 what they cost and how good they are', () => {
+    const rows = JSON.parse(matcoder(['inspect', '--json']).stdout) as Record<string, unknown>[];
+    assert.ok(rows.length >= 24, `there are ${rows.length}`);
+    for (const row of rows) {
+      const keys = ['name', 'parameters', 'bytesPerToken', 'ffnWidths', 'bitsPerByte', 'agreementWithXL'];
+      assert.deepEqual(Object.keys(row), keys);
+      assert.ok(Number(row.bitsPerByte) > 0.3 && Number(row.bitsPerByte) < 3);
+      assert.ok(Number(row.agreementWithXL) > 0.3 && Number(row.agreementWithXL) <= 1);
+    }
+    assert.equal(rows.at(-1)?.agreementWithXL, 1);
   });
 
+  it('prints a table', () => {
+    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes a token .*agrees with XL/);
+  });
+});
+
+describe('matcoder eval', () => {
+  const cases: [string, string[], RegExp][] = [
+    ['no file', [], /eval takes one file of places/],
+    ['a file that is missing', ['none.json'], /none\.json: it cannot be read .*training\.evaluate --places FILE/],
+    ['a file of something else', ['list.ts'], /list\.ts: it cannot be read/],
+    ['another JSON', [join(MODEL, 'config.json')], /config\.json: it holds no places\. Make it with/],
+  ];
+  for (const [name, args, message] of cases) {
+    it(`ends with one line and exit code 1: ${name}`, () => {
+      const { status, stderr } = matcoder(['eval', ...args]);
+      assert.equal(status, 1);
+      assert.match(stderr, message);
+      assert.equal(stderr.trim().split('\n').length, 1);
+    });
+  }
+});
+
+describe('matcoder', () => {
   it('explains itself', () => {
     const { status, stdout } = matcoder(['--help']);
     assert.equal(status, 0);

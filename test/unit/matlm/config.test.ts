@@ -12,12 +12,24 @@ const changed = (change: (json: Record<string, unknown>) => void) => {
   return () => parseConfig('models/x/config.json', JSON.stringify(json));
 };
 
+const WIDTHS = [128, 128, 0, 128, 256, 1024];
+const matformer = (change: object) => changed((j) => Object.assign(j.matformer as object, change));
+const frontier = (row: object) => matformer({ frontier: [row] });
+
 describe('config.json', () => {
   it('gives the shape and the granularities of the shipped model', () => {
     const { model, granularities } = parseConfig('config.json', shipped);
     assert.equal(model.ffnSize, 1024);
     assert.deepEqual(granularities.S, [128, 128, 128, 128, 128, 128]);
     assert.deepEqual(granularities.XS, [128, 0, 128, 0, 128, 0]);
+  });
+
+  it('gives what was measured of submodels, and how much copying weighs', () => {
+    const row = { name: 'mix', ffnWidths: WIDTHS, bitsPerByte: 1.1, agreementWithXL: 0.8 };
+    const config = matformer({ frontier: [row], copy: { S: [0.1, 0.2] } })();
+    assert.deepEqual(config.frontier, [{ name: 'mix', widths: WIDTHS, bitsPerByte: 1.1, agreementWithXL: 0.8 }]);
+    assert.deepEqual(submodelOf(config, 'S').copyWeights, [0.1, 0.2]);
+    assert.deepEqual(submodelOf(config, 'M').copyWeights, []);
   });
 
   const cases: [string, () => unknown, RegExp][] = [
@@ -41,6 +53,20 @@ describe('config.json', () => {
       changed((j) => (j.matformer = { granularities: { S: Array(6).fill(2048) } })),
       /between 0 and 1024/,
     ],
+    ['a row without widths', frontier({ name: 'a', bitsPerByte: 1, agreementWithXL: 1 }), /the widths of a are not 6/],
+    [
+      'a row that was not measured',
+      frontier({ name: 'a', ffnWidths: WIDTHS, agreementWithXL: 1 }),
+      /bitsPerByte of a must be a positive number/,
+    ],
+    [
+      'a row that agrees too well',
+      frontier({ name: 'a', ffnWidths: WIDTHS, bitsPerByte: 1, agreementWithXL: 1.2 }),
+      /agreementWithXL of a must be a number between 0 and 1/,
+    ],
+    ['a copy weight of 1', matformer({ copy: { S: [0.5, 1] } }), /the copy weights of S are not up to 16 numbers/],
+    ['too many copy weights', matformer({ copy: { S: Array(17).fill(0.5) } }), /the copy weights of S are not/],
+    ['copy weights of nothing', matformer({ copy: [0.5] }), /copy must list weights for granularities/],
   ];
   for (const [name, parse, message] of cases) {
     it(`is refused with the key named: ${name}`, () => {

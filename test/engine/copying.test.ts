@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import type { NativeEngine } from '../../src/engine/native';
+import { addon, generate, logits } from './harness';
+import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
+
+const WEIGHTS = [0.05, 0.2, 0.4, 0.6, 0.8];
+const SHAPES = [
+  [32, 32, 32, 32],
+  [128, 64, 32, 96],
+  [128, 128, 128, 128],
+];
+
+/** The longest earlier match by trying every place and every length. */
+function match(tokens: readonly number[]): { length: number; token: number } | undefined {
+  for (let length = Math.min(16, tokens.length - 1); length > 0; length--) {
+    const end = tokens.slice(-length).join();
+    for (let start = tokens.length - length - 1; start >= 0; start--) {
+      if (tokens.slice(start, start + length).join() === end) return { length, token: tokens[start + length]! };
+    }
+  }
+  return undefined;
+}
+
+/** The likeliest token of the mixture, and its probability. */
+function choose(row: readonly number[], tokens: readonly number[], weights: readonly number[]) {
+  const top = Math.max(...row);
+  const exps = row.map((v) => Math.exp(v - top));
+  const sum = exps.reduce((a, b) => a + b);
+  const found = match(tokens);
+  const weight = found ? weights[Math.min(found.length, weights.length) - 1]! : 0;
+  const chances = exps.map((e, i) => ((1 - weight) * e) / sum + (i === found?.token ? weight : 0));
+  const probability = Math.max(...chances);
+  return { token: chances.indexOf(probability), probability };
+}
+
+describe('copying from the context', () => {
+  const weights = writeWeights(randomTensors(TINY));
+  let engine: NativeEngine;
+  before(() => (engine = new addon.Engine({ ...weights, config: TINY, threads: 1 })));
+  after(() => {
+    engine.dispose();
+  });
+
+  /** Few different tokens, so that matches of all lengths occur. */
+  const prompts = Array.from({ length: 6 }, (_, seed) => {
+    const next = random(40 + seed);
+    return Array.from({ length: 30 + seed }, () => Math.floor(next() * (2 + 2 * seed)));
+  });
+
+  it('chooses the likeliest token of the mixture, with its probability', async () => {
+    let copied = 0;
+    for (const prompt of prompts) {
+      for (const widths of SHAPES) {
+        await logits(engine, prompt, widths); // forgets what another submodel wrote of the prompt
+        const found = await generate(engine, prompt, widths, 12, { copyWeights: WEIGHTS });
+        const sofar = [...prompt];
+        for (const [i, token] of found.tokens.entries()) {
+          const all = await logits(engine, sofar, widths);
+          const row = Array.from(all.subarray(-TINY.vocabularySize));
+          const expected = choose(row, sofar, WEIGHTS);
+          assert.equal(token, expected.token);
+          assert.ok(Math.abs(found.probabilities[i]! - expected.probability) < 1e-5);
+          if (token !== row.indexOf(Math.max(...row))) copied++;
+          sofar.push(token);
+        }
+      }
+    }
+    assert.ok(copied > 20, `copying decided ${copied} times only`);
+  });
+
+  it('changes nothing where it weighs nothing', async () => {
+    const [prompt, widths] = [prompts[1]!, SHAPES[2]!];
+    const alone = await generate(engine, prompt, widths, 12);
+    for (const copyWeights of [[], [0, 0]]) {
+      const { tokens, probabilities } = await generate(engine, prompt, widths, 12, { copyWeights });
+      assert.deepEqual([tokens, probabilities], [alone.tokens, alone.probabilities]);
+    }
+  });
+
+  it('never copies a token that must not be the first', async () => {
+    const prompt = [7, 8, 9, 10, 11, 7, 8, 9, 10];
+    const free = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99] });
+    assert.deepEqual(free.tokens, [11]);
+    const barred = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99], notFirst: [11] });
+    assert.notEqual(barred.tokens[0], 11);
+  });
+
+  it('refuses weights that are none', async () => {
+    const attempt = (copyWeights: readonly number[]) => generate(engine, [1], SHAPES[0]!, 1, { copyWeights });
+    await assert.rejects(attempt([1]), /a copy weight is not at least 0 and below 1/);
+    await assert.rejects(attempt([Number.NaN]), /a copy weight is not/);
+    const many = Array<number>(17).fill(0.1);
+    await assert.rejects(attempt(many), /there are 17 copy weights; a match has at most 16 tokens/);
+  });
+});
