@@ -16,6 +16,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
 
 GRANULARITIES = ("S", "M", "L", "XL")
 
@@ -66,13 +67,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor, segments: list[int]) -> Tensor:
 
     `segments` are the boundaries: 0, every segment's end, the last one the number of tokens.
     """
-    if q.is_cuda:  # one variable-length kernel for all segments
-        offsets = torch.tensor(segments, device=q.device)
-        q, k, v = (torch.nested.nested_tensor_from_jagged(t, offsets).transpose(1, 2) for t in (q, k, v))
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2).values()
-    group = q.shape[1] // k.shape[1]
-    q = q.transpose(0, 1)
-    k, v = (t.repeat_interleave(group, dim=1).transpose(0, 1) for t in (k, v))
+    k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for t in (k, v))
+    if q.is_cuda and q.dtype != torch.float32:  # one kernel of variable length for all segments
+        offsets = torch.tensor(segments, device=q.device, dtype=torch.int32)
+        longest = max(b - a for a, b in pairwise(segments))
+        return varlen_attn(q, k, v, offsets, offsets, longest, longest, window_size=(-1, 0))
+    q, k, v = (t.transpose(0, 1) for t in (q, k, v))
     parts = [
         F.scaled_dot_product_attention(q[None, :, a:b], k[None, :, a:b], v[None, :, a:b], is_causal=True)
         for a, b in pairwise(segments)
