@@ -105,8 +105,7 @@ def measure(key: str, row: Row, out: Path) -> None:
         "bitsPerByte": {n: round(s.bits_per_byte, 4) for n, s in scores.items()},
         "agreement": {n: round(s.agreement, 4) for n, s in scores.items()},
         "accuracy": round(scores["XL"].accuracy, 4),
-        "lines": {n: metrics.summary(cursors, metrics.complete(model, model.config.widths(n), encoder, cursors))
-                  for n in ("S", "XL")},
+        "lines": {"XL": metrics.summary(cursors, metrics.complete(model, model.config.widths("XL"), encoder, cursors))},
     }  # fmt: skip
     (out / f"{key}.json").write_text(json.dumps(result, indent=1) + "\n")
 
