@@ -27,6 +27,7 @@
         "src/forward.cc",
         "src/kernels_scalar.cc",
         "src/model.cc",
+        "src/speculation.cc",
         "src/thread_pool.cc",
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],

@@ -86,6 +86,10 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
       o.Set("reason", event.reason);
       o.Set("decodedTokens", event.decoded_tokens);
       o.Set("decodeMs", event.decode_ms);
+      o.Set("copiedDrafts", event.drafts.copied);
+      o.Set("copiedAccepted", event.drafts.copied_accepted);
+      o.Set("writtenDrafts", event.drafts.written);
+      o.Set("writtenAccepted", event.drafts.written_accepted);
       if (!event.message.empty()) o.Set("message", event.message);
       break;
   }
@@ -184,6 +188,9 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
     if (o.Has("notFirst")) request->not_first = integers(env, o.Get("notFirst"), "notFirst");
     if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
+    if (o.Has("draftTokens")) request->speculation.max_tokens = integer(o, "draftTokens");
+    if (o.Has("draftWidths")) request->speculation.widths = integers(env, o.Get("draftWidths"), "draftWidths");
+    if (o.Has("draftAlways")) request->speculation.always = o.Get("draftAlways").ToBoolean();
     request->max_tokens = std::max(0, integer(o, "maxTokens"));
     if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "generate needs a listener");
     submit(env, request, info[1].As<Napi::Function>());

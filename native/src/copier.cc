@@ -8,7 +8,7 @@ Match find_match(const std::vector<int32_t>& tokens) {
   for (int next = size - 1; next > 0 && best.length < kLongestMatch; next--) {
     int length = 0;
     while (length < kLongestMatch && length < next && tokens[next - 1 - length] == tokens[size - 1 - length]) length++;
-    if (length > best.length) best = {length, tokens[next]};
+    if (length > best.length) best = {length, next};
   }
   return best;
 }

@@ -10,10 +10,37 @@
 namespace matcoder {
 namespace {
 
+static_assert(kMaxHeads == kMaxDraft + 1, "the target looks at all drafts and what follows them at once");
+
 using Clock = std::chrono::steady_clock;
 
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// The draft reads the cache that the target writes, so it may run no layer that the target skips.
+void check_speculation(const Config& c, const Request& request) {
+  const Speculation& how = request.speculation;
+  if (how.max_tokens < 0 || how.max_tokens > kMaxDraft)
+    throw std::invalid_argument("a draft has 0 to " + std::to_string(kMaxDraft) + " tokens, not " +
+                                std::to_string(how.max_tokens));
+  if (how.widths.empty()) return;
+  check_widths(c, how.widths);
+  for (int l = 0; l < c.layers; l++)
+    if (how.widths[l] > request.widths[l])
+      throw std::invalid_argument("the draft is wider than its target in layer " + std::to_string(l));
+}
+
+void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, DraftCounts& counts) {
+  if (draft.match_length > 0) {
+    speculator.copied(draft.match_length + static_cast<int>(i), accepted);
+    counts.copied++;
+    counts.copied_accepted += accepted;
+  } else {
+    speculator.wrote(draft.probabilities[i], accepted);
+    counts.written++;
+    counts.written_accepted += accepted;
+  }
 }
 
 Event ended(const char* reason) {
@@ -62,6 +89,7 @@ void Engine::submit(std::shared_ptr<Request> request) {
                                 " copy weights; a match has at most " + std::to_string(kLongestMatch) + " tokens");
   for (const float weight : request->copy_weights)
     if (!(weight >= 0 && weight < 1)) throw std::invalid_argument("a copy weight is not at least 0 and below 1");
+  check_speculation(c, *request);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(request));
@@ -123,11 +151,11 @@ bool Engine::prefill(Request& request) {
     const int count = std::min(kChunk, total - done);
     forward(*model_, kernels_, request.widths, request.tokens.data() + done, count, cache_, scratch_, pool_);
     for (int t = 0; request.all_logits && t < count; t++) {
-      head(*model_, kernels_, t, scratch_, pool_);
-      const float* row = scratch_.logits.data();
+      heads(*model_, kernels_, t, 1, scratch_, pool_);
+      const float* row = logits_of(scratch_, 0);
       logits.logits.insert(logits.logits.end(), row, row + model_->config.vocabulary);
     }
-    if (done + count == total) head(*model_, kernels_, count - 1, scratch_, pool_);
+    if (done + count == total) heads(*model_, kernels_, count - 1, 1, scratch_, pool_);
   }
   Event event;
   event.kind = Event::kPrefill;
@@ -139,50 +167,122 @@ bool Engine::prefill(Request& request) {
   return true;
 }
 
-// The likeliest token by the logits, mixed with copying: (1 - w) * model + w * [what followed the longest match].
-void Engine::choose(const Request& request, bool is_first, Event& event) const {
-  const float* logits = scratch_.logits.data();
+// The likeliest token after `text` by the logits, mixed with copying: (1 - w) * model + w * [what followed the longest
+// match].
+void Engine::choose(const Request& request, const float* logits, const std::vector<int32_t>& text, bool is_first,
+                    Event& event) const {
+  event.kind = Event::kToken;
   event.token = kernels_.most_likely(logits, model_->config.vocabulary, &event.probability);
   if (request.copy_weights.empty()) return;
-  const Match match = find_match(cache_.tokens);
-  const int last = static_cast<int>(request.copy_weights.size());
+  const Match match = find_match(text);
   if (match.length == 0) return;
+  const int32_t next = text[match.next];
   const auto& never = request.not_first;
-  if (is_first && std::find(never.begin(), never.end(), match.token) != never.end()) return;
+  if (is_first && std::find(never.begin(), never.end(), next) != never.end()) return;
+  const int last = static_cast<int>(request.copy_weights.size());
   const float weight = request.copy_weights[std::min(match.length, last) - 1];
-  const float copied = (1 - weight) * event.probability * std::exp(logits[match.token] - logits[event.token]) + weight;
+  const float copied = (1 - weight) * event.probability * std::exp(logits[next] - logits[event.token]) + weight;
   event.probability *= 1 - weight;
-  if (match.token == event.token || copied > event.probability) {
-    event.token = match.token;
+  if (next == event.token || copied > event.probability) {
+    event.token = next;
     event.probability = copied;
   }
 }
 
-// Greedy, from the logits that prefill left.
+// What may follow `text`, whose last token is not in the cache yet; the cache is left as it was.
+Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, int room, Speculator& speculator) {
+  const Speculation& how = request.speculation;
+  Draft draft;
+  room = std::min(room, how.max_tokens);
+  if (room <= 0) return draft;
+  const bool explore = !how.always && speculator.explore();
+  if (const Match match = find_match(text); match.length > 0) {
+    const int paying = how.always ? room : speculator.worth_copying(match.length, room);
+    const int count = explore ? std::max(paying, std::min(2, room)) : paying;
+    const int size = static_cast<int>(text.size());
+    for (int next = match.next; static_cast<int>(draft.tokens.size()) < count; next++)
+      draft.tokens.push_back(next < size ? text[next] : draft.tokens[next - size]);
+    draft.match_length = match.length;
+    if (count > 0) return draft;
+  }
+  draft.match_length = 0;
+  if (how.widths.empty()) return draft;
+  const int cached = static_cast<int>(cache_.tokens.size());
+  int32_t token = text.back();
+  while (static_cast<int>(draft.tokens.size()) < room) {
+    const bool wanted =
+        how.always || (explore && draft.tokens.empty()) || speculator.worth_writing(draft.probabilities);
+    if (!wanted || request.aborted) break;
+    const auto start = Clock::now();
+    forward(*model_, kernels_, how.widths, &token, 1, cache_, scratch_, pool_);
+    heads(*model_, kernels_, 0, 1, scratch_, pool_);
+    float probability;
+    token = kernels_.most_likely(logits_of(scratch_, 0), model_->config.vocabulary, &probability);
+    speculator.draft_took(ms_since(start));
+    draft.tokens.push_back(token);
+    draft.probabilities.push_back(probability);
+  }
+  cache_.truncate(cached);
+  return draft;
+}
+
+// Greedy, from the logits that prefill left. Drafts change nothing but the time: the target looks at each, and the
+// first that it would not have chosen ends them.
 Event Engine::decode(Request& request) {
   const auto start = Clock::now();
   const Config& c = model_->config;
-  const auto finish = [&](const char* reason, int decoded) {
+  std::vector<int32_t> text = cache_.tokens;  // the prompt and what was decoded
+  std::vector<int> pair = request.widths;
+  pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
+  Speculator& speculator = speculators_[pair];
+  DraftCounts drafts;
+  int decoded = 0;
+  const auto finish = [&](const char* reason) {
     Event event = ended(reason);
     event.decoded_tokens = decoded;
     event.decode_ms = ms_since(start);
+    event.drafts = drafts;
     return event;
   };
-  for (const int32_t token : request.not_first) scratch_.logits[token] = -1e30f;
-  for (int decoded = 0;; decoded++) {
-    if (request.aborted) return finish("aborted", decoded);
-    if (decoded == request.max_tokens) return finish("length", decoded);
-    Event event;
-    event.kind = Event::kToken;
-    choose(request, decoded == 0, event);
-    const auto& stops = request.stop_tokens;
-    if (std::find(stops.begin(), stops.end(), event.token) != stops.end()) return finish("stop", decoded);
-    const int32_t token = event.token;
-    request.on_event(std::move(event));
-    if (static_cast<int>(cache_.tokens.size()) == c.context) return finish("context", decoded + 1);
-    if (decoded + 1 == request.max_tokens) return finish("length", decoded + 1);
-    forward(*model_, kernels_, request.widths, &token, 1, cache_, scratch_, pool_);
-    head(*model_, kernels_, 0, scratch_, pool_);
+
+  for (const int32_t token : request.not_first) logits_of(scratch_, 0)[token] = -1e30f;
+  Draft draft;  // what the logits were computed for, after the last token of `text`
+  for (;;) {
+    // Row i of the logits follows i accepted drafts.
+    for (size_t i = 0; i <= draft.tokens.size(); i++) {
+      if (request.aborted) return finish("aborted");
+      if (decoded == request.max_tokens) return finish("length");
+      const int cached = static_cast<int>(text.size());
+      Event event;
+      choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, event);
+      const bool accepted = i < draft.tokens.size() && draft.tokens[i] == event.token;
+      if (i < draft.tokens.size()) learn(draft, i, accepted, speculator, drafts);
+      const auto& stops = request.stop_tokens;
+      if (std::find(stops.begin(), stops.end(), event.token) != stops.end()) {
+        cache_.truncate(cached);
+        return finish("stop");
+      }
+      text.push_back(event.token);
+      decoded++;
+      request.on_event(std::move(event));
+      if (cached == c.context || decoded == request.max_tokens) {
+        cache_.truncate(cached);
+        return finish(cached == c.context ? "context" : "length");
+      }
+      if (!accepted) {
+        cache_.truncate(cached);
+        break;
+      }
+    }
+    const int room = std::min({request.max_tokens - decoded - 1, c.context - static_cast<int>(text.size()), kMaxDraft});
+    draft = this->draft(request, text, room, speculator);
+    std::vector<int32_t> tokens = {text.back()};
+    tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
+    const int count = static_cast<int>(tokens.size());
+    const auto pass = Clock::now();
+    forward(*model_, kernels_, request.widths, tokens.data(), count, cache_, scratch_, pool_);
+    heads(*model_, kernels_, 0, count, scratch_, pool_);
+    speculator.target_took(count, ms_since(pass));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "forward.h"
+#include "speculation.h"
 
 namespace matcoder {
 
@@ -31,6 +33,7 @@ struct Event {
   std::string message;
   int decoded_tokens = 0;
   double decode_ms = 0;
+  DraftCounts drafts;
 };
 
 // One completion. The abort flag is the request's own: aborting one can never stop the next.
@@ -41,9 +44,17 @@ struct Request {
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> not_first;   // never chosen as the first token: the end, where a caller asks for more
   std::vector<float> copy_weights;  // [length of the match - 1]: what the token that followed it weighs; empty for none
-  bool all_logits = false;          // instead of decoding, report the logits after every token
+  Speculation speculation;
+  bool all_logits = false;  // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
   std::atomic<bool> aborted{false};
+};
+
+// Tokens that the target is asked to check, and where they come from.
+struct Draft {
+  std::vector<int32_t> tokens;
+  int match_length = 0;              // of what they were copied after; 0 where the submodel wrote them
+  std::vector<float> probabilities;  // the submodel's, of each
 };
 
 // One model, one cache, one thread that serves requests in the order they came.
@@ -70,13 +81,16 @@ class Engine {
   void run(Request& request);
   bool prefill(Request& request);
   Event decode(Request& request);
-  void choose(const Request& request, bool is_first, Event& event) const;
+  void choose(const Request& request, const float* logits, const std::vector<int32_t>& text, bool is_first,
+              Event& event) const;
+  Draft draft(const Request& request, const std::vector<int32_t>& text, int room, Speculator& speculator);
 
   std::unique_ptr<Model> model_;
   const Kernels& kernels_;
   ThreadPool pool_;
   KvCache cache_;
   Scratch scratch_;
+  std::map<std::vector<int>, Speculator> speculators_;  // by the widths of target and draft, one after the other
 
   std::mutex mutex_;
   std::condition_variable arrived_;

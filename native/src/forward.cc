@@ -72,7 +72,8 @@ Scratch::Scratch(const Config& c, int)
       remainder(std::max(c.hidden, c.ffn)),
       delta(static_cast<size_t>(2 * kChunk) * c.hidden),
       scores(static_cast<size_t>(kChunk) * c.heads * ((c.context + kLanes - 1) / kLanes * kLanes)),
-      logits(2 * static_cast<size_t>(c.vocabulary)) {
+      logits(2 * static_cast<size_t>(kMaxHeads) * c.vocabulary),
+      vocabulary(c.vocabulary) {
   const size_t widest = std::max({c.hidden, c.ffn, c.heads * c.head_dim});
   values_.resize(2 * kChunk * widest);
   scales_.resize(2 * kChunk);
@@ -143,12 +144,16 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
   }
 }
 
-void head(const Model& model, const Kernels& kernels, int t, Scratch& s, ThreadPool& pool) {
+void heads(const Model& model, const Kernels& kernels, int first, int count, Scratch& s, ThreadPool& pool) {
   const Config& c = model.config;
-  kernels.rms_norm(&s.x[static_cast<size_t>(t) * c.hidden], model.norm.data(), c.hidden, c.norm_eps, s.normed.data());
-  quantise_twice(kernels, s.normed.data(), c.hidden, s.quantised, 0, s.remainder.data());
-  multiply(kernels, model.embedding, c.vocabulary, c.hidden, s.quantised, 2, s.logits.data(), c.vocabulary, pool);
-  add(s.logits.data(), s.logits.data() + c.vocabulary, c.vocabulary);
+  for (int i = 0; i < count; i++) {
+    const float* x = &s.x[static_cast<size_t>(first + i) * c.hidden];
+    kernels.rms_norm(x, model.norm.data(), c.hidden, c.norm_eps, s.normed.data());
+    quantise_twice(kernels, s.normed.data(), c.hidden, s.quantised, 2 * i, s.remainder.data());
+  }
+  multiply(kernels, model.embedding, c.vocabulary, c.hidden, s.quantised, 2 * count, s.logits.data(), c.vocabulary,
+           pool);
+  for (int i = 0; i < count; i++) add(logits_of(s, i), logits_of(s, i) + c.vocabulary, c.vocabulary);
 }
 
 }  // namespace matcoder

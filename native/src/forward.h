@@ -11,6 +11,9 @@ namespace matcoder {
 // Tokens that go through the model together in prefill.
 constexpr int kChunk = 64;
 
+// Tokens whose logits are computed together: what was just chosen, and the drafts after it.
+constexpr int kMaxHeads = 9;
+
 // Working memory of one forward pass of up to kChunk tokens.
 struct Scratch {
   Scratch(const Config& config, int threads);
@@ -24,8 +27,9 @@ struct Scratch {
   std::vector<float> remainder;  // [max(hidden, ffn)] what one int8 vector leaves out
   std::vector<float> delta;      // [2 * kChunk, hidden]
   std::vector<float> scores;     // [kChunk * heads, context]: one row for each chunk of attention
-  std::vector<float> logits;     // [vocabulary], and as many again to work in
-  Activations quantised;         // [2 * kChunk, widest input]
+  std::vector<float> logits;     // [kMaxHeads, 2, vocabulary]: of each head, and as many again to work in
+  size_t vocabulary;
+  Activations quantised;  // [2 * kChunk, widest input]
   std::vector<int8_t> values_;
   std::vector<float> scales_;
   std::vector<int32_t> sums_;
@@ -36,7 +40,10 @@ struct Scratch {
 void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
              int count, KvCache& cache, Scratch& scratch, ThreadPool& pool);
 
-// Logits after token `t` of the last forward(), in scratch.logits.
-void head(const Model& model, const Kernels& kernels, int t, Scratch& scratch, ThreadPool& pool);
+// Logits after `count` <= kMaxHeads tokens of the last forward(), from token `first` on: see logits_of.
+void heads(const Model& model, const Kernels& kernels, int first, int count, Scratch& scratch, ThreadPool& pool);
+
+// Where heads() left the logits of its i-th token: [vocabulary].
+inline float* logits_of(Scratch& scratch, int i) { return &scratch.logits[2 * i * scratch.vocabulary]; }
 
 }  // namespace matcoder

@@ -78,7 +78,7 @@ export async function evaluate(root: string, model: string, file: string): Promi
     const scores = await scoreWindows(engine, submodels, places.windows, checkpoint.config.model.vocabularySize);
     for (const { name, widths } of submodels) {
       const complete = (weights: readonly number[]) =>
-        completeLines(engine, { name, widths, copyWeights: weights }, checkpoint.tokenizer, places);
+        completeLines(engine, { widths, copyWeights: weights }, checkpoint.tokenizer, places);
       rows.push({ name, copying: false, ...scores.get(name), ...withLines(await complete([])) });
       const weights = copyWeights[name];
       if (weights) rows.push({ name, copying: true, ...withLines(await complete(weights)) });
@@ -184,7 +184,7 @@ const CONFIDENCES = [0, 0.1, 0.25, 0.5, 0.75, 0.9];
 
 async function completeLines(
   engine: LocalEngine,
-  { widths, copyWeights }: Submodel,
+  { widths, copyWeights }: Pick<Submodel, 'widths' | 'copyWeights'>,
   tokenizer: Tokenizer,
   { lines, stopTokens }: Places,
 ): Promise<LineScore | undefined> {

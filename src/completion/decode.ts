@@ -16,6 +16,8 @@ export interface Decoded {
   readonly aborted: boolean;
 }
 
+const MAX_DRAFT_TOKENS = 8;
+
 /** A line that opens a block. */
 const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
 
@@ -28,14 +30,15 @@ export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
   prompt: readonly number[],
-  { widths, copyWeights }: Submodel,
+  { widths, copyWeights, draftWidths }: Submodel,
   decision: Decision,
   cursor: Cursor,
   signal: AbortSignal,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
-  const request = { prompt, widths, copyWeights, maxTokens: decision.maxTokens, stopTokens };
+  const speculation = { widths: draftWidths, maxTokens: MAX_DRAFT_TOKENS };
+  const request = { prompt, widths, copyWeights, speculation, maxTokens: decision.maxTokens, stopTokens };
   const first = await stream(engine, tokenizer, request, cursor, signal, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !decision.multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;

@@ -17,6 +17,11 @@ export interface GenerateRequest {
    * the weight `copyWeights[n - 1]` and the model the rest. Without it the model decides alone.
    */
   readonly copyWeights?: readonly number[];
+  /**
+   * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
+   * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay.
+   */
+  readonly speculation?: { readonly widths: readonly number[]; readonly maxTokens: number };
 }
 
 export type GenerateEvent =

@@ -43,6 +43,8 @@ export class LocalEngine implements Engine {
         stopTokens: Int32Array.from(request.stopTokens),
         notFirst: Int32Array.from(request.notFirst ?? []),
         copyWeights: Float32Array.from(request.copyWeights ?? []),
+        draftTokens: request.speculation?.maxTokens ?? 0,
+        draftWidths: Int32Array.from(request.speculation?.widths ?? []),
       },
       (event) => {
         if (event.type === 'end') signal.removeEventListener('abort', onAbort);

@@ -27,6 +27,20 @@ export interface NativeRequest {
   readonly notFirst?: Int32Array;
   /** Weight of the token that followed the longest earlier match, by its length from 1. */
   readonly copyWeights?: Float32Array;
+  /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
+  readonly draftTokens?: number;
+  /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */
+  readonly draftWidths?: Int32Array;
+  /** Draft as much as allowed, whether it pays or not: for tests and measurements. */
+  readonly draftAlways?: boolean;
+}
+
+/** What drafts came to: tokens copied from the context or written by a submodel, and how many of them held. */
+export interface DraftCounts {
+  copiedDrafts: number;
+  copiedAccepted: number;
+  writtenDrafts: number;
+  writtenAccepted: number;
 }
 
 export type EndReason = 'stop' | 'length' | 'context' | 'aborted' | 'failed';
@@ -35,7 +49,7 @@ export type NativeEvent =
   | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }
   | { type: 'token'; token: number; probability: number }
   | { type: 'logits'; logits: Float32Array }
-  | { type: 'end'; reason: EndReason; decodedTokens: number; decodeMs: number; message?: string };
+  | ({ type: 'end'; reason: EndReason; decodedTokens: number; decodeMs: number; message?: string } & DraftCounts);
 
 /** The engine of the addon: one model, one cache, requests served in order on a thread of its own. */
 export interface NativeEngine {

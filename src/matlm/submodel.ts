@@ -7,6 +7,8 @@ export interface Submodel {
   readonly widths: readonly number[];
   /** How much copying from the context weighs beside it, by the length of the match from 1; empty where not at all. */
   readonly copyWeights: readonly number[];
+  /** The submodel that drafts for it; empty where none is smaller. */
+  readonly draftWidths: readonly number[];
 }
 
 /** What a submodel costs on this machine. */
@@ -52,5 +54,12 @@ export function bytesPerToken(model: ModelConfig, widths: readonly number[]): nu
 export function submodelOf(config: CheckpointConfig, size: Size): Submodel {
   const widths = config.granularities[size];
   if (!widths) throw new Error(`the checkpoint has no granularity ${size}`);
-  return { name: size, widths, copyWeights: config.copyWeights[size] ?? [] };
+  const draft = config.granularities.XS ?? [];
+  const isWithin = draft.every((width, layer) => width <= (widths[layer] ?? 0));
+  return {
+    name: size,
+    widths,
+    copyWeights: config.copyWeights[size] ?? [],
+    draftWidths: isWithin ? draft : [],
+  };
 }

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { type EndReason, loadAddon, type NativeEngine, type NativeEvent } from '../../src/engine/native';
+import {
+  type DraftCounts,
+  type EndReason,
+  loadAddon,
+  type NativeEngine,
+  type NativeEvent,
+} from '../../src/engine/native';
 
 export const ROOT = join(__dirname, '..', '..');
 export const addon = loadAddon(ROOT);
@@ -10,6 +16,7 @@ export interface Generated {
   reusedTokens: number;
   prefilledTokens: number;
   reason: EndReason;
+  drafts?: DraftCounts;
 }
 
 export function generate(
@@ -21,6 +28,9 @@ export function generate(
     stopTokens?: readonly number[];
     notFirst?: readonly number[];
     copyWeights?: readonly number[];
+    draftTokens?: number;
+    draftWidths?: readonly number[];
+    draftAlways?: boolean;
     onToken?: (count: number, abort: () => void) => void;
   } = {},
 ): Promise<Generated> {
@@ -39,6 +49,9 @@ export function generate(
       stopTokens: Int32Array.from(options.stopTokens ?? []),
       notFirst: Int32Array.from(options.notFirst ?? []),
       copyWeights: Float32Array.from(options.copyWeights ?? []),
+      draftTokens: options.draftTokens ?? 0,
+      draftWidths: Int32Array.from(options.draftWidths ?? []),
+      draftAlways: options.draftAlways ?? false,
     };
     const handle = engine.generate(request, (event: NativeEvent) => {
       if (event.type === 'prefill') Object.assign(result, event);
@@ -51,6 +64,7 @@ export function generate(
       }
       if (event.type === 'end') {
         result.reason = event.reason;
+        result.drafts = event;
         resolve(result);
       }
     });

@@ -1,0 +1,95 @@
+#include "speculation.h"
+
+#include <algorithm>
+
+namespace matcoder {
+namespace {
+
+// Observations that a mean remembers.
+constexpr double kMemory = 64;
+// Passes without a draft after which one is tried again.
+constexpr int kIdlePasses = 48;
+// Until both were measured: what a further token adds to a pass, and what a draft costs, as shares of a pass of one.
+constexpr double kMoreShare = 0.2;
+constexpr double kDraftShare = 0.4;
+
+}  // namespace
+
+void Speculator::Mean::add(double x) {
+  weight = std::min(weight + 1, kMemory);
+  value += (x - value) / weight;
+}
+
+Speculator::Speculator() {
+  // A long match is nearly always right, a short one seldom.
+  for (int n = 0; n <= 16; n++) by_length_[n] = {n == 0 ? 0 : 1 - 0.8 / n, 4};
+  for (int i = 0; i < kBuckets; i++) by_probability_[i] = {0.3 + 0.07 * i, 4};
+}
+
+double Speculator::pass_ms(int tokens) const {
+  const double more = more_ms_.weight > 0 ? more_ms_.value : kMoreShare * one_ms_.value;
+  return one_ms_.value + std::max(0.0, more) * (tokens - 1);
+}
+
+double Speculator::acceptance(float probability) const {
+  return by_probability_[std::min(kBuckets - 1, static_cast<int>(probability * kBuckets))].value;
+}
+
+// Tokens a millisecond with the best number of copies, against those without.
+int Speculator::worth_copying(int length, int room) const {
+  if (one_ms_.weight == 0) return 0;
+  double tokens = 1, reach = 1, best = 1 / pass_ms(1);
+  int count = 0;
+  for (int n = 1; n <= room; n++) {
+    reach *= by_length_[std::min(16, length + n - 1)].value;
+    tokens += reach;
+    const double rate = tokens / pass_ms(n + 1);
+    if (rate > best) {
+      best = rate;
+      count = n;
+    }
+  }
+  return count;
+}
+
+bool Speculator::worth_writing(const std::vector<float>& probabilities) const {
+  if (one_ms_.weight == 0) return false;
+  const double draft = draft_ms_.weight > 0 ? draft_ms_.value : kDraftShare * one_ms_.value;
+  const int n = static_cast<int>(probabilities.size());
+  double tokens = 1, reach = 1;
+  for (const float p : probabilities) {
+    reach *= acceptance(p);
+    tokens += reach;
+  }
+  const double now = tokens / (pass_ms(n + 1) + n * draft);
+  const double then = (tokens + reach * written_.value) / (pass_ms(n + 2) + (n + 1) * draft);
+  return then > now;
+}
+
+bool Speculator::explore() {
+  if (++idle_ < kIdlePasses) return false;
+  idle_ = 0;
+  return true;
+}
+
+void Speculator::target_took(int tokens, double ms) {
+  if (tokens == 1)
+    one_ms_.add(ms);
+  else if (one_ms_.weight > 0)
+    more_ms_.add((ms - one_ms_.value) / (tokens - 1));
+}
+
+void Speculator::draft_took(double ms) { draft_ms_.add(ms); }
+
+void Speculator::copied(int length, bool accepted) {
+  idle_ = 0;
+  by_length_[std::min(16, length)].add(accepted);
+}
+
+void Speculator::wrote(float probability, bool accepted) {
+  idle_ = 0;
+  by_probability_[std::min(kBuckets - 1, static_cast<int>(probability * kBuckets))].add(accepted);
+  written_.add(accepted);
+}
+
+}  // namespace matcoder
