@@ -47,8 +47,8 @@
             "target_name": "kernels_avx2",
             "type": "static_library",
             "sources": ["src/kernels_avx2.cc"],
-            "cflags_cc": ["-mavx2"],
-            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2"]},
+            "cflags_cc": ["-mavx2", "-mf16c"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mf16c"]},
           },
           {
             "target_name": "kernels_avx512",

@@ -41,8 +41,8 @@ void norm_and_rotate(const Model& model, const Kernels& kernels, const float* we
   }
 }
 
-void store_key(const float* key, int position, int dim, float* keys) {
-  float* block = keys + static_cast<size_t>(position / kLanes) * dim * kLanes + position % kLanes;
+void store_key(const uint16_t* key, int position, int dim, uint16_t* keys) {
+  uint16_t* block = keys + static_cast<size_t>(position / kLanes) * dim * kLanes + position % kLanes;
   for (int d = 0; d < dim; d++) block[d * kLanes] = key[d];
 }
 
@@ -113,14 +113,23 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
       for (int h = 0; h < c.heads; h++) norm_and_rotate(model, kernels, layer.q_norm.data(), start + t, q + h * dim);
       for (int h = 0; h < c.kv_heads; h++) {
         norm_and_rotate(model, kernels, layer.k_norm.data(), start + t, k + h * dim);
-        store_key(k + h * dim, start + t, dim, cache.keys_of(l, h));
-        std::copy_n(v + h * dim, dim, cache.values_of(l, h) + static_cast<size_t>(start + t) * dim);
+        uint16_t key[1024];
+        kernels.to_half(k + h * dim, dim, key);
+        store_key(key, start + t, dim, cache.keys_of(l, h));
+        kernels.to_half(v + h * dim, dim, cache.values_of(l, h) + static_cast<size_t>(start + t) * dim);
       }
     }
-    pool.run(count * c.heads, [&](int i) {
-      const int t = i / c.heads, h = i % c.heads;
-      kernels.attention(&s.qkv[t * qkv_stride + h * dim], cache.keys_of(l, h / group), cache.values_of(l, h / group),
-                        start + t + 1, dim, &s.scores[i * scores_stride], &s.mixed[t * mixed_stride + h * dim]);
+    // Queries of one key-value head, in token order, go through its keys and values a few at a time.
+    const int queries = count * group, runs = (queries + kMaxQueries - 1) / kMaxQueries;
+    pool.run(c.kv_heads * runs, [&](int i) {
+      const int kv = i / runs, first = i % runs * kMaxQueries, last = std::min(queries, first + kMaxQueries);
+      Query shared[kMaxQueries];
+      for (int q = first; q < last; q++) {
+        const int t = q / group, h = kv * group + q % group;
+        shared[q - first] = {&s.qkv[t * qkv_stride + h * dim], &s.mixed[t * mixed_stride + h * dim], start + t + 1};
+      }
+      kernels.attention(shared, last - first, cache.keys_of(l, kv), cache.values_of(l, kv), dim,
+                        &s.scores[(kv * static_cast<size_t>(queries) + first) * scores_stride], scores_stride);
     });
     for (int t = 0; t < count; t++)
       kernels.quantise(&s.mixed[t * mixed_stride], static_cast<int>(mixed_stride), s.quantised, t);

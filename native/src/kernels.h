@@ -32,6 +32,19 @@ struct Activations {
   size_t stride = 0;
 };
 
+// 16 floats in registers: one of AVX-512, two of AVX2, four of SSE; each lane computes the same everywhere.
+typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+
+// One query of attention, a token's head: out = softmax(q . keys / sqrt(head_dim)) . values over its first positions.
+struct Query {
+  const float* q;
+  float* out;
+  int positions;
+};
+
+// Queries that share one pass over keys and values.
+constexpr int kMaxQueries = 4;
+
 struct Kernels {
   const char* name;
 
@@ -46,10 +59,14 @@ struct Kernels {
   // Symmetric int8 by the largest magnitude; writes row t of `a`.
   void (*quantise)(const float* x, int n, const Activations& a, int t);
 
-  // One head, one token: softmax(q . keys / sqrt(head_dim)) . values over positions 0..positions-1.
-  // keys: [blocks of 16 positions, head_dim, 16], values: [position, head_dim], scores: scratch of a whole context.
-  void (*attention)(const float* q, const float* keys, const float* values, int positions, int head_dim, float* scores,
-                    float* out);
+  // Up to kMaxQueries of heads that share keys and values; each gives the bits that it gives alone.
+  // keys: [blocks of 16 positions, head_dim, 16], values: [position, head_dim], both float16;
+  // scores: scratch [count, stride], a row at least as long as the blocks of positions
+  void (*attention)(const Query* queries, int count, const uint16_t* keys, const uint16_t* values, int head_dim,
+                    float* scores, size_t stride);
+
+  // To float16, to the nearest and never infinite; n a multiple of 16.
+  void (*to_half)(const float* x, int n, uint16_t* out);
 
   // out = silu(gate) * up; gate_up holds 16 of gate, 16 of up, and so on. n: hidden units
   void (*silu_product)(const float* gate_up, int n, float* out);

@@ -34,11 +34,22 @@ void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const 
   }
 }
 
+void from_half16(const uint16_t* x, Lanes* lanes) {
+  const __m256 halves[2] = {_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)x)),
+                            _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(x + 8)))};
+  __builtin_memcpy(lanes, halves, sizeof *lanes);
+}
+
+void to_half16(const float* x, uint16_t* out) {
+  for (int i = 0; i < kLanes; i += 8)
+    _mm_storeu_si128((__m128i*)(out + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+}
+
 #include "kernels_common.inl"
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2", product, rms_norm, quantise, attention, silu_product, most_likely};
+const Kernels kAvx2Kernels = {"avx2", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
 
 }  // namespace matcoder
 #endif

@@ -34,11 +34,20 @@ void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const 
   }
 }
 
+void from_half16(const uint16_t* x, Lanes* lanes) {
+  *lanes = (Lanes)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)x));
+}
+
+void to_half16(const float* x, uint16_t* out) {
+  _mm256_storeu_si256((__m256i*)out, _mm512_cvtps_ph(_mm512_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));
+}
+
 #include "kernels_common.inl"
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512vnni", product, rms_norm, quantise, attention, silu_product, most_likely};
+const Kernels kAvx512Kernels = {"avx512vnni", product, rms_norm,     quantise,
+                                attention,    to_half, silu_product, most_likely};
 
 }  // namespace matcoder
 #endif

@@ -1,5 +1,7 @@
 // Everything but the integer product, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
-// The including file defines panel_sums<T>(...) before: the integer sums of one panel for T vectors.
+// The including file defines before:
+//   panel_sums<T>(...)         the integer sums of one panel for T vectors
+//   from_half16, to_half16     sixteen float16 to floats and back
 // No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
 
 static inline float exp_lane(float x) {
@@ -20,9 +22,6 @@ static inline float exp_lane(float x) {
   __builtin_memcpy(&power, &bits, 4);
   return p * power;
 }
-
-// 16 floats in registers: one of AVX-512, two of AVX2, four of SSE; each lane computes the same everywhere.
-typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
 // Lanes are added pairwise, in one order for all instruction sets.
 static inline float sum_lanes(const float* lanes) {
@@ -69,44 +68,117 @@ static void quantise(const float* x, int n, const Activations& a, int t) {
   a.sums[t] = sum;
 }
 
-static void attention(const float* q, const float* keys, const float* values, int positions, int head_dim,
-                      float* scores, float* out) {
-  const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
-  const int blocks = (positions + kLanes - 1) / kLanes;
-  float largest[kLanes];
-  for (int l = 0; l < kLanes; l++) largest[l] = -1e30f;
-  for (int b = 0; b < blocks; b++) {
-    const float* block = keys + (size_t)b * head_dim * kLanes;  // [head_dim, 16]
-    // Four sums, for one would wait for itself at every step.
-    Lanes sums[4] = {};
-    for (int d = 0; d < head_dim; d += 4)
-      for (int j = 0; j < 4; j++) sums[j] += q[d + j] * *(const Lanes*)(block + (d + j) * kLanes);
-    const Lanes dots = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+static void to_half(const float* x, int n, uint16_t* out) {
+  for (int i = 0; i < n; i += kLanes) {
+    float clamped[kLanes];
     for (int l = 0; l < kLanes; l++) {
-      const float score = b * kLanes + l < positions ? dots[l] * scale : -1e30f;
-      scores[b * kLanes + l] = score;
-      largest[l] = score > largest[l] ? score : largest[l];
+      const float v = x[i + l] < -65504.0f ? -65504.0f : x[i + l];
+      clamped[l] = v > 65504.0f ? 65504.0f : v;
+    }
+    to_half16(clamped, out + i);
+  }
+}
+
+// A query adds nothing for positions behind its own, where another still reads: zero times a finite value. The order of
+// additions does not depend on how many share the pass, so each gives the bits that it gives alone.
+template <int Q>
+static void attend(const Query* queries, const uint16_t* keys, const uint16_t* values, int head_dim, float* scores,
+                   size_t stride) {
+  constexpr int kTile = 32;    // positions whose values stay close while all their columns are read
+  constexpr int kColumns = 4;  // runs of 16 columns that are summed up together
+  const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
+  int positions = 0;
+  for (int r = 0; r < Q; r++) positions = queries[r].positions > positions ? queries[r].positions : positions;
+  const int blocks = (positions + kLanes - 1) / kLanes;
+
+  float largest[Q][kLanes];
+  for (int r = 0; r < Q; r++)
+    for (int l = 0; l < kLanes; l++) largest[r][l] = -1e30f;
+  for (int b = 0; b < blocks; b++) {
+    const uint16_t* block = keys + (size_t)b * head_dim * kLanes;  // [head_dim, 16]
+    // Four sums, for one would wait for itself at every step.
+    Lanes sums[Q][4] = {};
+    for (int d = 0; d < head_dim; d += 4)
+      for (int j = 0; j < 4; j++) {
+        Lanes column;
+        from_half16(block + (d + j) * kLanes, &column);
+        for (int r = 0; r < Q; r++) sums[r][j] += queries[r].q[d + j] * column;
+      }
+    for (int r = 0; r < Q; r++) {
+      const Lanes dots = (sums[r][0] + sums[r][1]) + (sums[r][2] + sums[r][3]);
+      for (int l = 0; l < kLanes; l++) {
+        const float score = b * kLanes + l < queries[r].positions ? dots[l] * scale : -1e30f;
+        scores[r * stride + b * kLanes + l] = score;
+        largest[r][l] = score > largest[r][l] ? score : largest[r][l];
+      }
     }
   }
-  const float top = max_lanes(largest);
-  float sums[kLanes] = {0};
-  for (int b = 0; b < blocks; b++)
-    for (int l = 0; l < kLanes; l++) {
-      const int i = b * kLanes + l;
-      const float e = i < positions ? exp_lane(scores[i] - top) : 0.0f;
-      scores[i] = e;
-      sums[l] += e;
+
+  float inverse[Q];
+  for (int r = 0; r < Q; r++) {
+    const float top = max_lanes(largest[r]);
+    float* row = scores + r * stride;
+    float sums[kLanes] = {0};
+    for (int b = 0; b < blocks; b++)
+      for (int l = 0; l < kLanes; l++) {
+        const int i = b * kLanes + l;
+        const float e = i < queries[r].positions ? exp_lane(row[i] - top) : 0.0f;
+        row[i] = e;
+        sums[l] += e;
+      }
+    inverse[r] = 1.0f / sum_lanes(sums);
+  }
+
+  for (int first = 0; first < head_dim; first += kColumns * kLanes) {
+    const int columns = head_dim - first < kColumns * kLanes ? (head_dim - first) / kLanes : kColumns;
+    Lanes sums[Q][kColumns][2] = {};
+    for (int tile = 0; tile < positions; tile += kTile) {
+      const int end = tile + kTile < positions ? tile + kTile : positions;
+      for (int c = 0; c < columns; c++) {
+        const uint16_t* column = values + first + c * kLanes;
+        Lanes even[Q], odd[Q];
+        for (int r = 0; r < Q; r++) {
+          even[r] = sums[r][c][0];
+          odd[r] = sums[r][c][1];
+        }
+        int i = tile;
+        for (; i + 2 <= end; i += 2) {
+          Lanes here, there;
+          from_half16(column + (size_t)i * head_dim, &here);
+          from_half16(column + (size_t)(i + 1) * head_dim, &there);
+          for (int r = 0; r < Q; r++) {
+            even[r] += scores[r * stride + i] * here;
+            odd[r] += scores[r * stride + i + 1] * there;
+          }
+        }
+        if (i < end) {
+          Lanes here;
+          from_half16(column + (size_t)i * head_dim, &here);
+          for (int r = 0; r < Q; r++) even[r] += scores[r * stride + i] * here;
+        }
+        for (int r = 0; r < Q; r++) {
+          sums[r][c][0] = even[r];
+          sums[r][c][1] = odd[r];
+        }
+      }
     }
-  const float inverse = 1.0f / sum_lanes(sums);
-  for (int d = 0; d < head_dim; d += kLanes) {
-    Lanes even = {}, odd = {};
-    int i = 0;
-    for (; i + 2 <= positions; i += 2) {
-      even += scores[i] * *(const Lanes*)(values + (size_t)i * head_dim + d);
-      odd += scores[i + 1] * *(const Lanes*)(values + (size_t)(i + 1) * head_dim + d);
-    }
-    if (i < positions) even += scores[i] * *(const Lanes*)(values + (size_t)i * head_dim + d);
-    *(Lanes*)(out + d) = (even + odd) * inverse;
+    for (int r = 0; r < Q; r++)
+      for (int c = 0; c < columns; c++)
+        *(Lanes*)(queries[r].out + first + c * kLanes) = (sums[r][c][0] + sums[r][c][1]) * inverse[r];
+  }
+}
+
+static void attention(const Query* queries, int count, const uint16_t* keys, const uint16_t* values, int head_dim,
+                      float* scores, size_t stride) {
+  switch (count) {
+    case 1:
+      return attend<1>(queries, keys, values, head_dim, scores, stride);
+    case 2:
+      return attend<2>(queries, keys, values, head_dim, scores, stride);
+    case 3:
+      return attend<3>(queries, keys, values, head_dim, scores, stride);
+    case 4:
+      return attend<4>(queries, keys, values, head_dim, scores, stride);
   }
 }
 

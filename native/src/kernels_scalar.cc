@@ -17,10 +17,41 @@ void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const 
             sums[t * kLanes + r] += ((int32_t)w[c * kLanes + r * 4 + j] - 128) * a[t * stride + start + c + j];
 }
 
+void from_half16(const uint16_t* x, Lanes* lanes) {
+  for (int l = 0; l < kLanes; l++) {
+    // Exponents of float16 are 112 less, of subnormals too.
+    const uint32_t bits = (uint32_t)(x[l] & 0x7fff) << 13;
+    float magnitude;
+    __builtin_memcpy(&magnitude, &bits, 4);
+    magnitude *= 5.192296858534828e33f;  // 2^112
+    (*lanes)[l] = x[l] & 0x8000 ? -magnitude : magnitude;
+  }
+}
+
+void to_half16(const float* x, uint16_t* out) {
+  for (int l = 0; l < kLanes; l++) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, x + l, 4);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7fffffff;
+    if (bits < 113u << 23) {
+      // Below 2^-14 a float16 counts in 2^-24: so does a float between a half and one, and its addition rounds.
+      float magnitude;
+      __builtin_memcpy(&magnitude, &bits, 4);
+      magnitude += 0.5f;
+      __builtin_memcpy(&bits, &magnitude, 4);
+      out[l] = sign | (uint16_t)(bits - 0x3f000000);
+    } else {
+      bits += 0xfff + (bits >> 13 & 1);  // to the nearest, half-way to even
+      out[l] = sign | (uint16_t)((bits >> 13) - (112 << 10));
+    }
+  }
+}
+
 #include "kernels_common.inl"
 
 }  // namespace
 
-const Kernels kScalarKernels = {"scalar", product, rms_norm, quantise, attention, silu_product, most_likely};
+const Kernels kScalarKernels = {"scalar", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
 
 }  // namespace matcoder

@@ -7,8 +7,8 @@
 
 namespace matcoder {
 
-// Keys and values of one sequence. Attention is not nested, so the shape is the same for all submodels and any of them
-// goes on from what another wrote; only a layer that the writer skipped is missing.
+// Keys and values of one sequence, in float16. Attention is not nested, so the shape is the same for all submodels and
+// any of them goes on from what another wrote; only a layer that the writer skipped is missing.
 struct KvCache {
   explicit KvCache(const Config& c)
       : head_dim(c.head_dim),
@@ -20,13 +20,13 @@ struct KvCache {
     layers_written.reserve(c.context);
   }
 
-  float* keys_of(int layer, int head) {
+  uint16_t* keys_of(int layer, int head) {
     return keys.data() + (static_cast<size_t>(layer) * kv_heads + head) * head_stride;
   }
-  float* values_of(int layer, int head) {
+  uint16_t* values_of(int layer, int head) {
     return values.data() + (static_cast<size_t>(layer) * kv_heads + head) * head_stride;
   }
-  size_t bytes() const { return (keys.size() + values.size()) * sizeof(float); }
+  size_t bytes() const { return (keys.size() + values.size()) * sizeof(uint16_t); }
 
   // Keep the first `length` positions.
   void truncate(int length) {
@@ -44,8 +44,8 @@ struct KvCache {
 
   int head_dim, kv_heads;
   size_t head_stride;
-  std::vector<float> keys;    // [layer, kv_head, block of 16 positions, head_dim, 16]
-  std::vector<float> values;  // [layer, kv_head, position, head_dim]
+  std::vector<uint16_t> keys;    // [layer, kv_head, block of 16 positions, head_dim, 16]
+  std::vector<uint16_t> values;  // [layer, kv_head, position, head_dim]
   std::vector<int32_t> tokens;
   std::vector<uint64_t> layers_written;  // [position] bit l: the writer ran layer l
 };

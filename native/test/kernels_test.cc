@@ -16,7 +16,9 @@
 using matcoder::Activations;
 using matcoder::Kernels;
 using matcoder::kLanes;
+using matcoder::kMaxQueries;
 using matcoder::Matrix;
+using matcoder::Query;
 
 namespace {
 
@@ -171,32 +173,86 @@ void test_floats(const Kernels& kernels, const Kernels& scalar) {
   check(scales[0] == 0 && sums[0] == 0 && a[5] == 0, name + "quantise takes zeros");
 }
 
-// One head against the softmax of the definition; what lies behind the last position must not count.
+std::vector<uint16_t> halves(const Kernels& kernels, const std::vector<float>& x) {
+  std::vector<uint16_t> out(x.size());
+  kernels.to_half(x.data(), static_cast<int>(x.size()), out.data());
+  return out;
+}
+
+double from_half(uint16_t half) {
+  const int exponent = half >> 10 & 31, mantissa = half & 1023;
+  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+void test_halves(const Kernels& kernels) {
+  const std::string name = std::string(kernels.name) + ": float16 ";
+  // Every finite float16, the points half-way to the next, and beside them.
+  bool exact = true, nearest = true;
+  for (int start = 0; start < 0x7c00; start += 16) {
+    std::vector<float> x(64);
+    for (int i = 0; i < 16; i++) {
+      const double here = from_half(start + i), next = start + i == 0x7bff ? 65536 : from_half(start + i + 1);
+      const float half_way = static_cast<float>((here + next) / 2);
+      x[i] = static_cast<float>(i % 2 ? -here : here);
+      x[16 + i] = half_way;
+      x[32 + i] = std::nextafter(half_way, 0.0f);
+      x[48 + i] = std::nextafter(half_way, 1e6f);
+    }
+    const auto found = halves(kernels, x);
+    for (int i = 0; i < 16; i++) {
+      const int h = start + i, up = std::min(h + 1, 0x7bff);
+      exact = exact && found[i] == (i % 2 ? h | 0x8000 : h);
+      nearest = nearest && found[16 + i] == (h % 2 ? up : h) && found[32 + i] == h && found[48 + i] == up;
+    }
+  }
+  check(exact, name + "keeps what it can hold");
+  check(nearest, name + "rounds to the nearest, half-way to even");
+  const auto edge = halves(kernels, {70000, -1e30f, 65520, 1e-9f, -0.0f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  check(edge[0] == 0x7bff && edge[1] == 0xfbff && edge[2] == 0x7bff && edge[3] == 0, name + "is never infinite");
+}
+
+// Up to four queries of different lengths against the softmax of the definition; what lies behind the last position
+// must not count, and company must not change a bit.
 void test_attention(const Kernels& kernels, const Kernels& scalar, int dim, int positions) {
   const std::string name = std::string(kernels.name) + ": attention over " + std::to_string(positions) + " ";
   const int context = (positions + kLanes - 1) / kLanes * kLanes;
-  const auto q = floats(dim, 2);
-  const auto keys = floats(static_cast<size_t>(context) * dim, 2);
-  const auto values = floats(static_cast<size_t>(context) * dim, 2);
-  std::vector<float> scores(context), found(dim), same(dim);
-  kernels.attention(q.data(), keys.data(), values.data(), positions, dim, scores.data(), found.data());
-  scalar.attention(q.data(), keys.data(), values.data(), positions, dim, scores.data(), same.data());
-  check(std::memcmp(found.data(), same.data(), dim * sizeof(float)) == 0, name + "has scalar's bits");
+  const auto q = floats(kMaxQueries * dim, 2);
+  const auto keys = halves(scalar, floats(static_cast<size_t>(context) * dim, 2));
+  const auto values = halves(scalar, floats(static_cast<size_t>(context) * dim, 2));
+  std::vector<float> scores(kMaxQueries * context), found(kMaxQueries * dim), same(dim);
+  for (int count = 1; count <= kMaxQueries; count++) {
+    Query queries[kMaxQueries];
+    for (int r = 0; r < count; r++) queries[r] = {&q[r * dim], &found[r * dim], std::max(1, positions - 2 * r)};
+    kernels.attention(queries, count, keys.data(), values.data(), dim, scores.data(), context);
+    bool bits = true;
+    double worst = 0;
+    for (int r = 0; r < count; r++) {
+      Query alone = queries[r];
+      alone.out = same.data();
+      scalar.attention(&alone, 1, keys.data(), values.data(), dim, scores.data(), context);
+      bits = bits && std::memcmp(&found[r * dim], same.data(), dim * sizeof(float)) == 0;
 
-  std::vector<double> dots(positions), expected(dim);
-  for (int i = 0; i < positions; i++) {
-    for (int d = 0; d < dim; d++)
-      dots[i] += static_cast<double>(q[d]) * keys[(static_cast<size_t>(i / kLanes) * dim + d) * kLanes + i % kLanes];
-    dots[i] /= std::sqrt(static_cast<double>(dim));
+      const int own = alone.positions;
+      std::vector<double> dots(own), expected(dim);
+      for (int i = 0; i < own; i++) {
+        for (int d = 0; d < dim; d++) {
+          const uint16_t key = keys[(static_cast<size_t>(i / kLanes) * dim + d) * kLanes + i % kLanes];
+          dots[i] += static_cast<double>(alone.q[d]) * from_half(key);
+        }
+        dots[i] /= std::sqrt(static_cast<double>(dim));
+      }
+      const double top = *std::max_element(dots.begin(), dots.end());
+      double total = 0;
+      for (const double dot : dots) total += std::exp(dot - top);
+      for (int i = 0; i < own; i++)
+        for (int d = 0; d < dim; d++)
+          expected[d] += std::exp(dots[i] - top) / total * from_half(values[static_cast<size_t>(i) * dim + d]);
+      for (int d = 0; d < dim; d++) worst = std::max(worst, std::abs(found[r * dim + d] - expected[d]));
+    }
+    check(bits, name + "of " + std::to_string(count) + " has scalar's bits, each alone");
+    check(worst < 1e-5, name + "of " + std::to_string(count) + " is right");
   }
-  const double top = *std::max_element(dots.begin(), dots.end());
-  double total = 0, worst = 0;
-  for (const double dot : dots) total += std::exp(dot - top);
-  for (int i = 0; i < positions; i++)
-    for (int d = 0; d < dim; d++)
-      expected[d] += std::exp(dots[i] - top) / total * values[static_cast<size_t>(i) * dim + d];
-  for (int d = 0; d < dim; d++) worst = std::max(worst, std::abs(found[d] - expected[d]));
-  check(worst < 1e-5, name + "is right");
 }
 
 void test_pool(int threads) {
@@ -223,6 +279,7 @@ int main() {
   for (const Kernels* kernels : matcoder::supported_kernels()) {
     test_products(*kernels);
     test_floats(*kernels, matcoder::kScalarKernels);
+    test_halves(*kernels);
     for (const int dim : {16, 64, 80})
       for (const int positions : {1, 15, 16, 17, 200})
         test_attention(*kernels, matcoder::kScalarKernels, dim, positions);
