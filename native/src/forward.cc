@@ -9,14 +9,15 @@ namespace {
 // Multiply-adds below which waking helpers costs more than it saves.
 constexpr int64_t kSerialWork = 1 << 16;
 
-// out[t, r] = w[r, :k] . a[t, :k] for the first `rows` rows, shared out by runs of panels
-void multiply(const Kernels& kernels, const Matrix& w, int rows, int k, const Activations& a, int count, float* out,
-              size_t out_stride, ThreadPool& pool) {
+// out[t, r] = w[r, :k] . a[t, :k] for the first `rows` rows, shared out by runs of panels; pairs of vectors add up to
+// one where `terms` is 2
+void multiply(const Kernels& kernels, const Matrix& w, int rows, int k, const Activations& a, int count, int terms,
+              float* out, size_t out_stride, ThreadPool& pool) {
   const int panels = rows / kLanes;
   const int64_t work = static_cast<int64_t>(rows) * k * count;
   const int chunks = work < kSerialWork ? 1 : std::min(panels, 4 * pool.threads());
   pool.run(chunks, [&](int i) {
-    kernels.product(w, k, panels * i / chunks, panels * (i + 1) / chunks, a, count, out, out_stride);
+    kernels.product(w, k, panels * i / chunks, panels * (i + 1) / chunks, a, count, terms, out, out_stride);
   });
 }
 
@@ -47,8 +48,8 @@ void store_key(const uint16_t* key, int position, int dim, uint16_t* keys) {
 }
 
 // What is not quantised finely enough by one int8 vector: its remainder goes into the next one, and the products of
-// both are added. The inputs of `down` and of the head have outliers that would cost 2 to 3% of the logits' spread
-// otherwise.
+// both are added (`terms` of 2). The inputs of `down` and of the head have outliers that would cost 2 to 3% of the
+// logits' spread otherwise.
 void quantise_twice(const Kernels& kernels, const float* x, int n, const Activations& a, int t, float* remainder) {
   kernels.quantise(x, n, a, t);
   const int8_t* values = a.values + t * a.stride;
@@ -70,9 +71,9 @@ Scratch::Scratch(const Config& c, int)
       gate_up(static_cast<size_t>(kChunk) * 2 * c.ffn),
       active(c.ffn),
       remainder(std::max(c.hidden, c.ffn)),
-      delta(static_cast<size_t>(2 * kChunk) * c.hidden),
+      delta(static_cast<size_t>(kChunk) * c.hidden),
       scores(static_cast<size_t>(kChunk) * c.heads * ((c.context + kLanes - 1) / kLanes * kLanes)),
-      logits(2 * static_cast<size_t>(kMaxHeads) * c.vocabulary),
+      logits(static_cast<size_t>(kMaxHeads) * c.vocabulary),
       vocabulary(c.vocabulary) {
   const size_t widest = std::max({c.hidden, c.ffn, c.heads * c.head_dim});
   values_.resize(2 * kChunk * widest);
@@ -105,7 +106,7 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     const Layer& layer = model.layers[l];
 
     norm_and_quantise(layer.input_norm);
-    multiply(kernels, layer.qkv, layer.qkv.rows, c.hidden, s.quantised, count, s.qkv.data(), qkv_stride, pool);
+    multiply(kernels, layer.qkv, layer.qkv.rows, c.hidden, s.quantised, count, 1, s.qkv.data(), qkv_stride, pool);
     for (int t = 0; t < count; t++) {
       float* q = &s.qkv[t * qkv_stride];
       float* k = q + static_cast<size_t>(c.heads) * dim;
@@ -133,19 +134,17 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     });
     for (int t = 0; t < count; t++)
       kernels.quantise(&s.mixed[t * mixed_stride], static_cast<int>(mixed_stride), s.quantised, t);
-    multiply(kernels, layer.o, c.hidden, layer.o.k, s.quantised, count, s.delta.data(), c.hidden, pool);
+    multiply(kernels, layer.o, c.hidden, layer.o.k, s.quantised, count, 1, s.delta.data(), c.hidden, pool);
     add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
 
     norm_and_quantise(layer.ffn_norm);
-    multiply(kernels, layer.gate_up, 2 * width, c.hidden, s.quantised, count, s.gate_up.data(), 2 * c.ffn, pool);
+    multiply(kernels, layer.gate_up, 2 * width, c.hidden, s.quantised, count, 1, s.gate_up.data(), 2 * c.ffn, pool);
     for (int t = 0; t < count; t++) {
       kernels.silu_product(&s.gate_up[static_cast<size_t>(t) * 2 * c.ffn], width, s.active.data());
       quantise_twice(kernels, s.active.data(), width, s.quantised, 2 * t, s.remainder.data());
     }
-    multiply(kernels, layer.down, c.hidden, width, s.quantised, 2 * count, s.delta.data(), c.hidden, pool);
-    for (int t = 0; t < 2 * count; t++) {
-      add(&s.x[static_cast<size_t>(t / 2) * c.hidden], &s.delta[static_cast<size_t>(t) * c.hidden], c.hidden);
-    }
+    multiply(kernels, layer.down, c.hidden, width, s.quantised, 2 * count, 2, s.delta.data(), c.hidden, pool);
+    add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
   }
   for (int t = 0; t < count; t++) {
     cache.tokens.push_back(tokens[t]);
@@ -160,9 +159,8 @@ void heads(const Model& model, const Kernels& kernels, int first, int count, Scr
     kernels.rms_norm(x, model.norm.data(), c.hidden, c.norm_eps, s.normed.data());
     quantise_twice(kernels, s.normed.data(), c.hidden, s.quantised, 2 * i, s.remainder.data());
   }
-  multiply(kernels, model.embedding, c.vocabulary, c.hidden, s.quantised, 2 * count, s.logits.data(), c.vocabulary,
+  multiply(kernels, model.embedding, c.vocabulary, c.hidden, s.quantised, 2 * count, 2, s.logits.data(), c.vocabulary,
            pool);
-  for (int i = 0; i < count; i++) add(logits_of(s, i), logits_of(s, i) + c.vocabulary, c.vocabulary);
 }
 
 }  // namespace matcoder

@@ -25,9 +25,9 @@ struct Scratch {
   std::vector<float> gate_up;    // [kChunk, 2 * ffn]
   std::vector<float> active;     // [ffn]
   std::vector<float> remainder;  // [max(hidden, ffn)] what one int8 vector leaves out
-  std::vector<float> delta;      // [2 * kChunk, hidden]
+  std::vector<float> delta;      // [kChunk, hidden]
   std::vector<float> scores;     // [kChunk * heads, context]: one row for each chunk of attention
-  std::vector<float> logits;     // [kMaxHeads, 2, vocabulary]: of each head, and as many again to work in
+  std::vector<float> logits;     // [kMaxHeads, vocabulary]
   size_t vocabulary;
   Activations quantised;  // [2 * kChunk, widest input]
   std::vector<int8_t> values_;
@@ -44,6 +44,6 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
 void heads(const Model& model, const Kernels& kernels, int first, int count, Scratch& scratch, ThreadPool& pool);
 
 // Where heads() left the logits of its i-th token: [vocabulary].
-inline float* logits_of(Scratch& scratch, int i) { return &scratch.logits[2 * i * scratch.vocabulary]; }
+inline float* logits_of(Scratch& scratch, int i) { return &scratch.logits[i * scratch.vocabulary]; }
 
 }  // namespace matcoder

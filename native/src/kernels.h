@@ -49,9 +49,10 @@ struct Kernels {
   const char* name;
 
   // out[t, r] = sum over k of w[r, k] * a[t, k], for panels first..last and the first `k` columns; int32, exact,
-  // then times both scales. out: [count, out_stride]
-  void (*product)(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, float* out,
-                  size_t out_stride);
+  // then times both scales. With `terms` of 2, pairs of vectors add up to one row of `out` and `count` is even.
+  // out: [count / terms, out_stride]
+  void (*product)(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, int terms,
+                  float* out, size_t out_stride);
 
   // out = x / rms(x) * weight
   void (*rms_norm)(const float* x, const float* weight, int n, float eps, float* out);

@@ -10,8 +10,8 @@ namespace {
 // maddubs multiplies unsigned by signed and saturates at 16 bits. With |w| <= 127 on the unsigned side and a carrying
 // w's sign on the other, two products are at most 2 * 127 * 127 = 32258: no saturation, so the sums are exact.
 template <int T>
-void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
-                const int32_t*, int32_t* sums) {
+void sums_of_panel(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
+                   int32_t* sums) {
   const __m256i bias = _mm256_set1_epi8((char)0x80);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int half = 0; half < 2; half++) {
@@ -32,6 +32,13 @@ void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const 
       }
     for (int t = 0; t < T; t++) _mm256_storeu_si256((__m256i*)(sums + t * kLanes + half * 8), acc[t]);
   }
+}
+
+template <int T, int P>
+void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
+                size_t stride, const int32_t*, int32_t* sums) {
+  for (int p = 0; p < P; p++)
+    sums_of_panel<T>(w + p * panel_bytes, block_bytes, block_k, k, a, stride, sums + p * T * kLanes);
 }
 
 void from_half16(const uint16_t* x, Lanes* lanes) {

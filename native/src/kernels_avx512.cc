@@ -7,30 +7,36 @@
 namespace matcoder {
 namespace {
 
-// sum of (w + 128) * a - 128 * sum of a, both exact in int32
-template <int T>
-void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
-                const int32_t* a_sums, int32_t* sums) {
-  // One vector, or two, leave the instruction's latency open: sums over every second or fourth column group fill it.
-  constexpr int kChains = T == 1 ? 4 : T == 2 ? 2 : 1;
-  __m512i acc[T * kChains];
-  for (int i = 0; i < T * kChains; i++) acc[i] = _mm512_setzero_si512();
+// sums[p, t, r] = sum of (w + 128) * a - 128 * sum of a, both exact in int32
+template <int T, int P>
+void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
+                size_t stride, const int32_t* a_sums, int32_t* sums) {
+  // Few sums leave the instruction's latency open: those over every second column group fill it.
+  constexpr int kChains = T * P <= 4 ? 2 : 1;
+  __m512i acc[P * T * kChains];
+  for (int i = 0; i < P * T * kChains; i++) acc[i] = _mm512_setzero_si512();
   for (int start = 0; start < k; start += block_k, w += block_bytes) {
     const int columns = k - start < block_k ? k - start : block_k;
     for (int c = 0; c < columns; c += 4 * kChains)
       for (int chain = 0; chain < kChains; chain++) {
-        const __m512i weights = _mm512_loadu_si512(w + (size_t)(c + 4 * chain) * kLanes);
+        const int column = c + 4 * chain;
+        __m512i weights[P];
+        for (int p = 0; p < P; p++) weights[p] = _mm512_loadu_si512(w + p * panel_bytes + (size_t)column * kLanes);
         for (int t = 0; t < T; t++) {
           int32_t four;
-          __builtin_memcpy(&four, a + t * stride + start + c + 4 * chain, 4);
-          acc[t * kChains + chain] = _mm512_dpbusd_epi32(acc[t * kChains + chain], weights, _mm512_set1_epi32(four));
+          __builtin_memcpy(&four, a + t * stride + start + column, 4);
+          const __m512i vector = _mm512_set1_epi32(four);
+          for (int p = 0; p < P; p++) {
+            __m512i& sum = acc[(p * T + t) * kChains + chain];
+            sum = _mm512_dpbusd_epi32(sum, weights[p], vector);
+          }
         }
       }
   }
-  for (int t = 0; t < T; t++) {
-    __m512i total = acc[t * kChains];
-    for (int chain = 1; chain < kChains; chain++) total = _mm512_add_epi32(total, acc[t * kChains + chain]);
-    _mm512_storeu_si512(sums + t * kLanes, _mm512_sub_epi32(total, _mm512_set1_epi32(128 * a_sums[t])));
+  for (int i = 0; i < P * T; i++) {
+    __m512i total = acc[i * kChains];
+    for (int chain = 1; chain < kChains; chain++) total = _mm512_add_epi32(total, acc[i * kChains + chain]);
+    _mm512_storeu_si512(sums + i * kLanes, _mm512_sub_epi32(total, _mm512_set1_epi32(128 * a_sums[i % T])));
   }
 }
 

@@ -1,6 +1,6 @@
 // Everything but the integer product, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
 // The including file defines before:
-//   panel_sums<T>(...)         the integer sums of one panel for T vectors
+//   panel_sums<T, P>(...)      the integer sums of P panels for T vectors
 //   from_half16, to_half16     sixteen float16 to floats and back
 // No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
 
@@ -202,30 +202,47 @@ static int most_likely(const float* logits, int n, float* probability) {
   return best;
 }
 
-static void scale_panel(const int32_t* sums, const Matrix& w, int panel, float activation_scale, float* out) {
-  const float* scales = w.scales + panel * kLanes;
-  for (int l = 0; l < kLanes; l++) out[l] = (float)sums[l] * (scales[l] * activation_scale);
-}
-
-template <int T>
-static void panel_products(const Matrix& w, int k, int panel, const Activations& a, int t, float* out,
+template <int T, int P>
+static void panel_products(const Matrix& w, int k, int panel, const Activations& a, int t, int terms, float* out,
                            size_t out_stride) {
-  int32_t sums[T * kLanes];
+  int32_t sums[P * T * kLanes];
   const size_t panel_bytes = (size_t)w.block_k * kLanes;
   const size_t block_bytes = panel_bytes * (w.rows / kLanes);
-  panel_sums<T>(w.data + panel * panel_bytes, block_bytes, w.block_k, k, a.values + t * a.stride, a.stride, a.sums + t,
-                sums);
-  for (int i = 0; i < T; i++)
-    scale_panel(sums + i * kLanes, w, panel, a.scales[t + i], out + (t + i) * out_stride + panel * kLanes);
+  panel_sums<T, P>(w.data + panel * panel_bytes, panel_bytes, block_bytes, w.block_k, k, a.values + t * a.stride,
+                   a.stride, a.sums + t, sums);
+  for (int p = 0; p < P; p++) {
+    const float* scales = w.scales + (panel + p) * kLanes;
+    for (int i = 0; i < T; i += terms) {
+      const int32_t* first = sums + (p * T + i) * kLanes;
+      float* row = out + (size_t)((t + i) / terms) * out_stride + (panel + p) * kLanes;
+      const float scale = a.scales[t + i];
+      if (terms == 1) {
+        for (int l = 0; l < kLanes; l++) row[l] = (float)first[l] * (scales[l] * scale);
+      } else {
+        const float rest = a.scales[t + i + 1];
+        for (int l = 0; l < kLanes; l++)
+          row[l] = (float)first[l] * (scales[l] * scale) + (float)first[kLanes + l] * (scales[l] * rest);
+      }
+    }
+  }
 }
 
-static void product(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count,
+// P panels at a time, as many vectors with each as there are: both kinds of operand are loaded once for several uses.
+template <int P>
+static void panels(const Matrix& w, int k, int panel, const Activations& a, int count, int terms, float* out,
+                   size_t out_stride) {
+  int t = 0;
+  for (; t + 8 <= count; t += 8) panel_products<8, P>(w, k, panel, a, t, terms, out, out_stride);
+  for (; t + 4 <= count; t += 4) panel_products<4, P>(w, k, panel, a, t, terms, out, out_stride);
+  for (; t + 2 <= count; t += 2) panel_products<2, P>(w, k, panel, a, t, terms, out, out_stride);
+  for (; t < count; t++) panel_products<1, P>(w, k, panel, a, t, terms, out, out_stride);
+}
+
+static void product(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, int terms,
                     float* out, size_t out_stride) {
-  for (int panel = first_panel; panel < last_panel; panel++) {
-    int t = 0;
-    for (; t + 8 <= count; t += 8) panel_products<8>(w, k, panel, a, t, out, out_stride);
-    for (; t + 4 <= count; t += 4) panel_products<4>(w, k, panel, a, t, out, out_stride);
-    for (; t + 2 <= count; t += 2) panel_products<2>(w, k, panel, a, t, out, out_stride);
-    for (; t < count; t++) panel_products<1>(w, k, panel, a, t, out, out_stride);
-  }
+  int panel = first_panel;
+  if (count < 8)  // four panels and eight vectors would not leave enough registers
+    for (; panel + 4 <= last_panel; panel += 4) panels<4>(w, k, panel, a, count, terms, out, out_stride);
+  for (; panel + 2 <= last_panel; panel += 2) panels<2>(w, k, panel, a, count, terms, out, out_stride);
+  for (; panel < last_panel; panel++) panels<1>(w, k, panel, a, count, terms, out, out_stride);
 }

@@ -4,17 +4,22 @@
 namespace matcoder {
 namespace {
 
-// sums[t, r] = sum over k of (w[r, k] - 128) * a[t, k]
-template <int T>
-void panel_sums(const uint8_t* w, size_t block_bytes, int block_k, int k, const int8_t* a, size_t stride,
-                const int32_t*, int32_t* sums) {
-  for (int i = 0; i < T * kLanes; i++) sums[i] = 0;
+// sums[p, t, r] = sum over k of (w[p, r, k] - 128) * a[t, k]
+template <int T, int P>
+void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
+                size_t stride, const int32_t*, int32_t* sums) {
+  for (int i = 0; i < P * T * kLanes; i++) sums[i] = 0;
   for (int start = 0; start < k; start += block_k, w += block_bytes)
-    for (int c = 0; c < block_k && start + c < k; c += 4)
-      for (int t = 0; t < T; t++)
-        for (int r = 0; r < kLanes; r++)
-          for (int j = 0; j < 4; j++)
-            sums[t * kLanes + r] += ((int32_t)w[c * kLanes + r * 4 + j] - 128) * a[t * stride + start + c + j];
+    for (int p = 0; p < P; p++) {
+      const uint8_t* panel = w + p * panel_bytes;
+      int32_t* panel_sums = sums + p * T * kLanes;
+      for (int c = 0; c < block_k && start + c < k; c += 4)
+        for (int t = 0; t < T; t++)
+          for (int r = 0; r < kLanes; r++)
+            for (int j = 0; j < 4; j++)
+              panel_sums[t * kLanes + r] +=
+                  ((int32_t)panel[c * kLanes + r * 4 + j] - 128) * a[t * stride + start + c + j];
+    }
 }
 
 void from_half16(const uint16_t* x, Lanes* lanes) {

@@ -71,14 +71,14 @@ struct Case {
   }
 
   // Panels that are not asked for stay `kUntouched`.
-  std::vector<float> product(const Kernels& kernels, int columns, int first_panel, int last_panel) {
+  std::vector<float> product(const Kernels& kernels, int columns, int first_panel, int last_panel, int terms = 1) {
     sums.assign(count, 0);
     for (int t = 0; t < count; t++)
       for (int i = 0; i < columns; i++) sums[t] += values[t * k + i];
     const Matrix m{rows, k, block_k, packed.data(), scales.data()};
     const Activations a{values.data(), value_scales.data(), sums.data(), static_cast<size_t>(k)};
-    std::vector<float> out(static_cast<size_t>(count) * rows, kUntouched);
-    kernels.product(m, columns, first_panel, last_panel, a, count, out.data(), rows);
+    std::vector<float> out(static_cast<size_t>(count / terms) * rows, kUntouched);
+    kernels.product(m, columns, first_panel, last_panel, a, count, terms, out.data(), rows);
     return out;
   }
 
@@ -103,8 +103,16 @@ void test_products(const Kernels& kernels) {
   for (const int count : {1, 2, 3, 4, 7, 8, 13}) {
     for (const auto fill : {Case::kRandom, Case::kExtremes, Case::kAllSame, Case::kAllOpposite}) {
       for (const int k : {16, 80, 256}) {
-        Case one(48, k, k, count, fill);
-        check(one.product(kernels, k) == one.expected(k), name + "a product is exact");
+        Case one(112, k, k, count, fill);
+        const auto expected = one.expected(k);
+        check(one.product(kernels, k) == expected, name + "a product is exact");
+        if (count % 2 > 0) continue;
+        std::vector<float> pairs;
+        for (int i = 0; i < count / 2 * 112; i++) {
+          const int first = i / 112 * 2 * 112 + i % 112;
+          pairs.push_back(expected[first] + expected[first + 112]);
+        }
+        check(one.product(kernels, k, 0, 7, 2) == pairs, name + "pairs of vectors add up");
       }
       Case blocked(32, 256, 32, count, fill);
       for (const int columns : {32, 64, 160, 256})
