@@ -1,7 +1,7 @@
 // The arithmetic of the engine, once for every instruction set.
 //
-// Integer sums are exact and float code is written in 16 fixed lanes without fused multiply-adds, so every instruction
-// set gives the same bits.
+// Integer sums are exact and float code is written in 16 fixed lanes, with fused multiply-adds where it says so and
+// nowhere else, so every instruction set gives the same bits.
 #pragma once
 
 #include <stddef.h>

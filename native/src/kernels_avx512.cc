@@ -40,6 +40,10 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   }
 }
 
+void multiply_add(Lanes* sum, float a, const Lanes& x) {
+  *sum = (Lanes)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)x, (__m512)*sum);
+}
+
 void from_half16(const uint16_t* x, Lanes* lanes) {
   *lanes = (Lanes)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)x));
 }

@@ -2,6 +2,7 @@
 // The including file defines before:
 //   panel_sums<T, P>(...)      the integer sums of P panels for T vectors
 //   from_half16, to_half16     sixteen float16 to floats and back
+//   multiply_add               sum += a * x in sixteen lanes, rounded once
 // No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
 
 static inline float exp_lane(float x) {
@@ -102,7 +103,7 @@ static void attend(const Query* queries, const uint16_t* keys, const uint16_t* v
       for (int j = 0; j < 4; j++) {
         Lanes column;
         from_half16(block + (d + j) * kLanes, &column);
-        for (int r = 0; r < Q; r++) sums[r][j] += queries[r].q[d + j] * column;
+        for (int r = 0; r < Q; r++) multiply_add(&sums[r][j], queries[r].q[d + j], column);
       }
     for (int r = 0; r < Q; r++) {
       const Lanes dots = (sums[r][0] + sums[r][1]) + (sums[r][2] + sums[r][3]);
@@ -147,14 +148,14 @@ static void attend(const Query* queries, const uint16_t* keys, const uint16_t* v
           from_half16(column + (size_t)i * head_dim, &here);
           from_half16(column + (size_t)(i + 1) * head_dim, &there);
           for (int r = 0; r < Q; r++) {
-            even[r] += scores[r * stride + i] * here;
-            odd[r] += scores[r * stride + i + 1] * there;
+            multiply_add(&even[r], scores[r * stride + i], here);
+            multiply_add(&odd[r], scores[r * stride + i + 1], there);
           }
         }
         if (i < end) {
           Lanes here;
           from_half16(column + (size_t)i * head_dim, &here);
-          for (int r = 0; r < Q; r++) even[r] += scores[r * stride + i] * here;
+          for (int r = 0; r < Q; r++) multiply_add(&even[r], scores[r * stride + i], here);
         }
         for (int r = 0; r < Q; r++) {
           sums[r][c][0] = even[r];

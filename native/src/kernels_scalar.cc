@@ -22,6 +22,10 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     }
 }
 
+void multiply_add(Lanes* sum, float a, const Lanes& x) {
+  for (int l = 0; l < kLanes; l++) (*sum)[l] = __builtin_fmaf(a, x[l], (*sum)[l]);
+}
+
 void from_half16(const uint16_t* x, Lanes* lanes) {
   for (int l = 0; l < kLanes; l++) {
     // Exponents of float16 are 112 less, of subnormals too.

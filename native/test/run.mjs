@@ -18,7 +18,7 @@ let failure = '';
 // As in binding.gyp: only its own file may use an instruction set.
 const FLAGS = {
   'src/kernels_scalar.cc': [],
-  'src/kernels_avx2.cc': ['-mavx2', '-mf16c'],
+  'src/kernels_avx2.cc': ['-mavx2', '-mf16c', '-mfma'],
   'src/kernels_avx512.cc': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512vnni'],
   'src/cpu.cc': [],
   'src/thread_pool.cc': [],
