@@ -1,0 +1,14 @@
+/** One engine in a process of its own: `child.mts ENGINE TARGET`, then requests by message. */
+import { ENGINES, type Opened, type Target } from './engines.mts';
+
+const [engine, target] = process.argv.slice(2) as [string, string];
+const before = process.memoryUsage.rss();
+const start = performance.now();
+const opened: Opened = await ENGINES[engine]!(JSON.parse(target) as Target);
+await opened.decode([10, 11, 12, 13], 2);
+process.send!({ startMs: performance.now() - start, bytes: process.memoryUsage.rss() - before });
+
+process.on('message', ({ call, args }: { call: keyof Opened; args: never[] }) => {
+  void (opened[call] as (...args: never[]) => Promise<unknown>)(...args).then((result) => process.send!({ result }));
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,167 @@
+/** The engines under one interface; each is opened in a process of its own. */
+import { openCheckpoint } from '../src/matlm/checkpoint';
+import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/native';
+
+export interface Opened {
+  /** Reads tokens that nothing was read of before: milliseconds. */
+  prefill(tokens: readonly number[]): Promise<number>;
+  /** Reads a prompt, then decodes greedily: the tokens, and the milliseconds for each but the first. */
+  decode(prompt: readonly number[], count: number): Promise<{ tokens: number[]; msPerToken: number }>;
+  /** One token more after what was read last, and the one that follows it: milliseconds. */
+  firstToken(prompt: readonly number[], typed: number): Promise<number>;
+}
+
+export interface Target {
+  /** The repository's root. */
+  readonly root: string;
+  /** Folder that bench/prepare.py made. */
+  readonly folder: string;
+  readonly size: 'S' | 'XL';
+  readonly threads: number;
+}
+
+export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
+  matcoder,
+  'node-llama-cpp': llama,
+  'onnxruntime-node': onnx,
+};
+
+async function matcoder({ root, folder, size, threads }: Target): Promise<Opened> {
+  const { config, weightsFile, tensors } = await openCheckpoint(`${folder}/model`);
+  const addon = loadAddon(root);
+  const engine: NativeEngine = new addon.Engine({
+    weightsPath: weightsFile,
+    tensors,
+    config: config.model,
+    threads,
+  });
+  const widths = Int32Array.from(config.granularities[size] ?? []);
+  const run = (prompt: readonly number[], maxTokens: number) =>
+    new Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>((resolve, reject) => {
+      const result = { tokens: [] as number[], prefillMs: 0, decodeMs: 0 };
+      const listen = (event: NativeEvent) => {
+        if (event.type === 'prefill') result.prefillMs = event.prefillMs;
+        if (event.type === 'token') result.tokens.push(event.token);
+        if (event.type !== 'end') return;
+        result.decodeMs = event.decodeMs;
+        if (event.reason === 'failed') reject(new Error(event.message));
+        else resolve(result);
+      };
+      const stopTokens = new Int32Array();
+      engine.generate({ tokens: Int32Array.from(prompt), widths, maxTokens, stopTokens }, listen);
+    });
+  return {
+    prefill: async (tokens) => (await run(tokens, 0)).prefillMs,
+    decode: async (prompt, count) => {
+      const { tokens, decodeMs } = await run(prompt, count);
+      return { tokens, msPerToken: decodeMs / (tokens.length - 1) };
+    },
+    firstToken: async (prompt, typed) => {
+      await run(prompt, 0);
+      const start = performance.now();
+      await run([...prompt, typed], 1);
+      return performance.now() - start;
+    },
+  };
+}
+
+async function llama({ folder, size, threads }: Target): Promise<Opened> {
+  const { getLlama } = await import('node-llama-cpp');
+  const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' as never, maxThreads: threads });
+  const model = await llama.loadModel({ modelPath: `${folder}/${size}.gguf` });
+  const context = await model.createContext({ contextSize: model.trainContextSize, batchSize: 512, threads });
+  const sequence = context.getSequence();
+  const read = async (tokens: readonly number[]) => {
+    const start = performance.now();
+    await sequence.evaluateWithoutGeneratingNewTokens([...tokens] as never);
+    return performance.now() - start;
+  };
+  return {
+    prefill: async (tokens) => {
+      await sequence.clearHistory();
+      return read(tokens);
+    },
+    decode: async (prompt, count) => {
+      await sequence.clearHistory();
+      await read(prompt.slice(0, -1));
+      const tokens: number[] = [];
+      let first = 0;
+      let last = 0;
+      const options = { temperature: 0, yieldEogToken: true };
+      for await (const token of sequence.evaluate([prompt.at(-1)] as never, options)) {
+        last = performance.now();
+        if (tokens.length === 0) first = last;
+        tokens.push(token);
+        if (tokens.length === count) break;
+      }
+      return { tokens, msPerToken: (last - first) / (tokens.length - 1) };
+    },
+    firstToken: async (prompt, typed) => {
+      await sequence.clearHistory();
+      await read(prompt);
+      const start = performance.now();
+      for await (const _ of sequence.evaluate([typed] as never, { temperature: 0, yieldEogToken: true })) break;
+      return performance.now() - start;
+    },
+  };
+}
+
+async function onnx({ folder, size, threads }: Target): Promise<Opened> {
+  const { InferenceSession, Tensor } = await import('onnxruntime-node');
+  const session = await InferenceSession.create(`${folder}/${size}.onnx`, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+  });
+  const pastNames = session.inputNames.filter((name) => name.startsWith('past_'));
+  const { config } = await openCheckpoint(`${folder}/model`);
+  const { kvHeads, headDim } = config.model;
+  const empty = () => new Tensor('float32', new Float32Array(), [1, kvHeads, 0, headDim]);
+  let past: Record<string, InstanceType<typeof Tensor>> = {};
+  let read = 0;
+  const clear = () => {
+    past = Object.fromEntries(pastNames.map((name) => [name, empty()]));
+    read = 0;
+  };
+  /** Reads tokens; the likeliest next one. */
+  const step = async (tokens: readonly number[]) => {
+    const ids = BigInt64Array.from(tokens, BigInt);
+    const positions = BigInt64Array.from(tokens, (_, i) => BigInt(read + i));
+    const shape = [1, tokens.length];
+    const outputs = await session.run({
+      ids: new Tensor('int64', ids, shape),
+      positions: new Tensor('int64', positions, shape),
+      ...past,
+    });
+    past = Object.fromEntries(pastNames.map((name) => [name, outputs[name.replace('past', 'present')]!]));
+    read += tokens.length;
+    const logits = outputs.logits!.data as Float32Array;
+    let best = 0;
+    for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+    return best;
+  };
+  const timed = async (tokens: readonly number[]) => {
+    const start = performance.now();
+    await step(tokens);
+    return performance.now() - start;
+  };
+  return {
+    prefill: (tokens) => {
+      clear();
+      return timed(tokens);
+    },
+    decode: async (prompt, count) => {
+      clear();
+      const tokens = [await step(prompt)];
+      const start = performance.now();
+      while (tokens.length < count) tokens.push(await step([tokens.at(-1)!]));
+      return { tokens, msPerToken: (performance.now() - start) / (count - 1) };
+    },
+    firstToken: async (prompt, typed) => {
+      clear();
+      await step(prompt);
+      return timed([typed]);
+    },
+  };
+}

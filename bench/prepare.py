@@ -1,0 +1,54 @@
+"""The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
+
+`shipped` is models/matlm-6m, `random` one of 34 million parameters that no cache holds, its weights drawn.
+
+    python -m bench.prepare
+"""
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from bench.onnx_model import write_onnx
+from training.export import export, load_exported
+from training.model import Config, MatLM
+from training.submodel import dense, write_gguf
+
+SHIPPED = Path("models/matlm-6m")
+OUT = Path("build/bench")
+RANDOM = Config(vocabulary=16_384, hidden=512, layers=8, heads=8, kv_heads=4, head_dim=64, ffn=2048, context=4096)
+
+
+def draw_model() -> MatLM:
+    """A model whose every matrix is drawn: those that training starts at zero would be skipped by no engine, but say
+    nothing."""
+    torch.manual_seed(0)
+    model = MatLM(RANDOM, torch.float32)
+    for block in model.blocks:
+        for weight in (block.attention.o_proj, *block.ffn.down):
+            weight.normal_(std=0.02)
+    return model
+
+
+def main() -> None:
+    for name in ("shipped", "random"):
+        folder = OUT / name
+        if (folder / "done").exists():
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        if name == "shipped":
+            shutil.copytree(SHIPPED, folder / "model", dirs_exist_ok=True)
+        else:
+            export(draw_model(), SHIPPED / "tokenizer.json", folder / "model")
+        model = load_exported(folder / "model")
+        for size in ("S", "XL"):
+            raw, tensors = dense(model, model.config.widths(size))
+            write_gguf(raw, tensors, folder / "model" / "tokenizer.json", "q8_0", folder / f"{size}.gguf")
+            write_onnx(raw, tensors, folder / f"{size}.onnx")
+        (folder / "done").touch()
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(False)
+    main()
