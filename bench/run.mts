@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- [--json] [--rounds N] [--threads N] [NAME...]`: our engine and its peers take turns at the same work;
- * medians, spread, and how many times faster ours is.
+ * medians, spread, and how many times faster ours is. Every engine runs on one thread and on `--threads`, and each
+ * measure keeps the better: some peers lose more by waiting for each other than they gain.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
@@ -28,6 +29,7 @@ interface Row {
   readonly size: string;
   readonly measure: string;
   readonly engine: string;
+  readonly threads: number;
   /** Milliseconds, or bytes of memory. */
   readonly median: number;
   /** Half of the range that holds the middle half of the runs. */
@@ -81,9 +83,14 @@ const tokens = (count: number, round: number) =>
   Array.from({ length: count }, (_, i) => 10 + ((i * 37 + round * 101) % 4000));
 
 async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
-  const target = { root, folder: join(root, 'build', 'bench', name), size, threads };
-  const children = new Map<string, Child>();
-  for (const engine of PEERS) children.set(engine, await Child.open(engine, target));
+  const folder = join(root, 'build', 'bench', name);
+  const children: { engine: string; threads: number; child: Child; found: Map<string, number[]> }[] = [];
+  for (const count of new Set([1, threads])) {
+    for (const engine of PEERS) {
+      const child = await Child.open(engine, { root, folder, size, threads: count });
+      children.push({ engine, threads: count, child, found: new Map() });
+    }
+  }
   const context = name === 'shipped' ? 1024 : 4096;
   const work: Record<string, (child: Child, round: number) => Promise<number>> = {};
   for (const length of [64, 512, 2048].filter((n) => n < context)) {
@@ -97,53 +104,47 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
   work[`first token after a key at ${typed}, ms`] = (child, round) =>
     child.call('firstToken', tokens(typed, round), 77);
 
-  const found = new Map<string, number[]>();
   for (const [measure, run] of Object.entries(work)) {
     for (let round = 0; round <= rounds; round++) {
       // Whoever begins changes, and the first round only warms up.
-      const order = round % 2 === 0 ? PEERS : [...PEERS].reverse();
-      for (const engine of order) {
-        const value = await run(children.get(engine)!, round);
-        const key = `${measure}|${engine}`;
-        if (round > 0) found.set(key, [...(found.get(key) ?? []), value]);
+      for (const { child, found } of round % 2 === 0 ? children : [...children].reverse()) {
+        const value = await run(child, round);
+        if (round > 0) found.set(measure, [...(found.get(measure) ?? []), value]);
       }
     }
   }
-  for (const [engine, child] of children) {
-    found.set(`start, ms|${engine}`, [child.startMs]);
-    found.set(`memory, bytes|${engine}`, [child.bytes]);
+  for (const { child, found } of children) {
+    found.set('start, ms', [child.startMs]);
+    found.set('memory, bytes', [child.bytes]);
   }
-  const agreement = await greedyAgreement(children, name);
-  for (const child of children.values()) child.close();
+  process.stderr.write(`${name} ${size}: ${await greedyAgreement(children, name)}\n`);
+  for (const { child } of children) child.close();
 
   const rows: Row[] = [];
   for (const measure of [...Object.keys(work), 'start, ms', 'memory, bytes']) {
-    const ours = median(found.get(`${measure}|matcoder`) ?? []);
-    for (const engine of PEERS) {
-      const values = found.get(`${measure}|${engine}`) ?? [];
+    const best = PEERS.map((engine) =>
+      children
+        .filter((c) => c.engine === engine)
+        .map((c) => ({ engine, threads: c.threads, values: c.found.get(measure) ?? [] }))
+        .reduce((a, b) => (median(b.values) < median(a.values) ? b : a)),
+    );
+    const ours = median(best[0]!.values);
+    for (const { engine, threads, values } of best) {
       const spread = (median(values, 0.75) - median(values, 0.25)) / 2;
-      rows.push({
-        checkpoint: name,
-        size,
-        measure,
-        engine,
-        median: median(values),
-        spread,
-        ratio: median(values) / ours,
-      });
+      const ratio = median(values) / ours;
+      rows.push({ checkpoint: name, size, measure, engine, threads, median: median(values), spread, ratio });
     }
   }
-  process.stderr.write(`${name} ${size}: ${agreement}\n`);
   return rows;
 }
 
 /** The engines must do the same work: their greedy text is compared, token by token up to the first difference. */
-async function greedyAgreement(children: ReadonlyMap<string, Child>, name: string): Promise<string> {
+async function greedyAgreement(children: readonly { child: Child }[], name: string): Promise<string> {
   let same = 0;
   let all = 0;
   for (let round = 0; round < 8; round++) {
     const texts: number[][] = [];
-    for (const child of children.values()) texts.push((await child.call('decode', tokens(200, round), 8)).tokens);
+    for (const { child } of children) texts.push((await child.call('decode', tokens(200, round), 8)).tokens);
     const [ours = [], ...others] = texts;
     for (const theirs of others) {
       const difference = ours.findIndex((token, i) => token !== theirs[i]);
@@ -151,7 +152,10 @@ async function greedyAgreement(children: ReadonlyMap<string, Child>, name: strin
       all += ours.length;
     }
   }
-  if (same < all / 2) throw new Error(`${name}: only ${same} of ${all} greedy tokens are the same: not the same model`);
+  // Drawn weights leave many tokens nearly as likely: rounding decides, and the rest of the text follows from it.
+  const least = name === 'random' ? 0.25 : 0.75;
+  if (same < all * least)
+    throw new Error(`${name}: only ${same} of ${all} greedy tokens are the same: not the same model`);
   return `${same} of ${all} greedy tokens the same up to the first difference`;
 }
 
@@ -161,12 +165,14 @@ const machine = { cpu: cpus()[0]?.model ?? '', threads, rounds, date: new Date()
 if (values.json) {
   process.stdout.write(`${JSON.stringify({ machine, rows }, null, 2)}\n`);
 } else {
-  process.stdout.write(`${machine.cpu}, ${threads} threads, medians of ${rounds}, ${machine.date}\n\n`);
-  process.stdout.write('| | | | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: |\n');
+  process.stdout.write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n\n`);
+  process.stdout.write(
+    '| | | | threads | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: | ---: |\n',
+  );
   for (const row of rows) {
     const digits = row.median < 10 ? 3 : row.median < 1000 ? 1 : 0;
     process.stdout.write(
-      `| ${row.checkpoint} ${row.size} | ${row.measure} | ${row.engine} | ${row.median.toFixed(digits)} | ` +
+      `| ${row.checkpoint} ${row.size} | ${row.measure} | ${row.engine} | ${row.threads} | ${row.median.toFixed(digits)} | ` +
         `${row.spread.toFixed(digits)} | ${row.ratio.toFixed(2)} |\n`,
     );
   }
