@@ -16,7 +16,7 @@ void multiply(const Kernels& kernels, const Matrix& w, int rows, int k, const Ac
   const int panels = rows / kLanes;
   const int64_t work = static_cast<int64_t>(rows) * k * count;
   const int chunks = work < kSerialWork ? 1 : std::min(panels, 4 * pool.threads());
-  pool.run(chunks, [&](int i) {
+  pool.run(chunks, [&](int i, int) {
     kernels.product(w, k, panels * i / chunks, panels * (i + 1) / chunks, a, count, terms, out, out_stride);
   });
 }
@@ -63,7 +63,7 @@ void add(float* x, const float* delta, size_t n) {
 
 }  // namespace
 
-Scratch::Scratch(const Config& c, int)
+Scratch::Scratch(const Config& c, int threads)
     : x(static_cast<size_t>(kChunk) * c.hidden),
       normed(c.hidden),
       qkv(static_cast<size_t>(kChunk) * (c.heads + 2 * c.kv_heads) * c.head_dim),
@@ -72,7 +72,7 @@ Scratch::Scratch(const Config& c, int)
       active(c.ffn),
       remainder(std::max(c.hidden, c.ffn)),
       delta(static_cast<size_t>(kChunk) * c.hidden),
-      scores(static_cast<size_t>(kChunk) * c.heads * ((c.context + kLanes - 1) / kLanes * kLanes)),
+      scores(static_cast<size_t>(threads) * kMaxQueries * ((c.context + kLanes - 1) / kLanes * kLanes)),
       logits(static_cast<size_t>(kMaxHeads) * c.vocabulary),
       vocabulary(c.vocabulary) {
   const size_t widest = std::max({c.hidden, c.ffn, c.heads * c.head_dim});
@@ -89,7 +89,7 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
   const int dim = c.head_dim, group = c.heads / c.kv_heads;
   const size_t qkv_stride = static_cast<size_t>(c.heads + 2 * c.kv_heads) * dim;
   const size_t mixed_stride = static_cast<size_t>(c.heads) * dim;
-  const size_t scores_stride = s.scores.size() / (static_cast<size_t>(kChunk) * c.heads);
+  const size_t scores_stride = s.scores.size() / (static_cast<size_t>(pool.threads()) * kMaxQueries);
 
   const auto norm_and_quantise = [&](const std::vector<float>& weight) {
     for (int t = 0; t < count; t++) {
@@ -122,7 +122,7 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     }
     // Queries of one key-value head, in token order, go through its keys and values a few at a time.
     const int queries = count * group, runs = (queries + kMaxQueries - 1) / kMaxQueries;
-    pool.run(c.kv_heads * runs, [&](int i) {
+    pool.run(c.kv_heads * runs, [&](int i, int thread) {
       const int kv = i / runs, first = i % runs * kMaxQueries, last = std::min(queries, first + kMaxQueries);
       Query shared[kMaxQueries];
       for (int q = first; q < last; q++) {
@@ -130,7 +130,7 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
         shared[q - first] = {&s.qkv[t * qkv_stride + h * dim], &s.mixed[t * mixed_stride + h * dim], start + t + 1};
       }
       kernels.attention(shared, last - first, cache.keys_of(l, kv), cache.values_of(l, kv), dim,
-                        &s.scores[(kv * static_cast<size_t>(queries) + first) * scores_stride], scores_stride);
+                        &s.scores[thread * kMaxQueries * scores_stride], scores_stride);
     });
     for (int t = 0; t < count; t++)
       kernels.quantise(&s.mixed[t * mixed_stride], static_cast<int>(mixed_stride), s.quantised, t);

@@ -26,7 +26,7 @@ struct Scratch {
   std::vector<float> active;     // [ffn]
   std::vector<float> remainder;  // [max(hidden, ffn)] what one int8 vector leaves out
   std::vector<float> delta;      // [kChunk, hidden]
-  std::vector<float> scores;     // [kChunk * heads, context]: one row for each chunk of attention
+  std::vector<float> scores;     // [threads, kMaxQueries, context]
   std::vector<float> logits;     // [kMaxHeads, vocabulary]
   size_t vocabulary;
   Activations quantised;  // [2 * kChunk, widest input]

@@ -24,7 +24,7 @@ uint64_t taken_of(uint64_t ticket) { return ticket & 0xffff; }
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; i++) helpers_.emplace_back([this] { help(); });
+  for (int i = 1; i < threads; i++) helpers_.emplace_back([this, i] { help(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -34,11 +34,11 @@ ThreadPool::~ThreadPool() {
   for (auto& helper : helpers_) helper.join();
 }
 
-bool ThreadPool::take_one() {
+bool ThreadPool::take_one(int thread) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (taken_of(ticket) < chunks_of(ticket)) {
     if (ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) {
-      call_(body_, static_cast<int>(taken_of(ticket)));
+      call_(body_, static_cast<int>(taken_of(ticket)), thread);
       finished_.fetch_add(1, std::memory_order_release);
       return true;
     }
@@ -56,7 +56,7 @@ void ThreadPool::run_erased(int chunks, Call call, void* body) {
     { std::lock_guard<std::mutex> lock(mutex_); }
     wake_.notify_all();
   }
-  while (take_one()) {
+  while (take_one(0)) {
   }
   for (int i = 0; finished_.load(std::memory_order_acquire) < chunks; i++) {
     if (i < kSpins)
@@ -66,10 +66,10 @@ void ThreadPool::run_erased(int chunks, Call call, void* body) {
   }
 }
 
-void ThreadPool::help() {
+void ThreadPool::help(int thread) {
   int idle = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (take_one()) {
+    if (take_one(thread)) {
       idle = 0;
     } else if (idle < kSpins) {
       idle++;

@@ -23,22 +23,24 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(helpers_.size()) + 1; }
 
-  // Calls body(i) for i in 0..chunks-1, at most 65535, and returns when all have returned.
+  // Calls body(i, thread) for i in 0..chunks-1, at most 65535, and returns when all have returned; `thread` is below
+  // threads(), and no two calls at once share it.
   template <typename Body>
   void run(int chunks, Body&& body) {
     if (helpers_.empty() || chunks < 2) {
-      for (int i = 0; i < chunks; i++) body(i);
+      for (int i = 0; i < chunks; i++) body(i, 0);
       return;
     }
     run_erased(
-        chunks, [](void* b, int i) { (*static_cast<std::remove_reference_t<Body>*>(b))(i); }, &body);
+        chunks, [](void* b, int i, int thread) { (*static_cast<std::remove_reference_t<Body>*>(b))(i, thread); },
+        &body);
   }
 
  private:
-  using Call = void (*)(void*, int);
+  using Call = void (*)(void*, int, int);
   void run_erased(int chunks, Call call, void* body);
-  bool take_one();
-  void help();
+  bool take_one(int thread);
+  void help(int thread);
 
   // Number of the job (32 bits), its chunks (16), chunks taken (16): one compare-and-swap both checks that the job is
   // still the current one and takes a chunk of it. A job cannot end while a taken chunk is unfinished, so call_ and

@@ -266,18 +266,23 @@ void test_attention(const Kernels& kernels, const Kernels& scalar, int dim, int 
 void test_pool(int threads) {
   matcoder::ThreadPool pool(threads);
   bool once = true;
+  std::atomic<bool> apart{true};
+  std::vector<std::atomic<bool>> busy(threads);
   for (int job = 0; job < 3000; job++) {
     const int chunks = 1 + job % 37;
     std::vector<std::atomic<int>> runs(chunks);
-    pool.run(chunks, [&](int i) {
+    pool.run(chunks, [&](int i, int thread) {
+      if (thread < 0 || thread >= threads || busy[thread].exchange(true)) apart = false;
       // Slow now and then, so that a pool that returns before the last chunk has ended is found out.
       if (job % 100 == 0) std::this_thread::sleep_for(std::chrono::microseconds(100));
       runs[i]++;
+      busy[thread] = false;
     });
     for (const auto& count : runs) once = once && count == 1;
     // Long enough now and then for the helpers to fall asleep.
     if (job % 1000 == 999) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  check(apart, "a pool of " + std::to_string(threads) + " gives each call a thread's number of its own");
   check(once, "a pool of " + std::to_string(threads) + " runs every chunk once");
 }
 
