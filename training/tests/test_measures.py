@@ -8,7 +8,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import claims, copying, frontier, metrics, ngram
+from training import claims, copying, frontier, metrics, ngram, sharing
 from training.copier import LONGEST, Copier
 from training.data import Encoder
 from training.model import Config, MatLM
@@ -234,3 +234,32 @@ def test_every_size_has_a_nested_model_of_four_times_its_twins_tokens():
     tokens = {key: int(row.arguments[-1]) for key, row in rows.items()}
     for size in claims.SIZES:
         assert tokens[f"{size}-nested"] == sum(tokens[f"{size}-{name}"] for name in ("S", "M", "L", "XL"))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("widths", [[64, 64], [8, 0], [16, 64]])
+def test_reading_in_two_parts_over_a_cache_gives_the_states_of_reading_at_once(
+    tiny_model: MatLM, tokens: torch.Tensor, widths: list[int]
+):
+    row, cache = tokens[0], {}
+    parts = [
+        sharing.read(tiny_model, widths, row[:20], 0, cache),
+        sharing.read(tiny_model, widths, row[20:], 20, cache),
+    ]
+    whole = tiny_model.states(row, widths, [0, len(row)])
+    assert torch.allclose(torch.cat(parts), whole, atol=1e-5)
+    assert set(cache) == {i for i, width in enumerate(widths) if width > 0}
+
+
+def test_the_loss_over_its_own_cache_is_the_loss_without_one(tiny_model: MatLM, encoder: Encoder):
+    found = [w for w in metrics.windows(FILES, encoder, 64, 10**9) if len(w.tokens) > 30]
+    own = sharing.shared_loss(tiny_model, [64, 64], [64, 64], found)
+    nats, size = 0.0, 0.0
+    for w in found:
+        half = (w.first + len(w.tokens)) // 2
+        with torch.no_grad():
+            logs = tiny_model.logits(torch.tensor([w.tokens[:-1]]), [64, 64])[0].log_softmax(-1)
+        nats -= sum(logs[i - 1, w.tokens[i]].item() for i in range(half + 1, len(w.tokens)))
+        size += w.text_bytes * (len(w.tokens) - half - 1) / (len(w.tokens) - w.first)
+    assert own == pytest.approx(nats / math.log(2) / size, rel=1e-4)
+    assert sharing.shared_loss(tiny_model, [8, 8], [64, 64], found) != own
