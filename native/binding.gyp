@@ -34,6 +34,7 @@
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
       "conditions": [
         ["target_arch=='x64' and OS!='win'", {"dependencies": ["kernels_avx2", "kernels_avx512"]}],
+        ["target_arch=='arm64' and OS!='win'", {"dependencies": ["kernels_neon"]}],
       ],
     },
   ],
@@ -56,6 +57,20 @@
             "sources": ["src/kernels_avx512.cc"],
             "cflags_cc": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mprefer-vector-width=512"],
             "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"]},
+          },
+        ]
+      },
+    ],
+    [
+      "target_arch=='arm64' and OS!='win'",
+      {
+        "targets": [
+          {
+            "target_name": "kernels_neon",
+            "type": "static_library",
+            "sources": ["src/kernels_neon.cc"],
+            "cflags_cc": ["-march=armv8.2-a+dotprod"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-march=armv8.2-a+dotprod"]},
           },
         ]
       },

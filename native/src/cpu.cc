@@ -2,6 +2,11 @@
 
 #include <stdexcept>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace matcoder {
 
 std::vector<const Kernels*> supported_kernels() {
@@ -14,6 +19,14 @@ std::vector<const Kernels*> supported_kernels() {
     found.push_back(&kAvx512Kernels);
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma"))
     found.push_back(&kAvx2Kernels);
+#endif
+#ifdef MATCODER_NEON_KERNELS
+#ifdef __linux__
+  const bool dot_product = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#else
+  const bool dot_product = true;  // every Apple processor
+#endif
+  if (dot_product) found.push_back(&kNeonKernels);
 #endif
   found.push_back(&kScalarKernels);
   return found;

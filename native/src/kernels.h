@@ -82,5 +82,9 @@ extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 #endif
+#if defined(__aarch64__) && !defined(_MSC_VER)
+#define MATCODER_NEON_KERNELS 1
+extern const Kernels kNeonKernels;
+#endif
 
 }  // namespace matcoder

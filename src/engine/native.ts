@@ -5,7 +5,7 @@ import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
 
 /** Instruction sets the engine has kernels for. */
-export type Isa = 'scalar' | 'avx2' | 'avx512vnni';
+export type Isa = 'scalar' | 'avx2' | 'avx512vnni' | 'neon';
 
 export interface NativeOptions {
   readonly weightsPath: string;

@@ -1,0 +1,62 @@
+// NEON with the dot-product instruction (every Apple processor, and most 64-bit Arm ones since 2018): four rows by four
+// columns an instruction, signed by signed.
+#include "kernels.h"
+
+#ifdef MATCODER_NEON_KERNELS
+#include <arm_neon.h>
+
+namespace matcoder {
+namespace {
+
+// sums[p, t, r] = sum of w * a, exact; the stored w + 128 becomes w by flipping its highest bit
+template <int T, int P>
+void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
+                size_t stride, const int32_t*, int32_t* sums) {
+  const uint8x16_t bias = vdupq_n_u8(0x80);
+  for (int p = 0; p < P; p++) {
+    int32x4_t acc[T][4];
+    for (int t = 0; t < T; t++)
+      for (int quarter = 0; quarter < 4; quarter++) acc[t][quarter] = vdupq_n_s32(0);
+    const uint8_t* block = w + p * panel_bytes;
+    for (int start = 0; start < k; start += block_k, block += block_bytes)
+      for (int c = 0; c < block_k && start + c < k; c += 4) {
+        int8x16_t weights[4];
+        for (int quarter = 0; quarter < 4; quarter++)
+          weights[quarter] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(block + (size_t)c * kLanes + 16 * quarter), bias));
+        for (int t = 0; t < T; t++) {
+          int32_t four;
+          __builtin_memcpy(&four, a + t * stride + start + c, 4);
+          const int8x16_t vector = vreinterpretq_s8_s32(vdupq_n_s32(four));
+          for (int quarter = 0; quarter < 4; quarter++)
+            acc[t][quarter] = vdotq_s32(acc[t][quarter], weights[quarter], vector);
+        }
+      }
+    for (int t = 0; t < T; t++)
+      for (int quarter = 0; quarter < 4; quarter++)
+        vst1q_s32(sums + (p * T + t) * kLanes + 4 * quarter, acc[t][quarter]);
+  }
+}
+
+void multiply_add(Lanes* sum, float a, const Lanes& x) {
+  for (int i = 0; i < kLanes; i += 4) {
+    float* part = (float*)sum + i;
+    vst1q_f32(part, vfmaq_n_f32(vld1q_f32(part), vld1q_f32((const float*)&x + i), a));
+  }
+}
+
+void from_half16(const uint16_t* x, Lanes* lanes) {
+  for (int i = 0; i < kLanes; i += 4) vst1q_f32((float*)lanes + i, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x + i))));
+}
+
+void to_half16(const float* x, uint16_t* out) {
+  for (int i = 0; i < kLanes; i += 4) vst1_u16(out + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(x + i))));
+}
+
+#include "kernels_common.inl"
+
+}  // namespace
+
+const Kernels kNeonKernels = {"neon", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
+
+}  // namespace matcoder
+#endif
