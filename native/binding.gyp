@@ -33,7 +33,7 @@
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
       "conditions": [
-        ["target_arch=='x64' and OS!='win'", {"dependencies": ["kernels_avx2", "kernels_avx512"]}],
+        ["target_arch=='x64' and OS!='win'", {"dependencies": ["kernels_avx2", "kernels_avxvnni", "kernels_avx512", "kernels_avx512vnni"]}],
         ["target_arch=='arm64' and OS!='win'", {"dependencies": ["kernels_neon"]}],
       ],
     },
@@ -52,11 +52,25 @@
             "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mf16c", "-mfma"]},
           },
           {
+            "target_name": "kernels_avxvnni",
+            "type": "static_library",
+            "sources": ["src/kernels_avx2.cc"],
+            "cflags_cc": ["-mavx2", "-mf16c", "-mfma", "-mavxvnni"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mf16c", "-mfma", "-mavxvnni"]},
+          },
+          {
             "target_name": "kernels_avx512",
             "type": "static_library",
             "sources": ["src/kernels_avx512.cc"],
-            "cflags_cc": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mprefer-vector-width=512"],
-            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"]},
+            "cflags_cc": ["-mavx512f", "-mavx512bw", "-mprefer-vector-width=512"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mprefer-vector-width=512"]},
+          },
+          {
+            "target_name": "kernels_avx512vnni",
+            "type": "static_library",
+            "sources": ["src/kernels_avx512.cc"],
+            "cflags_cc": ["-mavx512f", "-mavx512bw", "-mprefer-vector-width=512", "-mavx512vnni"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mprefer-vector-width=512", "-mavx512vnni"]},
           },
         ]
       },

@@ -2,23 +2,38 @@
 
 #include <stdexcept>
 
+#ifdef MATCODER_X86_KERNELS
+#include <cpuid.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
 
 namespace matcoder {
+namespace {
+
+#ifdef MATCODER_X86_KERNELS
+// VNNI in its short encoding, which the kernels' library is compiled for; older compilers do not know its name.
+bool has_avx_vnni() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+}
+#endif
+
+}  // namespace
 
 std::vector<const Kernels*> supported_kernels() {
   std::vector<const Kernels*> found;
 #ifdef MATCODER_X86_KERNELS
   // The compiler's check covers the operating system's part (XCR0) too.
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512vnni"))
-    found.push_back(&kAvx512Kernels);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma"))
-    found.push_back(&kAvx2Kernels);
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
+  if (avx512 && __builtin_cpu_supports("avx512vnni")) found.push_back(&kAvx512VnniKernels);
+  if (avx512) found.push_back(&kAvx512Kernels);
+  if (avx2 && has_avx_vnni()) found.push_back(&kAvxVnniKernels);
+  if (avx2) found.push_back(&kAvx2Kernels);
 #endif
 #ifdef MATCODER_NEON_KERNELS
 #ifdef __linux__

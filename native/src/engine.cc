@@ -136,7 +136,7 @@ void Engine::run(Request& request) {
   }
 }
 
-// Brings the cache to the request's tokens; false if aborted between chunks. What another submodel wrote is kept,
+// Brings the cache to the request's tokens; false if aborted on the way. What another submodel wrote is kept,
 // but the last token always runs, because its logits are wanted.
 bool Engine::prefill(Request& request) {
   const auto start = Clock::now();
@@ -147,9 +147,10 @@ bool Engine::prefill(Request& request) {
   Event logits;
   logits.kind = Event::kLogits;
   for (int done = reused; done < total; done += kChunk) {
-    if (request.aborted) return false;
     const int count = std::min(kChunk, total - done);
-    forward(*model_, kernels_, request.widths, request.tokens.data() + done, count, cache_, scratch_, pool_);
+    if (!forward(*model_, kernels_, request.widths, request.tokens.data() + done, count, cache_, scratch_, pool_,
+                 request.aborted))
+      return false;
     for (int t = 0; request.all_logits && t < count; t++) {
       heads(*model_, kernels_, t, 1, scratch_, pool_);
       const float* row = logits_of(scratch_, 0);
@@ -212,9 +213,9 @@ Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, in
   while (static_cast<int>(draft.tokens.size()) < room) {
     const bool wanted =
         how.always || (explore && draft.tokens.empty()) || speculator.worth_writing(draft.probabilities);
-    if (!wanted || request.aborted) break;
+    if (!wanted) break;
     const auto start = Clock::now();
-    forward(*model_, kernels_, how.widths, &token, 1, cache_, scratch_, pool_);
+    if (!forward(*model_, kernels_, how.widths, &token, 1, cache_, scratch_, pool_, request.aborted)) break;
     heads(*model_, kernels_, 0, 1, scratch_, pool_);
     float probability;
     token = kernels_.most_likely(logits_of(scratch_, 0), model_->config.vocabulary, &probability);
@@ -280,7 +281,8 @@ Event Engine::decode(Request& request) {
     tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
     const int count = static_cast<int>(tokens.size());
     const auto pass = Clock::now();
-    forward(*model_, kernels_, request.widths, tokens.data(), count, cache_, scratch_, pool_);
+    if (!forward(*model_, kernels_, request.widths, tokens.data(), count, cache_, scratch_, pool_, request.aborted))
+      return finish("aborted");
     heads(*model_, kernels_, 0, count, scratch_, pool_);
     speculator.target_took(count, ms_since(pass));
   }

@@ -68,7 +68,7 @@ class Engine {
   // Throws std::invalid_argument where the request makes no sense for this model.
   void submit(std::shared_ptr<Request> request);
 
-  // Ends a request: at once, on the calling thread, where it has not begun; otherwise within a chunk or a token.
+  // Ends a request: at once, on the calling thread, where it has not begun; otherwise within a matrix.
   void abort(const std::shared_ptr<Request>& request);
 
   const Kernels& kernels() const { return kernels_; }

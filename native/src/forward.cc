@@ -82,8 +82,8 @@ Scratch::Scratch(const Config& c, int threads)
   quantised = {values_.data(), scales_.data(), sums_.data(), widest};
 }
 
-void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
-             int count, KvCache& cache, Scratch& s, ThreadPool& pool) {
+bool forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
+             int count, KvCache& cache, Scratch& s, ThreadPool& pool, const std::atomic<bool>& aborted) {
   const Config& c = model.config;
   const int start = static_cast<int>(cache.tokens.size());
   const int dim = c.head_dim, group = c.heads / c.kv_heads;
@@ -103,6 +103,7 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
   for (int l = 0; l < c.layers; l++) {
     const int width = widths[l];
     if (width == 0) continue;
+    if (aborted) return false;
     const Layer& layer = model.layers[l];
 
     norm_and_quantise(layer.input_norm);
@@ -137,8 +138,10 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     multiply(kernels, layer.o, c.hidden, layer.o.k, s.quantised, count, 1, s.delta.data(), c.hidden, pool);
     add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
 
+    if (aborted) return false;
     norm_and_quantise(layer.ffn_norm);
     multiply(kernels, layer.gate_up, 2 * width, c.hidden, s.quantised, count, 1, s.gate_up.data(), 2 * c.ffn, pool);
+    if (aborted) return false;
     for (int t = 0; t < count; t++) {
       kernels.silu_product(&s.gate_up[static_cast<size_t>(t) * 2 * c.ffn], width, s.active.data());
       quantise_twice(kernels, s.active.data(), width, s.quantised, 2 * t, s.remainder.data());
@@ -150,6 +153,7 @@ void forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     cache.tokens.push_back(tokens[t]);
     cache.layers_written.push_back(layer_mask(widths));
   }
+  return true;
 }
 
 void heads(const Model& model, const Kernels& kernels, int first, int count, Scratch& s, ThreadPool& pool) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 #include "kv_cache.h"
@@ -36,9 +37,10 @@ struct Scratch {
 };
 
 // Runs `count` <= kChunk tokens through a submodel, right after the cache's last position, and appends them to the
-// cache. Leaves the residual stream in scratch.x.
-void forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
-             int count, KvCache& cache, Scratch& scratch, ThreadPool& pool);
+// cache. Leaves the residual stream in scratch.x. Looks at `aborted` three times a layer, a few milliseconds apart even
+// in a large model: where it is set, returns false and leaves the cache as it was.
+bool forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
+             int count, KvCache& cache, Scratch& scratch, ThreadPool& pool, const std::atomic<bool>& aborted);
 
 // Logits after `count` <= kMaxHeads tokens of the last forward(), from token `first` on: see logits_of.
 void heads(const Model& model, const Kernels& kernels, int first, int count, Scratch& scratch, ThreadPool& pool);

@@ -80,7 +80,9 @@ extern const Kernels kScalarKernels;
 #if defined(__x86_64__) && !defined(_MSC_VER)
 #define MATCODER_X86_KERNELS 1
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvxVnniKernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx512VnniKernels;
 #endif
 #if defined(__aarch64__) && !defined(_MSC_VER)
 #define MATCODER_NEON_KERNELS 1

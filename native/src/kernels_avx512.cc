@@ -1,4 +1,5 @@
-// AVX-512 VNNI: sixteen rows by four columns, multiplied and added by one instruction.
+// AVX-512, compiled twice: with VNNI sixteen rows by four columns are multiplied and added by one instruction, without
+// it by four.
 #include "kernels.h"
 
 #ifdef MATCODER_X86_KERNELS
@@ -7,6 +8,7 @@
 namespace matcoder {
 namespace {
 
+#ifdef __AVX512VNNI__
 // sums[p, t, r] = sum of (w + 128) * a - 128 * sum of a, both exact in int32
 template <int T, int P>
 void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
@@ -39,6 +41,39 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     _mm512_storeu_si512(sums + i * kLanes, _mm512_sub_epi32(total, _mm512_set1_epi32(128 * a_sums[i % T])));
   }
 }
+#else
+// As in AVX2's: |w| times a with w's sign. With |w| and |a| <= 127 no pair of products leaves 16 bits.
+template <int T, int P>
+void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
+                size_t stride, const int32_t*, int32_t* sums) {
+  const __m512i bias = _mm512_set1_epi8((char)0x80), ones = _mm512_set1_epi16(1);
+  __m512i acc[P * T];
+  for (int i = 0; i < P * T; i++) acc[i] = _mm512_setzero_si512();
+  for (int start = 0; start < k; start += block_k, w += block_bytes) {
+    const int columns = k - start < block_k ? k - start : block_k;
+    for (int c = 0; c < columns; c += 4) {
+      __m512i magnitudes[P];
+      __mmask64 negative[P];
+      for (int p = 0; p < P; p++) {
+        const __m512i weights = _mm512_xor_si512(_mm512_loadu_si512(w + p * panel_bytes + (size_t)c * kLanes), bias);
+        magnitudes[p] = _mm512_abs_epi8(weights);
+        negative[p] = _mm512_movepi8_mask(weights);
+      }
+      for (int t = 0; t < T; t++) {
+        int32_t four;
+        __builtin_memcpy(&four, a + t * stride + start + c, 4);
+        const __m512i vector = _mm512_set1_epi32(four);
+        for (int p = 0; p < P; p++) {
+          const __m512i with_sign = _mm512_mask_sub_epi8(vector, negative[p], _mm512_setzero_si512(), vector);
+          const __m512i pairs = _mm512_maddubs_epi16(magnitudes[p], with_sign);
+          acc[p * T + t] = _mm512_add_epi32(acc[p * T + t], _mm512_madd_epi16(pairs, ones));
+        }
+      }
+    }
+  }
+  for (int i = 0; i < P * T; i++) _mm512_storeu_si512(sums + i * kLanes, acc[i]);
+}
+#endif
 
 void multiply_add(Lanes* sum, float a, const Lanes& x) {
   *sum = (Lanes)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)x, (__m512)*sum);
@@ -56,8 +91,12 @@ void to_half16(const float* x, uint16_t* out) {
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512vnni", product, rms_norm,     quantise,
-                                attention,    to_half, silu_product, most_likely};
+#ifdef __AVX512VNNI__
+const Kernels kAvx512VnniKernels = {"avx512vnni", product, rms_norm,     quantise,
+                                    attention,    to_half, silu_product, most_likely};
+#else
+const Kernels kAvx512Kernels = {"avx512", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
+#endif
 
 }  // namespace matcoder
 #endif

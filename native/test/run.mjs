@@ -1,7 +1,7 @@
-// Compile and run the C++ tests, with sanitizers where the compiler has them; and for Arm where Debian's cross compiler
-// and QEMU's emulator are there.
+// Compile and run the C++ tests: with each sanitizer that the compiler has, and for Arm where Debian's cross compiler and
+// QEMU's emulator are there.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,68 +13,102 @@ if (compiler === undefined) {
   process.exit(1);
 }
 mkdirSync(out, { recursive: true });
-let failure = '';
 
-// As in binding.gyp: only its own file may use an instruction set.
-const SOURCES = {
-  'src/kernels_scalar.cc': {},
-  'src/kernels_avx2.cc': { x64: ['-mavx2', '-mf16c', '-mfma'] },
-  'src/kernels_avx512.cc': { x64: ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512vnni'] },
-  'src/kernels_neon.cc': { arm64: ['-march=armv8.2-a+dotprod'] },
-  'src/cpu.cc': {},
-  'src/thread_pool.cc': {},
-  'test/kernels_test.cc': {},
-};
+const CPU_FLAGS = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+const AVX2 = ['-mavx2', '-mf16c', '-mfma'];
+const AVX512 = ['-mavx512f', '-mavx512bw'];
 
-function build(name, compiler, arch, flags) {
+// As in binding.gyp: only its own file may use an instruction set. Where the processor lacks AVX-VNNI, the same source
+// is compiled to AVX-512's encoding of the instruction.
+const KERNELS = [
+  { name: 'kernels_scalar' },
+  { name: 'kernels_avx2', arch: 'x64', flags: AVX2 },
+  {
+    name: 'kernels_avxvnni',
+    source: 'kernels_avx2',
+    arch: 'x64',
+    flags: [...AVX2, ...(/\bavx_vnni\b/.test(CPU_FLAGS) ? ['-mavxvnni'] : ['-mavx512vl', '-mavx512vnni'])],
+  },
+  { name: 'kernels_avx512', arch: 'x64', flags: AVX512 },
+  { name: 'kernels_avx512vnni', source: 'kernels_avx512', arch: 'x64', flags: [...AVX512, '-mavx512vnni'] },
+  { name: 'kernels_neon', arch: 'arm64', flags: ['-march=armv8.2-a+dotprod'] },
+];
+const PARTS = ['cpu', 'thread_pool'];
+const ENGINE = ['copier', 'engine', 'forward', 'model', 'speculation'];
+
+/** The two test programs, or what the compiler said. */
+function build(variant, compiler, arch, flags) {
   const common = ['-std=c++17', '-O2', '-g', '-ffp-contract=off', '-fno-math-errno', '-pthread', ...flags];
-  const objects = Object.entries(SOURCES).map(([source, isa], i) => {
-    const object = join(out, `${name}-${i}.o`);
-    return { object, ok: run(compiler, [...common, ...(isa[arch] ?? []), '-c', join(native, source), '-o', object]) };
-  });
-  const program = join(out, name);
-  const linked =
-    objects.every(({ ok }) => ok) && run(compiler, [...common, ...objects.map((o) => o.object), '-o', program]);
-  return linked ? program : undefined;
+  const compile = (name, source, isa = []) => {
+    const object = join(out, `${variant}-${name}.o`);
+    run(compiler, [...common, ...isa, '-c', join(native, source), '-o', object]);
+    return object;
+  };
+  try {
+    const shared = [
+      ...KERNELS.filter((kernels) => (kernels.arch ?? arch) === arch).map(({ name, source, flags }) =>
+        compile(name, `src/${source ?? name}.cc`, flags),
+      ),
+      ...PARTS.map((name) => compile(name, `src/${name}.cc`)),
+    ];
+    const engine = ENGINE.map((name) => compile(name, `src/${name}.cc`));
+    const link = (name, objects) => {
+      const program = join(out, `${variant}-${name}`);
+      run(compiler, [...common, compile(`${name}_main`, `test/${name}.cc`), ...objects, '-o', program]);
+      return program;
+    };
+    return { programs: [link('kernels_test', shared), link('engine_test', [...shared, ...engine])] };
+  } catch (error) {
+    return { fault: error.message };
+  }
 }
 
 function run(command, args) {
   const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) failure = error ? `The C++ compiler ${command} does not run: ${error.message}` : stderr;
-  return status === 0;
+  if (error) throw new Error(`The C++ compiler ${command} does not run: ${error.message}`);
+  if (status !== 0) throw new Error(stderr);
 }
 
 function exists(command) {
   return spawnSync(command, ['--version']).status === 0;
 }
 
-/** Runs a program that was built; its exit code. */
-function test(title, command, args) {
-  console.log(title);
-  return spawnSync(command, args, { stdio: 'inherit' }).status ?? 1;
+/** Whether a program made with these flags links and runs: a compiler may come without its sanitizers' libraries. */
+function runs(flags) {
+  const program = join(out, 'probe');
+  const source = { input: 'int main() { return 0; }\n', encoding: 'utf8' };
+  if (spawnSync(compiler, ['-x', 'c++', ...flags, '-', '-o', program], source).status !== 0) return false;
+  return spawnSync(program).status === 0;
 }
 
-const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-const checked = build('checked', compiler, process.arch, sanitizers);
-const program = checked ?? build('plain', compiler, process.arch, []);
-if (program === undefined) {
-  console.error(failure);
-  process.exit(1);
+function test(title, { programs, fault }, emulator) {
+  if (fault !== undefined) {
+    console.error(fault);
+    process.exitCode = 1;
+    return;
+  }
+  for (const program of programs) {
+    console.log(title);
+    const [command, ...args] = [...emulator, program];
+    process.exitCode ||= spawnSync(command, args, { stdio: 'inherit' }).status ?? 1;
+  }
 }
-process.exitCode = test(
-  checked ? 'with address and undefined-behaviour sanitizers' : 'without sanitizers',
-  program,
-  [],
-);
+
+const SANITIZERS = {
+  'address and undefined-behaviour': ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+  thread: ['-fsanitize=thread'],
+};
+for (const [name, flags] of Object.entries(SANITIZERS)) {
+  if (runs(flags)) test(`with the ${name} sanitizer`, build(flags[0].slice(-6), compiler, process.arch, flags), []);
+  else console.log(`The ${name} sanitizer is not tested: ${compiler} came without it.`);
+}
 
 const CROSS = 'aarch64-linux-gnu-g++';
 const EMULATOR = 'qemu-aarch64';
-if (process.arch === 'arm64' || !exists(CROSS) || !exists(EMULATOR)) {
-  if (process.arch !== 'arm64') {
-    console.log(`Arm is not tested: it needs ${CROSS} and ${EMULATOR} (Debian: g++-aarch64-linux-gnu, qemu-user).`);
-  }
+if (process.arch === 'arm64' || (exists(CROSS) && exists(EMULATOR))) {
+  const arm =
+    process.arch === 'arm64' ? build('plain', compiler, 'arm64', []) : build('arm', CROSS, 'arm64', ['-static']);
+  test('for Arm', arm, process.arch === 'arm64' ? [] : [EMULATOR]);
 } else {
-  const arm = build('arm', CROSS, 'arm64', ['-static']);
-  if (arm === undefined) console.error(failure);
-  process.exitCode ||= arm === undefined ? 1 : test('for Arm, emulated', EMULATOR, [arm]);
+  console.log(`Arm is not tested: it needs ${CROSS} and ${EMULATOR} (Debian: g++-aarch64-linux-gnu, qemu-user).`);
 }

@@ -5,7 +5,7 @@ import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
 
 /** Instruction sets the engine has kernels for. */
-export type Isa = 'scalar' | 'avx2' | 'avx512vnni' | 'neon';
+export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
 
 export interface NativeOptions {
   readonly weightsPath: string;

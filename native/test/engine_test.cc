@@ -1,0 +1,188 @@
+// Many callers at once: every request ends exactly once, with the text it would have had alone.
+#include "../src/engine.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../src/cpu.h"
+
+using matcoder::Config;
+using matcoder::Engine;
+using matcoder::Event;
+using matcoder::Model;
+using matcoder::Request;
+using matcoder::TensorEntry;
+
+namespace {
+
+std::atomic<int> passing{0}, failing{0};
+
+void check(bool holds, const std::string& what) {
+  holds ? passing++ : failing++;
+  if (!holds) std::printf("failed: %s\n", what.c_str());
+}
+
+Config config() {
+  Config c;
+  c.hidden = 64;
+  c.layers = 3;
+  c.heads = 4;
+  c.kv_heads = 2;
+  c.head_dim = 32;
+  c.ffn = 256;
+  c.vocabulary = 512;
+  c.context = 256;
+  c.rope_theta = 10000;
+  c.norm_eps = 1e-6f;
+  return c;
+}
+
+// Drawn weights in a file of their own, which is gone when this is.
+class Weights {
+ public:
+  Weights() : path_("/tmp/matcoder-engine-test-" + std::to_string(getpid())), file_(path_, std::ios::binary) {
+    const Config c = config();
+    const int q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+    for (int i = 0; i < c.layers; i++) {
+      const std::string layer = "model.layers." + std::to_string(i) + ".";
+      norm(layer + "input_layernorm.weight", c.hidden);
+      norm(layer + "post_attention_layernorm.weight", c.hidden);
+      norm(layer + "self_attn.q_norm.weight", c.head_dim);
+      norm(layer + "self_attn.k_norm.weight", c.head_dim);
+      matrix(layer + "self_attn.q_proj.weight", q, c.hidden);
+      matrix(layer + "self_attn.k_proj.weight", kv, c.hidden);
+      matrix(layer + "self_attn.v_proj.weight", kv, c.hidden);
+      matrix(layer + "self_attn.o_proj.weight", c.hidden, q);
+      matrix(layer + "mlp.gate_proj.weight", c.ffn, c.hidden);
+      matrix(layer + "mlp.up_proj.weight", c.ffn, c.hidden);
+      matrix(layer + "mlp.down_proj.weight", c.hidden, c.ffn);
+    }
+    matrix("model.embed_tokens.weight", c.vocabulary, c.hidden);
+    norm("model.norm.weight", c.hidden);
+    file_.close();
+  }
+  ~Weights() { std::remove(path_.c_str()); }
+
+  std::unique_ptr<Engine> open(int threads) const {
+    return std::make_unique<Engine>(matcoder::load_model(path_, config(), entries_), matcoder::choose_kernels(""),
+                                    threads);
+  }
+
+ private:
+  void write(const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
+    const auto begin = static_cast<uint64_t>(file_.tellp());
+    const size_t bytes = values.size() * sizeof(float);
+    file_.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(bytes));
+    entries_[name] = {"F32", shape, begin, begin + bytes};
+  }
+  void norm(const std::string& name, int n) { write(name, {n}, std::vector<float>(n, 1.0f)); }
+  void matrix(const std::string& name, int rows, int columns) {
+    std::normal_distribution<float> next(0, 0.2f);
+    std::vector<float> values(static_cast<size_t>(rows) * columns);
+    for (float& value : values) value = next(rng_);
+    write(name, {rows, columns}, values);
+  }
+
+  std::string path_;
+  std::ofstream file_;
+  std::unordered_map<std::string, TensorEntry> entries_;
+  std::mt19937 rng_{1};
+};
+
+// A request with what it reported.
+struct Sent {
+  std::shared_ptr<Request> request = std::make_shared<Request>();
+  std::vector<int32_t> tokens;
+  std::atomic<int> ends{0};
+  std::string reason;
+
+  Sent(int seed, bool drafts) {
+    std::mt19937 rng(seed);
+    const auto below = [&](int n) { return static_cast<int>(rng() % n); };
+    for (int i = 0, n = 1 + below(150); i < n; i++) request->tokens.push_back(below(512));
+    for (int l = 0; l < 3; l++) request->widths.push_back(64 << below(3));
+    request->max_tokens = 1 + below(30);
+    if (drafts) {
+      request->speculation.max_tokens = below(9);
+      request->speculation.widths = {32, 0, 32};
+      request->speculation.always = below(2);
+    }
+    request->on_event = [this](Event event) {
+      if (ends > 0) check(false, "no event follows the end");
+      if (event.kind == Event::kToken) tokens.push_back(event.token);
+      if (event.kind == Event::kEnd) {
+        reason = event.reason;
+        ends++;
+      }
+    };
+  }
+
+  void wait() const {
+    while (ends == 0) std::this_thread::yield();
+  }
+};
+
+void test_callers(const Weights& weights, int threads) {
+  constexpr int kCallers = 4, kEach = 12;
+  const std::string name = "with " + std::to_string(threads) + " threads, a request ";
+  std::vector<std::vector<int32_t>> alone;
+  for (int i = 0; i < kCallers * kEach; i++) {
+    const auto engine = weights.open(1);
+    Sent sent(i, false);
+    engine->submit(sent.request);
+    sent.wait();
+    alone.push_back(sent.tokens);
+  }
+  const auto engine = weights.open(threads);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < kCallers; caller++)
+    callers.emplace_back([&, caller] {
+      for (int i = caller * kEach; i < (caller + 1) * kEach; i++) {
+        Sent sent(i, true);
+        engine->submit(sent.request);
+        if (i % 3 == 0) {
+          std::this_thread::sleep_for(std::chrono::microseconds(i * 40));
+          engine->abort(sent.request);
+        }
+        sent.wait();
+        engine->abort(sent.request);  // too late: nothing may follow
+        auto expected = alone[i];
+        if (sent.reason == "aborted") {
+          check(i % 3 == 0 && sent.tokens.size() <= expected.size(), name + "ends early only where it was aborted");
+          expected.resize(std::min(sent.tokens.size(), expected.size()));
+        }
+        check(sent.ends == 1 && sent.tokens == expected, name + "has the text it has alone, and one end");
+      }
+    });
+  for (auto& caller : callers) caller.join();
+}
+
+void test_closing(const Weights& weights) {
+  for (int round = 0; round < 8; round++) {
+    std::vector<std::unique_ptr<Sent>> all;
+    auto engine = weights.open(2);
+    for (int i = 0; i < 5; i++) {
+      all.push_back(std::make_unique<Sent>(i, true));
+      engine->submit(all.back()->request);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(round * 500));
+    engine.reset();
+    for (const auto& sent : all) check(sent->ends == 1, "an engine that is closed ends what was asked of it");
+  }
+}
+
+}  // namespace
+
+int main() {
+  const Weights weights;
+  for (const int threads : {1, 2, 3}) test_callers(weights, threads);
+  test_closing(weights);
+  std::printf("%d passing, %d failing\n", passing.load(), failing.load());
+  return failing == 0 ? 0 : 1;
+}
