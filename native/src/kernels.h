@@ -24,6 +24,16 @@ struct Matrix {
   float* scales = nullptr;  // [rows]
 };
 
+// A product reads its matrix from memory once, in pieces too short for the processor to foresee where they go on. While
+// it works on one block of columns of a few panels, it fetches what lies this many bytes further: the same columns of
+// the eighth block after it or, near the last, of the next panels. Into the second-level cache, whose queue of open
+// reads is the longer one.
+static inline ptrdiff_t fetch_distance(int block, int blocks, size_t block_bytes, size_t panels_bytes) {
+  const int lead = blocks < 8 ? blocks : 8;
+  const ptrdiff_t next = (ptrdiff_t)block_bytes;
+  return block + lead < blocks ? lead * next : (lead - blocks) * next + (ptrdiff_t)panels_bytes;
+}
+
 // Vectors quantised to int8, one scale each: x ~ values * scale.
 struct Activations {
   int8_t* values = nullptr;  // [count, stride]

@@ -19,9 +19,13 @@ void sums_of_panel(const uint8_t* w, size_t block_bytes, int block_k, int k, con
                    const int32_t* a_sums, int32_t* sums) {
   __m256i acc[2 * T];
   for (int i = 0; i < 2 * T; i++) acc[i] = _mm256_setzero_si256();
-  for (int start = 0; start < k; start += block_k, w += block_bytes)
+  const int blocks = (k + block_k - 1) / block_k;
+  for (int block = 0; block < blocks; block++, w += block_bytes) {
+    const int start = block * block_k;
+    const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, (size_t)block_k * kLanes);
     for (int c = 0; c < block_k && start + c < k; c += 4) {
       const __m256i* weights = (const __m256i*)(w + (size_t)c * kLanes);
+      __builtin_prefetch(ahead + (size_t)c * kLanes, 0, 1);
       const __m256i low = _mm256_loadu_si256(weights), high = _mm256_loadu_si256(weights + 1);
       for (int t = 0; t < T; t++) {
         int32_t four;
@@ -31,6 +35,7 @@ void sums_of_panel(const uint8_t* w, size_t block_bytes, int block_k, int k, con
         acc[2 * t + 1] = _mm256_dpbusd_epi32(acc[2 * t + 1], high, vector);
       }
     }
+  }
   for (int i = 0; i < 2 * T; i++)
     _mm256_storeu_si256((__m256i*)(sums + i * 8), _mm256_sub_epi32(acc[i], _mm256_set1_epi32(128 * a_sums[i / 2])));
 }
@@ -45,11 +50,14 @@ void sums_of_panel(const uint8_t* w, size_t block_bytes, int block_k, int k, con
   for (int half = 0; half < 2; half++) {
     __m256i acc[T];
     for (int t = 0; t < T; t++) acc[t] = _mm256_setzero_si256();
-    const uint8_t* block = w + half * 32;
-    for (int start = 0; start < k; start += block_k, block += block_bytes)
+    const int blocks = (k + block_k - 1) / block_k;
+    const uint8_t* from = w + half * 32;
+    for (int block = 0; block < blocks; block++, from += block_bytes) {
+      const int start = block * block_k;
+      const uint8_t* ahead = from + fetch_distance(block, blocks, block_bytes, (size_t)block_k * kLanes);
       for (int c = 0; c < block_k && start + c < k; c += 4) {
-        const __m256i weights =
-            _mm256_xor_si256(_mm256_loadu_si256((const __m256i*)(block + (size_t)c * kLanes)), bias);
+        const __m256i weights = _mm256_xor_si256(_mm256_loadu_si256((const __m256i*)(from + (size_t)c * kLanes)), bias);
+        if (half == 0) __builtin_prefetch(ahead + (size_t)c * kLanes, 0, 1);
         const __m256i magnitudes = _mm256_abs_epi8(weights);
         for (int t = 0; t < T; t++) {
           int32_t four;
@@ -58,6 +66,7 @@ void sums_of_panel(const uint8_t* w, size_t block_bytes, int block_k, int k, con
           acc[t] = _mm256_add_epi32(acc[t], _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, signed_a), ones));
         }
       }
+    }
     for (int t = 0; t < T; t++) _mm256_storeu_si256((__m256i*)(sums + t * kLanes + half * 8), acc[t]);
   }
 }

@@ -17,13 +17,19 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   constexpr int kChains = T * P <= 4 ? 2 : 1;
   __m512i acc[P * T * kChains];
   for (int i = 0; i < P * T * kChains; i++) acc[i] = _mm512_setzero_si512();
-  for (int start = 0; start < k; start += block_k, w += block_bytes) {
-    const int columns = k - start < block_k ? k - start : block_k;
+  const int blocks = (k + block_k - 1) / block_k;
+  for (int block = 0; block < blocks; block++, w += block_bytes) {
+    const int start = block * block_k, columns = k - start < block_k ? k - start : block_k;
+    const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, P * panel_bytes);
     for (int c = 0; c < columns; c += 4 * kChains)
       for (int chain = 0; chain < kChains; chain++) {
         const int column = c + 4 * chain;
         __m512i weights[P];
-        for (int p = 0; p < P; p++) weights[p] = _mm512_loadu_si512(w + p * panel_bytes + (size_t)column * kLanes);
+        for (int p = 0; p < P; p++) {
+          const size_t place = p * panel_bytes + (size_t)column * kLanes;
+          weights[p] = _mm512_loadu_si512(w + place);
+          __builtin_prefetch(ahead + place, 0, 1);
+        }
         for (int t = 0; t < T; t++) {
           int32_t four;
           __builtin_memcpy(&four, a + t * stride + start + column, 4);
@@ -49,8 +55,10 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   const __m512i bias = _mm512_set1_epi8((char)0x80), ones = _mm512_set1_epi16(1);
   __m512i acc[P * T];
   for (int i = 0; i < P * T; i++) acc[i] = _mm512_setzero_si512();
-  for (int start = 0; start < k; start += block_k, w += block_bytes) {
-    const int columns = k - start < block_k ? k - start : block_k;
+  const int blocks = (k + block_k - 1) / block_k;
+  for (int block = 0; block < blocks; block++, w += block_bytes) {
+    const int start = block * block_k, columns = k - start < block_k ? k - start : block_k;
+    const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, P * panel_bytes);
     for (int c = 0; c < columns; c += 4) {
       __m512i magnitudes[P];
       __mmask64 negative[P];

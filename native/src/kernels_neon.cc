@@ -17,12 +17,16 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     int32x4_t acc[T][4];
     for (int t = 0; t < T; t++)
       for (int quarter = 0; quarter < 4; quarter++) acc[t][quarter] = vdupq_n_s32(0);
-    const uint8_t* block = w + p * panel_bytes;
-    for (int start = 0; start < k; start += block_k, block += block_bytes)
+    const int blocks = (k + block_k - 1) / block_k;
+    const uint8_t* from = w + p * panel_bytes;
+    for (int block = 0; block < blocks; block++, from += block_bytes) {
+      const int start = block * block_k;
+      const uint8_t* ahead = from + fetch_distance(block, blocks, block_bytes, panel_bytes);
       for (int c = 0; c < block_k && start + c < k; c += 4) {
+        __builtin_prefetch(ahead + (size_t)c * kLanes, 0, 1);
         int8x16_t weights[4];
         for (int quarter = 0; quarter < 4; quarter++)
-          weights[quarter] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(block + (size_t)c * kLanes + 16 * quarter), bias));
+          weights[quarter] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(from + (size_t)c * kLanes + 16 * quarter), bias));
         for (int t = 0; t < T; t++) {
           int32_t four;
           __builtin_memcpy(&four, a + t * stride + start + c, 4);
@@ -31,6 +35,7 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
             acc[t][quarter] = vdotq_s32(acc[t][quarter], weights[quarter], vector);
         }
       }
+    }
     for (int t = 0; t < T; t++)
       for (int quarter = 0; quarter < 4; quarter++)
         vst1q_s32(sums + (p * T + t) * kLanes + 4 * quarter, acc[t][quarter]);
