@@ -1,6 +1,9 @@
 // The edge between JavaScript and the engine: arguments in, events out, nothing else.
 #include <napi.h>
 
+#include <chrono>
+#include <utility>
+
 #include "cpu.h"
 #include "engine.h"
 
@@ -96,6 +99,31 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
   return o;
 }
 
+// Events on their way to JavaScript. Waking its thread costs a good part of a small submodel's step, on a core that the
+// step may need, so tokens that follow within a millisecond wait for the next event.
+class Outbox {
+ public:
+  // Whether JavaScript has to be told.
+  bool put(Event event) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const bool waits = event.kind == Event::kPrefill ||  // the first token or the end follows at once
+                       (event.kind == Event::kToken && now - told_ < std::chrono::milliseconds(1));
+    events_.push_back(std::move(event));
+    if (!waits) told_ = now;
+    return !waits;
+  }
+  std::vector<Event> take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(events_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Event> events_;
+  std::chrono::steady_clock::time_point told_{};
+};
+
 // The engine as a JavaScript class.
 class EngineObject : public Napi::ObjectWrap<EngineObject> {
  public:
@@ -153,20 +181,22 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   void submit(Napi::Env env, const std::shared_ptr<Request>& request, const Napi::Function& listener) {
     Engine& target = engine(env);  // throws before there is a function that would keep the process alive
     auto events = Napi::ThreadSafeFunction::New(env, listener, "matcoder request", 0, 1);
-    request->on_event = [events, this](Event event) mutable {
+    const auto outbox = std::make_shared<Outbox>();
+    request->on_event = [events, outbox, this](Event event) mutable {
       const bool last = event.kind == Event::kEnd;
-      auto* heap = new Event(std::move(event));
-      const auto deliver = [this](Napi::Env env, Napi::Function callback, Event* event) {
-        const std::unique_ptr<Event> owned(event);
-        if (env == nullptr) return;
-        try {
-          callback.Call({to_object(env, *owned)});
-        } catch (const Napi::Error&) {
-          // A listener that throws, or a worker that is being terminated, has nobody to tell.
+      if (!outbox->put(std::move(event))) return;
+      const auto deliver = [outbox, this](Napi::Env env, Napi::Function callback) {
+        for (const Event& event : outbox->take()) {
+          if (env == nullptr) return;
+          try {
+            callback.Call({to_object(env, event)});
+          } catch (const Napi::Error&) {
+            // A listener that throws, or a worker that is being terminated, has nobody to tell.
+          }
+          if (event.kind == Event::kEnd) Unref();
         }
-        if (owned->kind == Event::kEnd) Unref();
       };
-      if (events.BlockingCall(heap, deliver) != napi_ok) delete heap;  // JavaScript is going away
+      events.BlockingCall(deliver);  // refused where JavaScript is going away
       if (last) events.Release();
     };
     Ref();  // until the end event: a caller that only listens need not hold the engine

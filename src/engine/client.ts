@@ -128,10 +128,12 @@ export class EngineClient implements Engine {
         this.setState({ kind: 'failed', reason: message.message });
         break;
       }
-      case 'event': {
+      case 'events': {
         const listener = this.listeners.get(message.id);
-        if (message.event.type === 'end') this.listeners.delete(message.id);
-        listener?.(message.event);
+        for (const event of message.events) {
+          if (event.type === 'end') this.listeners.delete(message.id);
+          listener?.(event);
+        }
         break;
       }
     }

@@ -1,5 +1,6 @@
 /** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
 import { openCheckpoint } from '../matlm/checkpoint';
+import type { GenerateEvent } from './engine';
 import { LocalEngine } from './localEngine';
 import type { FromHost, ToHost } from './protocol';
 
@@ -19,18 +20,21 @@ process.on('message', (message: ToHost) => {
       running.set(id, controller);
       try {
         if (!engine) throw new Error('the engine is not open yet');
+        // What the addon hands over together crosses the process line together.
+        let together: GenerateEvent[] = [];
         engine.generate(request, controller.signal, (event) => {
           if (event.type === 'end') running.delete(id);
-          send({ type: 'event', id, event });
+          if (together.push(event) > 1) return;
+          queueMicrotask(() => {
+            send({ type: 'events', id, events: together });
+            together = [];
+          });
         });
       } catch (error) {
         running.delete(id);
         const fault = (error as Error).message;
-        send({
-          type: 'event',
-          id,
-          event: { type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: fault },
-        });
+        const end = { type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: fault } as const;
+        send({ type: 'events', id, events: [end] });
       }
       break;
     }

@@ -11,4 +11,4 @@ export type FromHost =
   | { readonly type: 'ready'; readonly info: EngineInfo }
   /** It cannot start, and starting again would not help: the message names the file and what to do. */
   | { readonly type: 'unusable'; readonly message: string }
-  | { readonly type: 'event'; readonly id: number; readonly event: GenerateEvent };
+  | { readonly type: 'events'; readonly id: number; readonly events: readonly GenerateEvent[] };
