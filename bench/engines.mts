@@ -1,4 +1,6 @@
 /** The engines under one interface; each is opened in a process of its own. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/native';
 
@@ -24,6 +26,7 @@ export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
   matcoder,
   'node-llama-cpp': llama,
   'onnxruntime-node': onnx,
+  'llama-bench': llamaBench,
 };
 
 async function matcoder({ root, folder, size, threads }: Target): Promise<Opened> {
@@ -164,4 +167,37 @@ async function onnx({ folder, size, threads }: Target): Promise<Opened> {
       return timed([typed]);
     },
   };
+}
+
+/**
+ * llama.cpp's own measuring program, where `LLAMA_BENCH` names one. It starts anew for every measurement, chooses its
+ * tokens itself and tells only times: it has no text to compare, and no first token after a key.
+ */
+function llamaBench({ folder, size, threads }: Target): Promise<Opened> {
+  const program = process.env.LLAMA_BENCH ?? '';
+  const msPerToken = async (...work: string[]) => {
+    const flags = [
+      '--model',
+      `${folder}/${size}.gguf`,
+      '--threads',
+      `${threads}`,
+      '-ngl',
+      '0',
+      '-r',
+      '1',
+      '-o',
+      'json',
+    ];
+    const { stdout } = await promisify(execFile)(program, [...flags, ...work]);
+    const [{ avg_ns, n_prompt, n_gen }] = JSON.parse(stdout) as [{ avg_ns: number; n_prompt: number; n_gen: number }];
+    return avg_ns / 1e6 / (n_prompt + n_gen);
+  };
+  return Promise.resolve({
+    prefill: async ({ length }) => (await msPerToken('-p', `${length}`, '-n', '0')) * length,
+    decode: async ({ length }, count) => ({
+      tokens: [],
+      msPerToken: await msPerToken('-p', '0', '-n', `${count}`, '-d', `${length}`),
+    }),
+    firstToken: () => Promise.resolve(Number.NaN),
+  });
 }

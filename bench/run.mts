@@ -1,13 +1,16 @@
 /**
  * `npm run bench -- [--json] [--rounds N] [--threads N] [NAME...]`: our engine and its peers take turns at the same work;
  * medians, spread, and how many times faster ours is. Every engine runs on one thread and on `--threads`, and each
- * measure keeps the better: some peers lose more by waiting for each other than they gain.
+ * measure keeps the better: some peers lose more by waiting for each other than they gain. `LLAMA_BENCH=path` adds
+ * llama.cpp's own measuring program.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { openCheckpoint } from '../src/matlm/checkpoint';
+import { bytesPerToken } from '../src/matlm/submodel';
 import type { Opened } from './engines.mts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,7 +25,9 @@ const { values, positionals } = parseArgs({
 const rounds = Number(values.rounds);
 const threads = Number(values.threads);
 const names = positionals.length > 0 ? positionals : ['shipped', 'random'];
-const PEERS = ['matcoder', 'node-llama-cpp', 'onnxruntime-node'];
+const PEERS = ['matcoder', 'node-llama-cpp', 'onnxruntime-node', ...(process.env.LLAMA_BENCH ? ['llama-bench'] : [])];
+/** Tokens of one completion in the measures under load. */
+const COMPLETION = 16;
 
 interface Row {
   readonly checkpoint: string;
@@ -34,9 +39,14 @@ interface Row {
   readonly median: number;
   /** Half of the range that holds the middle half of the runs. */
   readonly spread: number;
+  /** 19 of 20 runs are below it. */
+  readonly p95: number;
   /** The engine's median over ours: above 1 where ours is better. */
   readonly ratio: number;
 }
+
+const QUIET = `completion of ${COMPLETION} tokens, ms a token`;
+const BUSY = `the same with a busy loop on every core, ms a token`;
 
 class Child {
   private constructor(
@@ -48,6 +58,7 @@ class Child {
   static async open(engine: string, target: object): Promise<Child> {
     const child = fork(join(root, 'bench', 'child.mts'), [engine, JSON.stringify(target)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced', // JSON has no NaN
     });
     const { startMs, bytes } = await answer<{ startMs: number; bytes: number }>(child);
     return new Child(child, startMs, bytes);
@@ -104,7 +115,18 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
   work[`first token after a key at ${typed}, ms`] = (child, round) =>
     child.call('firstToken', tokens(typed, round), 77);
 
-  for (const [measure, run] of Object.entries(work)) {
+  for (const [measure, run] of Object.entries(work)) await takeTurns(measure, run, rounds);
+  const completion = async (child: Child, round: number) =>
+    (await child.call('decode', tokens(64, round), COMPLETION)).msPerToken;
+  await takeTurns(QUIET, completion, 4 * rounds);
+  const others = Array.from({ length: availableParallelism() }, () => spawn(process.execPath, ['-e', 'for (;;);']));
+  try {
+    await takeTurns(BUSY, completion, 4 * rounds);
+  } finally {
+    for (const other of others) other.kill('SIGKILL');
+  }
+
+  async function takeTurns(measure: string, run: (child: Child, round: number) => Promise<number>, rounds: number) {
     for (let round = 0; round <= rounds; round++) {
       // Whoever begins changes, and the first round only warms up.
       for (const { child, found } of round % 2 === 0 ? children : [...children].reverse()) {
@@ -121,7 +143,7 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
   for (const { child } of children) child.close();
 
   const rows: Row[] = [];
-  for (const measure of [...Object.keys(work), 'start, ms', 'memory, bytes']) {
+  for (const measure of [...Object.keys(work), QUIET, BUSY, 'start, ms', 'memory, bytes']) {
     const best = PEERS.map((engine) =>
       children
         .filter((c) => c.engine === engine)
@@ -130,9 +152,11 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
     );
     const ours = median(best[0]!.values);
     for (const { engine, threads, values } of best) {
+      if (Number.isNaN(median(values))) continue;
       const spread = (median(values, 0.75) - median(values, 0.25)) / 2;
       const ratio = median(values) / ours;
-      rows.push({ checkpoint: name, size, measure, engine, threads, median: median(values), spread, ratio });
+      const p95 = median(values, 0.95);
+      rows.push({ checkpoint: name, size, measure, engine, threads, median: median(values), spread, p95, ratio });
     }
   }
   return rows;
@@ -147,6 +171,7 @@ async function greedyAgreement(children: readonly { child: Child }[], name: stri
     for (const { child } of children) texts.push((await child.call('decode', tokens(200, round), 8)).tokens);
     const [ours = [], ...others] = texts;
     for (const theirs of others) {
+      if (theirs.length === 0) continue;
       const difference = ours.findIndex((token, i) => token !== theirs[i]);
       same += difference < 0 ? ours.length : difference;
       all += ours.length;
@@ -159,21 +184,108 @@ async function greedyAgreement(children: readonly { child: Child }[], name: stri
   return `${same} of ${all} greedy tokens the same up to the first difference`;
 }
 
+/** What the machine can do, and how much of it ours does: reading weights when it decodes, multiplying in prefill. */
+async function ceilings(rows: readonly Row[]): Promise<Ceiling[]> {
+  const found: Ceiling[] = [];
+  for (const row of rows.filter((r) => r.engine === 'matcoder')) {
+    const { config } = await openCheckpoint(join(root, 'build', 'bench', row.checkpoint, 'model'));
+    const widths = config.granularities[row.size] ?? [];
+    const bytes = bytesPerToken(config.model, widths);
+    const megabytes = String(Math.ceil(bytes / 2 ** 20));
+    const peak = JSON.parse(
+      execFileSync(join(root, 'build', 'bench', 'peak'), [megabytes, String(row.threads)], { encoding: 'utf8' }),
+    ) as { bytesPerSecond: number; multiplyAddsPerSecond: number };
+    const { checkpoint, size, measure, threads } = row;
+    if (measure.startsWith('decode after 64')) {
+      const achieved = bytes / row.median / 1e6;
+      found.push({ checkpoint, size, measure, threads, unit: 'GB/s', achieved, peak: peak.bytesPerSecond / 1e9 });
+    }
+    const prefill = /^prefill (512) /.exec(measure);
+    if (prefill && peak.multiplyAddsPerSecond > 0) {
+      // The head is read for one token alone.
+      const { vocabularySize, hiddenSize } = config.model;
+      const achieved = ((bytes - vocabularySize * hiddenSize) * Number(prefill[1])) / row.median / 1e6;
+      found.push({
+        checkpoint,
+        size,
+        measure,
+        threads,
+        unit: 'GMAC/s',
+        achieved,
+        peak: peak.multiplyAddsPerSecond / 1e9,
+      });
+    }
+  }
+  return found;
+}
+
+/** How much longer a completion takes when others want all the cores. */
+function graces(
+  rows: readonly Row[],
+): { checkpoint: string; size: string; engine: string; median: number; p95: number }[] {
+  return rows
+    .filter((row) => row.measure === BUSY)
+    .map(({ checkpoint, size, engine, median, p95 }) => {
+      const quiet = rows.find(
+        (r) => r.measure === QUIET && r.checkpoint === checkpoint && r.size === size && r.engine === engine,
+      );
+      return { checkpoint, size, engine, median: median / quiet!.median, p95: p95 / quiet!.median };
+    });
+}
+
+interface Ceiling {
+  readonly checkpoint: string;
+  readonly size: string;
+  readonly measure: string;
+  readonly threads: number;
+  readonly unit: string;
+  readonly achieved: number;
+  /** Of this machine, on as many threads, for as many bytes. */
+  readonly peak: number;
+}
+
+function table(header: string, rows: readonly (readonly string[])[]): string {
+  const [names = '', align = ''] = header.split('\n');
+  return `${[names, align, ...rows.map((cells) => `| ${cells.join(' | ')} |`)].join('\n')}\n`;
+}
+
 const rows: Row[] = [];
 for (const name of names) for (const size of ['XL', 'S'] as const) rows.push(...(await measure(name, size)));
+const peaks = await ceilings(rows);
+const grace = graces(rows);
 const machine = { cpu: cpus()[0]?.model ?? '', threads, rounds, date: new Date().toISOString().slice(0, 10) };
 if (values.json) {
-  process.stdout.write(`${JSON.stringify({ machine, rows }, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ machine, rows, peaks, grace }, null, 2)}\n`);
 } else {
-  process.stdout.write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n\n`);
-  process.stdout.write(
-    '| | | | threads | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: | ---: |\n',
+  const write = (text: string) => process.stdout.write(`${text}\n`);
+  write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n`);
+  write(
+    table(
+      '| | | | threads | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: | ---: |',
+      rows.map((row) => {
+        const digits = row.median < 10 ? 3 : row.median < 1000 ? 1 : 0;
+        const figures = [row.median.toFixed(digits), row.spread.toFixed(digits), row.ratio.toFixed(2)];
+        return [`${row.checkpoint} ${row.size}`, row.measure, row.engine, String(row.threads), ...figures];
+      }),
+    ),
   );
-  for (const row of rows) {
-    const digits = row.median < 10 ? 3 : row.median < 1000 ? 1 : 0;
-    process.stdout.write(
-      `| ${row.checkpoint} ${row.size} | ${row.measure} | ${row.engine} | ${row.threads} | ${row.median.toFixed(digits)} | ` +
-        `${row.spread.toFixed(digits)} | ${row.ratio.toFixed(2)} |\n`,
-    );
-  }
+  write(
+    table(
+      "| ours, of the machine's peak | | threads | achieved | peak | |\n| --- | --- | ---: | ---: | ---: | --- |",
+      peaks.map((p) => [
+        `${p.checkpoint} ${p.size}`,
+        p.measure,
+        String(p.threads),
+        p.achieved.toFixed(1),
+        p.peak.toFixed(1),
+        p.unit,
+      ]),
+    ),
+  );
+  write(
+    table(
+      '| with a busy loop on every core, times the quiet median | | median | 95th percentile |\n| --- | --- | ---: | ---: |',
+      grace.map((g) => [`${g.checkpoint} ${g.size}`, g.engine, g.median.toFixed(2), g.p95.toFixed(2)]),
+    ),
+  );
 }

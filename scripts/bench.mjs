@@ -18,6 +18,9 @@ await main(async () => {
   }
   await must(python, ['-c', 'import onnx'], { advice: `${python} -m pip install -r bench/requirements.txt` });
   await must(python, ['-m', 'bench.prepare']);
+  const flags = ['-O3', '-march=native', '-std=c++17', '-pthread'];
+  const peak = [join(bench, 'peak.cc'), '-o', join(root, 'build', 'bench', 'peak')];
+  await must(process.env.CXX ?? 'c++', [...flags, ...peak]);
   const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
   return spawnSync(process.execPath, [tsx, join(bench, 'run.mts'), ...process.argv.slice(2)], { stdio: 'inherit' })
     .status;

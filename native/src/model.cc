@@ -5,6 +5,10 @@
 #include <fstream>
 #include <stdexcept>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace matcoder {
 namespace {
 
@@ -231,12 +235,17 @@ std::unique_ptr<Model> load_model(const std::string& path, const Config& c,
   model->embedding = pack(*model, reader.matrix("model.embed_tokens.weight", c.vocabulary, c.hidden), c.hidden);
   model->norm = reader.floats("model.norm.weight", {c.hidden});
   const int half = c.head_dim / 2;
+  model->cos.reserve(static_cast<size_t>(c.context) * half);
+  model->sin.reserve(static_cast<size_t>(c.context) * half);
   for (int position = 0; position < c.context; position++)
     for (int i = 0; i < half; i++) {
       const double angle = position * std::pow(static_cast<double>(c.rope_theta), -2.0 * i / c.head_dim);
       model->cos.push_back(static_cast<float>(std::cos(angle)));
       model->sin.push_back(static_cast<float>(std::sin(angle)));
     }
+#ifdef __GLIBC__
+  malloc_trim(0);  // what was read and packed stays with the allocator otherwise: a matrix or two
+#endif
   return model;
 }
 

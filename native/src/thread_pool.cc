@@ -7,8 +7,10 @@
 namespace matcoder {
 namespace {
 
-constexpr int kSpins = 2000;  // about 50 microseconds: longer than the serial parts between two matrices
-constexpr int kYields = 20;
+// A few microseconds, as long as the serial parts between most matrices. Where others want the cores, whoever waits
+// must leave its core at once: sleeping keeps its claim to a share, which brings it back as soon as it is woken, while
+// spinning and yielding spend it.
+constexpr int kSpins = 200;
 
 void pause() {
 #if defined(__x86_64__)
@@ -38,8 +40,12 @@ bool ThreadPool::take_one(int thread) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (taken_of(ticket) < chunks_of(ticket)) {
     if (ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) {
+      const int chunks = static_cast<int>(chunks_of(ticket));
       call_(body_, static_cast<int>(taken_of(ticket)), thread);
-      finished_.fetch_add(1, std::memory_order_release);
+      if (finished_.fetch_add(1) + 1 == chunks && waiting_) {  // sequentially consistent, as in run_erased
+        { std::lock_guard<std::mutex> lock(mutex_); }
+        done_.notify_one();
+      }
       return true;
     }
   }
@@ -58,12 +64,15 @@ void ThreadPool::run_erased(int chunks, Call call, void* body) {
   }
   while (take_one(0)) {
   }
-  for (int i = 0; finished_.load(std::memory_order_acquire) < chunks; i++) {
-    if (i < kSpins)
-      pause();
-    else
-      std::this_thread::yield();
+  const auto done = [&] { return finished_.load() == chunks; };
+  for (int i = 0; i < kSpins; i++) {
+    if (done()) return;
+    pause();
   }
+  std::unique_lock<std::mutex> lock(mutex_);
+  waiting_ = true;
+  done_.wait(lock, done);
+  waiting_ = false;
 }
 
 void ThreadPool::help(int thread) {
@@ -74,9 +83,6 @@ void ThreadPool::help(int thread) {
     } else if (idle < kSpins) {
       idle++;
       pause();
-    } else if (idle < kSpins + kYields) {
-      idle++;
-      std::this_thread::yield();
     } else {
       std::unique_lock<std::mutex> lock(mutex_);
       sleepers_.fetch_add(1);

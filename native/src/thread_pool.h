@@ -12,7 +12,7 @@ namespace matcoder {
 // Runs chunks of one job on the calling thread and a few helpers.
 //
 // A matrix takes microseconds, so helpers spin between jobs; a developer's machine is busy, so they spin briefly, then
-// yield, then sleep. Chunks are taken one by one: a helper that is not scheduled holds back nothing but the chunk it
+// sleep. Chunks are taken one by one: a helper that is not scheduled holds back nothing but the chunk it
 // has begun.
 class ThreadPool {
  public:
@@ -51,9 +51,10 @@ class ThreadPool {
   void* body_ = nullptr;
 
   std::atomic<bool> stop_{false};
-  std::atomic<int> sleepers_{0};
+  std::atomic<int> sleepers_{0};      // helpers without a job
+  std::atomic<bool> waiting_{false};  // run() for the last chunk
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, done_;
   std::vector<std::thread> helpers_;
 };
 

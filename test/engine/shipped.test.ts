@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -113,21 +114,33 @@ describe('the shipped checkpoint in the engine', () => {
     );
   });
 
-  it('adds no memory for submodels: four granularities and ten mixes over one copy', async () => {
-    const { granularities, model } = checkpoint.config;
-    const mixes = Array.from({ length: 10 }, (_, i) =>
-      Array.from({ length: model.layers }, (_, layer) => (model.ffnSize / 8) * (1 + ((i * 5 + layer * 3) % 8))),
-    );
-    const tokens = golden.prompts[0]!.tokens;
-    const run = async (widths: readonly number[]) => generate(engine, tokens, widths, 16);
-    await run(granularities.XL!); // first use brings in what any use needs
-    const [weightsBefore, memoryBefore] = [engine.weightBytes, process.memoryUsage().rss];
-    for (const widths of ['S', 'M', 'L', 'XL'].map((size) => granularities[size]!)) await run(widths);
-    for (const widths of mixes) await run(widths);
-    assert.equal(engine.weightBytes, weightsBefore);
-    const grown = process.memoryUsage().rss - memoryBefore;
-    // Fourteen copies of even the smallest would be 40 MB; the events of 14 requests take some hundred kilobytes.
-    assert.ok(grown < 4_000_000, `${grown} bytes more`);
-    assert.ok(engine.weightBytes < 1.25 * (5_902_336 + 4096 * 256), 'int8, once');
+  it('needs its weights once, its cache and less than 16 MB more, with 200 submodels in use', () => {
+    const { weightsFile, tensors, config } = checkpoint;
+    const { layers, ffnSize, contextLength } = config.model;
+    const options = { weightsPath: weightsFile, tensors, config: config.model, threads: 2 };
+    // A process of its own, which has nothing else in memory that could come or go.
+    const script = `
+      const { Engine } = require(${JSON.stringify(join(ROOT, 'native/build/Release/matcoder_engine.node'))});
+      const before = process.memoryUsage().rss;
+      const engine = new Engine(${JSON.stringify(options)});
+      const sizes = Array.from({ length: 200 }, (_, i) =>
+        Int32Array.from({ length: ${layers} }, (_, l) => 32 * (1 + ((i * 7 + l * 13) % ${ffnSize / 32}))));
+      const tokens = Int32Array.from({ length: ${contextLength - 8} }, (_, i) => 10 + ((i * 37) % 4000));
+      const next = () => {
+        const widths = sizes.pop();
+        if (!widths) {
+          const held = engine.weightBytes + engine.kvCacheBytes;
+          console.log(JSON.stringify({ held, grown: process.memoryUsage().rss - before }));
+          return engine.dispose();
+        }
+        const request = { tokens, widths, maxTokens: 4, stopTokens: new Int32Array() };
+        engine.generate(request, (event) => { if (event.type === 'end') next(); });
+      };
+      next();`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 60_000 });
+    assert.equal(stderr, '');
+    const { held, grown } = JSON.parse(stdout) as { held: number; grown: number };
+    assert.ok(grown < held + 16 * 2 ** 20, `${grown} bytes for ${held} of weights and cache`);
+    assert.ok(held < 1.25 * (5_902_336 + 4096 * 256) + engine.kvCacheBytes, 'int8, once');
   });
 });
