@@ -98,6 +98,7 @@ bool forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     }
   };
 
+  pool.look_around();
   for (int t = 0; t < count; t++) look_up(model, tokens[t], &s.x[static_cast<size_t>(t) * c.hidden]);
 
   for (int l = 0; l < c.layers; l++) {

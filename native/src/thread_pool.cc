@@ -1,5 +1,9 @@
 #include "thread_pool.h"
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/resource.h>
+#endif
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -7,10 +11,32 @@
 namespace matcoder {
 namespace {
 
-// A few microseconds, as long as the serial parts between most matrices. Where others want the cores, whoever waits
-// must leave its core at once: sleeping keeps its claim to a share, which brings it back as soon as it is woken, while
-// spinning and yielding spend it.
-constexpr int kSpins = 200;
+// About 50 microseconds: longer than the serial parts between two matrices, for waking a core takes longer than a
+// matrix.
+constexpr int kSpins = 2000;
+
+// Where others want the cores, whoever waits must leave its core at once: sleeping keeps its claim to a share, which
+// brings it back as soon as it is woken, while spinning spends it on nothing.
+constexpr int kCrowdedSpins = 200;
+
+// Others want the cores if this thread lost its own twice in one of these spans; the system's own work does so rarely.
+constexpr auto kLook = std::chrono::milliseconds(20);
+constexpr int kLosses = 2;
+
+// How often the calling thread had to give its core to another, since it began.
+long losses() {
+#if defined(__unix__) || defined(__APPLE__)
+#ifdef RUSAGE_THREAD
+  constexpr int kWho = RUSAGE_THREAD;
+#else
+  constexpr int kWho = RUSAGE_SELF;
+#endif
+  rusage usage;
+  return getrusage(kWho, &usage) == 0 ? usage.ru_nivcsw : 0;
+#else
+  return 0;  // not told: taken for quiet
+#endif
+}
 
 void pause() {
 #if defined(__x86_64__)
@@ -25,7 +51,7 @@ uint64_t taken_of(uint64_t ticket) { return ticket & 0xffff; }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : spins_(kSpins) {
   for (int i = 1; i < threads; i++) helpers_.emplace_back([this, i] { help(i); });
 }
 
@@ -34,6 +60,16 @@ ThreadPool::~ThreadPool() {
   { std::lock_guard<std::mutex> lock(mutex_); }
   wake_.notify_all();
   for (auto& helper : helpers_) helper.join();
+}
+
+void ThreadPool::look_around() {
+  const auto now = std::chrono::steady_clock::now(), before = looked_;
+  if (now - before < kLook) return;
+  const long lost = losses();
+  // A span of which most was spent asleep tells nothing of the cores.
+  spins_ = lost - lost_ >= kLosses && now - before < 4 * kLook ? kCrowdedSpins : kSpins;
+  looked_ = now;
+  lost_ = lost;
 }
 
 bool ThreadPool::take_one(int thread) {
@@ -65,7 +101,7 @@ void ThreadPool::run_erased(int chunks, Call call, void* body) {
   while (take_one(0)) {
   }
   const auto done = [&] { return finished_.load() == chunks; };
-  for (int i = 0; i < kSpins; i++) {
+  for (int i = 0, spins = spins_; i < spins; i++) {
     if (done()) return;
     pause();
   }
@@ -80,7 +116,7 @@ void ThreadPool::help(int thread) {
   while (!stop_.load(std::memory_order_relaxed)) {
     if (take_one(thread)) {
       idle = 0;
-    } else if (idle < kSpins) {
+    } else if (idle < spins_) {
       idle++;
       pause();
     } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -22,6 +23,9 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return static_cast<int>(helpers_.size()) + 1; }
+
+  // Between two jobs, on the thread that gives them: waits shorter from now on where others want the cores.
+  void look_around();
 
   // Calls body(i, thread) for i in 0..chunks-1, at most 65535, and returns when all have returned; `thread` is below
   // threads(), and no two calls at once share it.
@@ -49,6 +53,10 @@ class ThreadPool {
   std::atomic<int> finished_{0};
   Call call_ = nullptr;
   void* body_ = nullptr;
+
+  std::atomic<int> spins_;  // before a wait becomes sleep
+  std::chrono::steady_clock::time_point looked_{};
+  long lost_ = 0;
 
   std::atomic<bool> stop_{false};
   std::atomic<int> sleepers_{0};      // helpers without a job
