@@ -23,7 +23,7 @@ from training import metrics
 from training.data import Encoder, read_files
 from training.evaluate import print_table
 from training.export import load_exported
-from training.model import GRANULARITIES, Config, MatLM
+from training.model import GRANULARITIES, Config, MatLM, fast_dtype
 
 Widths = tuple[int, ...]
 
@@ -166,7 +166,7 @@ def main() -> None:
     args = parser.parse_args()
 
     torch.set_grad_enabled(False)
-    model = load_exported(args.model, torch.bfloat16)
+    model = load_exported(args.model, fast_dtype())
     config = model.config
     encoder = Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")))
     files = read_files(args.corpus / "heldout.jsonl")

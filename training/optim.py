@@ -13,11 +13,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from training.model import fast_dtype
+
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrix, roughly: a quintic Newton-Schulz iteration in bfloat16."""
+    """The nearest (semi-)orthogonal matrix, roughly: a quintic Newton-Schulz iteration."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.bfloat16()
+    x = matrix.to(fast_dtype(matrix.device))
     transposed = x.shape[0] > x.shape[1]
     if transposed:
         x = x.T

@@ -27,7 +27,7 @@ from training import metrics
 from training.data import Encoder, Stream, read_files
 from training.evaluate import NAMES, print_table
 from training.export import load_run, quantise
-from training.model import MatLM
+from training.model import MatLM, fast_dtype
 from training.objective import batch_of, objective
 
 GROUP = 32
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for the table as JSON")
     args = parser.parse_args()
 
-    model = load_run(args.run, torch.bfloat16)
+    model = load_run(args.run, fast_dtype())
     encoder = Encoder(Tokenizer.from_file(str(args.tokenizer)))
     found = metrics.windows(read_files(args.corpus / "heldout.jsonl"), encoder, model.config.context, args.max_tokens)
     columns = {"bf16": losses(model, found)}

@@ -6,6 +6,7 @@ Notable:
 - an update averages `--batch` tokens over the processes and, where a process has more than `--chunk`, over chunks:
   one process or many, the same update;
 - data-parallel over processes (gloo on CPUs, NCCL on GPUs); on a CPU start one process a core, one thread each;
+- `--init` goes on from an exported checkpoint, under a schedule of its own, where the machine that trained it is gone;
 - a checkpoint is written every few minutes and at the end; starting again with the same --out resumes it, with the
   next tokens of the stream and the same draws.
 
@@ -29,7 +30,8 @@ import torch
 import torch.distributed as dist
 
 from training.data import Stream
-from training.model import Config, MatLM
+from training.export import load_exported
+from training.model import Config, MatLM, fast_dtype
 from training.objective import OBJECTIVES, batch_of, objective
 from training.optim import Muon, average_gradients, split_parameters
 
@@ -59,6 +61,11 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("build/tokens"), help="folder of epoch-*.bin")
     parser.add_argument("--out", type=Path, default=Path("build/run"))
+    parser.add_argument(
+        "--init",
+        type=Path,
+        help="folder of an exported checkpoint to go on from: its shape and weights, a new schedule",
+    )
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--tokens", type=float, help="budget in tokens")
     budget.add_argument("--minutes", type=float, help="budget in minutes")
@@ -109,8 +116,12 @@ def main() -> None:
     if world > 1:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     torch.manual_seed(args.seed)
-    config = config_of(args)
-    model = MatLM(config).to(device)
+    dtype = fast_dtype(device)
+    if args.init and not (args.init / "config.json").exists():
+        raise SystemExit(f"{args.init}: no config.json; --init takes a folder that training.export wrote")
+    model = load_exported(args.init, dtype) if args.init else MatLM(config_of(args), dtype)
+    config = model.config
+    model = model.train().to(device)
     if args.compile:
         model.compile_layers()
     matrices, others = split_parameters(model, whole=args.optimizer == "muon-whole")

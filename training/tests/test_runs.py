@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from training.export import export, load_exported, load_run
+from training.model import Config, MatLM
+
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # another number of threads sums in another order
 SMALL = ["--layers", "1", "--hidden", "64", "--chunk", "128", "--batch", "256", "--context", "64"]
 
@@ -64,6 +67,23 @@ def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(s
     assert ends[0]["update"] == ends[1]["update"] == 80
     for name, value in ends[0]["model"].items():
         assert torch.equal(value, ends[1]["model"][name]), name
+
+
+def test_training_goes_on_from_an_exported_checkpoint(stream: Path, tmp_path: Path):
+    torch.manual_seed(5)
+    start, out = MatLM(Config(hidden=128, layers=2, heads=2, kv_heads=1, ffn=256, context=64), torch.float32), tmp_path
+    export(start, Path("models/matlm-6m/tokenizer.json"), tmp_path / "exported")
+    still = ["--muon-lr", "0", "--muon-decay", "0", "--adam-lr", "0"]  # so that the weights show where it began
+    flags = ["--data", str(stream), "--out", str(out), "--tokens", "512", "--init", str(tmp_path / "exported")]
+    result = run(*flags, *still)
+    assert result.returncode == 0, result.stderr
+    begun, exported = load_run(out), load_exported(tmp_path / "exported")
+    assert begun.config == start.config
+    for (name, value), expected in zip(begun.named_parameters(), exported.parameters(), strict=True):
+        assert torch.equal(value, expected), name
+    missing = run("--data", str(stream), "--out", str(out), "--tokens", "512", "--init", str(tmp_path / "nowhere"))
+    assert missing.returncode == 1
+    assert "--init takes a folder that training.export wrote" in missing.stderr
 
 
 def test_two_processes_train_to_the_same_loss_as_one_with_the_same_global_batch(stream: Path, tmp_path: Path):
