@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { Pipeline } from './completion/pipeline';
 import { CompletionProvider } from './completion/provider';
 import { EngineClient, type EngineState } from './engine/client';
 import { CostModel } from './governor/costs';
+import { AUTO, type GovernorSettings } from './governor/settings';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
 import { isSize, type Size } from './matlm/submodel';
@@ -62,8 +64,9 @@ export function activate(context: vscode.ExtensionContext): void {
         log.info(
           `engine ready: pid ${pid}, ${isa}, ${threads} threads, ${(weightBytes / 1e6).toFixed(1)} MB of weights`,
         );
-        costs = new CostModel(measured);
-        if (client && checkpoint) pipeline = new Pipeline({ engine: client, checkpoint, costs, rhythm, setting, now });
+        if (!client || !checkpoint) break;
+        costs = new CostModel(checkpoint.config, measured);
+        pipeline = new Pipeline({ engine: client, checkpoint, costs, rhythm, settings, now, wait });
         break;
       }
       case 'restarting':
@@ -96,7 +99,7 @@ export function activate(context: vscode.ExtensionContext): void {
     if (!checkpoint) return recover();
     const choice = await pickSize({
       config: checkpoint.config,
-      predictMs: (size) => costs?.predictMs(size, TYPICAL.promptTokens, TYPICAL.newTokens),
+      predictMs: (size) => costs?.predictMs(costs.named(size).submodel, TYPICAL.promptTokens, TYPICAL.newTokens),
       current: setting(),
     });
     if (choice === undefined) return;
@@ -155,4 +158,12 @@ export function activate(context: vscode.ExtensionContext): void {
 function setting(): Size | 'auto' {
   const value = vscode.workspace.getConfiguration('matcoder').get<string>('submodel', 'auto');
   return isSize(value) ? value : 'auto';
+}
+
+function settings(): GovernorSettings {
+  return { ...AUTO, submodel: setting() };
+}
+
+async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
 }

@@ -5,15 +5,15 @@ import { confident, cursorOf, trim } from '../completion/trim';
 import { LocalEngine } from '../engine/localEngine';
 import { CostModel } from '../governor/costs';
 import { decide } from '../governor/decide';
+import { AUTO } from '../governor/settings';
 import { openCheckpoint } from '../matlm/checkpoint';
-import { type Size, submodelOf } from '../matlm/submodel';
 import { type Place, splitAt } from './place';
 
 /** What `matcoder complete --json` prints. */
 export interface Completion {
   /** What would be inserted. */
   readonly text: string;
-  readonly submodel: Size;
+  readonly submodel: string;
   readonly reason: string;
   readonly promptTokens: number;
   readonly prefillMs: number;
@@ -23,12 +23,12 @@ export interface Completion {
 }
 
 /** Complete at a place in a file: the same prompt, governor and trimming as in the editor, asked for by hand. */
-export async function complete(root: string, model: string, place: Place, setting: Size | 'auto'): Promise<Completion> {
+export async function complete(root: string, model: string, place: Place, submodel: string): Promise<Completion> {
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
   const engine = new LocalEngine(root, checkpoint);
   try {
-    const costs = new CostModel((await engine.measure()).costs);
+    const costs = new CostModel(checkpoint.config, (await engine.measure()).costs);
     const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
     const excerpt = { path, prefix, prefixStart: 0, suffix };
     const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
@@ -38,16 +38,17 @@ export async function complete(root: string, model: string, place: Place, settin
       previous: undefined,
       newPromptTokens: prompt.length,
       atLineEnd: /^[ \t]*(\n|$)/.test(suffix),
+      powerSource: 'unknown' as const,
     };
-    const decision = decide(snapshot, (size, read, written) => costs.predictMs(size, read, written), setting);
+    const decision = decide(snapshot, costs, { ...AUTO, submodel });
+    if (!decision.submodel) throw new Error(decision.reason);
     const cursor = cursorOf(prefix, suffix, decision.multiline);
-    const submodel = submodelOf(checkpoint.config, decision.size);
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, submodel, decision, cursor, never);
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, cursor, never);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     return {
       text: trim(confident(decoded.pieces, 0), cursor)?.text ?? '',
-      submodel: decision.size,
+      submodel: decision.submodel.name,
       reason: decision.reason,
       promptTokens: prompt.length,
       prefillMs: round(decoded.prefillMs),

@@ -1,6 +1,5 @@
 import type { Engine, GenerateRequest } from '../engine/engine';
 import type { Decision } from '../governor/decide';
-import type { Submodel } from '../matlm/submodel';
 import type { Tokenizer } from '../matlm/tokenizer';
 import { type Cursor, isComplete, type Piece } from './trim';
 
@@ -16,8 +15,6 @@ export interface Decoded {
   readonly aborted: boolean;
 }
 
-const MAX_DRAFT_TOKENS = 8;
-
 /** A line that opens a block. */
 const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
 
@@ -30,18 +27,18 @@ export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
   prompt: readonly number[],
-  { widths, copyWeights, draftWidths }: Submodel,
-  decision: Decision,
+  { submodel, draft, maxTokens, multiline }: Decision,
   cursor: Cursor,
   signal: AbortSignal,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
-  const speculation = { widths: draftWidths, maxTokens: MAX_DRAFT_TOKENS };
-  const request = { prompt, widths, copyWeights, speculation, maxTokens: decision.maxTokens, stopTokens };
+  const { widths, copyWeights } = submodel;
+  const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
+  const request = { prompt, widths, copyWeights, ...speculation, maxTokens, stopTokens };
   const first = await stream(engine, tokenizer, request, cursor, signal, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
-  if (!first.endedByModel || !decision.multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
+  if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
     engine,
     tokenizer,

@@ -1,5 +1,3 @@
-import type { Size } from '../matlm/submodel';
-
 /** Text to insert at the cursor. */
 export interface Suggestion {
   readonly text: string;
@@ -9,8 +7,9 @@ export interface Suggestion {
 
 /** What a request cost. */
 export interface Work {
-  readonly size: Size;
-  /** Why this size. */
+  /** The name of the submodel that wrote it. */
+  readonly submodel: string;
+  /** Why this one. */
   readonly reason: string;
   readonly promptTokens: number;
   readonly prefilledTokens: number;
@@ -46,9 +45,9 @@ export function describe(outcome: Outcome): string {
 }
 
 function describeWork(work: Work): string {
-  const { size, latencyMs, prefilledTokens, promptTokens, decodedTokens, reason } = work;
+  const { submodel, latencyMs, prefilledTokens, promptTokens, decodedTokens, reason } = work;
   return (
-    `${size}, ${Math.round(latencyMs)} ms ` +
+    `${submodel}, ${Math.round(latencyMs)} ms ` +
     `(prefill ${prefilledTokens} of ${promptTokens} tokens, ${decodedTokens} decoded): ${reason}`
   );
 }

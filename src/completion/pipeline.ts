@@ -1,9 +1,9 @@
 import type { Engine } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
-import { decide, type Decision } from '../governor/decide';
+import { decide, type Decision, type Declined } from '../governor/decide';
+import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
-import { type Size, submodelOf } from '../matlm/submodel';
 import { cacheKey, LruCache } from './cache';
 import { decode, type Decoded } from './decode';
 import { gate, type GateInput } from './gate';
@@ -23,10 +23,12 @@ export interface PipelineParts {
   readonly checkpoint: Checkpoint;
   readonly costs: CostModel;
   readonly rhythm: TypingRhythm;
-  /** The size the user fixed, or auto; asked at every request. */
-  readonly setting: () => Size | 'auto';
+  /** What the user decided; asked at every request. */
+  readonly settings: () => GovernorSettings;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** Resolves after so long by that clock, or at once when the signal aborts. */
+  readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 const CACHED_SUGGESTIONS = 200;
@@ -34,7 +36,7 @@ const CACHED_SUGGESTIONS = 200;
 /** All that is settled before a decode begins. */
 interface Job {
   readonly request: CompletionRequest;
-  readonly setting: Size | 'auto';
+  readonly settings: string;
   readonly prompt: readonly number[];
   readonly decision: Decision;
   readonly cursor: Cursor;
@@ -53,7 +55,7 @@ interface Flight {
 
 /** The last suggestion. */
 interface Last extends Remembered {
-  readonly setting: Size | 'auto';
+  readonly settings: string;
   /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
   unreported: Work | undefined;
 }
@@ -65,7 +67,7 @@ export class Pipeline {
   private last: Last | undefined;
   private flight: Flight | undefined;
   private lastPrompt: readonly number[] = [];
-  private lastSize: Size | undefined;
+  private lastSubmodel: string | undefined;
 
   constructor(private readonly parts: PipelineParts) {
     this.promptRoom = parts.checkpoint.config.model.contextLength - 100;
@@ -76,25 +78,29 @@ export class Pipeline {
     const gated = gate(request);
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
-    const setting = this.parts.setting();
-    const along = this.last?.setting === setting ? typedAlong(this.last, request) : undefined;
+    const settings = this.parts.settings();
+    const key = settingsKey(settings);
+    const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
     if (along) return this.reuse(along, 'typed as suggested');
 
-    const joined = await this.join(request, setting, signal);
+    const joined = await this.join(request, key, signal);
     if (joined) return joined;
-    if (signal.aborted) return { kind: 'superseded', reason: 'cancelled before it began' };
+    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
 
     const startedMs = this.parts.now();
     const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
-    const decision = this.decide(request, prompt, setting);
+    const decision = this.decide(request, prompt, settings);
+    if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
     const cursor = cursorOf(request.prefix, request.suffix, decision.multiline);
-    const key = cacheKey(decision.size, decision.multiline, request.path, request.prefix, request.suffix);
-    const cached = this.cache.get(key);
+    const place = cacheKey(decision.submodel.name, decision.multiline, request.path, request.prefix, request.suffix);
+    const cached = this.cache.get(place);
     if (cached) {
-      this.remember(request, setting, cached);
+      this.remember(request, key, cached);
       return this.reuse(cached, 'cached');
     }
-    const flight = this.start({ request, setting, prompt, decision, cursor, cacheKey: key, startedMs });
+    if (decision.delayMs > 0) await this.parts.wait(decision.delayMs, signal);
+    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
+    const flight = this.start({ request, settings: key, prompt, decision, cursor, cacheKey: place, startedMs });
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown' && this.last) this.last.unreported = undefined;
@@ -110,29 +116,30 @@ export class Pipeline {
     this.cache.clear();
   }
 
-  private decide(request: CompletionRequest, prompt: readonly number[], setting: Size | 'auto'): Decision {
+  private decide(
+    request: CompletionRequest,
+    prompt: readonly number[],
+    settings: GovernorSettings,
+  ): Decision | Declined {
     const { costs, rhythm, now } = this.parts;
     const snapshot = {
       explicit: request.explicit,
       gapMs: rhythm.gapMs(now()),
-      previous: this.lastSize,
+      previous: this.lastSubmodel,
       newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
       atLineEnd: request.lineSuffix.trim() === '',
+      powerSource: 'unknown' as const,
     };
-    return decide(snapshot, (size, promptTokens, newTokens) => costs.predictMs(size, promptTokens, newTokens), setting);
+    return decide(snapshot, costs, settings);
   }
 
   /** Wait for a decode that is under way where what was typed since agrees with it; stop it where not. */
-  private async join(
-    request: CompletionRequest,
-    setting: Size | 'auto',
-    signal: AbortSignal,
-  ): Promise<Outcome | undefined> {
+  private async join(request: CompletionRequest, settings: string, signal: AbortSignal): Promise<Outcome | undefined> {
     const flight = this.flight;
     if (!flight) return undefined;
     const { job, written } = flight;
     const typed =
-      job.setting === setting && job.request.document === request.document && !request.explicit
+      job.settings === settings && job.request.document === request.document && !request.explicit
         ? typedSince(job.request, request)
         : undefined;
     const agrees = typed !== undefined && (written.text.startsWith(typed) || typed.startsWith(written.text));
@@ -160,22 +167,12 @@ export class Pipeline {
     const { prompt, decision, cursor } = job;
     const controller = new AbortController();
     const written = { text: '' };
-    const submodel = submodelOf(checkpoint.config, decision.size);
-    this.lastSize = decision.size;
-    const decoded = decode(
-      engine,
-      checkpoint.tokenizer,
-      prompt,
-      submodel,
-      decision,
-      cursor,
-      controller.signal,
-      (text) => {
-        written.text = text;
-        // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-        this.lastPrompt = prompt;
-      },
-    );
+    this.lastSubmodel = decision.submodel.name;
+    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, cursor, controller.signal, (text) => {
+      written.text = text;
+      // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
+      this.lastPrompt = prompt;
+    });
     const flight: Flight = {
       job,
       controller,
@@ -197,9 +194,9 @@ export class Pipeline {
     }
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
     const { prefilledTokens, prefillMs, decodedTokens, decodeMs } = decoded;
-    this.parts.costs.observe(decision.size, prefilledTokens, prefillMs, decodedTokens, decodeMs);
+    this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, decodedTokens, decodeMs);
     const work: Work = {
-      size: decision.size,
+      submodel: decision.submodel.name,
       reason: decision.reason,
       promptTokens: job.prompt.length,
       prefilledTokens,
@@ -215,17 +212,17 @@ export class Pipeline {
       return { kind: 'empty', reason: unsure ? 'the model was not sure' : 'nothing to add', work };
     }
     this.cache.set(job.cacheKey, suggestion);
-    this.remember(request, job.setting, suggestion, work);
+    this.remember(request, job.settings, suggestion, work);
     return { kind: 'shown', suggestion, work };
   }
 
   private remember(
     { document, prefix, suffix }: CompletionRequest,
-    setting: Size | 'auto',
+    settings: string,
     suggestion: Suggestion,
     unreported?: Work,
   ): void {
-    this.last = { document, prefix, suffix, suggestion, setting, unreported };
+    this.last = { document, prefix, suffix, suggestion, settings, unreported };
   }
 }
 
@@ -233,6 +230,11 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
   let n = 0;
   while (n < a.length && n < b.length && a[n] === b[n]) n++;
   return n;
+}
+
+/** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** Resolves to undefined when the signal aborts. */

@@ -1,4 +1,15 @@
-import { type Cost, SIZES, type Size } from '../matlm/submodel';
+import { type CheckpointConfig } from '../matlm/config';
+import {
+  bytesPerToken,
+  type Candidate,
+  candidateOf,
+  candidatesOf,
+  type Cost,
+  parameters,
+  type Submodel,
+} from '../matlm/submodel';
+import type { Costs } from './decide';
+import { fitLine, type Line } from './line';
 
 /** Weight of a new observation: a busy machine shows within a few requests. */
 const LEARNING_RATE = 0.3;
@@ -6,44 +17,90 @@ const LEARNING_RATE = 0.3;
 /** Prefills shorter than this say more about waking up than about tokens. */
 const MIN_PREFILL_TOKENS = 16;
 
-/** What each size costs on this machine now: measured when the engine starts, learned from every request since. */
-export class CostModel {
-  private readonly costs: Map<Size, Cost>;
+/**
+ * What every submodel costs on this machine now: a few are measured when the engine starts, the others lie on the line
+ * through these (decoding is bound by the bytes it reads, prefill by its operations), and every request since tells
+ * how loaded the machine is.
+ */
+export class CostModel implements Costs {
+  readonly candidates: readonly Candidate[];
+  private readonly measured = new Map<string, Cost>();
+  /** Milliseconds a token over bytes read. */
+  private readonly decodeLine: Line | undefined;
+  /** Milliseconds a token over parameters used. */
+  private readonly prefillLine: Line | undefined;
+  /** How much slower than when it was measured, for all submodels alike. */
+  private prefillLoad = 1;
+  private decodeLoad = 1;
 
-  constructor(measured: Readonly<Record<string, Cost>>) {
-    this.costs = new Map();
-    for (const size of SIZES) {
-      const cost = measured[size];
-      if (cost) this.costs.set(size, cost);
-    }
+  /** @param measured by the name of the submodel, at least one */
+  constructor(
+    private readonly config: CheckpointConfig,
+    measured: Readonly<Record<string, Cost>>,
+  ) {
+    const { model } = config;
+    this.candidates = candidatesOf(config);
+    const rows = Object.entries(measured).map(([name, cost]) => ({
+      cost,
+      widths: candidateOf(config, name).submodel.widths,
+    }));
+    for (const [name, cost] of Object.entries(measured)) this.measured.set(name, cost);
+    this.decodeLine = fitLine(
+      rows.map(({ cost, widths }) => ({ x: bytesPerToken(model, widths), y: cost.decodeMsPerToken })),
+    );
+    this.prefillLine = fitLine(
+      rows.map(({ cost, widths }) => ({ x: parameters(model, widths), y: cost.prefillMsPerToken })),
+    );
+  }
+
+  /** @throws {Error} naming what there is, where there is none of that name */
+  named(name: string): Candidate {
+    return candidateOf(this.config, name);
   }
 
   /**
-   * One request's times. A size that was not used lately is as much slower as the one that was: the load of the
+   * One request's times. A submodel that was not used lately is as much slower as the one that was: the load of the
    * machine is shared.
    */
-  observe(size: Size, prefilledTokens: number, prefillMs: number, decodedTokens: number, decodeMs: number): void {
-    const before = this.costs.get(size);
-    if (!before) return;
-    const prefill =
-      prefilledTokens >= MIN_PREFILL_TOKENS ? prefillMs / prefilledTokens / before.prefillMsPerToken : undefined;
-    const decode = decodedTokens >= 2 ? decodeMs / (decodedTokens - 1) / before.decodeMsPerToken : undefined;
-    for (const [other, cost] of this.costs) {
-      this.costs.set(other, {
-        prefillMsPerToken: cost.prefillMsPerToken * step(prefill),
-        decodeMsPerToken: cost.decodeMsPerToken * step(decode),
-      });
+  observe(
+    submodel: Submodel,
+    prefilledTokens: number,
+    prefillMs: number,
+    decodedTokens: number,
+    decodeMs: number,
+  ): void {
+    const cost = this.costOf(submodel);
+    if (!cost) return;
+    if (prefilledTokens >= MIN_PREFILL_TOKENS) {
+      this.prefillLoad *= step(prefillMs / prefilledTokens / (cost.prefillMsPerToken * this.prefillLoad));
+    }
+    if (decodedTokens >= 2) {
+      this.decodeLoad *= step(decodeMs / (decodedTokens - 1) / (cost.decodeMsPerToken * this.decodeLoad));
     }
   }
 
-  /** Milliseconds to read `promptTokens` and write `newTokens`, or undefined where the size was never measured. */
-  predictMs(size: Size, promptTokens: number, newTokens: number): number | undefined {
-    const cost = this.costs.get(size);
-    return cost && promptTokens * cost.prefillMsPerToken + newTokens * cost.decodeMsPerToken;
+  /** Milliseconds to read `promptTokens` and write `newTokens`, or undefined where nothing was measured. */
+  predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined {
+    const cost = this.costOf(submodel);
+    return (
+      cost &&
+      promptTokens * cost.prefillMsPerToken * this.prefillLoad + newTokens * cost.decodeMsPerToken * this.decodeLoad
+    );
+  }
+
+  /** On the machine as it was measured. */
+  private costOf({ name, widths }: Submodel): Cost | undefined {
+    const measured = this.measured.get(name);
+    if (measured) return measured;
+    if (!this.prefillLine || !this.decodeLine) return undefined;
+    return {
+      prefillMsPerToken: this.prefillLine(parameters(this.config.model, widths)),
+      decodeMsPerToken: this.decodeLine(bytesPerToken(this.config.model, widths)),
+    };
   }
 }
 
-function step(ratio: number | undefined): number {
+function step(ratio: number): number {
   // One outlier, a sleep of the machine say, may not throw the estimate off by more than a factor of 4.
-  return ratio === undefined ? 1 : 1 - LEARNING_RATE + LEARNING_RATE * Math.min(4, Math.max(0.25, ratio));
+  return 1 - LEARNING_RATE + LEARNING_RATE * Math.min(4, Math.max(0.25, ratio));
 }

@@ -17,6 +17,9 @@ export interface Cost {
   readonly decodeMsPerToken: number;
 }
 
+/** A submodel drafts for another only where it reads at most this share of the other's bytes. */
+const MAX_DRAFT_SHARE = 0.8;
+
 /** The sizes a user chooses between, smallest first. */
 export const SIZES = ['S', 'M', 'L', 'XL'] as const;
 export type Size = (typeof SIZES)[number];
@@ -50,16 +53,66 @@ export function bytesPerToken(model: ModelConfig, widths: readonly number[]): nu
     );
 }
 
-/** The named size of a checkpoint. */
-export function submodelOf(config: CheckpointConfig, size: Size): Submodel {
-  const widths = config.granularities[size];
-  if (!widths) throw new Error(`the checkpoint has no granularity ${size}`);
-  const draft = config.granularities.XS ?? [];
+/** A submodel and what is known of it: what the governor chooses between. */
+export interface Candidate {
+  readonly submodel: Submodel;
+  /** Bytes of weights read to decode a token. */
+  readonly bytesPerToken: number;
+  /** Share of tokens where its likeliest next token is that of the full model, 0 to 1. */
+  readonly agreementWithXL: number;
+}
+
+/** What agreement is taken to fall by with each halving of the bytes read, where a checkpoint was not measured. */
+const UNMEASURED_LOSS = 0.06;
+
+/**
+ * The submodels worth choosing between, cheapest first: the checkpoint's measured frontier, or its sizes where it has
+ * none. XL is always the last. None of them skips a layer.
+ */
+export function candidatesOf(config: CheckpointConfig): Candidate[] {
+  // What skips a layer leaves a cache behind that whatever runs the layer has to read again.
+  const measured = config.frontier.filter(({ widths }) => !widths.includes(0)).map(({ name }) => name);
+  const names = new Set([...(measured.length > 0 ? measured : SIZES), 'XL']);
+  return [...names].map((name) => candidateOf(config, name)).sort((a, b) => a.bytesPerToken - b.bytesPerToken);
+}
+
+/** A submodel by its name, with what is known of it. @throws as submodelOf does */
+export function candidateOf(config: CheckpointConfig, name: string): Candidate {
+  const submodel = submodelOf(config, name);
+  const bytes = bytesPerToken(config.model, submodel.widths);
+  const full = bytesPerToken(config.model, submodelOf(config, 'XL').widths);
+  const measured = config.frontier.find((row) => row.name === name);
+  const estimated = Math.max(0, 1 - UNMEASURED_LOSS * Math.log2(full / bytes));
+  return { submodel, bytesPerToken: bytes, agreementWithXL: measured?.agreementWithXL ?? estimated };
+}
+
+/**
+ * A submodel of a checkpoint by its name: a granularity, or a row of the frontier.
+ * @throws {Error} naming what there is, where there is none of that name
+ */
+export function submodelOf(config: CheckpointConfig, name: string): Submodel {
+  const { model, granularities, frontier, copyWeights } = config;
+  const widths = granularities[name] ?? frontier.find((row) => row.name === name)?.widths;
+  if (!widths) {
+    const names = [...new Set([...Object.keys(granularities), ...frontier.map((row) => row.name)])];
+    throw new Error(`the checkpoint has no submodel ${name}; it has ${names.join(', ')}`);
+  }
+  const bytes = bytesPerToken(model, widths);
+  const draft = granularities.XS ?? [];
   const isWithin = draft.every((width, layer) => width <= (widths[layer] ?? 0));
+  // A draft that costs most of what it saves is none.
+  const isCheap = bytesPerToken(model, draft) <= MAX_DRAFT_SHARE * bytes;
   return {
-    name: size,
+    name,
     widths,
-    copyWeights: config.copyWeights[size] ?? [],
-    draftWidths: isWithin ? draft : [],
+    // Copying was weighed for granularities; a submodel between them copies as the nearest does.
+    copyWeights: copyWeights[name in granularities ? name : nearest(config, bytes)] ?? [],
+    draftWidths: isWithin && isCheap ? draft : [],
   };
+}
+
+/** The granularity that reads most nearly so many bytes a token. */
+function nearest({ model, granularities }: CheckpointConfig, bytes: number): string {
+  const distance = (name: string) => Math.abs(bytesPerToken(model, granularities[name] ?? []) - bytes);
+  return Object.keys(granularities).reduce((best, name) => (distance(name) < distance(best) ? name : best));
 }

@@ -42,7 +42,7 @@ export class StatusBar implements vscode.Disposable {
       : this.engine.kind !== 'ready'
         ? '$(sync~spin) MatCoder'
         : last
-          ? `$(sparkle) ${last.work.size} ${Math.max(1, Math.round(last.work.latencyMs))} ms`
+          ? `$(sparkle) ${last.work.submodel} ${Math.max(1, Math.round(last.work.latencyMs))} ms`
           : '$(sparkle) MatCoder';
     item.backgroundColor = failed ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
     item.command = failed ? 'matcoder.recover' : 'matcoder.pickSubmodel';
@@ -52,8 +52,8 @@ export class StatusBar implements vscode.Disposable {
   private tooltip(): vscode.MarkdownString {
     const lines = [`**MatCoder**: ${describeEngine(this.engine)}`];
     if (this.last) {
-      const { size, latencyMs, reason } = this.last.work;
-      lines.push(`Last: **${size}** in ${Math.max(1, Math.round(latencyMs))} ms (${reason})`);
+      const { submodel, latencyMs, reason } = this.last.work;
+      lines.push(`Last: **${submodel}** in ${Math.max(1, Math.round(latencyMs))} ms (${reason})`);
       const ms = (share: number) => Math.max(1, Math.round(this.latencies.percentile(share) ?? 0));
       lines.push(`Median ${ms(0.5)} ms, 95th percentile ${ms(0.95)} ms over ${this.latencies.count}`);
     }

@@ -4,9 +4,10 @@ import { describe as describeOutcome } from '../../../src/completion/outcome';
 import { type CompletionRequest, Pipeline } from '../../../src/completion/pipeline';
 import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 import { CostModel } from '../../../src/governor/costs';
+import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
-import { SIZES, type Size } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/submodel';
 import { shipped } from '../model';
 
 /** An engine whose tokens come when the test says so. */
@@ -36,7 +37,7 @@ describe('a completion request', () => {
   let checkpoint: Checkpoint;
   let engine: HandEngine;
   let pipeline: Pipeline;
-  let setting: Size | 'auto';
+  let settings: GovernorSettings;
 
   before(async () => {
     checkpoint = await shipped();
@@ -44,16 +45,17 @@ describe('a completion request', () => {
 
   beforeEach(() => {
     let nowMs = 0;
-    setting = 'auto';
+    settings = AUTO;
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
     const cost = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
     pipeline = new Pipeline({
       engine,
       checkpoint,
-      costs: new CostModel(Object.fromEntries(SIZES.map((size) => [size, cost]))),
+      costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
-      setting: () => setting,
+      settings: () => settings,
       now: () => ++nowMs,
+      wait: () => Promise.resolve(),
     });
   });
 
@@ -128,7 +130,7 @@ describe('a completion request', () => {
 
   it('does not reuse what another size suggested', async () => {
     await shown('const a = █', 'f(x);');
-    setting = 'S';
+    settings = { ...AUTO, submodel: 'S' };
     const outcome = await shown('const a = █', 'g();');
     assert.equal(textOf(outcome), 'g();');
     assert.deepEqual(engine.requests[1]!.request.widths, checkpoint.config.granularities.S);
