@@ -27,12 +27,25 @@
         "src/forward.cc",
         "src/kernels_scalar.cc",
         "src/model.cc",
+        "src/sensors/binding.cc",
         "src/speculation.cc",
         "src/thread_pool.cc",
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
       "conditions": [
+        [
+          "OS=='linux'",
+          {
+            "sources": [
+              "src/sensors/linux.cc",
+              "src/sensors/linux_cpu.cc",
+              "src/sensors/linux_files.cc",
+              "src/sensors/linux_power.cc",
+            ]
+          },
+          {"sources": ["src/sensors/other.cc"]},
+        ],
         ["target_arch=='x64' and OS!='win'", {"dependencies": ["kernels_avx2", "kernels_avxvnni", "kernels_avx512", "kernels_avx512vnni"]}],
         ["target_arch=='arm64' and OS!='win'", {"dependencies": ["kernels_neon"]}],
       ],

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const files = ['src', 'test'].flatMap((folder) =>
-  readdirSync(join(root, 'native', folder))
-    .filter((name) => /\.(cc|h|inl)$/.test(name))
+  readdirSync(join(root, 'native', folder), { recursive: true })
+    .filter((name) => /\.(cc|h|inl|mm)$/.test(name))
     .map((name) => join('native', folder, name)),
 );
 const mode = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i'];

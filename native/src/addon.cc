@@ -6,6 +6,7 @@
 
 #include "cpu.h"
 #include "engine.h"
+#include "sensors/binding.h"
 
 namespace matcoder {
 namespace {
@@ -250,6 +251,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineObject::define(env));
+  exports.Set("Sensors", define_sensors(env));
   Napi::Array isas = Napi::Array::New(env);
   for (const Kernels* kernels : supported_kernels()) isas.Set(isas.Length(), Napi::String::New(env, kernels->name));
   exports.Set("supportedIsas", isas);

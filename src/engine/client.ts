@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { MachineState } from '../machine/state';
 import type { Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import type { SensorOptions } from './native';
 import type { FromHost, ToHost } from './protocol';
 
 export type EngineState =
@@ -20,6 +22,11 @@ export interface ClientOptions {
   /** 0 for the engine's own choice. */
   readonly threads: number;
   readonly onState: (state: EngineState) => void;
+  /** What the sensors in the engine's process found: about once a second, and at once where the power source changed. */
+  readonly onMachine?: (state: MachineState) => void;
+  readonly sensors?: SensorOptions;
+  /** The clock of `MachineState.readAtMs`. */
+  readonly now?: () => number;
   readonly execArgv?: readonly string[];
   /** A request that says nothing for so long means that the process hangs. */
   readonly silenceMs?: number;
@@ -44,6 +51,7 @@ export class EngineClient implements Engine {
   private nextId = 1;
   private readonly listeners = new Map<number, (event: GenerateEvent) => void>();
   private readonly restarts: number[] = [];
+  private lastMachine: MachineState | undefined;
   private restartTimer: NodeJS.Timeout | undefined;
   private watchdog: NodeJS.Timeout | undefined;
   private lastFault = '';
@@ -52,6 +60,11 @@ export class EngineClient implements Engine {
 
   get state(): EngineState {
     return this.current;
+  }
+
+  /** The sensors' latest reading; undefined while the process does not run. */
+  get machine(): MachineState | undefined {
+    return this.lastMachine;
   }
 
   /** Start the process, or start it afresh; forgets earlier crashes. */
@@ -112,7 +125,7 @@ export class EngineClient implements Engine {
     child.on('exit', (code, signal) => {
       if (child === this.child) this.died(signal ? `by ${signal}` : `with exit code ${String(code)}`);
     });
-    this.send({ type: 'open', root, folder: modelFolder, threads });
+    this.send({ type: 'open', root, folder: modelFolder, threads, sensors: this.options.sensors ?? {} });
     this.watch(this.options.startMs ?? START_MS);
   }
 
@@ -136,6 +149,11 @@ export class EngineClient implements Engine {
         }
         break;
       }
+      case 'machine':
+        this.lastMachine = { ...message.state, readAtMs: (this.options.now ?? (() => performance.now()))() };
+        this.options.onMachine?.(this.lastMachine);
+        // No answer to a request: the sensors have a thread of their own, and the engine may hang all the same.
+        return;
     }
     this.watch();
   }
@@ -178,6 +196,7 @@ export class EngineClient implements Engine {
 
   private setState(state: EngineState): void {
     if (state.kind === 'stopped' && this.current.kind === 'stopped') return;
+    if (state.kind !== 'ready') this.lastMachine = undefined;
     this.current = state;
     this.options.onState(state);
   }

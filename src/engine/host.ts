@@ -3,6 +3,7 @@ import { openCheckpoint } from '../matlm/checkpoint';
 import type { GenerateEvent } from './engine';
 import { LocalEngine } from './localEngine';
 import type { FromHost, ToHost } from './protocol';
+import { watchMachine } from './sensors';
 
 let engine: LocalEngine | undefined;
 const running = new Map<number, AbortController>();
@@ -45,8 +46,11 @@ process.on('message', (message: ToHost) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-async function open({ root, folder, threads }: Extract<ToHost, { type: 'open' }>): Promise<void> {
+async function open({ root, folder, threads, sensors }: Extract<ToHost, { type: 'open' }>): Promise<void> {
   engine = new LocalEngine(root, await openCheckpoint(folder), threads);
+  watchMachine(root, sensors, (state) => {
+    send({ type: 'machine', state });
+  });
   send({ type: 'ready', info: await engine.measure() });
 }
 

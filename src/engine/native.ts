@@ -63,8 +63,41 @@ export interface NativeEngine {
   dispose(): void;
 }
 
+/** What one sensor found: a value and where it came from, or no value and why. */
+export interface Sensed<T> {
+  readonly value?: T;
+  readonly note: string;
+}
+
+/** One reading of the addon's sensors; units and meanings as in MachineState. */
+export interface NativeReading {
+  readonly powerSource: Sensed<'mains' | 'battery'>;
+  readonly chargeShare: Sensed<number>;
+  readonly dischargeWatts: Sensed<number>;
+  readonly cpuBusyByOthersShare: Sensed<number>;
+  readonly cpuPressureShare: Sensed<number>;
+}
+
+export interface SensorOptions {
+  /** The folder that holds `sys` and `proc`: another than `/` for tests. */
+  readonly root?: string;
+}
+
+/** The machine's sensors, of the addon. */
+export interface NativeSensors {
+  /** One reading, here and now. Throws while they are watched. */
+  read(): NativeReading;
+  /**
+   * A reading at once, then at each change that the system announces, and else once an interval; taken on a thread of
+   * its own. Does not keep the process alive.
+   */
+  watch(intervalMs: number, listener: (reading: NativeReading) => void): void;
+  close(): void;
+}
+
 export interface NativeAddon {
   readonly Engine: new (options: NativeOptions) => NativeEngine;
+  readonly Sensors: new (options?: SensorOptions) => NativeSensors;
   /** Fastest first. */
   readonly supportedIsas: readonly Isa[];
 }

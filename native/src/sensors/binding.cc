@@ -1,0 +1,144 @@
+#include "binding.h"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "sensors.h"
+
+namespace matcoder {
+namespace {
+
+Napi::Value to_value(Napi::Env env, PowerSource source) {
+  return Napi::String::New(env, source == PowerSource::kMains ? "mains" : "battery");
+}
+Napi::Value to_value(Napi::Env env, double value) { return Napi::Number::New(env, value); }
+
+// {powerSource: {value?, note}, …}
+Napi::Object to_object(Napi::Env env, const Reading& reading) {
+  Napi::Object object = Napi::Object::New(env);
+  const auto set = [&](const char* name, const auto& sensed) {
+    Napi::Object entry = Napi::Object::New(env);
+    if (sensed.value) entry.Set("value", to_value(env, *sensed.value));
+    entry.Set("note", sensed.note);
+    object.Set(name, entry);
+  };
+  set("powerSource", reading.power_source);
+  set("chargeShare", reading.charge_share);
+  set("dischargeWatts", reading.discharge_watts);
+  set("cpuBusyByOthersShare", reading.cpu_busy_by_others);
+  set("cpuPressureShare", reading.cpu_pressure);
+  return object;
+}
+
+// Reads at each change that the system announces, and else once an interval, on a thread of its own: a battery's
+// controller or a graphics driver may take its time.
+class Watch {
+ public:
+  Watch(std::shared_ptr<Sensors> sensors, std::chrono::milliseconds interval, Napi::ThreadSafeFunction listener)
+      : sensors_(std::move(sensors)), thread_([this, interval, listener] { run(interval, listener); }) {}
+  ~Watch() {
+    stop_ = true;
+    sensors_->interrupt();
+    thread_.join();
+  }
+
+ private:
+  // The latest reading, until JavaScript has time for it.
+  struct Slot {
+    std::mutex mutex;
+    std::optional<Reading> reading;
+  };
+
+  void run(std::chrono::milliseconds interval, Napi::ThreadSafeFunction listener) {
+    const auto slot = std::make_shared<Slot>();
+    const auto deliver = [slot](Napi::Env env, Napi::Function callback) {
+      std::optional<Reading> reading;
+      {
+        const std::lock_guard<std::mutex> lock(slot->mutex);
+        reading = std::exchange(slot->reading, std::nullopt);
+      }
+      if (env == nullptr || !reading) return;
+      try {
+        callback.Call({to_object(env, *reading)});
+      } catch (const Napi::Error&) {
+        // A listener that throws has nobody to tell.
+      }
+    };
+    while (!stop_) {
+      Reading reading = sensors_->read();
+      {
+        const std::lock_guard<std::mutex> lock(slot->mutex);
+        slot->reading = std::move(reading);
+      }
+      if (listener.NonBlockingCall(deliver) == napi_closing) return;  // JavaScript is going away
+      sensors_->wait(interval);
+    }
+    listener.Release();
+  }
+
+  std::shared_ptr<Sensors> sensors_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+class SensorsObject : public Napi::ObjectWrap<SensorsObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Sensors",
+                       {
+                           InstanceMethod<&SensorsObject::read>("read"),
+                           InstanceMethod<&SensorsObject::watch>("watch"),
+                           InstanceMethod<&SensorsObject::close>("close"),
+                       });
+  }
+
+  explicit SensorsObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SensorsObject>(info) {
+    SensorOptions options;
+    if (info[0].IsObject()) {
+      const Napi::Object o = info[0].As<Napi::Object>();
+      if (o.Has("root")) options.root = o.Get("root").ToString();
+    }
+    if (options.root.empty() || options.root.back() != '/') options.root += '/';
+    sensors_ = open_sensors(options);
+  }
+
+ private:
+  Sensors& sensors(Napi::Env env) const {
+    if (!sensors_) throw Napi::Error::New(env, "the sensors were closed");
+    return *sensors_;
+  }
+
+  // read(): one reading, here and now.
+  Napi::Value read(const Napi::CallbackInfo& info) {
+    if (watch_) throw Napi::Error::New(info.Env(), "the sensors are being watched");
+    return to_object(info.Env(), sensors(info.Env()).read());
+  }
+
+  // watch(intervalMs, listener): until close(); does not keep the process alive.
+  void watch(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    sensors(env);
+    if (watch_) throw Napi::Error::New(env, "the sensors are being watched");
+    if (!info[0].IsNumber() || !info[1].IsFunction())
+      throw Napi::TypeError::New(env, "watch needs an interval in milliseconds and a listener");
+    const std::chrono::milliseconds interval(std::max<int64_t>(1, info[0].As<Napi::Number>().Int64Value()));
+    auto listener = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "matcoder sensors", 0, 1);
+    listener.Unref(env);
+    watch_ = std::make_unique<Watch>(sensors_, interval, listener);
+  }
+
+  void close(const Napi::CallbackInfo&) {
+    watch_.reset();
+    sensors_.reset();
+  }
+
+  std::shared_ptr<Sensors> sensors_;
+  std::unique_ptr<Watch> watch_;
+};
+
+}  // namespace
+
+Napi::Function define_sensors(Napi::Env env) { return SensorsObject::define(env); }
+
+}  // namespace matcoder

@@ -1,0 +1,42 @@
+import type { MachineState } from '../machine/state';
+import { loadAddon, type NativeReading, type SensorOptions } from './native';
+
+/** A reading without its time, which the receiver adds: clocks do not cross the process line. */
+export type SensedState = Omit<MachineState, 'readAtMs'>;
+
+/** Load changes within a second, and a reading costs a fraction of a millisecond. */
+export const READ_EVERY_MS = 1000;
+
+/**
+ * Listen to the machine's sensors: a reading at once, then once a second, and at once where the power source changed.
+ * Does not keep the process alive.
+ * @param root the folder that holds the addon
+ * @returns what stops it
+ */
+export function watchMachine(root: string, options: SensorOptions, listener: (state: SensedState) => void): () => void {
+  const addon = loadAddon(root);
+  const sensors = new addon.Sensors(options);
+  sensors.watch(READ_EVERY_MS, (reading) => {
+    listener(stateOf(reading));
+  });
+  return () => {
+    sensors.close();
+  };
+}
+
+/** The values of a reading; what has none is unknown or absent. */
+export function stateOf(reading: NativeReading): SensedState {
+  return {
+    powerSource: reading.powerSource.value ?? 'unknown',
+    ...present('chargeShare', reading.chargeShare.value),
+    ...present('dischargeWatts', reading.dischargeWatts.value),
+    lowPower: 'unknown',
+    thermal: 'unknown',
+    ...present('cpuBusyByOthersShare', reading.cpuBusyByOthersShare.value),
+    ...present('cpuPressureShare', reading.cpuPressureShare.value),
+  };
+}
+
+function present<K extends string, T>(key: K, value: T | undefined): { readonly [P in K]?: T } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: T });
+}
