@@ -1,7 +1,9 @@
 import { relative, resolve } from 'node:path';
+import { confident } from '../completion/confidence';
+import { cursorOf } from '../completion/cursor';
 import { decode } from '../completion/decode';
+import { trimAt } from '../completion/filters';
 import { buildPrompt } from '../completion/prompt';
-import { confident, cursorOf, trim } from '../completion/trim';
 import { LocalEngine } from '../engine/localEngine';
 import { CostModel } from '../governor/costs';
 import { decide } from '../governor/decide';
@@ -42,12 +44,12 @@ export async function complete(root: string, model: string, place: Place, submod
     };
     const decision = decide(snapshot, costs, { ...AUTO, submodel });
     if (!decision.submodel) throw new Error(decision.reason);
-    const cursor = cursorOf(prefix, suffix, decision.multiline);
+    const trim = trimAt(cursorOf(prefix, suffix, decision.multiline));
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, cursor, never);
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     return {
-      text: trim(confident(decoded.pieces, 0), cursor)?.text ?? '',
+      text: trim(confident(decoded.pieces, 0), false).suggestion?.text ?? '',
       submodel: decision.submodel.name,
       reason: decision.reason,
       promptTokens: prompt.length,

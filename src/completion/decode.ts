@@ -1,7 +1,8 @@
 import type { Engine, GenerateRequest } from '../engine/engine';
 import type { Decision } from '../governor/decide';
 import type { Tokenizer } from '../matlm/tokenizer';
-import { type Cursor, isComplete, type Piece } from './trim';
+import type { Piece } from './confidence';
+import type { Trim } from './filters';
 
 /** A finished decode. */
 export interface Decoded {
@@ -28,7 +29,7 @@ export async function decode(
   tokenizer: Tokenizer,
   prompt: readonly number[],
   { submodel, draft, maxTokens, multiline }: Decision,
-  cursor: Cursor,
+  trim: Trim,
   signal: AbortSignal,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
@@ -36,14 +37,14 @@ export async function decode(
   const { widths, copyWeights } = submodel;
   const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
   const request = { prompt, widths, copyWeights, ...speculation, maxTokens, stopTokens };
-  const first = await stream(engine, tokenizer, request, cursor, signal, '', onProgress);
+  const first = await stream(engine, tokenizer, request, trim, signal, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
     engine,
     tokenizer,
     { ...request, prompt: [...prompt, ...first.tokens], notFirst: stopTokens },
-    cursor,
+    trim,
     signal,
     text,
     onProgress,
@@ -68,7 +69,7 @@ function stream(
   engine: Engine,
   tokenizer: Tokenizer,
   request: GenerateRequest,
-  cursor: Cursor,
+  trim: Trim,
   signal: AbortSignal,
   before: string,
   onProgress: (text: string) => void,
@@ -94,7 +95,7 @@ function stream(
           pieces.push(piece);
           text += piece.text;
           onProgress(text);
-          if (isComplete(text, cursor)) enough.abort();
+          if (trim(text, true).isComplete) enough.abort();
           break;
         }
         case 'end':

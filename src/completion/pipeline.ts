@@ -5,12 +5,14 @@ import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { cacheKey, LruCache } from './cache';
+import { confident, MIN_PROBABILITY } from './confidence';
+import { cursorOf } from './cursor';
 import { decode, type Decoded } from './decode';
+import { type Trim, trimAt } from './filters';
 import { gate, type GateInput } from './gate';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { buildPrompt, type Excerpt } from './prompt';
 import { type Remembered, typedAlong, typedSince } from './reuse';
-import { confident, type Cursor, cursorOf, MIN_PROBABILITY, trim } from './trim';
 
 /** One place at which a completion is wanted. */
 export interface CompletionRequest extends Excerpt, GateInput {
@@ -39,7 +41,7 @@ interface Job {
   readonly settings: string;
   readonly prompt: readonly number[];
   readonly decision: Decision;
-  readonly cursor: Cursor;
+  readonly trim: Trim;
   readonly cacheKey: string;
   readonly startedMs: number;
 }
@@ -91,7 +93,7 @@ export class Pipeline {
     const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
     const decision = this.decide(request, prompt, settings);
     if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
-    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline);
+    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline));
     const place = cacheKey(decision.submodel.name, decision.multiline, request.path, request.prefix, request.suffix);
     const cached = this.cache.get(place);
     if (cached) {
@@ -100,7 +102,7 @@ export class Pipeline {
     }
     if (decision.delayMs > 0) await this.parts.wait(decision.delayMs, signal);
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
-    const flight = this.start({ request, settings: key, prompt, decision, cursor, cacheKey: place, startedMs });
+    const flight = this.start({ request, settings: key, prompt, decision, trim, cacheKey: place, startedMs });
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown' && this.last) this.last.unreported = undefined;
@@ -164,11 +166,11 @@ export class Pipeline {
 
   private start(job: Job): Flight {
     const { engine, checkpoint } = this.parts;
-    const { prompt, decision, cursor } = job;
+    const { prompt, decision, trim } = job;
     const controller = new AbortController();
     const written = { text: '' };
     this.lastSubmodel = decision.submodel.name;
-    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, cursor, controller.signal, (text) => {
+    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, (text) => {
       written.text = text;
       // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
       this.lastPrompt = prompt;
@@ -206,10 +208,11 @@ export class Pipeline {
       latencyMs: this.parts.now() - job.startedMs,
     };
     const sure = confident(decoded.pieces, request.explicit ? 0 : MIN_PROBABILITY);
-    const suggestion = trim(sure, job.cursor);
+    const { suggestion, emptiedBy } = job.trim(sure, false);
     if (!suggestion) {
       const unsure = sure.trim() === '' && decoded.pieces.length > 0;
-      return { kind: 'empty', reason: unsure ? 'the model was not sure' : 'nothing to add', work };
+      const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
+      return { kind: 'empty', reason: unsure ? 'the model was not sure' : nothing, work };
     }
     this.cache.set(job.cacheKey, suggestion);
     this.remember(request, job.settings, suggestion, work);

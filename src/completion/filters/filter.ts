@@ -1,0 +1,32 @@
+import type { Cursor } from '../cursor';
+
+/** What is written at the cursor, on its way to being shown. */
+export interface Draft {
+  readonly text: string;
+  /** Characters after the cursor that the text takes the place of. */
+  readonly replaces: number;
+  /** More may be decoded: the last line may be unfinished. Once closed, nothing that comes could be shown. */
+  readonly open: boolean;
+}
+
+/**
+ * Leaves of a draft what is fit to be shown. A filter that cuts an open draft closes it, which stops the decode: so it
+ * cuts only where nothing that could still come would bring the text back.
+ */
+export type Filter = (cursor: Cursor) => (draft: Draft) => Draft;
+
+/** The draft up to an offset, closed. */
+export function cutAt(draft: Draft, end: number): Draft {
+  return { ...draft, text: draft.text.slice(0, end), open: false };
+}
+
+/** The lines of a draft that will not change any more. */
+export function finishedLines({ text, open }: Draft): string[] {
+  const lines = text.split('\n');
+  return open ? lines.slice(0, -1) : lines;
+}
+
+/** The draft before a line, closed. @param line from 0; 0 leaves nothing */
+export function cutBeforeLine(draft: Draft, line: number): Draft {
+  return cutAt(draft, draft.text.split('\n').slice(0, line).join('\n').length);
+}

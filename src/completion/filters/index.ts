@@ -1,0 +1,63 @@
+import type { Cursor } from '../cursor';
+import type { Suggestion } from '../outcome';
+import { balance } from './balance';
+import { blanks } from './blanks';
+import type { Draft, Filter } from './filter';
+import { indent } from './indent';
+import { length } from './length';
+import { lineSuffix } from './lineSuffix';
+import { loops } from './loops';
+import { nextLines } from './nextLines';
+import { oneLine } from './oneLine';
+import { scope } from './scope';
+import { secrets } from './secrets';
+
+/** In the order in which they are applied: what ends the text first, then what fits it to the place. */
+export const FILTERS = {
+  secrets,
+  oneLine,
+  loops,
+  indent,
+  scope,
+  length,
+  nextLines,
+  blanks,
+  lineSuffix,
+  balance,
+} satisfies Record<string, Filter>;
+
+export type FilterName = keyof typeof FILTERS;
+
+export const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
+
+/** What is left of a text. */
+export interface Trimmed {
+  /** Undefined where nothing is left. */
+  readonly suggestion: Suggestion | undefined;
+  /** The filter that took the last of it. */
+  readonly emptiedBy?: FilterName;
+  /** Nothing more that is decoded could be shown. */
+  readonly isComplete: boolean;
+}
+
+/** From what the model wrote so far to what is shown. @param open it may write more */
+export type Trim = (text: string, open: boolean) => Trimmed;
+
+/** All filters at a cursor, one after the other. @param without left out, to measure what they do */
+export function trimAt(cursor: Cursor, without: readonly FilterName[] = []): Trim {
+  const filters = FILTER_NAMES.filter((name) => !without.includes(name)).map((name) => ({
+    name,
+    apply: FILTERS[name](cursor),
+  }));
+  return (text, open) => {
+    let draft: Draft = { text, replaces: 0, open };
+    for (const { name, apply } of filters) {
+      const isEmpty = draft.text.trim() === '';
+      draft = apply(draft);
+      if (!isEmpty && draft.text.trim() === '')
+        return { suggestion: undefined, emptiedBy: name, isComplete: !draft.open };
+    }
+    const { text: left, replaces } = draft;
+    return { suggestion: left.trim() === '' ? undefined : { text: left, replaces }, isComplete: !draft.open };
+  };
+}

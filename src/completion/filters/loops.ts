@@ -1,0 +1,43 @@
+import type { Cursor } from '../cursor';
+import { cutAt, cutBeforeLine, type Draft, type Filter, finishedLines } from './filter';
+
+/** Longer lines do not come twice; short ones, a closing brace say, may well, but not so soon. */
+const SHORT_LINE_CHARS = 12;
+const LINES_BETWEEN_SHORT = 2;
+/** A line that stands just above the cursor is not wanted again. */
+const LINES_ABOVE = 2;
+/** A stretch within a line is a loop when it comes so often on end. */
+const MIN_REPEATS = 3;
+const MIN_PERIOD_CHARS = 4;
+
+/** A small model may repeat itself for ever: stop before a line, or a stretch of one, that it has written before. */
+export const loops: Filter = (cursor) => (draft) => cutStretch(cutLine(draft, cursor));
+
+function cutLine(draft: Draft, cursor: Cursor): Draft {
+  const lines = finishedLines(draft).map((line, i) => (i === 0 ? cursor.linePrefix + line : line).trim());
+  const above = cursor.prefix
+    .slice(0, cursor.prefix.length - cursor.linePrefix.length)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .slice(-LINES_ABOVE);
+  const at = lines.findIndex((line, i) => {
+    const isShort = line.length <= SHORT_LINE_CHARS;
+    if (!isShort && above.includes(line)) return true;
+    return line.length > 3 && lines.slice(isShort ? Math.max(0, i - LINES_BETWEEN_SHORT) : 0, i).includes(line);
+  });
+  return at < 0 ? draft : cutBeforeLine(draft, at);
+}
+
+/** Cut after the first of equal stretches at the end of the text. Rows of numbers and ruled lines are no loops. */
+function cutStretch(draft: Draft): Draft {
+  const { text } = draft;
+  for (let period = MIN_PERIOD_CHARS; period * MIN_REPEATS <= text.length; period++) {
+    const stretch = text.slice(-period);
+    if (stretch.includes('\n') || !/[A-Za-z]/.test(stretch)) continue;
+    let repeats = 1;
+    while (text.endsWith(stretch, text.length - repeats * period)) repeats++;
+    if (repeats >= MIN_REPEATS) return cutAt(draft, text.length - (repeats - 1) * period);
+  }
+  return draft;
+}

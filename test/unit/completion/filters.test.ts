@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { cursorOf } from '../../../src/completion/cursor';
+import { FILTER_NAMES, type FilterName, type Trim, trimAt } from '../../../src/completion/filters';
+import { type GoldenCase, goldenFiles } from './golden';
+
+const files = goldenFiles();
+
+/** What is inserted, and after how many characters the decode was stopped, where the text comes one by one. */
+function run({ prefix, suffix, block, written }: GoldenCase, without: readonly FilterName[] = []) {
+  const trim = trimAt(cursorOf(prefix, suffix, block), without);
+  const stopsAfter = Array.from({ length: written.length }, (_, i) => i + 1).find((n) => stops(trim, written, n));
+  const { suggestion } = trim(written.slice(0, stopsAfter), false);
+  return { inserted: suggestion?.text, replaces: suggestion?.replaces ?? 0, stopsAfter };
+}
+
+function stops(trim: Trim, written: string, n: number): boolean {
+  return trim(written.slice(0, n), true).isComplete;
+}
+
+function expected({ inserted, replaces, stopsAfter }: GoldenCase) {
+  return { inserted, replaces, stopsAfter };
+}
+
+for (const { name, cases } of files) {
+  describe(`the filter ${name}`, () => {
+    for (const golden of cases) {
+      it(golden.name, () => {
+        assert.deepEqual(run(golden), expected(golden));
+      });
+    }
+
+    it('is what makes it so', () => {
+      assert.ok(FILTER_NAMES.includes(name as FilterName), `there is no filter ${name}`);
+      const failing = cases.filter((golden) => {
+        const { inserted, stopsAfter } = run(golden, [name as FilterName]);
+        return inserted !== golden.inserted || stopsAfter !== golden.stopsAfter;
+      });
+      assert.ok(failing.length > 0, 'every case holds without it');
+    });
+  });
+}
+
+describe('the golden files', () => {
+  it('are one for each filter', () => {
+    assert.deepEqual(files.map(({ name }) => name).sort(), [...FILTER_NAMES].sort());
+  });
+
+  it('name every case differently', () => {
+    const names = files.flatMap(({ cases }) => cases.map(({ name }) => name));
+    assert.equal(new Set(names).size, names.length);
+  });
+});
+
+describe('what the filters left', () => {
+  it('names the filter that took the last of it', () => {
+    const trim = trimAt(cursorOf('a();\n', '\nb();\n', false));
+    assert.deepEqual(trim('b();', false), { suggestion: undefined, emptiedBy: 'nextLines', isComplete: true });
+  });
+
+  it('is nothing, by no filter, where nothing was written', () => {
+    assert.deepEqual(trimAt(cursorOf('a', '', false))('', false), { suggestion: undefined, isComplete: true });
+  });
+});
