@@ -5,6 +5,7 @@ import { Pipeline } from './completion/pipeline';
 import { CompletionProvider } from './completion/provider';
 import { EngineClient, type EngineState } from './engine/client';
 import { CostModel } from './governor/costs';
+import { UNKNOWN_MACHINE } from './governor/machine';
 import { AUTO, type GovernorSettings } from './governor/settings';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
@@ -66,7 +67,16 @@ export function activate(context: vscode.ExtensionContext): void {
         );
         if (!client || !checkpoint) break;
         costs = new CostModel(checkpoint.config, measured);
-        pipeline = new Pipeline({ engine: client, checkpoint, costs, rhythm, settings, now, wait });
+        pipeline = new Pipeline({
+          engine: client,
+          checkpoint,
+          costs,
+          rhythm,
+          settings,
+          machine: () => client?.machine ?? UNKNOWN_MACHINE,
+          now,
+          wait,
+        });
         break;
       }
       case 'restarting':

@@ -7,6 +7,7 @@ import { buildPrompt } from '../completion/prompt';
 import { LocalEngine } from '../engine/localEngine';
 import { CostModel } from '../governor/costs';
 import { decide } from '../governor/decide';
+import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { type Place, splitAt } from './place';
@@ -40,13 +41,13 @@ export async function complete(root: string, model: string, place: Place, submod
       previous: undefined,
       newPromptTokens: prompt.length,
       atLineEnd: /^[ \t]*(\n|$)/.test(suffix),
-      powerSource: 'unknown' as const,
+      machine: UNKNOWN_MACHINE,
     };
     const decision = decide(snapshot, costs, { ...AUTO, submodel });
     if (!decision.submodel) throw new Error(decision.reason);
     const trim = trimAt(cursorOf(prefix, suffix, decision.multiline));
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never, 0);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     return {
       text: trim(confident(decoded.pieces, 0), false).suggestion?.text ?? '',

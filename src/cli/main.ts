@@ -3,9 +3,11 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
+import { replayTable } from '../replay/report';
 import { evaluate, evaluationTables } from './eval';
 import { inspect, table } from './inspect';
 import { parsePlace, UsageError } from './place';
+import { replayFiles } from './replay';
 
 const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto] [--model DIR]
     Complete at that place (line and column from 1) and print what would be inserted.
@@ -27,6 +29,12 @@ async function main(args: readonly string[]): Promise<void> {
     options: {
       json: { type: 'boolean', default: false },
       submodel: { type: 'string', default: 'auto' },
+      policy: { type: 'string', default: 'auto,S,M,L,XL' },
+      scenario: { type: 'string', default: 'quiet' },
+      heldout: { type: 'string' },
+      files: { type: 'string', default: '20' },
+      'max-chars': { type: 'string' },
+      seed: { type: 'string', default: '1' },
       model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -61,11 +69,32 @@ async function main(args: readonly string[]): Promise<void> {
       process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${evaluationTables(rows)}\n`);
       return;
     }
+    case 'replay': {
+      const heldout = values.heldout;
+      const options = {
+        files: rest.map((file) => resolve(file)),
+        heldout: heldout === undefined ? undefined : { file: resolve(heldout), count: count('files', values.files) },
+        policies: values.policy.split(',').map((name) => name.trim()),
+        scenario: values.scenario,
+        seed: count('seed', values.seed),
+        maxChars: values['max-chars'] === undefined ? Infinity : count('max-chars', values['max-chars']),
+      };
+      const rows = await replayFiles(root, model, options, ({ scenario, policy }) => {
+        process.stderr.write(`${scenario}, ${policy}: done\n`);
+      });
+      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows)}\n`);
+      return;
+    }
     default:
       throw new UsageError(
         command === undefined ? `expected a command\n\n${HELP}` : `${command}: no such command\n\n${HELP}`,
       );
   }
+}
+
+function count(option: string, value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new UsageError(`--${option} ${value}: expected a whole number`);
+  return Number(value);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -21,8 +21,8 @@ export function parsePlace(text: string): Place {
 
 const MAX_FILE_BYTES = 50_000_000;
 
-/** Read a source file, line ends as \n, and split it at a place. */
-export async function splitAt({ file, line, column }: Place): Promise<{ prefix: string; suffix: string }> {
+/** A source file's text, line ends as \n. */
+export async function readSource(file: string): Promise<string> {
   const entry = await stat(file).catch(() => undefined);
   if (!entry) throw new UsageError(`${file}: there is no such file`);
   if (!entry.isFile()) throw new UsageError(`${file}: it is not a file`);
@@ -33,6 +33,12 @@ export async function splitAt({ file, line, column }: Place): Promise<{ prefix: 
   if (bytes.includes(0)) throw new UsageError(`${file}: it is a binary file`);
   const text = bytes.toString('utf8').replaceAll('\r\n', '\n');
   if (text.includes('\ufffd')) throw new UsageError(`${file}: it is not UTF-8 text`);
+  return text;
+}
+
+/** Read a source file and split it at a place. */
+export async function splitAt({ file, line, column }: Place): Promise<{ prefix: string; suffix: string }> {
+  const text = await readSource(file);
   const lines = text.split('\n');
   const target = lines[line - 1];
   if (target === undefined)

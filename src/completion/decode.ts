@@ -22,6 +22,7 @@ const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
 /**
  * Decode until the model ends, or until nothing more could be shown. Where several lines are wanted and the model ends
  * with a line that opens a block, it is asked once to go on.
+ * @param minProbability nothing after a token below it is shown
  * @param onProgress called with the text so far: empty when the prompt was read, then longer with every token
  */
 export async function decode(
@@ -31,13 +32,14 @@ export async function decode(
   { submodel, draft, maxTokens, multiline }: Decision,
   trim: Trim,
   signal: AbortSignal,
+  minProbability: number,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
   const { widths, copyWeights } = submodel;
   const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
   const request = { prompt, widths, copyWeights, ...speculation, maxTokens, stopTokens };
-  const first = await stream(engine, tokenizer, request, trim, signal, '', onProgress);
+  const first = await stream(engine, tokenizer, request, trim, signal, minProbability, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
@@ -46,6 +48,7 @@ export async function decode(
     { ...request, prompt: [...prompt, ...first.tokens], notFirst: stopTokens },
     trim,
     signal,
+    minProbability,
     text,
     onProgress,
   );
@@ -71,6 +74,7 @@ function stream(
   request: GenerateRequest,
   trim: Trim,
   signal: AbortSignal,
+  minProbability: number,
   before: string,
   onProgress: (text: string) => void,
 ): Promise<Streamed> {
@@ -95,7 +99,7 @@ function stream(
           pieces.push(piece);
           text += piece.text;
           onProgress(text);
-          if (trim(text, true).isComplete) enough.abort();
+          if (piece.probability < minProbability || trim(text, true).isComplete) enough.abort();
           break;
         }
         case 'end':

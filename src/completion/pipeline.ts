@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
 import { decide, type Decision, type Declined } from '../governor/decide';
+import type { Machine } from '../governor/machine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
@@ -27,6 +28,8 @@ export interface PipelineParts {
   readonly rhythm: TypingRhythm;
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
+  /** The machine as the sensors see it now. */
+  readonly machine: () => Machine;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** Resolves after so long by that clock, or at once when the signal aborts. */
@@ -123,14 +126,14 @@ export class Pipeline {
     prompt: readonly number[],
     settings: GovernorSettings,
   ): Decision | Declined {
-    const { costs, rhythm, now } = this.parts;
+    const { costs, rhythm, machine, now } = this.parts;
     const snapshot = {
       explicit: request.explicit,
       gapMs: rhythm.gapMs(now()),
       previous: this.lastSubmodel,
       newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
       atLineEnd: request.lineSuffix.trim() === '',
-      powerSource: 'unknown' as const,
+      machine: machine(),
     };
     return decide(snapshot, costs, settings);
   }
@@ -170,7 +173,8 @@ export class Pipeline {
     const controller = new AbortController();
     const written = { text: '' };
     this.lastSubmodel = decision.submodel.name;
-    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, (text) => {
+    const floor = minProbability(job.request);
+    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, floor, (text) => {
       written.text = text;
       // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
       this.lastPrompt = prompt;
@@ -207,7 +211,7 @@ export class Pipeline {
       decodeMs,
       latencyMs: this.parts.now() - job.startedMs,
     };
-    const sure = confident(decoded.pieces, request.explicit ? 0 : MIN_PROBABILITY);
+    const sure = confident(decoded.pieces, minProbability(request));
     const { suggestion, emptiedBy } = job.trim(sure, false);
     if (!suggestion) {
       const unsure = sure.trim() === '' && decoded.pieces.length > 0;
@@ -227,6 +231,10 @@ export class Pipeline {
   ): void {
     this.last = { document, prefix, suffix, suggestion, settings, unreported };
   }
+}
+
+function minProbability({ explicit }: CompletionRequest): number {
+  return explicit ? 0 : MIN_PROBABILITY;
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {

@@ -1,5 +1,5 @@
 import type { Cost } from '../matlm/submodel';
-import type { EndReason, Isa } from './native';
+import type { DraftCounts, EndReason, Isa } from './native';
 
 /** One completion asked of the engine. */
 export interface GenerateRequest {
@@ -32,13 +32,13 @@ export type GenerateEvent =
       readonly prefillMs: number;
     }
   | { readonly type: 'token'; readonly token: number; readonly probability: number }
-  | {
+  | ({
       readonly type: 'end';
       readonly reason: EndReason;
       readonly decodedTokens: number;
       readonly decodeMs: number;
       readonly message?: string;
-    };
+    } & Partial<DraftCounts>);
 
 export interface EngineInfo {
   readonly pid: number;

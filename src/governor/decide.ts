@@ -1,4 +1,5 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
+import type { Machine } from './machine';
 import type { GovernorSettings } from './settings';
 
 /** What the choice depends on. */
@@ -13,7 +14,7 @@ export interface Snapshot {
   readonly newPromptTokens: number;
   /** The cursor stands at the end of its line, so more than one line may follow. */
   readonly atLineEnd: boolean;
-  readonly powerSource: 'mains' | 'battery' | 'unknown';
+  readonly machine: Machine;
 }
 
 /** Speculative decoding: who drafts, and how many tokens at once at most; none where it is 0. */
@@ -86,7 +87,7 @@ export function decide(snapshot: Snapshot, costs: Costs, settings: GovernorSetti
     : (settings.latencyBudgetMs ??
       (snapshot.gapMs === undefined ? PAUSE_BUDGET_MS : Math.max(MIN_BUDGET_MS, snapshot.gapMs - EDITOR_DEBOUNCE_MS)));
   const bytesOf = (name: string | undefined) => (name === undefined ? Infinity : costs.named(name).bytesPerToken);
-  const mostBytes = snapshot.powerSource === 'battery' ? bytesOf(settings.batteryCap) : Infinity;
+  const mostBytes = snapshot.machine.powerSource === 'battery' ? bytesOf(settings.batteryCap) : Infinity;
   const allowed = costs.candidates.filter(({ bytesPerToken }) => bytesPerToken <= mostBytes);
   const predicted = ({ submodel }: Candidate) => costs.predictMs(submodel, snapshot.newPromptTokens, EXPECTED_TOKENS);
   const fits = (candidate: Candidate) => {

@@ -160,6 +160,56 @@ describe('matcoder eval', () => {
   }
 });
 
+describe('matcoder replay', () => {
+  it('types a file under each policy, and prints what came of it', () => {
+    const { status, stdout } = matcoder(['replay', 'list.ts', '--policy', 'auto,S', '--max-chars', '80', '--json']);
+    assert.equal(status, 0);
+    const rows = JSON.parse(stdout) as Record<string, number | string>[];
+    assert.deepEqual(
+      rows.map(({ scenario, policy }) => [scenario, policy]),
+      [
+        ['quiet', 'auto'],
+        ['quiet', 'S'],
+      ],
+    );
+    for (const row of rows) {
+      assert.ok(Number(row.decodes) > 0 && Number(row.cpuSeconds) > 0 && Number(row.gigabytesRead) > 0);
+      assert.ok(Number(row.keysSaved) <= Number(row.keysByHand) && Number(row.accepted) <= Number(row.shown));
+    }
+  });
+
+  it('draws held-out files', () => {
+    const text = 'export const answer = 42;\n'.repeat(20);
+    const rows = ['a', 'b', 'c'].map((name) => JSON.stringify({ package: name, path: `${name}.ts`, text }));
+    writeFileSync(join(folder, 'heldout.jsonl'), `${rows.join('\n')}\n`);
+    const args = ['replay', '--heldout', 'heldout.jsonl', '--files', '2', '--max-chars', '60', '--policy', 'S'];
+    assert.match(matcoder(args).stdout, /^scenario .*\nquiet +S +-?\d+/);
+  });
+
+  const cases: [string, string[], RegExp][] = [
+    ['no file', [], /replay takes files, or --heldout FILE/],
+    ['a file that is missing', ['none.ts'], /none\.ts: there is no such file/],
+    ['a file that is too short', ['empty.ts'], /empty\.ts: it is too short to replay/],
+    [
+      'a policy that does not exist',
+      ['list.ts', '--policy', 'XXL'],
+      /--policy XXL: the checkpoint has no submodel XXL/,
+    ],
+    ['a scenario that does not exist', ['list.ts', '--scenario', 'noisy'], /--scenario noisy: expected all or one of/],
+    ['a length that is no number', ['list.ts', '--max-chars', 'many'], /--max-chars many: expected a whole number/],
+    ['held-out code that is missing', ['--heldout', 'none.jsonl'], /none\.jsonl: it cannot be read .*training\.corpus/],
+    ['held-out code of another kind', ['--heldout', 'list.ts'], /list\.ts:1: expected a JSON object with package/],
+  ];
+  for (const [name, args, message] of cases) {
+    it(`ends with one line and exit code 1: ${name}`, () => {
+      const { status, stderr } = matcoder(['replay', ...args]);
+      assert.equal(status, 1);
+      assert.match(stderr, message);
+      assert.equal(stderr.trim().split('\n').length, 1);
+    });
+  }
+});
+
 describe('matcoder', () => {
   it('explains itself', () => {
     const { status, stdout } = matcoder(['--help']);

@@ -4,6 +4,7 @@ import { describe as describeOutcome } from '../../../src/completion/outcome';
 import { type CompletionRequest, Pipeline } from '../../../src/completion/pipeline';
 import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 import { CostModel } from '../../../src/governor/costs';
+import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
@@ -54,6 +55,7 @@ describe('a completion request', () => {
       costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
       settings: () => settings,
+      machine: () => UNKNOWN_MACHINE,
       now: () => ++nowMs,
       wait: () => Promise.resolve(),
     });

@@ -3,6 +3,7 @@ import { CostModel } from '../../../src/governor/costs';
 import { type Costs, decide, type Snapshot } from '../../../src/governor/decide';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { CheckpointConfig } from '../../../src/matlm/config';
+import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import {
   bytesPerToken,
@@ -31,7 +32,7 @@ const calm: Snapshot = {
   previous: undefined,
   newPromptTokens: 20,
   atLineEnd: true,
-  powerSource: 'mains',
+  machine: UNKNOWN_MACHINE,
 };
 const chosen = (change: Partial<Snapshot>, settings: Partial<GovernorSettings> = {}) => {
   const decision = decide({ ...calm, ...change }, costs, { ...AUTO, ...settings });
@@ -71,8 +72,8 @@ describe('the choice of a size', () => {
   });
 
   it('is no larger than the user’s cap on battery, and on battery only', () => {
-    assert.equal(chosen({ powerSource: 'battery' }, { batteryCap: 'M' }).name, 'M');
-    assert.equal(chosen({ powerSource: 'mains' }, { batteryCap: 'M' }).name, 'XL');
+    assert.equal(chosen({ machine: { ...UNKNOWN_MACHINE, powerSource: 'battery' } }, { batteryCap: 'M' }).name, 'M');
+    assert.equal(chosen({ machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' } }, { batteryCap: 'M' }).name, 'XL');
   });
 
   it('keeps to the user’s latency budget', () => {

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import { LocalEngine } from '../engine/localEngine';
+import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
+import { isObject } from '../matlm/config';
+import { submodelOf } from '../matlm/submodel';
+import type { VirtualClock } from '../replay/clock';
+import { RealTimeEngine } from '../replay/meter';
+import { Random } from '../replay/random';
+import { replay } from '../replay/replay';
+import { summarise, type Summary } from '../replay/report';
+import { type Scenario, SCENARIOS } from '../replay/scenario';
+import { taskOf } from '../replay/tasks';
+import type { Task } from '../replay/typist';
+import { readSource, UsageError } from './place';
+
+export interface ReplayOptions {
+  readonly files: readonly string[];
+  /** A file of held-out code, one JSON object a line with path, language and text, and how many of its files to take. */
+  readonly heldout?: { readonly file: string; readonly count: number } | undefined;
+  /** auto, or names of submodels. */
+  readonly policies: readonly string[];
+  readonly scenario: string;
+  readonly seed: number;
+  /** Of each file so much is typed, whole lines. */
+  readonly maxChars: number;
+}
+
+/** Files typed by a simulated hand through the real pipeline and engine, under each policy in each scenario. */
+export async function replayFiles(
+  root: string,
+  model: string,
+  options: ReplayOptions,
+  onRow: (row: Summary) => void = () => undefined,
+): Promise<Summary[]> {
+  const checkpoint = await openCheckpoint(model);
+  checkPolicies(checkpoint, options.policies);
+  const scenarios = scenariosOf(options.scenario);
+  const tasks = await tasksOf(options);
+  const engine = new LocalEngine(root, checkpoint);
+  try {
+    const { costs } = await engine.measure();
+    const rows: Summary[] = [];
+    for (const scenario of scenarios) {
+      for (const policy of options.policies) {
+        const parts = { engine: (clock: VirtualClock) => new RealTimeEngine(engine, clock), checkpoint, costs };
+        const row = summarise(await replay(parts, tasks, policy, scenario, options.seed));
+        rows.push(row);
+        onRow(row);
+      }
+    }
+    return rows;
+  } finally {
+    engine.dispose();
+  }
+}
+
+function checkPolicies({ config }: Checkpoint, policies: readonly string[]): void {
+  for (const policy of policies) {
+    try {
+      if (policy !== 'auto') submodelOf(config, policy);
+    } catch (error) {
+      throw new UsageError(`--policy ${policy}: ${(error as Error).message}`);
+    }
+  }
+}
+
+function scenariosOf(name: string): readonly Scenario[] {
+  const found = name === 'all' ? SCENARIOS : SCENARIOS.filter((scenario) => scenario.name === name);
+  if (found.length > 0) return found;
+  throw new UsageError(`--scenario ${name}: expected all or one of ${SCENARIOS.map((s) => s.name).join(', ')}`);
+}
+
+async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for (const file of files) {
+    const path = relative(process.cwd(), resolve(file)).replaceAll('\\', '/');
+    const task = taskOf(path, languageOf(path), await readSource(file), maxChars, seed);
+    if (!task) throw new UsageError(`${file}: it is too short to replay`);
+    tasks.push(task);
+  }
+  if (heldout) tasks.push(...(await heldoutTasks(heldout.file, heldout.count, maxChars, seed)));
+  if (tasks.length === 0) throw new UsageError('replay takes files, or --heldout FILE');
+  return tasks;
+}
+
+/** Files of a corpus, one of each package as far as there are enough, drawn by the seed. */
+async function heldoutTasks(file: string, count: number, maxChars: number, seed: number): Promise<Task[]> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(
+      `${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); \`python -m training.corpus\` makes it`,
+    );
+  });
+  const rows = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, i) => ({ ...parseRow(file, i + 1, line), order: new Random(seed, i).next() }))
+    .sort((a, b) => a.order - b.order);
+  const seen = new Set<string>();
+  const firsts = rows.filter(({ package: name }) => !seen.has(name) && seen.add(name));
+  const tasks: Task[] = [];
+  for (const row of [...firsts, ...rows.filter((other) => !firsts.includes(other))]) {
+    if (tasks.length === count) break;
+    const task = taskOf(`${row.package}/${row.path}`, languageOf(row.path), row.text, maxChars, seed);
+    if (task) tasks.push({ ...task, path: row.path });
+  }
+  return tasks;
+}
+
+function parseRow(file: string, line: number, json: string): { package: string; path: string; text: string } {
+  let row: unknown;
+  try {
+    row = JSON.parse(json);
+  } catch {
+    row = undefined;
+  }
+  const { package: name, path, text } = isObject(row) ? row : {};
+  if (typeof name !== 'string' || typeof path !== 'string' || typeof text !== 'string') {
+    throw new UsageError(`${file}:${line}: expected a JSON object with package, path and text`);
+  }
+  return { package: name, path, text };
+}
+
+/** VS Code's name of a language, by the file's ending. */
+function languageOf(path: string): string {
+  const ending = path.slice(path.lastIndexOf('.') + 1);
+  return (
+    { ts: 'typescript', tsx: 'typescriptreact', js: 'javascript', jsx: 'javascriptreact', py: 'python' }[ending] ??
+    ending
+  );
+}

@@ -1,0 +1,82 @@
+import { Pipeline } from '../completion/pipeline';
+import type { Engine } from '../engine/engine';
+import { CostModel } from '../governor/costs';
+import { AUTO } from '../governor/settings';
+import { TypingRhythm } from '../governor/typing';
+import type { Checkpoint } from '../matlm/checkpoint';
+import type { Cost } from '../matlm/submodel';
+import { VirtualClock } from './clock';
+import { Hand } from './hand';
+import { MeteredEngine, type Use } from './meter';
+import type { Scenario } from './scenario';
+import { type Task, type Typed, Typist } from './typist';
+
+/** All that a policy did in a scenario. */
+export interface Run {
+  readonly policy: string;
+  readonly scenario: string;
+  readonly files: readonly Typed[];
+  readonly use: Use;
+  /** Decodes by the submodel that wrote them. */
+  readonly decodesBySubmodel: Readonly<Record<string, number>>;
+}
+
+export interface ReplayParts {
+  /** What works under a clock: the native engine, or one of known costs. */
+  readonly engine: (clock: VirtualClock) => Engine;
+  readonly checkpoint: Checkpoint;
+  /** Measured on the machine at rest. */
+  readonly costs: Readonly<Record<string, Cost>>;
+}
+
+/**
+ * Type all tasks under one policy, as one session: what the governor learns at one file it knows at the next.
+ * @param policy auto, or the name of a submodel
+ */
+export async function replay(
+  { engine, checkpoint, costs }: ReplayParts,
+  tasks: readonly Task[],
+  policy: string,
+  scenario: Scenario,
+  seed: number,
+): Promise<Run> {
+  const clock = new VirtualClock(scenario.slowdown);
+  const metered = new MeteredEngine(engine(clock), checkpoint.config, scenario.slowdown);
+  await forget(metered, clock);
+  metered.reset();
+  const rhythm = new TypingRhythm();
+  const pipeline = new Pipeline({
+    engine: metered,
+    checkpoint,
+    costs: new CostModel(checkpoint.config, costs),
+    rhythm,
+    settings: () => ({ ...AUTO, submodel: policy }),
+    machine: () => scenario.machine,
+    now: clock.now,
+    wait: clock.wait,
+  });
+  const tokens = (text: string) => checkpoint.tokenizer.encode(text).length;
+  const files: Typed[] = [];
+  for (const [i, task] of tasks.entries()) {
+    const speed = scenario.speeds[i % scenario.speeds.length] ?? 'average';
+    const typist = new Typist({ pipeline, rhythm, clock, tokens }, new Hand(seed, task.path, speed), task);
+    files.push(await typist.type());
+  }
+  pipeline.reset();
+  await clock.run(() => metered.idle);
+  return {
+    policy,
+    scenario: scenario.name,
+    files,
+    use: metered.use,
+    decodesBySubmodel: metered.decodesBySubmodel,
+  };
+}
+
+/** Leave nothing in the engine's cache that another run would profit from. */
+async function forget(engine: MeteredEngine, clock: VirtualClock): Promise<void> {
+  const xl = engine.config.granularities.XL ?? [];
+  const nothing = { prompt: [1], widths: xl, maxTokens: 0, stopTokens: [] };
+  engine.generate(nothing, new AbortController().signal, () => undefined);
+  await clock.run(() => engine.idle);
+}

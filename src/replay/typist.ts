@@ -1,0 +1,208 @@
+import type { Outcome } from '../completion/outcome';
+import type { CompletionRequest, Pipeline } from '../completion/pipeline';
+import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../completion/prompt';
+import type { TypingRhythm } from '../governor/typing';
+import type { VirtualClock } from './clock';
+import type { Hand } from './hand';
+
+/** A stretch of a file that is to be typed where the rest stands already. */
+export interface Task {
+  readonly path: string;
+  readonly languageId: string;
+  readonly before: string;
+  readonly stretch: string;
+  readonly after: string;
+}
+
+/** What came of typing it. */
+export interface Typed {
+  /** Keys that it takes without suggestions: the blanks at a line's head come with the Enter key. */
+  readonly keysByHand: number;
+  /** Keys that it took: Tab counts as one. */
+  readonly keys: number;
+  /** Texts that newly appeared at the cursor. */
+  readonly shown: number;
+  readonly accepted: number;
+  readonly acceptedCharacters: number;
+  /** Milliseconds from the last key to each text that newly appeared. */
+  readonly latenciesMs: readonly number[];
+  /** Tokens of the texts that appeared, of those that were decoded for them. */
+  readonly shownTokens: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly text: string;
+}
+
+/** VS Code waits so long after a change before it asks for a suggestion, and drops the request at the next. */
+const EDITOR_DEBOUNCE_MS = 50;
+
+export interface TypistParts {
+  readonly pipeline: Pipeline;
+  readonly rhythm: TypingRhythm;
+  readonly clock: VirtualClock;
+  /** Tokens in a text. */
+  readonly tokens: (text: string) => number;
+}
+
+/** Ghost text at the cursor. */
+interface Ghost {
+  readonly text: string;
+  /** When it appeared, whole; typing along does not begin the reading anew. */
+  readonly sinceMs: number;
+  readonly asFirstShown: string;
+}
+
+/** An editor with a hand at it, as far as suggestions can tell. */
+export class Typist {
+  private position = 0;
+  private ghost: Ghost | undefined;
+  private request = new AbortController();
+  private lastKeyMs = 0;
+  private cancelAsk: () => void = () => undefined;
+  private cancelKey: () => void = () => undefined;
+  private cancelAccept: () => void = () => undefined;
+  private readonly latenciesMs: number[] = [];
+  private readonly outcomes: Record<string, number> = {};
+  private text = '';
+  private keys = 0;
+  private shown = 0;
+  private accepted = 0;
+  private acceptedCharacters = 0;
+  private shownTokens = 0;
+
+  constructor(
+    private readonly parts: TypistParts,
+    private readonly hand: Hand,
+    private readonly task: Task,
+  ) {}
+
+  /** Type the stretch from its beginning to its end. */
+  async type(): Promise<Typed> {
+    const { stretch } = this.task;
+    this.write(leadingBlanks(stretch, 0));
+    this.planKey();
+    await this.parts.clock.run(() => this.position >= stretch.length);
+    this.cancelAsk();
+    this.cancelKey();
+    this.cancelAccept();
+    this.request.abort();
+    return {
+      keysByHand: keysByHand(stretch),
+      keys: this.keys,
+      shown: this.shown,
+      accepted: this.accepted,
+      acceptedCharacters: this.acceptedCharacters,
+      latenciesMs: this.latenciesMs,
+      shownTokens: this.shownTokens,
+      outcomes: this.outcomes,
+      text: this.text,
+    };
+  }
+
+  private planKey(): void {
+    const { clock } = this.parts;
+    const { stretch } = this.task;
+    this.cancelKey = clock.at(clock.now() + this.hand.gapMs(stretch, this.position), () => {
+      const key = stretch.charAt(this.position);
+      const typed = key === '\n' ? key + leadingBlanks(stretch, this.position + 1) : key;
+      this.keys++;
+      this.change(typed);
+    });
+  }
+
+  /** The text changed at the cursor: what the editor does then. */
+  private change(text: string): void {
+    const { clock, rhythm } = this.parts;
+    this.cancelAccept();
+    this.cancelKey();
+    this.cancelAsk();
+    this.request.abort();
+    this.write(text);
+    this.lastKeyMs = clock.now();
+    rhythm.key(this.lastKeyMs);
+    if (this.position >= this.task.stretch.length) return;
+    const { ghost } = this;
+    const left = ghost?.text.startsWith(text) ? ghost.text.slice(text.length) : '';
+    this.ghost = ghost && left !== '' ? { ...ghost, text: left } : undefined;
+    this.planAccept();
+    this.cancelAsk = clock.at(this.lastKeyMs + EDITOR_DEBOUNCE_MS, () => {
+      void this.ask();
+    });
+    this.planKey();
+  }
+
+  private async ask(): Promise<void> {
+    const request = new AbortController();
+    this.request = request;
+    const outcome = await this.parts.pipeline.complete(this.requestHere(), request.signal);
+    const name =
+      outcome.kind === 'shown' || outcome.kind === 'empty' ? outcome.kind : `${outcome.kind}, ${outcome.reason}`;
+    this.outcomes[name] = (this.outcomes[name] ?? 0) + 1;
+    if (!request.signal.aborted) this.show(outcome);
+  }
+
+  private show(outcome: Outcome): void {
+    const { clock, tokens } = this.parts;
+    // A bracket that it replaces was not written by this hand: there it would be wrong.
+    const text = 'suggestion' in outcome && outcome.suggestion.replaces === 0 ? outcome.suggestion.text : undefined;
+    if (text === this.ghost?.text) return;
+    this.ghost = text === undefined ? undefined : { text, sinceMs: clock.now(), asFirstShown: text };
+    this.cancelAccept();
+    if (text === undefined) return;
+    this.shown++;
+    this.latenciesMs.push(clock.now() - this.lastKeyMs);
+    if (outcome.kind === 'shown') this.shownTokens += Math.min(outcome.work.decodedTokens, tokens(text));
+    this.planAccept();
+  }
+
+  /** When it has read what stands there, the hand accepts what is right of it. */
+  private planAccept(): void {
+    const { clock } = this.parts;
+    if (!this.ghost) return;
+    const { sinceMs, asFirstShown } = this.ghost;
+    this.cancelAccept = clock.at(Math.max(clock.now(), sinceMs + this.hand.readingMs(asFirstShown)), () => {
+      const taken = this.hand.takes(this.ghost?.text ?? '', this.task.stretch.slice(this.position));
+      if (taken === '') return;
+      this.keys++;
+      this.accepted++;
+      this.acceptedCharacters += taken.length;
+      this.change(taken);
+    });
+  }
+
+  private write(text: string): void {
+    this.text += text;
+    this.position += text.length;
+  }
+
+  private requestHere(): CompletionRequest {
+    const { path, languageId, before, stretch, after } = this.task;
+    const prefix = before + stretch.slice(0, this.position);
+    const prefixStart = Math.max(0, prefix.length - EXCERPT_PREFIX_CHARS);
+    const lineSuffix = after.split('\n', 1)[0] ?? '';
+    return {
+      document: path,
+      path,
+      prefix: prefix.slice(prefixStart),
+      prefixStart,
+      suffix: after.slice(0, EXCERPT_SUFFIX_CHARS),
+      lineSuffix,
+      lineLength: prefix.length - prefix.lastIndexOf('\n') - 1 + lineSuffix.length,
+      explicit: false,
+      enabled: true,
+      scheme: 'file',
+      languageId,
+      cursors: 1,
+      hasSelection: false,
+    };
+  }
+}
+
+/** What the editor indents a line by when Enter is struck before it. */
+function leadingBlanks(text: string, lineStart: number): string {
+  return /^[ \t]*/.exec(text.slice(lineStart))?.[0] ?? '';
+}
+
+/** Keys that it takes to write a text, the editor indenting its lines. */
+export function keysByHand(text: string): number {
+  return text.replaceAll(/^[ \t]+/gm, '').length;
+}

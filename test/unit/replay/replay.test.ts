@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { SIZES } from '../../../src/matlm/submodel';
+import { replay, type Run } from '../../../src/replay/replay';
+import { replayTable, summarise } from '../../../src/replay/report';
+import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';
+import { taskOf } from '../../../src/replay/tasks';
+import { keysByHand, type Task } from '../../../src/replay/typist';
+import { shipped } from '../model';
+import { OracleEngine } from './oracle';
+
+const FILE = `export function area(shape: Shape): number {
+  if (shape.kind === 'circle') {
+    return Math.PI * shape.radius * shape.radius;
+  }
+  return shape.width * shape.height;
+}
+
+export function perimeter(shape: Shape): number {
+  return 2 * (shape.width + shape.height);
+}
+`;
+const QUIET = SCENARIOS[0]!;
+
+describe('a replay', () => {
+  const task: Task = { path: 'a.ts', languageId: 'typescript', before: '', stretch: FILE.trimEnd(), after: '\n' };
+
+  async function run(
+    policy: string,
+    {
+      scenario = QUIET,
+      seed = 1,
+      corrupt,
+      msPerToken,
+    }: { scenario?: Scenario; seed?: number; corrupt?: (line: string) => string; msPerToken?: number } = {},
+  ): Promise<Run> {
+    const checkpoint = await shipped();
+    const cost = { prefillMsPerToken: 0.01, decodeMsPerToken: 1 };
+    const costs = Object.fromEntries(SIZES.map((size) => [size, cost]));
+    return replay(
+      { checkpoint, costs, engine: (clock) => new OracleEngine(clock, checkpoint, FILE, msPerToken, corrupt) },
+      [task],
+      policy,
+      scenario,
+      seed,
+    );
+  }
+
+  it('types the file, whatever was suggested', async () => {
+    const corrupted = (line: string) => line.replaceAll('e', 'x');
+    for (const corrupt of [undefined, corrupted, () => 'nonsense();', () => '']) {
+      const { files } = await run('XL', corrupt ? { corrupt } : {});
+      assert.equal(files[0]!.text, task.stretch);
+    }
+  });
+
+  it('saves most keys where every suggestion is right, and no more than there are', async () => {
+    const summary = summarise(await run('XL'));
+    assert.equal(summary.keysByHand, keysByHand(task.stretch));
+    assert.ok(summary.savedShare > 0.3 && summary.savedShare < 1, String(summary.savedShare));
+    assert.ok(summary.accepted > 3 && summary.accepted <= summary.shown);
+  });
+
+  it('saves nothing where every suggestion is wrong, and accepts none', async () => {
+    const summary = summarise(await run('XL', { corrupt: () => 'nonsense();' }));
+    assert.deepEqual([summary.keysSaved, summary.accepted], [0, 0]);
+    assert.ok(summary.shown > 0);
+    assert.ok(summary.wastedTokens >= 0);
+  });
+
+  it('is the same again with the same seed, and another with another', async () => {
+    const figures = (r: Run) => {
+      const { cpuSeconds, savedPerCpuSecond, ...rest } = summarise(r);
+      assert.ok(cpuSeconds >= 0 && savedPerCpuSecond >= 0);
+      return rest;
+    };
+    const [a, b, c] = [await run('auto'), await run('auto'), await run('auto', { seed: 2 })];
+    assert.deepEqual(figures(a), figures(b));
+    assert.notDeepEqual(figures(a), figures(c));
+  });
+
+  it('shows text later on an engine that takes longer, and saves fewer keys', async () => {
+    const [quick, slow] = [summarise(await run('XL')), summarise(await run('XL', { msPerToken: 60 }))];
+    assert.ok(quick.p50Ms! >= 50, 'the editor waits that long before it asks');
+    assert.ok(slow.p50Ms! > quick.p50Ms! + 60, `${String(quick.p50Ms)} and ${String(slow.p50Ms)}`);
+    assert.ok(slow.keysSaved < quick.keysSaved);
+  });
+
+  it('leaves out what the editor does itself: the blanks at the head of a line', () => {
+    assert.equal(keysByHand('if (a) {\n    b();\n}'), 'if (a) {\nb();\n}'.length);
+  });
+
+  it('prints what a policy does beside XL', async () => {
+    const rows = [summarise(await run('XL')), summarise(await run('S'))];
+    const [head, ...body] = replayTable(rows).split('\n');
+    assert.match(head!, /^scenario +policy +keys saved/);
+    assert.match(body[0]!, /^quiet +XL +\d+ +\d+\.\d% +100\.0%/);
+    assert.equal(body.length, 2);
+  });
+});
+
+describe('what is typed of a file', () => {
+  const text = Array.from({ length: 60 }, (_, i) => `  line(${i});`).join('\n');
+
+  it('is whole lines, and the rest stands there already', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const { before, stretch, after } = taskOf('a.ts', 'typescript', text, 300, seed)!;
+      assert.equal(before + stretch + after, `${text}\n`);
+      assert.ok(stretch.startsWith('  line(') && stretch.endsWith(');') && stretch.length >= 280, stretch);
+    }
+  });
+
+  it('is all of a short one', () => {
+    const { before, stretch } = taskOf('a.ts', 'typescript', text, 10_000, 1)!;
+    assert.deepEqual([before, stretch], ['', text]);
+  });
+});
