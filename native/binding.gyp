@@ -25,6 +25,7 @@
         "src/cpu.cc",
         "src/engine.cc",
         "src/forward.cc",
+        "src/healing.cc",
         "src/kernels_scalar.cc",
         "src/model.cc",
         "src/sensors/binding.cc",

@@ -31,6 +31,22 @@ std::vector<float> floats(const Napi::Env& env, const Napi::Value& value, const 
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
+std::string bytes(const Napi::Env& env, const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw Napi::TypeError::New(env, std::string(name) + " must be a Uint8Array");
+  const auto array = value.As<Napi::Uint8Array>();
+  return {reinterpret_cast<const char*>(array.Data()), array.ElementLength()};
+}
+
+// [vocabulary] the bytes of each token; none where the option is missing.
+std::vector<std::string> read_spellings(const Napi::Value& value) {
+  std::vector<std::string> spellings;
+  if (!value.IsArray()) return spellings;
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) spellings.push_back(bytes(value.Env(), array.Get(i), "a spelling"));
+  return spellings;
+}
+
 Config read_config(const Napi::Object& o) {
   Config c;
   c.hidden = integer(o, "hiddenSize");
@@ -149,7 +165,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     try {
       auto model = load_model(path, read_config(options.Get("config").ToObject()),
                               read_tensors(options.Get("tensors").ToObject()));
-      engine_ = std::make_shared<Engine>(std::move(model), choose_kernels(isa), threads);
+      engine_ = std::make_shared<Engine>(std::move(model), choose_kernels(isa), threads,
+                                         read_spellings(options.Get("spellings")));
     } catch (const Napi::Error&) {
       throw;
     } catch (const std::bad_alloc&) {
@@ -219,6 +236,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
     if (o.Has("notFirst")) request->not_first = integers(env, o.Get("notFirst"), "notFirst");
     if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
+    if (o.Has("givenBack")) request->given_back = bytes(env, o.Get("givenBack"), "givenBack");
     if (o.Has("draftTokens")) request->speculation.max_tokens = integer(o, "draftTokens");
     if (o.Has("draftWidths")) request->speculation.widths = integers(env, o.Get("draftWidths"), "draftWidths");
     if (o.Has("draftAlways")) request->speculation.always = o.Get("draftAlways").ToBoolean();

@@ -52,9 +52,10 @@ Event ended(const char* reason) {
 
 }  // namespace
 
-Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads)
+Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> spellings)
     : model_(std::move(model)),
       kernels_(kernels),
+      spellings_(std::move(spellings), model_->config.vocabulary),
       pool_(threads),
       cache_(model_->config),
       scratch_(model_->config, threads),
@@ -90,6 +91,7 @@ void Engine::submit(std::shared_ptr<Request> request) {
   for (const float weight : request->copy_weights)
     if (!(weight >= 0 && weight < 1)) throw std::invalid_argument("a copy weight is not at least 0 and below 1");
   check_speculation(c, *request);
+  spellings_.check(request->given_back);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(request));
@@ -169,19 +171,30 @@ bool Engine::prefill(Request& request) {
 }
 
 // The likeliest token after `text` by the logits, mixed with copying: (1 - w) * model + w * [what followed the longest
-// match].
-void Engine::choose(const Request& request, const float* logits, const std::vector<int32_t>& text, bool is_first,
-                    Event& event) const {
+// match]. Where text was given back, among the tokens that spell it, with its probability among those.
+void Engine::choose(const Request& request, float* logits, const std::vector<int32_t>& text, bool is_first,
+                    const std::string& given_back, Event& event) const {
+  const int vocabulary = model_->config.vocabulary;
   event.kind = Event::kToken;
-  event.token = kernels_.most_likely(logits, model_->config.vocabulary, &event.probability);
+  event.token = kernels_.most_likely(logits, vocabulary, &event.probability);
+  float allowed = 1;  // the model's probability of all tokens that may come
+  if (!given_back.empty()) {
+    const float top = logits[event.token], top_probability = event.probability;
+    spellings_.bar_others(given_back, logits);
+    event.token = kernels_.most_likely(logits, vocabulary, &event.probability);
+    allowed = top_probability * std::exp(logits[event.token] - top) / event.probability;
+  }
   if (request.copy_weights.empty()) return;
   const Match match = find_match(text);
   if (match.length == 0) return;
   const int32_t next = text[match.next];
   const auto& never = request.not_first;
   if (is_first && std::find(never.begin(), never.end(), next) != never.end()) return;
+  if (!given_back.empty() && !spellings_.may_come(next, given_back)) return;
   const int last = static_cast<int>(request.copy_weights.size());
-  const float weight = request.copy_weights[std::min(match.length, last) - 1];
+  float weight = request.copy_weights[std::min(match.length, last) - 1];
+  // That the copy spells what was given back speaks for it.
+  if (!given_back.empty() && weight > 0) weight /= weight + (1 - weight) * allowed;
   const float copied = (1 - weight) * event.probability * std::exp(logits[next] - logits[event.token]) + weight;
   event.probability *= 1 - weight;
   if (next == event.token || copied > event.probability) {
@@ -246,7 +259,8 @@ Event Engine::decode(Request& request) {
     return event;
   };
 
-  for (const int32_t token : request.not_first) logits_of(scratch_, 0)[token] = -1e30f;
+  std::string given_back = request.given_back;  // what is left of it to spell
+  for (const int32_t token : request.not_first) logits_of(scratch_, 0)[token] = kBarred;
   Draft draft;  // what the logits were computed for, after the last token of `text`
   for (;;) {
     // Row i of the logits follows i accepted drafts.
@@ -255,7 +269,7 @@ Event Engine::decode(Request& request) {
       if (decoded == request.max_tokens) return finish("length");
       const int cached = static_cast<int>(text.size());
       Event event;
-      choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, event);
+      choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, given_back, event);
       const bool accepted = i < draft.tokens.size() && draft.tokens[i] == event.token;
       if (i < draft.tokens.size()) learn(draft, i, accepted, speculator, drafts);
       const auto& stops = request.stop_tokens;
@@ -263,6 +277,7 @@ Event Engine::decode(Request& request) {
         cache_.truncate(cached);
         return finish("stop");
       }
+      if (!given_back.empty()) spellings_.spelled(event.token, given_back);
       text.push_back(event.token);
       decoded++;
       request.on_event(std::move(event));

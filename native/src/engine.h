@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "forward.h"
+#include "healing.h"
 #include "speculation.h"
 
 namespace matcoder {
@@ -44,6 +45,7 @@ struct Request {
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> not_first;   // never chosen as the first token: the end, where a caller asks for more
   std::vector<float> copy_weights;  // [length of the match - 1]: what the token that followed it weighs; empty for none
+  std::string given_back;           // bytes that the first tokens spell: the end of the prompt's text, for healing
   Speculation speculation;
   bool all_logits = false;  // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
@@ -60,7 +62,8 @@ struct Draft {
 // One model, one cache, one thread that serves requests in the order they came.
 class Engine {
  public:
-  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads);
+  // spellings: [vocabulary] the bytes of each token, empty for marks; none where no request gives text back
+  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> spellings = {});
   ~Engine();  // aborts what is queued and running, and waits for it
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -81,12 +84,13 @@ class Engine {
   void run(Request& request);
   bool prefill(Request& request);
   Event decode(Request& request);
-  void choose(const Request& request, const float* logits, const std::vector<int32_t>& text, bool is_first,
-              Event& event) const;
+  void choose(const Request& request, float* logits, const std::vector<int32_t>& text, bool is_first,
+              const std::string& given_back, Event& event) const;
   Draft draft(const Request& request, const std::vector<int32_t>& text, int room, Speculator& speculator);
 
   std::unique_ptr<Model> model_;
   const Kernels& kernels_;
+  const Spellings spellings_;
   ThreadPool pool_;
   KvCache cache_;
   Scratch scratch_;

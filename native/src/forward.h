@@ -42,6 +42,9 @@ struct Scratch {
 bool forward(const Model& model, const Kernels& kernels, const std::vector<int>& widths, const int32_t* tokens,
              int count, KvCache& cache, Scratch& scratch, ThreadPool& pool, const std::atomic<bool>& aborted);
 
+// A logit that is never chosen.
+constexpr float kBarred = -1e30f;
+
 // Logits after `count` <= kMaxHeads tokens of the last forward(), from token `first` on: see logits_of.
 void heads(const Model& model, const Kernels& kernels, int first, int count, Scratch& scratch, ThreadPool& pool);
 

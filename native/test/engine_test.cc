@@ -43,6 +43,21 @@ Config config() {
   return c;
 }
 
+constexpr int kMarks = 8;
+
+// Marks, the bytes, then pairs and triples of few letters, so that texts are spelled in many ways.
+std::vector<std::string> spellings() {
+  std::mt19937 rng(3);
+  std::vector<std::string> all(kMarks);
+  for (int byte = 0; byte < 256; byte++) all.emplace_back(1, static_cast<char>(byte));
+  while (all.size() < 512) {
+    std::string token;
+    for (int i = 0, n = 2 + static_cast<int>(rng() % 2); i < n; i++) token += static_cast<char>('a' + rng() % 5);
+    all.push_back(token);
+  }
+  return all;
+}
+
 // Drawn weights in a file of their own, which is gone when this is.
 class Weights {
  public:
@@ -69,9 +84,9 @@ class Weights {
   }
   ~Weights() { std::remove(path_.c_str()); }
 
-  std::unique_ptr<Engine> open(int threads) const {
+  std::unique_ptr<Engine> open(int threads, std::vector<std::string> known = spellings()) const {
     return std::make_unique<Engine>(matcoder::load_model(path_, config(), entries_), matcoder::choose_kernels(""),
-                                    threads);
+                                    threads, std::move(known));
   }
 
  private:
@@ -108,6 +123,9 @@ struct Sent {
     for (int i = 0, n = 1 + below(150); i < n; i++) request->tokens.push_back(below(512));
     for (int l = 0; l < 3; l++) request->widths.push_back(64 << below(3));
     request->max_tokens = 1 + below(30);
+    if (below(2))
+      for (int i = 0, n = below(6); i < n; i++)
+        request->given_back += static_cast<char>(below(4) ? 'a' + below(5) : below(256));
     if (drafts) {
       request->speculation.max_tokens = below(9);
       request->speculation.widths = {32, 0, 32};
@@ -121,6 +139,17 @@ struct Sent {
         ends++;
       }
     };
+  }
+
+  // Whether the tokens begin with the text, or are its beginning where they ended early.
+  bool spells(const std::string& text) const {
+    static const std::vector<std::string> all = spellings();
+    std::string written;
+    for (const int32_t token : tokens) {
+      if (written.size() < text.size() && all[token].empty()) return false;
+      written += all[token];
+    }
+    return written.compare(0, text.size(), text, 0, std::min(text.size(), written.size())) == 0;
   }
 
   void wait() const {
@@ -137,6 +166,7 @@ void test_callers(const Weights& weights, int threads) {
     Sent sent(i, false);
     engine->submit(sent.request);
     sent.wait();
+    check(sent.spells(sent.request->given_back), name + "spells the text that it gives back, and then more");
     alone.push_back(sent.tokens);
   }
   const auto engine = weights.open(threads);
@@ -163,6 +193,28 @@ void test_callers(const Weights& weights, int threads) {
   for (auto& caller : callers) caller.join();
 }
 
+void test_refusals(const Weights& weights) {
+  const auto refused = [&](Engine& engine) {
+    Sent sent(1, false);
+    sent.request->given_back = "abc";
+    try {
+      engine.submit(sent.request);
+    } catch (const std::invalid_argument&) {
+      return true;
+    }
+    sent.wait();
+    return false;
+  };
+  check(!refused(*weights.open(1)), "text is given back where the engine knows what tokens spell");
+  check(refused(*weights.open(1, {})), "no text is given back where it does not");
+  check(refused(*weights.open(1, std::vector<std::string>(512, "a"))), "no text is given back that no token spells");
+  try {
+    weights.open(1, {"a"});
+    check(false, "one spelling is not enough for 512 tokens");
+  } catch (const std::invalid_argument&) {
+  }
+}
+
 void test_closing(const Weights& weights) {
   for (int round = 0; round < 8; round++) {
     std::vector<std::unique_ptr<Sent>> all;
@@ -182,6 +234,7 @@ void test_closing(const Weights& weights) {
 int main() {
   const Weights weights;
   for (const int threads : {1, 2, 3}) test_callers(weights, threads);
+  test_refusals(weights);
   test_closing(weights);
   std::printf("%d passing, %d failing\n", passing.load(), failing.load());
   return failing == 0 ? 0 : 1;

@@ -34,7 +34,7 @@ const KERNELS = [
   { name: 'kernels_neon', arch: 'arm64', flags: ['-march=armv8.2-a+dotprod'] },
 ];
 const PARTS = ['cpu', 'thread_pool'];
-const ENGINE = ['copier', 'engine', 'forward', 'model', 'speculation'];
+const ENGINE = ['copier', 'engine', 'forward', 'healing', 'model', 'speculation'];
 
 /** The two test programs, or what the compiler said. */
 function build(variant, compiler, arch, flags) {

@@ -13,6 +13,11 @@ export interface GenerateRequest {
   /** Tokens that are not chosen as the first: the end, where more is wanted than the model gave. */
   readonly notFirst?: readonly number[];
   /**
+   * Token healing: the end of the prompt's text, which `prompt` leaves out. The first tokens spell it, the last of them
+   * and more maybe; their probabilities are among the tokens that do.
+   */
+  readonly givenBack?: string;
+  /**
    * Copying from the context: after the longest earlier match of the last n tokens, the token that followed it has
    * the weight `copyWeights[n - 1]` and the model the rest. Without it the model decides alone.
    */

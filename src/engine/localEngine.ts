@@ -27,6 +27,7 @@ export class LocalEngine implements Engine {
       weightsPath: checkpoint.weightsFile,
       tensors: checkpoint.tensors,
       config: checkpoint.config.model,
+      spellings: checkpoint.tokenizer.spellings,
       threads: threads > 0 ? threads : defaultThreads(),
     });
   }
@@ -43,6 +44,7 @@ export class LocalEngine implements Engine {
         stopTokens: Int32Array.from(request.stopTokens),
         notFirst: Int32Array.from(request.notFirst ?? []),
         copyWeights: Float32Array.from(request.copyWeights ?? []),
+        givenBack: new TextEncoder().encode(request.givenBack ?? ''),
         draftTokens: request.speculation?.maxTokens ?? 0,
         draftWidths: Int32Array.from(request.speculation?.widths ?? []),
       },

@@ -12,6 +12,8 @@ export interface NativeOptions {
   readonly tensors: Readonly<Record<string, TensorEntry>>;
   readonly config: ModelConfig;
   readonly threads: number;
+  /** The bytes of each token, empty for marks: needed where a request gives text back. */
+  readonly spellings?: readonly Uint8Array[];
   /** Forces one; by default the fastest that runs here. */
   readonly isa?: Isa;
 }
@@ -27,6 +29,8 @@ export interface NativeRequest {
   readonly notFirst?: Int32Array;
   /** Weight of the token that followed the longest earlier match, by its length from 1. */
   readonly copyWeights?: Float32Array;
+  /** UTF-8 that the first tokens have to spell: the end of the prompt's text, given back. */
+  readonly givenBack?: Uint8Array;
   /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
   readonly draftTokens?: number;
   /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */

@@ -20,6 +20,8 @@ export class Tokenizer {
   private readonly encoder: HuggingFaceTokenizer;
   private readonly lines = new Map<string, readonly number[]>();
   private readonly bytes: readonly Uint8Array[];
+  /** By token, the bytes that it spells; none for a mark. */
+  readonly spellings: readonly Uint8Array[];
 
   /** @param json the parsed tokenizer.json, a byte-level BPE */
   constructor(file: string, json: Record<string, unknown>) {
@@ -46,6 +48,8 @@ export class Tokenizer {
       throw new CheckpointError(file, `it cannot be used (${(error as Error).message})`);
     }
     this.bytes = bytesOfTokens(vocabulary);
+    const marks = new Set(addedTokens(json));
+    this.spellings = Array.from(this.bytes, (bytes, token) => (marks.has(token) ? new Uint8Array() : bytes));
   }
 
   /** Ids of plain text; `<|...|>` written in the text is text, never a mark. */
@@ -76,6 +80,12 @@ export class Tokenizer {
       utf8.decode()
     );
   }
+}
+
+/** Ids of the tokens that are no text. */
+function addedTokens(json: Record<string, unknown>): number[] {
+  const added: unknown[] = Array.isArray(json.added_tokens) ? json.added_tokens : [];
+  return added.flatMap((token) => (isObject(token) && typeof token.id === 'number' ? [token.id] : []));
 }
 
 /** A document may contain "<|fim_middle|>": left in, the added tokens would let it forge a prompt. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NativeEngine } from '../../src/engine/native';
 import { addon, generate, logits } from './harness';
+import { longestMatch } from './reference';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 
 const WEIGHTS = [0.05, 0.2, 0.4, 0.6, 0.8];
@@ -10,23 +11,12 @@ const SHAPES = [
   [128, 128, 128, 128],
 ];
 
-/** The longest earlier match by trying every place and every length. */
-function match(tokens: readonly number[]): { length: number; token: number } | undefined {
-  for (let length = Math.min(16, tokens.length - 1); length > 0; length--) {
-    const end = tokens.slice(-length).join();
-    for (let start = tokens.length - length - 1; start >= 0; start--) {
-      if (tokens.slice(start, start + length).join() === end) return { length, token: tokens[start + length]! };
-    }
-  }
-  return undefined;
-}
-
 /** The likeliest token of the mixture, and its probability. */
 function choose(row: readonly number[], tokens: readonly number[], weights: readonly number[]) {
   const top = Math.max(...row);
   const exps = row.map((v) => Math.exp(v - top));
   const sum = exps.reduce((a, b) => a + b);
-  const found = match(tokens);
+  const found = longestMatch(tokens);
   const weight = found ? weights[Math.min(found.length, weights.length) - 1]! : 0;
   const chances = exps.map((e, i) => ((1 - weight) * e) / sum + (i === found?.token ? weight : 0));
   const probability = Math.max(...chances);

@@ -28,6 +28,7 @@ export function generate(
     stopTokens?: readonly number[];
     notFirst?: readonly number[];
     copyWeights?: readonly number[];
+    givenBack?: Uint8Array;
     draftTokens?: number;
     draftWidths?: readonly number[];
     draftAlways?: boolean;
@@ -49,6 +50,7 @@ export function generate(
       stopTokens: Int32Array.from(options.stopTokens ?? []),
       notFirst: Int32Array.from(options.notFirst ?? []),
       copyWeights: Float32Array.from(options.copyWeights ?? []),
+      givenBack: options.givenBack ?? new Uint8Array(),
       draftTokens: options.draftTokens ?? 0,
       draftWidths: Int32Array.from(options.draftWidths ?? []),
       draftAlways: options.draftAlways ?? false,

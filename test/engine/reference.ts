@@ -1,6 +1,17 @@
 import type { ModelConfig } from '../../src/matlm/config';
 import type { Tensors } from './tinyCheckpoint';
 
+/** The longest earlier match by trying every place and every length. */
+export function longestMatch(tokens: readonly number[]): { length: number; token: number } | undefined {
+  for (let length = Math.min(16, tokens.length - 1); length > 0; length--) {
+    const end = tokens.slice(-length).join();
+    for (let start = tokens.length - length - 1; start >= 0; start--) {
+      if (tokens.slice(start, start + length).join() === end) return { length, token: tokens[start + length]! };
+    }
+  }
+  return undefined;
+}
+
 /** The forward pass in double precision, written from the equations: logits after every token. */
 export function referenceLogits(config: ModelConfig, tensors: Tensors, widths: number[], tokens: number[]): number[][] {
   const { hiddenSize: d, heads, kvHeads, headDim, ropeTheta, normEps } = config;

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import type { NativeEngine } from '../../src/engine/native';
+import { addon, generate, logits } from './harness';
+import { longestMatch } from './reference';
+import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
+
+const WIDTHS = [128, 64, 32, 96];
+const COPY_WEIGHTS = [0.1, 0.3, 0.5];
+const MARKS = 6;
+
+/** Few letters in tokens of one to four, so that a text is spelled in many ways; the first tokens are marks. */
+function spell(): string[] {
+  const next = random(9);
+  const letter = () => 'abcd'[Math.floor(next() * 4)]!;
+  return Array.from({ length: TINY.vocabularySize }, (_, token) => {
+    if (token < MARKS) return '';
+    if (token < MARKS + 4) return 'abcd'[token - MARKS]!;
+    return Array.from({ length: 1 + Math.floor(next() * 4) }, letter).join('');
+  });
+}
+
+describe('token healing', () => {
+  const weights = writeWeights(randomTensors(TINY));
+  const spelled = spell();
+  const spellings = spelled.map((text) => Buffer.from(text));
+  let engine: NativeEngine;
+  before(() => (engine = new addon.Engine({ ...weights, config: TINY, threads: 2, spellings })));
+  after(() => {
+    engine.dispose();
+  });
+
+  const next = random(5);
+  const below = (n: number) => Math.floor(next() * n);
+  const drawn = (length: number, kinds: number) => Array.from({ length }, () => MARKS + below(kinds));
+  const textOf = (tokens: readonly number[]) => tokens.map((token) => spelled[token]).join('');
+  const givenBackOf = (length: number) => Array.from({ length }, () => 'abcd'[below(4)]).join('');
+
+  /** Every token of the mixture that may come, by trying all; the likeliest, and its share of them. */
+  function choose(row: readonly number[], tokens: readonly number[], left: string) {
+    const top = Math.max(...row);
+    const sum = row.reduce((total, v) => total + Math.exp(v - top), 0);
+    const copied = longestMatch(tokens);
+    const weight = copied ? COPY_WEIGHTS[Math.min(copied.length, COPY_WEIGHTS.length) - 1]! : 0;
+    const chances = row.map((v, token) => {
+      const text = spelled[token]!;
+      const mayCome = left === '' || (text !== '' && (left.startsWith(text) || text.startsWith(left)));
+      return mayCome ? ((1 - weight) * Math.exp(v - top)) / sum + (token === copied?.token ? weight : 0) : 0;
+    });
+    const best = Math.max(...chances);
+    return { token: chances.indexOf(best), probability: best / chances.reduce((a, b) => a + b) };
+  }
+
+  it('chooses the likeliest token that spells what was given back, with its probability among those', async () => {
+    let [healed, copied] = [0, 0];
+    for (let round = 0; round < 40; round++) {
+      const prompt = drawn(5 + below(40), 2 + below(20));
+      const givenBack = givenBackOf(1 + below(6));
+      await logits(engine, prompt, WIDTHS); // forgets what another submodel wrote of the prompt
+      const options = { copyWeights: COPY_WEIGHTS, givenBack: Buffer.from(givenBack) };
+      const found = await generate(engine, prompt, WIDTHS, 8, options);
+      assert.ok(textOf(found.tokens).startsWith(givenBack), `${textOf(found.tokens)} for ${givenBack}`);
+      const sofar = [...prompt];
+      let left = givenBack;
+      for (const [i, token] of found.tokens.entries()) {
+        const all = await logits(engine, sofar, WIDTHS);
+        const row = Array.from(all.subarray(-TINY.vocabularySize));
+        const expected = choose(row, sofar, left);
+        assert.equal(token, expected.token);
+        assert.ok(Math.abs(found.probabilities[i]! - expected.probability) < 1e-4);
+        if (left !== '') {
+          healed++;
+          copied += Number(longestMatch(sofar)?.token === token);
+        }
+        left = left.slice(spelled[token]!.length);
+        sofar.push(token);
+      }
+    }
+    assert.ok(healed > 60 && copied > 5, `${healed} tokens spelled what was given back, ${copied} of them copied`);
+  });
+
+  it('writes the same, with the same probabilities, whatever drafts', async () => {
+    let rejected = 0;
+    for (let round = 0; round < 80; round++) {
+      const prompt = drawn(2 + below(80), 5 + below(60));
+      const givenBack = Buffer.from(givenBackOf(below(8)));
+      const options = { givenBack, copyWeights: round % 2 ? COPY_WEIGHTS : [] };
+      await logits(engine, prompt, WIDTHS);
+      const plain = await generate(engine, prompt, WIDTHS, 20, options);
+      await logits(engine, prompt, WIDTHS);
+      const drafted = await generate(engine, prompt, WIDTHS, 20, {
+        ...options,
+        draftTokens: 1 + below(8),
+        draftWidths: round % 3 ? [32, 32, 0, 32] : [],
+        draftAlways: true,
+      });
+      assert.deepEqual([drafted.tokens, drafted.probabilities], [plain.tokens, plain.probabilities]);
+      const { copiedDrafts, copiedAccepted } = drafted.drafts!;
+      rejected += copiedDrafts - copiedAccepted;
+    }
+    assert.ok(rejected > 20, `${rejected} drafts were rejected`);
+  });
+
+  it('never chooses a mark before the text is spelled, and never a token that must not be first', async () => {
+    const prompt = drawn(30, 90);
+    const givenBack = Buffer.from('a');
+    const first = await generate(engine, prompt, WIDTHS, 1, { givenBack });
+    const barred = await generate(engine, prompt, WIDTHS, 1, { givenBack, notFirst: first.tokens });
+    assert.notDeepEqual(barred.tokens, first.tokens);
+    assert.match(textOf(barred.tokens), /^a/);
+  });
+
+  it('refuses a text that no tokens spell', async () => {
+    await assert.rejects(
+      generate(engine, [1], WIDTHS, 1, { givenBack: Buffer.from('aé') }),
+      /no token spells the byte 195/,
+    );
+    const unknowing = new addon.Engine({ ...weights, config: TINY, threads: 1 });
+    await assert.rejects(
+      generate(unknowing, [1], WIDTHS, 1, { givenBack: Buffer.from('a') }),
+      /opened without what its tokens spell/,
+    );
+    unknowing.dispose();
+    assert.throws(
+      () => new addon.Engine({ ...weights, config: TINY, threads: 1, spellings: spellings.slice(1) }),
+      /spellings of 95 tokens, the model's vocabulary has 96/,
+    );
+  });
+});
