@@ -39,7 +39,7 @@ export async function complete(root: string, model: string, place: Place, submod
       explicit: true,
       gapMs: undefined,
       previous: undefined,
-      newPromptTokens: prompt.length,
+      newPromptTokens: prompt.tokens.length,
       atLineEnd: /^[ \t]*(\n|$)/.test(suffix),
       machine: UNKNOWN_MACHINE,
     };
@@ -53,7 +53,7 @@ export async function complete(root: string, model: string, place: Place, submod
       text: trim(confident(decoded.pieces, 0), false).suggestion?.text ?? '',
       submodel: decision.submodel.name,
       reason: decision.reason,
-      promptTokens: prompt.length,
+      promptTokens: prompt.tokens.length,
       prefillMs: round(decoded.prefillMs),
       tokens: decoded.pieces.map(({ text, probability }) => ({ text, probability: round(probability) })),
       decodeMs: round(decoded.decodeMs),

@@ -3,6 +3,7 @@ import type { Decision } from '../governor/decide';
 import type { Tokenizer } from '../matlm/tokenizer';
 import type { Piece } from './confidence';
 import type { Trim } from './filters';
+import type { Prompt } from './prompt';
 
 /** A finished decode. */
 export interface Decoded {
@@ -28,7 +29,7 @@ const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
 export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
-  prompt: readonly number[],
+  prompt: Prompt,
   { submodel, draft, maxTokens, multiline }: Decision,
   trim: Trim,
   signal: AbortSignal,
@@ -38,14 +39,16 @@ export async function decode(
   const stopTokens = Object.values(tokenizer.special);
   const { widths, copyWeights } = submodel;
   const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
-  const request = { prompt, widths, copyWeights, ...speculation, maxTokens, stopTokens };
-  const first = await stream(engine, tokenizer, request, trim, signal, minProbability, '', onProgress);
+  const request = { prompt: prompt.tokens, widths, copyWeights, ...speculation, maxTokens, stopTokens };
+  const { givenBack } = prompt;
+  const healing = { ...request, givenBack, maxTokens: maxTokens + tokenizer.encode(givenBack).length };
+  const first = await stream(engine, tokenizer, healing, trim, signal, minProbability, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
     engine,
     tokenizer,
-    { ...request, prompt: [...prompt, ...first.tokens], notFirst: stopTokens },
+    { ...request, prompt: [...prompt.tokens, ...first.tokens], notFirst: stopTokens },
     trim,
     signal,
     minProbability,
@@ -83,6 +86,8 @@ function stream(
   const tokens: number[] = [];
   const next = tokenizer.decoder();
   let text = before;
+  /** Characters that were given back and are written again: no news to anyone. */
+  let known = request.givenBack?.length ?? 0;
   let prefilledTokens = 0;
   let prefillMs = 0;
   return new Promise((resolve) => {
@@ -94,8 +99,11 @@ function stream(
           break;
         case 'token': {
           if (enough.signal.aborted) break; // decoded before the abort arrived
-          const piece = { text: next(event.token), probability: event.probability };
+          const written = next(event.token);
           tokens.push(event.token);
+          const piece = { text: written.slice(known), probability: event.probability };
+          known = Math.max(0, known - written.length);
+          if (piece.text === '' && written !== '') break;
           pieces.push(piece);
           text += piece.text;
           onProgress(text);

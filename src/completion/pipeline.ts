@@ -12,7 +12,7 @@ import { decode, type Decoded } from './decode';
 import { type Trim, trimAt } from './filters';
 import { gate, type GateInput } from './gate';
 import type { Outcome, Suggestion, Work } from './outcome';
-import { buildPrompt, type Excerpt } from './prompt';
+import { buildPrompt, type Excerpt, type Prompt } from './prompt';
 import { type Remembered, typedAlong, typedSince } from './reuse';
 
 /** One place at which a completion is wanted. */
@@ -42,7 +42,7 @@ const CACHED_SUGGESTIONS = 200;
 interface Job {
   readonly request: CompletionRequest;
   readonly settings: string;
-  readonly prompt: readonly number[];
+  readonly prompt: Prompt;
   readonly decision: Decision;
   readonly trim: Trim;
   readonly cacheKey: string;
@@ -94,7 +94,7 @@ export class Pipeline {
 
     const startedMs = this.parts.now();
     const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
-    const decision = this.decide(request, prompt, settings);
+    const decision = this.decide(request, prompt.tokens, settings);
     if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
     const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline));
     const place = cacheKey(decision.submodel.name, decision.multiline, request.path, request.prefix, request.suffix);
@@ -177,7 +177,7 @@ export class Pipeline {
     const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, floor, (text) => {
       written.text = text;
       // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-      this.lastPrompt = prompt;
+      this.lastPrompt = prompt.tokens;
     });
     const flight: Flight = {
       job,
@@ -204,7 +204,7 @@ export class Pipeline {
     const work: Work = {
       submodel: decision.submodel.name,
       reason: decision.reason,
-      promptTokens: job.prompt.length,
+      promptTokens: job.prompt.tokens.length,
       prefilledTokens,
       decodedTokens,
       prefillMs,

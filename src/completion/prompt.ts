@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../matlm/tokenizer';
+import { givenBack } from './heal';
 
 /** What stands around a cursor: an excerpt of a document, line ends as \n. */
 export interface Excerpt {
@@ -10,6 +11,13 @@ export interface Excerpt {
   readonly prefixStart: number;
   /** Text after the cursor, up to some place in the document. */
   readonly suffix: string;
+}
+
+/** What the model reads, and what it has to write first. */
+export interface Prompt {
+  readonly tokens: readonly number[];
+  /** The end of the text before the cursor, which the tokens leave out: the model writes it again. */
+  readonly givenBack: string;
 }
 
 /** Characters of prefix in a prompt: at least these, where the document has them ... */
@@ -28,8 +36,20 @@ export const EXCERPT_SUFFIX_CHARS = SUFFIX_CHARS + 500;
  * The prompt for a fill-in-the-middle completion: path, suffix, prefix, in this order (SPM), so that typing only
  * appends and a key costs its own tokens.
  * @param maxTokens room for the prompt; where it is short, text at the head of the prefix is left out
+ * @param giveBack how much of the text before the cursor the model writes again
  */
-export function buildPrompt(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number): number[] {
+export function buildPrompt(
+  tokenizer: Tokenizer,
+  excerpt: Excerpt,
+  maxTokens: number,
+  giveBack: (prefix: string) => string = (prefix) => givenBack(tokenizer, prefix),
+): Prompt {
+  const back = giveBack(excerpt.prefix);
+  const prefix = excerpt.prefix.slice(0, excerpt.prefix.length - back.length);
+  return { tokens: promptTokens(tokenizer, { ...excerpt, prefix }, maxTokens), givenBack: back };
+}
+
+function promptTokens(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number): number[] {
   const { special } = tokenizer;
   const head = [
     special.fileSeparator,

@@ -14,11 +14,15 @@ export interface SpecialTokens {
 /** Encoded lines that are remembered: a few megabytes at the most. */
 const MAX_KNOWN_LINES = 20_000;
 
+/** Characters before the end of a text in which its last stretch is looked for. */
+const MAX_STRETCH_CONTEXT = 256;
+
 /** Text to token ids and back. */
 export class Tokenizer {
   readonly special: SpecialTokens;
   private readonly encoder: HuggingFaceTokenizer;
   private readonly lines = new Map<string, readonly number[]>();
+  private readonly stretches: RegExp;
   private readonly bytes: readonly Uint8Array[];
   /** By token, the bytes that it spells; none for a mark. */
   readonly spellings: readonly Uint8Array[];
@@ -47,6 +51,7 @@ export class Tokenizer {
     } catch (error) {
       throw new CheckpointError(file, `it cannot be used (${(error as Error).message})`);
     }
+    this.stretches = stretchesOf(file, json);
     this.bytes = bytesOfTokens(vocabulary);
     const marks = new Set(addedTokens(json));
     this.spellings = Array.from(this.bytes, (bytes, token) => (marks.has(token) ? new Uint8Array() : bytes));
@@ -65,6 +70,16 @@ export class Tokenizer {
     if (this.lines.size >= MAX_KNOWN_LINES) this.lines.clear();
     this.lines.set(line, ids);
     return ids;
+  }
+
+  /**
+   * The last of the stretches into which a text is split before it is tokenised: no token spans two of them. Empty for
+   * an empty text.
+   */
+  lastStretch(text: string): string {
+    // A stretch begins with every line feed, and of a very long line the end suffices.
+    const line = text.slice(Math.max(0, text.lastIndexOf('\n') - 1, text.length - MAX_STRETCH_CONTEXT));
+    return line.match(this.stretches)?.at(-1) ?? '';
   }
 
   /** Decode one token after the other; a character cut between tokens comes with the token that completes it. */
@@ -91,6 +106,21 @@ function addedTokens(json: Record<string, unknown>): number[] {
 /** A document may contain "<|fim_middle|>": left in, the added tokens would let it forge a prompt. */
 function withoutAddedTokens(json: Record<string, unknown>): Record<string, unknown> {
   return { ...json, added_tokens: [] };
+}
+
+/** The pattern by which the tokenizer splits a text first. */
+function stretchesOf(file: string, json: Record<string, unknown>): RegExp {
+  const before = json.pre_tokenizer;
+  const parts: unknown[] = isObject(before) && Array.isArray(before.pretokenizers) ? before.pretokenizers : [before];
+  for (const part of parts) {
+    if (!isObject(part) || !isObject(part.pattern) || typeof part.pattern.Regex !== 'string') continue;
+    try {
+      return new RegExp(part.pattern.Regex, 'gu');
+    } catch (error) {
+      throw new CheckpointError(file, `its pattern cannot be used (${(error as Error).message})`);
+    }
+  }
+  throw new CheckpointError(file, 'it has no pattern that splits a text into words');
 }
 
 /**

@@ -54,7 +54,8 @@ describe('the shipped checkpoint in the engine', () => {
 
   it('gets the prompts that Python makes', () => {
     for (const { path, prefix, suffix, tokens } of golden.prompts) {
-      assert.deepEqual(buildPrompt(checkpoint.tokenizer, { path, prefix, prefixStart: 0, suffix }, 900), tokens);
+      const prompt = buildPrompt(checkpoint.tokenizer, { path, prefix, prefixStart: 0, suffix }, 900, () => '');
+      assert.deepEqual(prompt.tokens, tokens);
     }
   });
 
@@ -85,6 +86,36 @@ describe('the shipped checkpoint in the engine', () => {
       assert.ok(equal > golden.prompts.length / 2, `${equal} of ${golden.prompts.length} are equal`);
     });
   }
+
+  it('writes what was given back again, to the byte, and goes on from there', async () => {
+    const { tokenizer, config } = checkpoint;
+    const spelling = new addon.Engine({
+      ...{ weightsPath: checkpoint.weightsFile, tensors: checkpoint.tensors, config: config.model },
+      ...{ spellings: tokenizer.spellings, threads: 2 },
+    });
+    const before = 'export function report(lines: string[]): void {\n  for (const line of lines) {';
+    for (const last of [
+      '\n    cons',
+      '\n    ',
+      '\n\t\t',
+      '\r\n\t',
+      ' ',
+      '\n  // größ',
+      "\n    let x = '世",
+      '\n   😀',
+      ' ret',
+    ]) {
+      const excerpt = { path: 'a.ts', prefix: before + last, prefixStart: 0, suffix: '\n}\n' };
+      const prompt = buildPrompt(tokenizer, excerpt, 900);
+      assert.notEqual(prompt.givenBack, '');
+      const given = new TextEncoder().encode(prompt.givenBack);
+      const { tokens } = await generate(spelling, prompt.tokens, config.granularities.XL!, 12, { givenBack: given });
+      const written = Buffer.concat(tokens.map((token) => tokenizer.spellings[token]!));
+      assert.deepEqual(new Uint8Array(written.subarray(0, given.length)), given, JSON.stringify(last));
+      assert.ok(written.length > given.length);
+    }
+    spelling.dispose();
+  });
 
   it('measures what Python measures at the same places', async () => {
     const { places, submodels } = golden.evaluation;

@@ -13,6 +13,7 @@ import { shipped } from '../model';
 
 /** An engine whose tokens come when the test says so. */
 class HandEngine implements Engine {
+  private readonly healed = new Set<GenerateRequest>();
   readonly requests: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[] = [];
 
   constructor(private readonly encode: (text: string) => number[]) {}
@@ -25,8 +26,12 @@ class HandEngine implements Engine {
     });
   }
 
+  /** What stands after the cursor; the text that was given back comes before it, as the engine promises. */
   write(text: string, probability = 0.9): void {
-    for (const token of this.encode(text)) this.requests.at(-1)!.emit({ type: 'token', token, probability });
+    const { request, emit } = this.requests.at(-1)!;
+    const known = this.healed.has(request) ? '' : (request.givenBack ?? '');
+    this.healed.add(request);
+    for (const token of this.encode(known + text)) emit({ type: 'token', token, probability });
   }
 
   end(): void {
@@ -203,7 +208,7 @@ describe('a completion request', () => {
     await settle();
     assert.equal(engine.requests.length, 2);
     const [first, second] = engine.requests.map(({ request }) => request);
-    assert.deepEqual(second!.prompt, [...first!.prompt, ...checkpoint.tokenizer.encode('{')]);
+    assert.deepEqual(second!.prompt, [...first!.prompt, ...checkpoint.tokenizer.encode(' {')]);
     assert.ok(second!.notFirst?.includes(checkpoint.tokenizer.special.endOfText));
     engine.write('\n  return 1;\n}');
     engine.end();

@@ -15,8 +15,9 @@ describe('the prompt', () => {
   before(async () => {
     ({ tokenizer } = await shipped());
   });
-  const build = (prefix: string, suffix: string, room = 900, prefixStart = 0) =>
-    buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room);
+  const build = (prefix: string, suffix: string, room = 900, prefixStart = 0) => [
+    ...buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room).tokens,
+  ];
 
   it('gives path, then what follows, then what comes before', () => {
     const { special } = tokenizer;
@@ -25,7 +26,7 @@ describe('the prompt', () => {
       [prompt[0], prompt.indexOf(special.fimSuffix), prompt.at(-1)],
       [special.fileSeparator, 1 + tokenizer.encode('src/a.ts\n').length, special.fimMiddle],
     );
-    assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(special.fimPrefix) + 1, -1)), 'let x = ');
+    assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(special.fimPrefix) + 1, -1)), 'let x =');
   });
 
   it('only grows at its end while one types, but for a few steps of the window', () => {
