@@ -1,7 +1,7 @@
 // Compile and run the C++ tests: with each sanitizer that the compiler has, and for Arm where Debian's cross compiler and
 // QEMU's emulator are there.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,9 +35,13 @@ const KERNELS = [
 ];
 const PARTS = ['cpu', 'thread_pool'];
 const ENGINE = ['copier', 'engine', 'forward', 'healing', 'model', 'speculation'];
+const SENSORS = readdirSync(join(native, 'src', 'sensors'))
+  .filter((name) => /^linux.*\.cc$/.test(name))
+  .map((name) => name.slice(0, -'.cc'.length));
+const RECORDINGS = join(native, '..', 'test', 'fixtures', 'machines');
 
-/** The two test programs, or what the compiler said. */
-function build(variant, compiler, arch, flags) {
+/** The test programs with their arguments, or what the compiler said. */
+function build(variant, compiler, arch, flags, { sensors }) {
   const common = ['-std=c++17', '-O2', '-g', '-ffp-contract=off', '-fno-math-errno', '-pthread', ...flags];
   const compile = (name, source, isa = []) => {
     const object = join(out, `${variant}-${name}.o`);
@@ -54,10 +58,17 @@ function build(variant, compiler, arch, flags) {
     const engine = ENGINE.map((name) => compile(name, `src/${name}.cc`));
     const link = (name, objects) => {
       const program = join(out, `${variant}-${name}`);
-      run(compiler, [...common, compile(`${name}_main`, `test/${name}.cc`), ...objects, '-o', program]);
+      run(compiler, [...common, compile(`${name}_main`, `test/${name}.cc`), ...objects, '-ldl', '-o', program]);
       return program;
     };
-    return { programs: [link('kernels_test', shared), link('engine_test', [...shared, ...engine])] };
+    const programs = [[link('kernels_test', shared)], [link('engine_test', [...shared, ...engine])]];
+    if (sensors) {
+      const objects = SENSORS.map((name) => compile(`sensors_${name}`, `src/sensors/${name}.cc`));
+      const stub = join(out, `${variant}-nvml.so`);
+      run(compiler, [...common, '-shared', '-fPIC', join(native, 'test/nvml_stub.cc'), '-o', stub]);
+      programs.push([link('sensors_test', objects), RECORDINGS, stub]);
+    }
+    return { programs };
   } catch (error) {
     return { fault: error.message };
   }
@@ -89,17 +100,22 @@ function test(title, { programs, fault }, emulator) {
   }
   for (const program of programs) {
     console.log(title);
-    const [command, ...args] = [...emulator, program];
+    const [command, ...args] = [...emulator, ...program];
     process.exitCode ||= spawnSync(command, args, { stdio: 'inherit' }).status ?? 1;
   }
 }
+
+// The recordings are of Linux, and a program for the emulator is linked whole: it can load no library.
+const withSensors = { sensors: process.platform === 'linux' };
+const withoutSensors = { sensors: false };
 
 const SANITIZERS = {
   'address and undefined-behaviour': ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
   thread: ['-fsanitize=thread'],
 };
 for (const [name, flags] of Object.entries(SANITIZERS)) {
-  if (runs(flags)) test(`with the ${name} sanitizer`, build(flags[0].slice(-6), compiler, process.arch, flags), []);
+  if (runs(flags))
+    test(`with the ${name} sanitizer`, build(flags[0].slice(-6), compiler, process.arch, flags, withSensors), []);
   else console.log(`The ${name} sanitizer is not tested: ${compiler} came without it.`);
 }
 
@@ -107,7 +123,9 @@ const CROSS = 'aarch64-linux-gnu-g++';
 const EMULATOR = 'qemu-aarch64';
 if (process.arch === 'arm64' || (exists(CROSS) && exists(EMULATOR))) {
   const arm =
-    process.arch === 'arm64' ? build('plain', compiler, 'arm64', []) : build('arm', CROSS, 'arm64', ['-static']);
+    process.arch === 'arm64'
+      ? build('plain', compiler, 'arm64', [], withSensors)
+      : build('arm', CROSS, 'arm64', ['-static'], withoutSensors);
   test('for Arm', arm, process.arch === 'arm64' ? [] : [EMULATOR]);
 } else {
   console.log(`Arm is not tested: it needs ${CROSS} and ${EMULATOR} (Debian: g++-aarch64-linux-gnu, qemu-user).`);

@@ -6,6 +6,7 @@ import { complete } from './complete';
 import { replayTable } from '../replay/report';
 import { evaluate, evaluationTables } from './eval';
 import { inspect, table } from './inspect';
+import { inspectMachine, machineTable } from './machine';
 import { parsePlace, UsageError } from './place';
 import { replayFiles } from './replay';
 
@@ -14,6 +15,9 @@ const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto
 
 matcoder inspect [--json] [--model DIR]
     List the submodels of a checkpoint: parameters, bytes of weights read a token, loss, FFN widths.
+
+matcoder inspect --machine [--json]
+    What the sensors read here: power, heat, load by others. Each value with its source, or why it is unknown.
 
 matcoder eval PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
@@ -36,6 +40,7 @@ async function main(args: readonly string[]): Promise<void> {
       'max-chars': { type: 'string' },
       seed: { type: 'string', default: '1' },
       model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
+      machine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -58,6 +63,11 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     case 'inspect': {
+      if (values.machine) {
+        const report = await inspectMachine(root);
+        process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${machineTable(report)}\n`);
+        return;
+      }
       const rows = await inspect(model);
       process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n`);
       return;

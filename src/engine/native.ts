@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { GpuState, ThermalState } from '../machine/state';
 import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
 
@@ -78,13 +79,19 @@ export interface NativeReading {
   readonly powerSource: Sensed<'mains' | 'battery'>;
   readonly chargeShare: Sensed<number>;
   readonly dischargeWatts: Sensed<number>;
+  readonly lowPower: Sensed<boolean>;
+  readonly thermal: Sensed<Exclude<ThermalState, 'unknown'>>;
   readonly cpuBusyByOthersShare: Sensed<number>;
   readonly cpuPressureShare: Sensed<number>;
+  readonly gpu: Sensed<GpuState>;
+  readonly energyJoules: Sensed<number>;
 }
 
 export interface SensorOptions {
   /** The folder that holds `sys` and `proc`: another than `/` for tests. */
   readonly root?: string;
+  /** NVIDIA's management library, a name or a path; empty for none. */
+  readonly nvml?: string;
 }
 
 /** The machine's sensors, of the addon. */

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { MachineState } from '../machine/state';
 import { loadAddon, type NativeReading, type SensorOptions } from './native';
 
@@ -24,16 +25,34 @@ export function watchMachine(root: string, options: SensorOptions, listener: (st
   };
 }
 
+/**
+ * One reading with its sources, the load measured over `windowMs`.
+ * @param root the folder that holds the addon
+ */
+export async function readMachine(root: string, options: SensorOptions, windowMs: number): Promise<NativeReading> {
+  const addon = loadAddon(root);
+  const sensors = new addon.Sensors(options);
+  try {
+    sensors.read();
+    await setTimeout(windowMs);
+    return sensors.read();
+  } finally {
+    sensors.close();
+  }
+}
+
 /** The values of a reading; what has none is unknown or absent. */
 export function stateOf(reading: NativeReading): SensedState {
   return {
     powerSource: reading.powerSource.value ?? 'unknown',
     ...present('chargeShare', reading.chargeShare.value),
     ...present('dischargeWatts', reading.dischargeWatts.value),
-    lowPower: 'unknown',
-    thermal: 'unknown',
+    lowPower: reading.lowPower.value ?? 'unknown',
+    thermal: reading.thermal.value ?? 'unknown',
     ...present('cpuBusyByOthersShare', reading.cpuBusyByOthersShare.value),
     ...present('cpuPressureShare', reading.cpuPressureShare.value),
+    ...present('gpu', reading.gpu.value),
+    ...present('energyJoules', reading.energyJoules.value),
   };
 }
 

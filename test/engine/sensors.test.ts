@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { inspectMachine, machineTable } from '../../src/cli/machine';
 import { EngineClient } from '../../src/engine/client';
 import { stateOf } from '../../src/engine/sensors';
 import type { MachineState } from '../../src/machine/state';
@@ -11,24 +12,88 @@ describe('the machine’s sensors', function () {
     if (process.platform !== 'linux') this.skip(); // the recordings are of Linux
   });
 
-  it('read a laptop on battery', () => {
-    const sensors = new addon.Sensors({ root: new RecordedMachine('laptop-on-battery').root });
-    assert.deepEqual(stateOf(sensors.read()), {
-      powerSource: 'battery',
-      chargeShare: 0.62,
-      dischargeWatts: 9.482,
-      lowPower: 'unknown',
-      thermal: 'unknown',
+  const open = (name: string) => new addon.Sensors({ root: new RecordedMachine(name).root, nvml: '' });
+
+  const machines: [string, Omit<MachineState, 'readAtMs'>][] = [
+    [
+      'laptop-on-battery',
+      {
+        powerSource: 'battery',
+        chargeShare: 0.62,
+        dischargeWatts: 9.482,
+        lowPower: true,
+        thermal: 'nominal',
+        gpu: { name: 'i915 8086:9A49 (card1)' },
+        energyJoules: 0,
+      },
+    ],
+    [
+      'laptop-on-mains',
+      {
+        powerSource: 'mains',
+        chargeShare: 0.75,
+        dischargeWatts: -18.5,
+        lowPower: false,
+        thermal: 'serious',
+        gpu: { name: 'xe 8086:64A0 (card0)' },
+      },
+    ],
+    [
+      'desktop',
+      {
+        powerSource: 'mains',
+        lowPower: false,
+        thermal: 'nominal',
+        gpu: {
+          name: 'amdgpu 1002:744C (card1)',
+          busyByOthersShare: 0.37,
+          memoryUsedByOthersBytes: 2 ** 32,
+          memoryBytes: 17163091968,
+        },
+      },
+    ],
+    ['container', { powerSource: 'unknown', lowPower: 'unknown', thermal: 'unknown' }],
+  ];
+  for (const [name, state] of machines) {
+    it(`read a ${name.replaceAll('-', ' ')}`, () => {
+      const sensors = open(name);
+      assert.deepEqual(stateOf(sensors.read()), state);
+      sensors.close();
     });
-    sensors.close();
-  });
+  }
 
   it('say where a value came from, and why another is unknown', () => {
-    const sensors = new addon.Sensors({ root: new RecordedMachine('laptop-on-battery').root });
+    const sensors = open('laptop-on-battery');
     const { powerSource, cpuBusyByOthersShare } = sensors.read();
     assert.match(powerSource.note, /power_supply: BAT0 is discharging$/);
     assert.deepEqual(cpuBusyByOthersShare, { note: 'it takes two readings' });
     sensors.close();
+  });
+
+  it('are printed by matcoder inspect --machine', async () => {
+    const machine = new RecordedMachine('laptop-on-battery');
+    const report = await inspectMachine(ROOT, { root: machine.root, nvml: '' });
+    const rows = machineTable(report).replaceAll(machine.root, '').split('\n');
+    assert.deepEqual(
+      rows
+        .filter((row) => /^(power|charge|discharge|low|heat|processor, others|GPU)/.test(row))
+        .map((row) => row.replace(/ {2,}/g, ' | ')),
+      [
+        'power source | battery | /sys/class/power_supply: BAT0 is discharging',
+        'charge | 62% | /sys/class/power_supply: BAT0 (energy)',
+        'discharge | 9.5 W | /sys/class/power_supply: BAT0',
+        'low-power mode | on | /sys/firmware/acpi/platform_profile: low-power',
+        'heat | nominal | thermal_zone0 (acpitz), thermal_zone2 (SEN1), cooling_device0 (Processor), cooling_device1 (intel_powerclamp), package_throttle_count',
+        'processor, others | unknown | /proc/stat: its times stand still',
+        'GPU, others | i915 8086:9A49 (card1), 100% busy | files of i915',
+      ],
+    );
+  });
+
+  it('read this machine, whatever it tells, and its load in any case', async () => {
+    const { sensors } = await inspectMachine(ROOT);
+    const share = sensors.cpuBusyByOthersShare.value;
+    assert.ok(share !== undefined && share >= 0 && share <= 1, JSON.stringify(sensors.cpuBusyByOthersShare));
   });
 
   it('refuse to be read after they were closed', () => {
@@ -47,7 +112,7 @@ describe('the machine’s sensors', function () {
         root: ROOT,
         modelFolder: join(ROOT, 'models', 'matlm-6m'),
         threads: 1,
-        sensors: { root: machine.root },
+        sensors: { root: machine.root, nvml: '' },
         now: () => 42,
         onState: (state) => {
           if (state.kind === 'failed') reject(new Error(state.reason));

@@ -12,7 +12,20 @@ namespace {
 Napi::Value to_value(Napi::Env env, PowerSource source) {
   return Napi::String::New(env, source == PowerSource::kMains ? "mains" : "battery");
 }
+Napi::Value to_value(Napi::Env env, Thermal thermal) {
+  static constexpr const char* kNames[] = {"nominal", "fair", "serious", "critical"};
+  return Napi::String::New(env, kNames[static_cast<int>(thermal)]);
+}
 Napi::Value to_value(Napi::Env env, double value) { return Napi::Number::New(env, value); }
+Napi::Value to_value(Napi::Env env, bool value) { return Napi::Boolean::New(env, value); }
+Napi::Value to_value(Napi::Env env, const Gpu& gpu) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("name", gpu.name);
+  if (gpu.busy_by_others) object.Set("busyByOthersShare", *gpu.busy_by_others);
+  if (gpu.memory_used_by_others_bytes) object.Set("memoryUsedByOthersBytes", *gpu.memory_used_by_others_bytes);
+  if (gpu.memory_bytes) object.Set("memoryBytes", *gpu.memory_bytes);
+  return object;
+}
 
 // {powerSource: {value?, note}, …}
 Napi::Object to_object(Napi::Env env, const Reading& reading) {
@@ -26,8 +39,12 @@ Napi::Object to_object(Napi::Env env, const Reading& reading) {
   set("powerSource", reading.power_source);
   set("chargeShare", reading.charge_share);
   set("dischargeWatts", reading.discharge_watts);
+  set("lowPower", reading.low_power);
+  set("thermal", reading.thermal);
   set("cpuBusyByOthersShare", reading.cpu_busy_by_others);
   set("cpuPressureShare", reading.cpu_pressure);
+  set("gpu", reading.gpu);
+  set("energyJoules", reading.energy_joules);
   return object;
 }
 
@@ -98,6 +115,7 @@ class SensorsObject : public Napi::ObjectWrap<SensorsObject> {
     if (info[0].IsObject()) {
       const Napi::Object o = info[0].As<Napi::Object>();
       if (o.Has("root")) options.root = o.Get("root").ToString();
+      if (o.Has("nvml")) options.nvml = o.Get("nvml").ToString();
     }
     if (options.root.empty() || options.root.back() != '/') options.root += '/';
     sensors_ = open_sensors(options);

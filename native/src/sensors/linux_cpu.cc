@@ -45,12 +45,13 @@ double clamp(double share) { return std::min(1.0, std::max(0.0, share)); }
 
 }  // namespace
 
-CpuLoad::CpuLoad(const std::string& root, std::function<double()> now_s)
+CpuLoad::CpuLoad(const std::string& root, Clock now_s)
     : now_s_(std::move(now_s)),
       stat_(root + "proc/stat"),
       own_stat_(root + "proc/self/stat"),
       own_status_(root + "proc/self/status"),
       pressure_(root + "proc/pressure/cpu"),
+      quotas_(root),
       before_(sample()) {
   busy_by_others_ = Share::unknown("it takes two readings");
   cpu_pressure_ = Share::unknown("it takes two readings");
@@ -58,30 +59,41 @@ CpuLoad::CpuLoad(const std::string& root, std::function<double()> now_s)
 
 void CpuLoad::read(Reading& reading) {
   if (now_s_() - before_.at_s >= kMinWindowS) {
-    const Sample now = sample();
-    const double took_s = now.at_s - before_.at_s;
-
-    const auto missing = [&](auto part) { return !(now.*part).value || !(before_.*part).value; };
-    const Share Sample::*parts[] = {&Sample::busy, &Sample::own};
-    const auto without = std::find_if(std::begin(parts), std::end(parts), missing);
-    const double total_s = missing(&Sample::total) ? 0 : *now.total.value - *before_.total.value;
-    if (without != std::end(parts)) {
-      const Share& fault = (now.*(*without)).value ? before_.*(*without) : now.*(*without);
-      busy_by_others_ = Share::unknown(fault.note);
-    } else if (total_s <= 0) {
-      busy_by_others_ = Share::unknown(stat_.path() + ": its times stand still");
-    } else {
-      const double others_s = *now.busy.value - *before_.busy.value - (*now.own.value - *before_.own.value);
-      busy_by_others_ = Share::of(clamp(others_s / total_s), now.busy.note + " less " + now.own.note);
-    }
-
+    Sample now = sample();
+    const Share cores = cores_by_others(now), quota = quota_by_others(now);
+    busy_by_others_ = quota.value && (!cores.value || *quota.value > *cores.value) ? quota : cores;
     const bool told = now.waited.value && before_.waited.value;
-    cpu_pressure_ = told ? Share::of(clamp((*now.waited.value - *before_.waited.value) / took_s), now.waited.note)
+    cpu_pressure_ = told ? Share::of(clamp((*now.waited.value - *before_.waited.value) / (now.at_s - before_.at_s)),
+                                     now.waited.note)
                          : Share::unknown(now.waited.value ? before_.waited.note : now.waited.note);
-    before_ = now;
+    before_ = std::move(now);
   }
   reading.cpu_busy_by_others = busy_by_others_;
   reading.cpu_pressure = cpu_pressure_;
+}
+
+Share CpuLoad::cores_by_others(const Sample& now) const {
+  for (const Share* part : {&before_.busy, &now.busy, &before_.own, &now.own})
+    if (!part->value) return Share::unknown(part->note);
+  const double total_s = *now.total.value - *before_.total.value;
+  if (total_s <= 0) return Share::unknown(stat_.path() + ": its times stand still");
+  const double own_s = *now.own.value - *before_.own.value;
+  const double others_s = *now.busy.value - *before_.busy.value - own_s;
+  return Share::of(clamp(others_s / total_s), now.busy.note + " less " + now.own.note);
+}
+
+Share CpuLoad::quota_by_others(const Sample& now) const {
+  Share most = Share::unknown("no quota");
+  if (!now.own.value || !before_.own.value) return most;
+  const double own_s = *now.own.value - *before_.own.value;
+  for (size_t i = 0; i < now.quotas.size() && i < before_.quotas.size(); i++) {
+    const CpuQuotas::Use &use = now.quotas[i], &use_before = before_.quotas[i];
+    if (!use.used_s || !use_before.used_s || use.cores <= 0) continue;
+    const double had_s = use.cores * (now.at_s - before_.at_s);
+    const double share = clamp((*use.used_s - *use_before.used_s - own_s) / had_s);
+    if (!most.value || share > *most.value) most = Share::of(share, use.source + " less " + now.own.note);
+  }
+  return most;
 }
 
 CpuLoad::Sample CpuLoad::sample() {
@@ -90,6 +102,7 @@ CpuLoad::Sample CpuLoad::sample() {
   sample.own = own_time(own_stat_);
   read_cores(sample);
   sample.waited = waited(pressure_);
+  sample.quotas = quotas_.read();
   return sample;
 }
 

@@ -70,20 +70,42 @@ bool is_stationary(int64_t chassis) {
 
 }  // namespace
 
-PowerSupplies::PowerSupplies(const std::string& root)
-    : folder_(root + "sys/class/power_supply"), chassis_(root + "sys/class/dmi/id/chassis_type") {
+PowerSupplies::PowerSupplies(const std::string& root, Clock now_s)
+    : folder_(root + "sys/class/power_supply"),
+      now_s_(std::move(now_s)),
+      chassis_(root + "sys/class/dmi/id/chassis_type") {
   scan();
 }
 
 void PowerSupplies::scan() {
   supplies_.clear();
+  batteries_read_s_.reset();
   for (const std::string& name : names_in(folder_)) {
     const std::string path = folder_ + "/" + name;
-    if (const auto type = File(path + "/type").read()) supplies_.push_back({name, *type, File(path + "/uevent")});
+    if (const auto type = File(path + "/type").read())
+      supplies_.push_back({name, *type, File(path + "/uevent"), std::nullopt});
   }
 }
 
+void PowerSupplies::refresh() {
+  // Without a supply beside it, only the battery tells when it is unplugged.
+  bool same = false;
+  for (Supply& supply : supplies_) {
+    if (supply.type == "Battery") continue;
+    auto properties = supply.uevent.read();
+    if (properties != supply.properties) batteries_read_s_.reset();
+    supply.properties = std::move(properties);
+    same = true;
+  }
+  const double now_s = now_s_();
+  if (same && batteries_read_s_ && now_s - *batteries_read_s_ < kBatteryS) return;
+  batteries_read_s_ = now_s;
+  for (Supply& supply : supplies_)
+    if (supply.type == "Battery") supply.properties = supply.uevent.read();
+}
+
 void PowerSupplies::read(Reading& reading) {
+  refresh();
   std::string online, offline, discharging, charging;  // names
   std::string charge_of, rate_of, unrated;
   double now = 0, full = 0, watts = 0, capacity_sum = 0;
@@ -92,10 +114,9 @@ void PowerSupplies::read(Reading& reading) {
   const auto add = [](std::string& names, const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
 
   for (Supply& supply : supplies_) {
-    const auto text = supply.uevent.read();
-    if (!text) gone = true;
-    if (!text) continue;
-    const Properties p = parse(*text);
+    if (!supply.properties) gone = true;
+    if (!supply.properties) continue;
+    const Properties p = parse(*supply.properties);
     if (p.scope == "Device") continue;  // of a mouse, a headset
     if (supply.type == "Battery") {
       if (p.present && *p.present == 0) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,17 +20,39 @@ struct Sensed {
 
 enum class PowerSource { kMains, kBattery };
 
+// As usual; fans are to be heard; the processor is being slowed down; it is about to be stopped.
+enum class Thermal { kNominal, kFair, kSerious, kCritical };
+
+struct Gpu {
+  std::string name;
+  std::optional<double> busy_by_others;  // of the time
+  std::optional<double> memory_used_by_others_bytes, memory_bytes;
+};
+
 // What the machine is doing beside our own work. Shares are from 0 to 1.
 struct Reading {
   Sensed<PowerSource> power_source;
-  Sensed<double> charge_share;        // of all batteries together
-  Sensed<double> discharge_watts;     // negative while they charge
+  Sensed<double> charge_share;     // of all batteries together
+  Sensed<double> discharge_watts;  // negative while they charge
+  Sensed<bool> low_power;
+  Sensed<Thermal> thermal;
   Sensed<double> cpu_busy_by_others;  // of the processor time that we may have, since the reading before
   Sensed<double> cpu_pressure;        // of the time, since the reading before
+  Sensed<Gpu> gpu;                    // the one with the most memory
+  Sensed<double> energy_joules;       // by the processor's packages, since the sensors were opened
 };
 
+// A monotonic clock, in seconds.
+using Clock = std::function<double()>;
+inline double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 struct SensorOptions {
-  std::string root = "/";  // Linux: where sys/ and proc/ lie
+  // On Linux: the folder, with a slash, where sys/ and proc/ lie; and NVIDIA's library, empty for none.
+  std::string root = "/";
+  std::string nvml = "libnvidia-ml.so.1";
+  Clock now_s = steady_seconds;
 };
 
 // The sensors of one machine. Values that cannot be read come back without a value, and reading goes on.
