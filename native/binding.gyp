@@ -51,8 +51,23 @@
             ],
             "libraries": ["-ldl"],
           },
-          {"sources": ["src/sensors/other.cc"]},
         ],
+        [
+          "OS=='mac'",
+          {
+            "sources": ["src/sensors/macos.mm"],
+            "xcode_settings": {"CLANG_ENABLE_OBJC_ARC": "YES"},
+            "link_settings": {"libraries": ["-framework CoreFoundation", "-framework Foundation", "-framework IOKit"]},
+          },
+        ],
+        [
+          "OS=='win'",
+          {
+            "sources": ["src/sensors/windows.cc", "src/sensors/windows_counters.cc"],
+            "libraries": ["-ldxgi.lib", "-lpdh.lib", "-lpowrprof.lib"],
+          },
+        ],
+        ["OS not in ['linux', 'mac', 'win']", {"sources": ["src/sensors/other.cc"]}],
         ["target_arch=='x64' and OS!='win'", {"dependencies": ["kernels_avx2", "kernels_avxvnni", "kernels_avx512", "kernels_avx512vnni"]}],
         ["target_arch=='arm64' and OS!='win'", {"dependencies": ["kernels_neon"]}],
       ],

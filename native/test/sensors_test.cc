@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "../src/sensors/cpu_window.h"
 #include "../src/sensors/linux_cpu.h"
 #include "../src/sensors/linux_files.h"
 #include "../src/sensors/linux_uevents.h"
@@ -480,6 +481,20 @@ void test_uevents() {
   check(!none.wait(milliseconds(1)), "without a socket a wait ends in time");
 }
 
+void test_cpu_window() {
+  using Times = matcoder::CpuWindow::Times;
+  matcoder::CpuWindow window;
+  const auto at = [&](double now_s, std::optional<Times> times) { return window.others(times, now_s, "times"); };
+  check_unknown(at(0, Times{10, 100, 5}), "two readings", "the first reading has nothing to compare with");
+  check_is(at(1, Times{13, 104, 6}), 0.5, "others worked two seconds of four");
+  check_is(at(1.1, Times{14, 105, 6}), 0.5, "too soon to tell anew");
+  check_is(at(2, Times{15, 108, 8}), 0, "two seconds of work were ours");
+  check_is(at(3, Times{15, 112, 9}), 0, "never less than nothing");
+  check_unknown(at(4, Times{15, 112, 9}), "stand still", "counters that stand still");
+  check_unknown(at(5, std::nullopt), "does not tell", "counters that cannot be read");
+  check_unknown(at(6, Times{20, 120, 9}), "two readings", "and what comes after is a first reading again");
+}
+
 void test_parsing() {
   using matcoder::parse_core_list;
   using Cores = std::vector<bool>;
@@ -510,6 +525,7 @@ int main(int, char** arguments) {
   recordings = arguments[1];
   stub_library = arguments[2];
   test_parsing();
+  test_cpu_window();
   test_laptop_on_battery();
   test_laptop_on_mains();
   test_desktop();
