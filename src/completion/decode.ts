@@ -8,6 +8,8 @@ import type { Prompt } from './prompt';
 /** A finished decode. */
 export interface Decoded {
   readonly pieces: readonly Piece[];
+  /** All that was decoded, what was given back included. */
+  readonly tokens: readonly number[];
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
   readonly prefillMs: number;
@@ -25,6 +27,7 @@ const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
  * with a line that opens a block, it is asked once to go on.
  * @param minProbability nothing after a token below it is shown
  * @param onProgress called with the text so far: empty when the prompt was read, then longer with every token
+ * @param notFirst tokens that the text does not begin with: for another one than was written before
  */
 export async function decode(
   engine: Engine,
@@ -35,13 +38,14 @@ export async function decode(
   signal: AbortSignal,
   minProbability: number,
   onProgress: (text: string) => void = () => undefined,
+  notFirst: readonly number[] = [],
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
   const { widths, copyWeights } = submodel;
   const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
   const request = { prompt: prompt.tokens, widths, copyWeights, ...speculation, maxTokens, stopTokens };
   const { givenBack } = prompt;
-  const healing = { ...request, givenBack, maxTokens: maxTokens + tokenizer.encode(givenBack).length };
+  const healing = { ...request, notFirst, givenBack, maxTokens: maxTokens + tokenizer.encode(givenBack).length };
   const first = await stream(engine, tokenizer, healing, trim, signal, minProbability, '', onProgress);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
@@ -58,6 +62,7 @@ export async function decode(
   return {
     ...more,
     pieces: [...first.pieces, ...more.pieces],
+    tokens: [...first.tokens, ...more.tokens],
     prefilledTokens: first.prefilledTokens,
     decodedTokens: first.decodedTokens + more.decodedTokens,
     prefillMs: first.prefillMs + more.prefillMs,
@@ -66,7 +71,6 @@ export async function decode(
 }
 
 interface Streamed extends Decoded {
-  readonly tokens: readonly number[];
   readonly endedByModel: boolean;
 }
 

@@ -1,19 +1,21 @@
 import type { Engine } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
+import { looksAhead } from '../governor/ahead';
 import { decide, type Decision, type Declined } from '../governor/decide';
 import type { Machine } from '../governor/machine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
-import { cacheKey, LruCache } from './cache';
 import { confident, MIN_PROBABILITY } from './confidence';
 import { cursorOf } from './cursor';
 import { decode, type Decoded } from './decode';
 import { type Trim, trimAt } from './filters';
 import { gate, type GateInput } from './gate';
+import { Memory } from './memory';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { buildPrompt, type Excerpt, type Prompt } from './prompt';
 import { type Remembered, typedAlong, typedSince } from './reuse';
+import { Trace } from './trace';
 
 /** One place at which a completion is wanted. */
 export interface CompletionRequest extends Excerpt, GateInput {
@@ -36,7 +38,11 @@ export interface PipelineParts {
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
-const CACHED_SUGGESTIONS = 200;
+const REMEMBERED_SUGGESTIONS = 200;
+/** Alternatives beside the first, decodes that may be tried for them, and how long all may take. */
+const MAX_ALTERNATIVES = 2;
+const MAX_TRIES = 4;
+const ALTERNATIVES_MS = 300;
 
 /** All that is settled before a decode begins. */
 interface Job {
@@ -45,8 +51,10 @@ interface Job {
   readonly prompt: Prompt;
   readonly decision: Decision;
   readonly trim: Trim;
-  readonly cacheKey: string;
   readonly startedMs: number;
+  readonly trace: Trace;
+  /** Nobody asked for it yet: it follows what is shown, if that is accepted. */
+  readonly isAhead: boolean;
 }
 
 /** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
@@ -56,6 +64,8 @@ interface Flight {
   readonly outcome: Promise<Outcome>;
   /** What is decoded so far. */
   readonly written: { text: string };
+  /** What was typed since it began. */
+  typed: string;
 }
 
 /** The last suggestion. */
@@ -67,7 +77,7 @@ interface Last extends Remembered {
 
 /** From a cursor to a suggestion. */
 export class Pipeline {
-  private readonly cache = new LruCache<Suggestion>(CACHED_SUGGESTIONS);
+  private readonly memory = new Memory(REMEMBERED_SUGGESTIONS);
   private readonly promptRoom: number;
   private last: Last | undefined;
   private flight: Flight | undefined;
@@ -78,47 +88,102 @@ export class Pipeline {
     this.promptRoom = parts.checkpoint.config.model.contextLength - 100;
   }
 
-  /** @param signal aborted when the editor no longer wants the answer; the work may go on for the next request */
-  async complete(request: CompletionRequest, signal: AbortSignal): Promise<Outcome> {
+  /**
+   * @param signal aborted when the editor no longer wants the answer; the work may go on for the next request
+   * @param trace is told how long each stage takes
+   */
+  async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     const gated = gate(request);
+    trace.end('gate');
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
     const settings = this.parts.settings();
     const key = settingsKey(settings);
     const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
+    trace.end('reuse');
     if (along) return this.reuse(along, 'typed as suggested');
 
     const joined = await this.join(request, key, signal);
+    trace.end('join');
     if (joined) return joined;
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
 
     const startedMs = this.parts.now();
     const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
+    trace.end('prompt');
     const decision = this.decide(request, prompt.tokens, settings);
+    trace.end('decide');
     if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
     const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline));
-    const place = cacheKey(decision.submodel.name, decision.multiline, request.path, request.prefix, request.suffix);
-    const cached = this.cache.get(place);
+    const cached = this.memory.find(request, decision.submodel.name, decision.multiline);
+    trace.end('cache');
     if (cached) {
       this.remember(request, key, cached);
+      this.lookAhead(request, cached, settings);
       return this.reuse(cached, 'cached');
     }
-    if (decision.delayMs > 0) await this.parts.wait(decision.delayMs, signal);
+    if (decision.delayMs > 0) {
+      await this.parts.wait(decision.delayMs, signal);
+      trace.end('wait');
+    }
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
-    const flight = this.start({ request, settings: key, prompt, decision, trim, cacheKey: place, startedMs });
+    const job = { request, settings: key, prompt, decision, trim, startedMs, trace, isAhead: false };
+    const flight = this.start(job);
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
-    if (outcome.kind === 'shown' && this.last) this.last.unreported = undefined;
+    if (outcome.kind === 'shown') {
+      if (this.last) this.last.unreported = undefined;
+      this.lookAhead(request, outcome.suggestion, settings);
+    }
     return outcome;
+  }
+
+  /**
+   * Others than the first suggestion, for whoever asked by hand and wants to choose: what follows from other first
+   * tokens, at most two, distinct as they are shown.
+   */
+  async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
+    const { engine, checkpoint, now } = this.parts;
+    const startedMs = now();
+    this.stopFlight();
+    const prompt = buildPrompt(checkpoint.tokenizer, request, this.promptRoom);
+    const decision = this.decide(request, prompt.tokens, this.parts.settings());
+    if (!decision.submodel) return [];
+    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline));
+    const found: Suggestion[] = [];
+    const tried: number[] = [];
+    for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
+      const { tokenizer } = checkpoint;
+      const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, 0, undefined, [...tried]);
+      const [token] = decoded.tokens;
+      if (decoded.aborted || token === undefined) break;
+      tried.push(token);
+      const { suggestion } = trim(confident(decoded.pieces, 0), false);
+      const isNew = suggestion && [first, ...found].every(({ text }) => text !== suggestion.text);
+      if (isNew) found.push(suggestion);
+      if (now() - startedMs > ALTERNATIVES_MS) break;
+    }
+    return found;
+  }
+
+  /**
+   * The document changed: a decode that the change disagrees with stops at once, where the next request comes only after
+   * the editor's own delay.
+   */
+  edited(document: string, inserted: string, removedChars: number): void {
+    const { flight } = this;
+    if (!flight || flight.job.isAhead || flight.job.request.document !== document) return;
+    // The editor closes brackets and quotes by itself.
+    flight.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
+    if (removedChars > 0 || !agrees(flight.written.text, flight.typed)) this.stopFlight();
   }
 
   /** Forget what other settings or another model have suggested. */
   reset(): void {
-    this.flight?.controller.abort();
-    this.flight = undefined;
+    this.stopFlight();
     this.last = undefined;
     this.lastPrompt = [];
-    this.cache.clear();
+    this.memory.clear();
   }
 
   private decide(
@@ -147,14 +212,15 @@ export class Pipeline {
       job.settings === settings && job.request.document === request.document && !request.explicit
         ? typedSince(job.request, request)
         : undefined;
-    const agrees = typed !== undefined && (written.text.startsWith(typed) || typed.startsWith(written.text));
-    if (!agrees) {
-      flight.controller.abort();
-      this.flight = undefined;
+    if (typed === undefined || !agrees(written.text, typed)) {
+      this.stopFlight();
       return undefined;
     }
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
+    if (job.isAhead && outcome.kind === 'shown') {
+      this.remember(job.request, settings, outcome.suggestion, outcome.work);
+    }
     const along = this.last && typedAlong(this.last, request);
     return along && this.reuse(along, 'typed along with a decode under way');
   }
@@ -167,15 +233,40 @@ export class Pipeline {
     return { kind: 'shown', suggestion, work };
   }
 
+  /** Decode what would follow if the suggestion were accepted, where the machine has nothing else to do. */
+  private lookAhead(request: CompletionRequest, suggestion: Suggestion, settings: GovernorSettings): void {
+    if (this.flight || !looksAhead(this.parts.machine())) return;
+    const { checkpoint, now } = this.parts;
+    const suffix = request.suffix.slice(suggestion.replaces);
+    const lineSuffix = request.lineSuffix.slice(suggestion.replaces);
+    const next = { ...request, prefix: request.prefix + suggestion.text, suffix, lineSuffix, explicit: false };
+    const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
+    const decision = this.decide(next, prompt.tokens, settings);
+    if (gate(next) !== undefined || !decision.submodel) return;
+    if (this.memory.find(next, decision.submodel.name, decision.multiline)) return;
+    const trim = trimAt(cursorOf(next.prefix, next.suffix, decision.multiline));
+    const trace = new Trace(now);
+    const key = settingsKey(settings);
+    this.start({ request: next, settings: key, prompt, decision, trim, startedMs: now(), trace, isAhead: true });
+  }
+
+  private stopFlight(): void {
+    this.flight?.controller.abort();
+    this.flight = undefined;
+  }
+
   private start(job: Job): Flight {
     const { engine, checkpoint } = this.parts;
     const { prompt, decision, trim } = job;
     const controller = new AbortController();
     const written = { text: '' };
+    let isRead = false;
     this.lastSubmodel = decision.submodel.name;
     const floor = minProbability(job.request);
     const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, floor, (text) => {
       written.text = text;
+      if (!isRead) job.trace.end('prefill');
+      isRead = true;
       // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
       this.lastPrompt = prompt.tokens;
     });
@@ -183,7 +274,9 @@ export class Pipeline {
       job,
       controller,
       written,
+      typed: '',
       outcome: decoded.then((result) => {
+        job.trace.end('decode');
         if (this.flight === flight) this.flight = undefined;
         return this.finish(job, result);
       }),
@@ -213,13 +306,15 @@ export class Pipeline {
     };
     const sure = confident(decoded.pieces, minProbability(request));
     const { suggestion, emptiedBy } = job.trim(sure, false);
+    job.trace.end('trim');
     if (!suggestion) {
       const unsure = sure.trim() === '' && decoded.pieces.length > 0;
       const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
       return { kind: 'empty', reason: unsure ? 'the model was not sure' : nothing, work };
     }
-    this.cache.set(job.cacheKey, suggestion);
-    this.remember(request, job.settings, suggestion, work);
+    const { document, prefix, suffix } = request;
+    this.memory.add({ document, prefix, suffix, suggestion, submodel: work.submodel, multiline: decision.multiline });
+    if (!job.isAhead) this.remember(request, job.settings, suggestion, work);
     return { kind: 'shown', suggestion, work };
   }
 
@@ -235,6 +330,14 @@ export class Pipeline {
 
 function minProbability({ explicit }: CompletionRequest): number {
   return explicit ? 0 : MIN_PROBABILITY;
+}
+
+/** Brackets and quotes as the editor inserts them, the second one by itself. */
+const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
+
+/** Whether what is written may still become what is typed, or the other way round. */
+function agrees(written: string, typed: string): boolean {
+  return written.startsWith(typed) || typed.startsWith(written);
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {

@@ -4,10 +4,11 @@ import { describe as describeOutcome } from '../../../src/completion/outcome';
 import { type CompletionRequest, Pipeline } from '../../../src/completion/pipeline';
 import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 import { CostModel } from '../../../src/governor/costs';
-import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
+import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
+import { Trace } from '../../../src/completion/trace';
 import { SIZES } from '../../../src/matlm/submodel';
 import { shipped } from '../model';
 
@@ -44,6 +45,7 @@ describe('a completion request', () => {
   let engine: HandEngine;
   let pipeline: Pipeline;
   let settings: GovernorSettings;
+  let machine: Machine;
 
   before(async () => {
     checkpoint = await shipped();
@@ -52,6 +54,7 @@ describe('a completion request', () => {
   beforeEach(() => {
     let nowMs = 0;
     settings = AUTO;
+    machine = UNKNOWN_MACHINE;
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
     const cost = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
     pipeline = new Pipeline({
@@ -60,7 +63,7 @@ describe('a completion request', () => {
       costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
       settings: () => settings,
-      machine: () => UNKNOWN_MACHINE,
+      machine: () => machine,
       now: () => ++nowMs,
       wait: () => Promise.resolve(),
     });
@@ -243,5 +246,104 @@ describe('a completion request', () => {
     engine.requests[0]!.emit({ type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: 'it died' });
     assert.deepEqual(await outcome, { kind: 'failed', reason: 'it died' });
     assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
+  });
+
+  it('finds a suggestion again after something else was typed and taken back', async () => {
+    await shown('const a = █', 'f(x);');
+    await shown('const a = g█', '(y);');
+    const outcome = await ask('const a = f(█');
+    assert.equal(textOf(outcome), 'x);');
+    assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+    assert.equal(engine.requests.length, 2);
+  });
+
+  it('stops as soon as an edit disagrees with what is written, and not for one that agrees', async () => {
+    const cancelled = new AbortController();
+    const first = ask('const a = █', cancelled.signal);
+    await settle();
+    engine.write('f(x');
+    cancelled.abort();
+    await first;
+    const { signal } = engine.requests[0]!;
+    pipeline.edited('file:///other.ts', 'z', 0);
+    pipeline.edited('file:///a.ts', 'f', 0);
+    pipeline.edited('file:///a.ts', '()', 0); // the editor closes what is opened
+    assert.equal(signal.aborted, false);
+    pipeline.edited('file:///a.ts', 'y', 0);
+    assert.equal(signal.aborted, true);
+  });
+
+  it('stops for a deletion', async () => {
+    void ask('const a = █');
+    await settle();
+    pipeline.edited('file:///a.ts', '', 1);
+    assert.equal(engine.requests[0]!.signal.aborted, true);
+  });
+
+  describe('on a machine with power and time to spare', () => {
+    beforeEach(() => {
+      machine = { ...UNKNOWN_MACHINE, powerSource: 'mains', cpuBusyByOthersShare: 0.1 };
+    });
+
+    it('decodes what follows the suggestion, which is there when it is accepted', async () => {
+      await shown('const a = █', 'f(x);');
+      assert.equal(engine.requests.length, 2);
+      engine.write('\nnext();');
+      engine.end();
+      await settle();
+      const outcome = await ask('const a = f(x);█');
+      assert.equal(textOf(outcome), '\nnext();');
+      assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+    });
+
+    it('is joined by whoever accepts before it is done', async () => {
+      await shown('const a = █', 'f(x);');
+      const outcome = ask('const a = f(x);█');
+      await settle();
+      engine.write('\nnext();');
+      engine.end();
+      assert.equal(textOf(await outcome), '\nnext();');
+    });
+
+    it('leaves that for any other request, and goes on while one types along', async () => {
+      await shown('const a = █', 'f(x);');
+      const { signal } = engine.requests[1]!;
+      assert.equal((await ask('const a = f█')).kind, 'reused');
+      assert.equal(signal.aborted, false);
+      void ask('const b█');
+      await settle();
+      assert.equal(signal.aborted, true);
+    });
+  });
+
+  it('offers others than the first, distinct as they are shown', async () => {
+    await shown('const a = █', 'f(x);');
+    const place = request('const a = █', { explicit: true });
+    const others = pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
+    for (const text of ['g(y);', 'f(x);', 'h(z);']) {
+      await settle();
+      engine.write(text);
+      engine.end();
+    }
+    assert.deepEqual(
+      (await others).map(({ text }) => text),
+      ['g(y);', 'h(z);'],
+    );
+    const barred = engine.requests.slice(1).map((sent) => sent.request.notFirst?.length);
+    assert.deepEqual(barred, [0, 1, 2]);
+  });
+
+  it('says how long each stage took, and nothing of the text', async () => {
+    let nowMs = 0;
+    const trace = new Trace(() => ++nowMs);
+    const outcome = pipeline.complete(request('const secret = █'), new AbortController().signal, trace);
+    await settle();
+    engine.write('f(x);');
+    engine.end();
+    await outcome;
+    assert.match(
+      trace.toString(),
+      /^gate 1\.0, reuse 1\.0, join 1\.0, prompt 1\.0, decide 1\.0, cache 1\.0, prefill 1\.0, decode 1\.0, trim 1\.0 ms$/,
+    );
   });
 });
