@@ -1,5 +1,5 @@
 /**
- * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL]`: what each way to make a prompt is worth. Every
+ * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL] [--way NAME]…`: what each way to make a prompt is worth. Every
  * way completes the rest of the line at the same cursors in held-out code, and is right where it equals the file's.
  */
 import { createReadStream } from 'node:fs';
@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decode } from '../src/completion/decode';
-import { givenBack } from '../src/completion/heal';
-import { buildPrompt, type Excerpt, type Prompt } from '../src/completion/prompt';
+import { SnippetIndex } from '../src/completion/context/snippets';
+import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } from '../src/completion/prompt';
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { LocalEngine } from '../src/engine/localEngine';
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
     submodel: { type: 'string', default: 'XL' },
     cursors: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
+    way: { type: 'string', multiple: true, default: [] as string[] },
   },
 });
 if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--submodel NAME]');
@@ -79,9 +80,45 @@ const engine = new LocalEngine(root, checkpoint);
 const { tokenizer } = checkpoint;
 const room = checkpoint.config.model.contextLength - 100;
 
+/** As if the eight files nearest to this one were open: those of its folder first. */
+function neighbours(file: File): File[] {
+  const folder = dirname(file.path);
+  const others = files.filter((other) => other.package === file.package && other !== file);
+  return others.sort((a, b) => Number(dirname(b.path) === folder) - Number(dirname(a.path) === folder)).slice(0, 8);
+}
+
+function snippetsFor(place: Place, count: number) {
+  const index = new SnippetIndex(8);
+  for (const { path, text } of neighbours(place.file)) index.set(path, path, text);
+  return index.find(place.file.path, place.prefix, count, () => performance.now(), Infinity);
+}
+
+/** The other place for snippets: as the head of the prefix. */
+function inPrefix(place: Place): Prompt {
+  const [snippet] = snippetsFor(place, 1);
+  const { tokens, givenBack } = buildPrompt(tokenizer, place, room - 260);
+  const at = tokens.indexOf(tokenizer.special.fimPrefix) + 1;
+  const text = snippet ? tokenizer.encode(`${snippet.text}\n`).slice(0, 260) : [];
+  return { tokens: [...tokens.slice(0, at), ...text, ...tokens.slice(at)], givenBack };
+}
+
+const withBudget = (place: Place, change: Partial<PromptBudget>) =>
+  buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
+const plain = { importChars: 0, snippetChars: 0 };
+
 const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
-  'as it is': (place) => buildPrompt(tokenizer, place, room, () => ''),
-  healed: (place) => buildPrompt(tokenizer, place, room, (prefix) => givenBack(tokenizer, prefix)),
+  'nothing given back': (place) => buildPrompt(tokenizer, place, room, () => '', { ...BUDGET, ...plain }),
+  healed: (place) => withBudget(place, plain),
+  'imports kept': (place) => withBudget(place, { ...plain, importChars: 600 }),
+  'one snippet, a file before': (place) =>
+    withBudget({ ...place, snippets: snippetsFor(place, 1) }, { ...plain, snippetChars: 900 }),
+  'two snippets, files before': (place) =>
+    withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
+  'one snippet, in the prefix': inPrefix,
+  'prefix of 800 to 1,400': (place) => withBudget(place, { ...plain, prefixChars: 800, prefixStepChars: 600 }),
+  'prefix of 1,600 to 2,400': (place) => withBudget(place, { ...plain, prefixChars: 1600, prefixStepChars: 800 }),
+  'suffix of 200': (place) => withBudget(place, { ...plain, suffixChars: 200 }),
+  'suffix of 1,000': (place) => withBudget(place, { ...plain, suffixChars: 1000 }),
 };
 
 const submodel = submodelOf(checkpoint.config, values.submodel);
@@ -94,6 +131,7 @@ const right = new Map<string, Map<string, number>>();
 const promptTokens = new Map<string, number>();
 for (const place of places) {
   for (const [way, build] of Object.entries(WAYS)) {
+    if (values.way.length > 0 && !values.way.includes(way)) continue;
     const prompt = build(place);
     const trim = trimAt(cursorOf(place.prefix, place.suffix, false));
     const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal, 0);

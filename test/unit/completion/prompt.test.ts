@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { buildPrompt } from '../../../src/completion/prompt';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BUDGET, buildPrompt } from '../../../src/completion/prompt';
 import type { Tokenizer } from '../../../src/matlm/tokenizer';
-import { shipped } from '../model';
+import { ROOT, shipped } from '../model';
 
 const code = (lines: number) => Array.from({ length: lines }, (_, i) => `const value${i} = compute(${i});\n`).join('');
 const common = (a: readonly number[], b: readonly number[]) => {
@@ -67,5 +69,52 @@ describe('the prompt', () => {
     );
     assert.match(suffix, /;\n$/);
     assert.ok(suffix.length <= 500);
+  });
+
+  it('costs less than 8 new tokens a key, at the median, while a file is typed', async () => {
+    const text = await readFile(join(ROOT, 'examples', 'src', 'report.ts'), 'utf8');
+    const half = text.indexOf('\n', text.length / 2) + 1;
+    const costs: number[] = [];
+    let previous: readonly number[] = [];
+    for (let typed = 0; typed < half; typed++) {
+      const prompt = build(text.slice(0, typed), text.slice(half));
+      // The engine reads the last token anew in any case: its prediction is wanted.
+      costs.push(Math.max(1, prompt.length - common(previous, prompt)));
+      previous = prompt;
+    }
+    costs.sort((a, b) => a - b);
+    const median = costs[Math.floor(costs.length / 2)]!;
+    assert.ok(median < 8, `${median} tokens`);
+    assert.ok(costs[Math.floor(0.95 * costs.length)]! < 16, 'and seldom more than twice that');
+  });
+
+  it('keeps what the file imports where the window begins below it', () => {
+    const imports = "import { compute } from './compute';\n";
+    const budget = { ...BUDGET, importChars: 600 };
+    const textOf = (excerpt: Parameters<typeof buildPrompt>[1]) =>
+      tokenizer.decode(buildPrompt(tokenizer, excerpt, 900, undefined, budget).tokens);
+    const document = imports + code(200);
+    const excerpt = { path: 'a.ts', prefix: document, prefixStart: 0, suffix: '' };
+    assert.ok(textOf(excerpt).includes(`<|fim_prefix|>${imports}const value`));
+    const later = { ...excerpt, prefix: document.slice(2000), prefixStart: 2000, head: document.slice(0, 1000) };
+    assert.equal(textOf(later), textOf(excerpt), 'wherever the excerpt begins');
+    assert.equal(textOf({ ...excerpt, prefix: imports }).split(imports.trim()).length, 2, 'and says nothing twice');
+  });
+
+  it('places snippets of other files before the file, the best nearest, and drops them where room is short', () => {
+    const snippets = [
+      { path: 'best.ts', text: 'best();' },
+      { path: 'next.ts', text: 'next();' },
+      { path: 'long.ts', text: 'x'.repeat(5000) },
+    ];
+    const budget = { ...BUDGET, snippetChars: 1000 };
+    const excerpt = { path: 'a.ts', prefix: 'let x =', prefixStart: 0, suffix: '', snippets };
+    const tokens = (room: number) => buildPrompt(tokenizer, excerpt, room, undefined, budget).tokens;
+    const { fileSeparator } = tokenizer.special;
+    assert.equal(
+      tokenizer.decode(tokens(900).slice(0, tokens(900).lastIndexOf(fileSeparator))),
+      '<|file_sep|>next.ts\nnext();\n<|file_sep|>best.ts\nbest();\n',
+    );
+    assert.equal(tokens(20).filter((token) => token === fileSeparator).length, 1);
   });
 });

@@ -1,0 +1,34 @@
+/** The extension that tells the model a language, by VS Code's identifier, for documents whose name does not. */
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  c: 'c',
+  cpp: 'cpp',
+  css: 'css',
+  go: 'go',
+  html: 'html',
+  java: 'java',
+  javascript: 'js',
+  javascriptreact: 'jsx',
+  json: 'json',
+  jsonc: 'json',
+  markdown: 'md',
+  python: 'py',
+  rust: 'rs',
+  shellscript: 'sh',
+  typescript: 'ts',
+  typescriptreact: 'tsx',
+};
+
+/**
+ * What the prompt calls a document. Of a file outside of the project only the name is told; a notebook, an untitled
+ * document and whatever has no extension get that of their language.
+ * @param path as VS Code gives it: from the project's root, or else absolute
+ */
+export function documentPath(path: string, languageId: string): string {
+  const slashed = path.replaceAll('\\', '/');
+  const isOutside = /^([A-Za-z]:)?\//.test(slashed) || slashed.startsWith('../');
+  const name = isOutside ? slashed.slice(slashed.lastIndexOf('/') + 1) : slashed;
+  const extension = EXTENSIONS[languageId];
+  if (extension === undefined) return name;
+  const [, stem, has] = /^(.*?)(?:\.([^./]+))?$/s.exec(name) ?? [];
+  return has === undefined || has === 'ipynb' ? `${stem ?? name}.${extension}` : name;
+}

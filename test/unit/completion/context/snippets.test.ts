@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { SnippetIndex } from '../../../../src/completion/context/snippets';
+
+const filler = (word: string, lines: number) =>
+  Array.from({ length: lines }, (_, i) => `const ${word}${i} = make${word}(${word}${i + 1});`).join('\n');
+const never = () => 0;
+
+describe('snippets of other documents', () => {
+  const order = 'export interface Order {\n  readonly customer: string;\n  readonly total: number;\n}';
+  const before = 'function describeOrder(order: Order) {\n  const customer = order.customer;\n  const total = order.';
+
+  it('are what shares the most words with the text before the cursor', () => {
+    const index = new SnippetIndex(8);
+    index.set('file:///fruit.ts', 'fruit.ts', filler('Apple', 40));
+    index.set('file:///order.ts', 'order.ts', order);
+    assert.deepEqual(index.find('file:///a.ts', before, 1, never, 1), [{ path: 'order.ts', text: order }]);
+  });
+
+  it('never come from the document itself, nor from where nothing is alike', () => {
+    const index = new SnippetIndex(8);
+    index.set('file:///order.ts', 'order.ts', order);
+    index.set('file:///fruit.ts', 'fruit.ts', filler('Apple', 40));
+    assert.deepEqual(index.find('file:///order.ts', before, 3, never, 1), []);
+  });
+
+  it('do not overlap', () => {
+    const index = new SnippetIndex(8);
+    index.set('file:///order.ts', 'order.ts', `${filler('Pear', 12)}\n${order}\n${filler('Plum', 12)}`);
+    const found = index.find('file:///a.ts', order, 5, never, 1);
+    assert.equal(found.filter(({ text }) => text.includes('interface Order')).length, 1);
+  });
+
+  it('are of the documents used last, as these are now', () => {
+    const index = new SnippetIndex(2);
+    for (const name of ['a', 'b', 'c']) index.set(name, `${name}.ts`, order);
+    index.set('b', 'b.ts', 'nothing();');
+    const paths = index.find('x', before, 9, never, 1).map(({ path }) => path);
+    assert.deepEqual(paths, ['c.ts']);
+  });
+
+  it('are those found until the time is over', () => {
+    const index = new SnippetIndex(8);
+    index.set('late', 'late.ts', order);
+    index.set('first', 'first.ts', filler('Apple', 300));
+    let nowMs = 0;
+    assert.deepEqual(
+      index.find('x', before, 1, () => nowMs++, 0),
+      [],
+    );
+  });
+});
