@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { Pipeline } from './completion/pipeline';
+import { EditorFiles } from './completion/editorFiles';
 import { CompletionProvider } from './completion/provider';
 import { EngineClient, type EngineState } from './engine/client';
 import { CostModel } from './governor/costs';
@@ -126,8 +127,10 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.setStatusBarMessage(`MatCoder is ${enabled ? 'on' : 'off'} for ${languageId}`, 3000);
   }
 
+  const files = new EditorFiles();
   const provider = new CompletionProvider({
     pipeline: () => pipeline,
+    files,
     log,
     onOutcome: (outcome) => {
       statusBar.outcome(outcome);
@@ -137,6 +140,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   context.subscriptions.push(
     log,
+    files,
     statusBar,
     { dispose: () => client?.stop() },
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
@@ -151,6 +155,9 @@ export function activate(context: vscode.ExtensionContext): void {
       log.info(`request ${request}: accepted`);
     }),
     vscode.workspace.onDidChangeTextDocument((event) => {
+      for (const { text, rangeLength } of event.contentChanges) {
+        pipeline?.edited(event.document.uri.toString(), text.replaceAll('\r\n', '\n'), rangeLength);
+      }
       if (event.contentChanges.length > 0 && event.document === vscode.window.activeTextEditor?.document) {
         rhythm.key(now());
       }

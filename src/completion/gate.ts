@@ -2,6 +2,8 @@
 export interface GateInput {
   readonly explicit: boolean;
   readonly enabled: boolean;
+  /** Why MatCoder stays out of the file altogether; undefined where it may. */
+  readonly closed?: string | undefined;
   /** URI scheme of the document. */
   readonly scheme: string;
   readonly languageId: string;
@@ -21,6 +23,7 @@ const CLOSING = /^[\s)\]}>'"`;,:]*$/;
 /** Why no completion is wanted here, or undefined where one is. */
 export function gate(input: GateInput): string | undefined {
   if (READ_ONLY_SCHEMES.has(input.scheme)) return `documents of the scheme ${input.scheme} are not edited`;
+  if (input.closed !== undefined) return input.closed;
   if (input.cursors > 1) return 'there is more than one cursor';
   if (input.hasSelection) return 'text is selected';
   if (input.lineLength > MAX_LINE_CHARS) return `the line is longer than ${MAX_LINE_CHARS} characters`;

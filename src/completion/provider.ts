@@ -1,11 +1,15 @@
 import * as vscode from 'vscode';
+import { excerptAt } from './editorExcerpt';
+import type { EditorFiles } from './editorFiles';
 import { describe, type Outcome } from './outcome';
 import type { CompletionRequest, Pipeline } from './pipeline';
-import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt';
+import { EXCERPT_SUFFIX_CHARS } from './prompt';
+import { Trace } from './trace';
 
 export interface ProviderParts {
   /** Undefined while the engine is not ready, with a reason to log. */
   readonly pipeline: () => Pipeline | undefined;
+  readonly files: EditorFiles;
   readonly log: vscode.LogOutputChannel;
   readonly onOutcome: (outcome: Outcome) => void;
   /** Run when a suggestion was accepted whole. */
@@ -27,7 +31,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
-    const { log, onOutcome, pipeline: current, acceptedCommand } = this.parts;
+    const { files, log, onOutcome, pipeline: current, acceptedCommand } = this.parts;
     const number = ++this.requests;
     const pipeline = current();
     if (!pipeline) {
@@ -39,14 +43,24 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       cancelled.abort();
     });
     try {
-      const outcome = await pipeline.complete(requestAt(document, position, context), cancelled.signal);
-      log.info(`request ${number}: ${describe(outcome)}`);
+      const trace = new Trace(() => performance.now());
+      const { request, range, lead } = targetAt(document, position, context, await files.closed(document.uri));
+      trace.end('context');
+      const outcome = await pipeline.complete(request, cancelled.signal, trace);
+      log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]`);
       onOutcome(outcome);
       if (token.isCancellationRequested || !('suggestion' in outcome)) return undefined;
-      const { text, replaces } = outcome.suggestion;
-      const item = new vscode.InlineCompletionItem(text, new vscode.Range(position, position.translate(0, replaces)));
-      item.command = { command: acceptedCommand, title: '', arguments: [number] };
-      return [item];
+      const { suggestion } = outcome;
+      const others = request.explicit ? await pipeline.alternatives(request, suggestion, cancelled.signal) : [];
+      log.trace(`request ${number}: ${JSON.stringify([suggestion, ...others])}`);
+      return [suggestion, ...others].map(({ text, replaces }) => {
+        const item = new vscode.InlineCompletionItem(
+          lead + text,
+          range.with({ end: range.end.translate(0, replaces) }),
+        );
+        item.command = { command: acceptedCommand, title: '', arguments: [number] };
+        return item;
+      });
     } catch (error) {
       log.error(`request ${number}: failed, ${String(error)}`);
       return undefined;
@@ -56,33 +70,40 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   }
 }
 
-/** The surroundings of a cursor. Documents may be huge: only what a prompt can hold is read. */
-function requestAt(
+/** A completion that is wanted, and where its text goes. */
+interface Target {
+  readonly request: CompletionRequest;
+  /** What the text replaces, brackets after the cursor not counted. */
+  readonly range: vscode.Range;
+  /** What the text begins with: the item that is selected in the list of suggestions, empty where there is none. */
+  readonly lead: string;
+}
+
+/** The completion that the editor wants: of the document as it is, or as it would be with the selected item. */
+function targetAt(
   document: vscode.TextDocument,
   position: vscode.Position,
   context: vscode.InlineCompletionContext,
-): CompletionRequest {
-  const offset = document.offsetAt(position);
-  const start = document.positionAt(Math.max(0, offset - EXCERPT_PREFIX_CHARS));
-  const end = document.positionAt(offset + EXCERPT_SUFFIX_CHARS);
-  const text = (from: vscode.Position, to: vscode.Position) =>
-    document.getText(new vscode.Range(from, to)).replaceAll('\r\n', '\n');
+  closed: string | undefined,
+): Target {
+  const selected = context.selectedCompletionInfo;
+  const fits = selected?.range.isSingleLine && selected.range.contains(position) && !/[\r\n]/.test(selected.text);
+  const range = fits ? selected.range : new vscode.Range(position, position);
+  const lead = fits ? selected.text : '';
   const editor = vscode.window.visibleTextEditors.find((e) => e.document === document);
   const line = document.lineAt(position.line).range;
-  const lineSuffix = document.getText(new vscode.Range(position, line.end)).slice(0, EXCERPT_SUFFIX_CHARS);
-  return {
+  const request = {
+    ...excerptAt(document, range, lead),
     document: document.uri.toString(),
-    path: vscode.workspace.asRelativePath(document.uri, false).replaceAll('\\', '/'),
-    prefix: text(start, position),
-    prefixStart: document.offsetAt(start),
-    suffix: text(position, end),
-    lineSuffix,
+    lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),
     lineLength: line.end.character,
     explicit: context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke,
     enabled: vscode.workspace.getConfiguration('matcoder', document).get('enabled', true),
+    closed,
     scheme: document.uri.scheme,
     languageId: document.languageId,
     cursors: editor?.selections.length ?? 1,
     hasSelection: editor?.selection.isEmpty === false,
   };
+  return { request, range, lead };
 }
