@@ -1,8 +1,17 @@
 // Install what is missing, compile the addon where its sources changed, bundle. Quick when nothing changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -15,6 +24,7 @@ export async function build({ quiet = false } = {}) {
   install(say);
   buildAddon(say);
   await bundle(say);
+  copyGrammars(say);
 }
 
 function install(say) {
@@ -66,11 +76,34 @@ async function bundle(say) {
     format: 'cjs',
     target: 'node20',
     external: ['vscode'],
+    // Its ECMAScript build asks for the URL of its module, which a bundle does not have.
+    alias: { 'web-tree-sitter': join(root, 'node_modules', 'web-tree-sitter', 'web-tree-sitter.cjs') },
     sourcemap: true,
     sourcesContent: false,
     banner: { js: '' },
     logLevel: 'warning',
   });
+}
+
+/** The parser's runtime and the grammars of the languages in src/completion/syntax/languages.ts. */
+function copyGrammars(say) {
+  const folder = join(root, 'dist', 'grammars');
+  const modules = join(root, 'node_modules');
+  const languages = readFileSync(join(root, 'src', 'completion', 'syntax', 'languages.ts'), 'utf8');
+  const names = [...new Set(Array.from(languages.matchAll(/'(tree-sitter-\w+)'/g), ([, name]) => name))];
+  const files = names.map((name) => {
+    const own = join(modules, name, `${name}.wasm`);
+    return existsSync(own) ? own : join(modules, '@vscode', 'tree-sitter-wasm', 'wasm', `${name}.wasm`);
+  });
+  files.push(join(modules, 'web-tree-sitter', 'web-tree-sitter.wasm'));
+  const missing = files.filter((file) => !existsSync(join(folder, basename(file))));
+  if (missing.length === 0) return;
+  say('Copying grammars');
+  mkdirSync(folder, { recursive: true });
+  for (const file of missing) copyFileSync(file, join(folder, basename(file)));
+  for (const name of ['web-tree-sitter', '@vscode/tree-sitter-wasm', 'tree-sitter-json', 'tree-sitter-html']) {
+    copyFileSync(join(modules, name, 'LICENSE'), join(folder, `${basename(name)}.LICENSE`));
+  }
 }
 
 function filesIn(folder) {

@@ -4,6 +4,8 @@ import * as vscode from 'vscode';
 import { Pipeline } from './completion/pipeline';
 import { EditorFiles } from './completion/editorFiles';
 import { CompletionProvider } from './completion/provider';
+import { Grammars } from './completion/syntax/grammars';
+import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
 import { CostModel } from './governor/costs';
 import { UNKNOWN_MACHINE } from './governor/machine';
@@ -24,6 +26,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('MatCoder', { log: true });
   const rhythm = new TypingRhythm();
   const now = () => performance.now();
+  const grammars = new Grammars(context.asAbsolutePath(join('dist', 'grammars')));
+  const syntax = new SyntaxByGrammar(grammars);
   const statusBar = new StatusBar(setting);
   let client: EngineClient | undefined;
   let checkpoint: Checkpoint | undefined;
@@ -73,6 +77,7 @@ export function activate(context: vscode.ExtensionContext): void {
           checkpoint,
           costs,
           rhythm,
+          syntax,
           settings,
           machine: () => client?.machine ?? UNKNOWN_MACHINE,
           now,
@@ -142,6 +147,7 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     files,
     statusBar,
+    grammars,
     { dispose: () => client?.stop() },
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
     vscode.commands.registerCommand('matcoder.pickSubmodel', choose),

@@ -1,9 +1,12 @@
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { confident } from '../completion/confidence';
 import { cursorOf } from '../completion/cursor';
 import { decode } from '../completion/decode';
 import { trimAt } from '../completion/filters';
 import { buildPrompt } from '../completion/prompt';
+import { Grammars } from '../completion/syntax/grammars';
+import { languageOf } from '../completion/syntax/languages';
+import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { LocalEngine } from '../engine/localEngine';
 import { CostModel } from '../governor/costs';
 import { decide } from '../governor/decide';
@@ -30,22 +33,26 @@ export async function complete(root: string, model: string, place: Place, submod
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
   const engine = new LocalEngine(root, checkpoint);
+  const grammars = new Grammars(join(root, 'dist', 'grammars'));
   try {
     const costs = new CostModel(checkpoint.config, (await engine.measure()).costs);
     const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
     const excerpt = { path, prefix, prefixStart: 0, suffix };
+    const languageId = languageOf(place.file);
+    await grammars.load(languageId);
+    const shape = await new SyntaxByGrammar(grammars).shapeAt(languageId, excerpt, true);
     const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
     const snapshot = {
       explicit: true,
       gapMs: undefined,
       previous: undefined,
       newPromptTokens: prompt.tokens.length,
-      atLineEnd: /^[ \t]*(\n|$)/.test(suffix),
+      block: shape.block,
       machine: UNKNOWN_MACHINE,
     };
     const decision = decide(snapshot, costs, { ...AUTO, submodel });
     if (!decision.submodel) throw new Error(decision.reason);
-    const trim = trimAt(cursorOf(prefix, suffix, decision.multiline));
+    const trim = trimAt(cursorOf(prefix, suffix, decision.multiline, shape.blockEnd));
     const never = new AbortController().signal;
     const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never, 0);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
@@ -59,6 +66,7 @@ export async function complete(root: string, model: string, place: Place, submod
       decodeMs: round(decoded.decodeMs),
     };
   } finally {
+    grammars.dispose();
     engine.dispose();
   }
 }

@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
+import { Grammars } from '../completion/syntax/grammars';
+import { languageOf } from '../completion/syntax/languages';
+import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { LocalEngine } from '../engine/localEngine';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
 import { isObject } from '../matlm/config';
@@ -38,12 +41,15 @@ export async function replayFiles(
   const scenarios = scenariosOf(options.scenario);
   const tasks = await tasksOf(options);
   const engine = new LocalEngine(root, checkpoint);
+  const grammars = new Grammars(join(root, 'dist', 'grammars'));
   try {
+    await Promise.all(tasks.map(({ languageId }) => grammars.load(languageId)));
+    const syntax = new SyntaxByGrammar(grammars);
     const { costs } = await engine.measure();
     const rows: Summary[] = [];
     for (const scenario of scenarios) {
       for (const policy of options.policies) {
-        const parts = { engine: (clock: VirtualClock) => new RealTimeEngine(engine, clock), checkpoint, costs };
+        const parts = { engine: (clock: VirtualClock) => new RealTimeEngine(engine, clock), checkpoint, costs, syntax };
         const row = summarise(await replay(parts, tasks, policy, scenario, options.seed));
         rows.push(row);
         onRow(row);
@@ -51,6 +57,7 @@ export async function replayFiles(
     }
     return rows;
   } finally {
+    grammars.dispose();
     engine.dispose();
   }
 }
@@ -119,13 +126,4 @@ function parseRow(file: string, line: number, json: string): { package: string; 
     throw new UsageError(`${file}:${line}: expected a JSON object with package, path and text`);
   }
   return { package: name, path, text };
-}
-
-/** VS Code's name of a language, by the file's ending. */
-function languageOf(path: string): string {
-  const ending = path.slice(path.lastIndexOf('.') + 1);
-  return (
-    { ts: 'typescript', tsx: 'typescriptreact', js: 'javascript', jsx: 'javascriptreact', py: 'python' }[ending] ??
-    ending
-  );
 }

@@ -15,6 +15,7 @@ import { Memory } from './memory';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { buildPrompt, type Excerpt, type Prompt } from './prompt';
 import { type Remembered, typedAlong, typedSince } from './reuse';
+import type { Syntax } from './syntax/shape';
 import { Trace } from './trace';
 
 /** One place at which a completion is wanted. */
@@ -28,6 +29,8 @@ export interface PipelineParts {
   readonly checkpoint: Checkpoint;
   readonly costs: CostModel;
   readonly rhythm: TypingRhythm;
+  /** One line or a block. */
+  readonly syntax: Syntax;
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
   /** The machine as the sensors see it now. */
@@ -109,17 +112,21 @@ export class Pipeline {
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
 
     const startedMs = this.parts.now();
+    const shape = await this.parts.syntax.shapeAt(request.languageId, request, request.explicit);
+    trace.end('syntax');
+    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
+
     const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
     trace.end('prompt');
-    const decision = this.decide(request, prompt.tokens, settings);
+    const decision = this.decide(request, prompt.tokens, shape.block, settings);
     trace.end('decide');
     if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
-    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline));
+    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd));
     const cached = this.memory.find(request, decision.submodel.name, decision.multiline);
     trace.end('cache');
     if (cached) {
       this.remember(request, key, cached);
-      this.lookAhead(request, cached, settings);
+      void this.lookAhead(request, cached, settings);
       return this.reuse(cached, 'cached');
     }
     if (decision.delayMs > 0) {
@@ -133,7 +140,7 @@ export class Pipeline {
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown') {
       if (this.last) this.last.unreported = undefined;
-      this.lookAhead(request, outcome.suggestion, settings);
+      void this.lookAhead(request, outcome.suggestion, settings);
     }
     return outcome;
   }
@@ -143,13 +150,14 @@ export class Pipeline {
    * tokens, at most two, distinct as they are shown.
    */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
-    const { engine, checkpoint, now } = this.parts;
+    const { engine, checkpoint, syntax, now } = this.parts;
     const startedMs = now();
     this.stopFlight();
+    const shape = await syntax.shapeAt(request.languageId, request, true);
     const prompt = buildPrompt(checkpoint.tokenizer, request, this.promptRoom);
-    const decision = this.decide(request, prompt.tokens, this.parts.settings());
+    const decision = this.decide(request, prompt.tokens, shape.block, this.parts.settings());
     if (!decision.submodel) return [];
-    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline));
+    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd));
     const found: Suggestion[] = [];
     const tried: number[] = [];
     for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
@@ -189,6 +197,7 @@ export class Pipeline {
   private decide(
     request: CompletionRequest,
     prompt: readonly number[],
+    block: boolean,
     settings: GovernorSettings,
   ): Decision | Declined {
     const { costs, rhythm, machine, now } = this.parts;
@@ -197,7 +206,7 @@ export class Pipeline {
       gapMs: rhythm.gapMs(now()),
       previous: this.lastSubmodel,
       newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
-      atLineEnd: request.lineSuffix.trim() === '',
+      block,
       machine: machine(),
     };
     return decide(snapshot, costs, settings);
@@ -234,17 +243,23 @@ export class Pipeline {
   }
 
   /** Decode what would follow if the suggestion were accepted, where the machine has nothing else to do. */
-  private lookAhead(request: CompletionRequest, suggestion: Suggestion, settings: GovernorSettings): void {
+  private async lookAhead(
+    request: CompletionRequest,
+    suggestion: Suggestion,
+    settings: GovernorSettings,
+  ): Promise<void> {
     if (this.flight || !looksAhead(this.parts.machine())) return;
-    const { checkpoint, now } = this.parts;
+    const { checkpoint, syntax, now } = this.parts;
     const suffix = request.suffix.slice(suggestion.replaces);
     const lineSuffix = request.lineSuffix.slice(suggestion.replaces);
     const next = { ...request, prefix: request.prefix + suggestion.text, suffix, lineSuffix, explicit: false };
+    const shape = await syntax.shapeAt(next.languageId, next, false);
+    if (this.flight) return;
     const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
-    const decision = this.decide(next, prompt.tokens, settings);
+    const decision = this.decide(next, prompt.tokens, shape.block, settings);
     if (gate(next) !== undefined || !decision.submodel) return;
     if (this.memory.find(next, decision.submodel.name, decision.multiline)) return;
-    const trim = trimAt(cursorOf(next.prefix, next.suffix, decision.multiline));
+    const trim = trimAt(cursorOf(next.prefix, next.suffix, decision.multiline, shape.blockEnd));
     const trace = new Trace(now);
     const key = settingsKey(settings);
     this.start({ request: next, settings: key, prompt, decision, trim, startedMs: now(), trace, isAhead: true });

@@ -12,8 +12,8 @@ export interface Snapshot {
   readonly previous: string | undefined;
   /** Prompt tokens that the cache does not hold. */
   readonly newPromptTokens: number;
-  /** The cursor stands at the end of its line, so more than one line may follow. */
-  readonly atLineEnd: boolean;
+  /** By the syntax of the place a block is wanted, not the rest of a line. */
+  readonly block: boolean;
   readonly machine: Machine;
 }
 
@@ -69,7 +69,7 @@ export function decide(snapshot: Snapshot, costs: Costs, settings: GovernorSetti
   if (settings.manualOnly && !snapshot.explicit) {
     return { submodel: undefined, reason: 'the settings say: only when asked by hand' };
   }
-  const multiline = snapshot.atLineEnd && (snapshot.explicit || snapshot.gapMs === undefined);
+  const multiline = snapshot.block && (snapshot.explicit || snapshot.gapMs === undefined);
   const decision = (submodel: Submodel, reason: string): Decision => ({
     submodel,
     draft: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },

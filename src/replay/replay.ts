@@ -1,4 +1,5 @@
 import { Pipeline } from '../completion/pipeline';
+import type { Syntax } from '../completion/syntax/shape';
 import type { Engine } from '../engine/engine';
 import { CostModel } from '../governor/costs';
 import { AUTO } from '../governor/settings';
@@ -27,6 +28,8 @@ export interface ReplayParts {
   readonly checkpoint: Checkpoint;
   /** Measured on the machine at rest. */
   readonly costs: Readonly<Record<string, Cost>>;
+  /** Ready for the languages of the tasks: a clock that is not real waits for no file. */
+  readonly syntax: Syntax;
 }
 
 /**
@@ -34,7 +37,7 @@ export interface ReplayParts {
  * @param policy auto, or the name of a submodel
  */
 export async function replay(
-  { engine, checkpoint, costs }: ReplayParts,
+  { engine, checkpoint, costs, syntax }: ReplayParts,
   tasks: readonly Task[],
   policy: string,
   scenario: Scenario,
@@ -50,6 +53,7 @@ export async function replay(
     checkpoint,
     costs: new CostModel(checkpoint.config, costs),
     rhythm,
+    syntax,
     settings: () => ({ ...AUTO, submodel: policy }),
     machine: () => scenario.machine,
     now: clock.now,

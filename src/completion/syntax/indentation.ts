@@ -1,4 +1,5 @@
 import type { BlockEnd } from '../cursor';
+import type { Wanted } from './blockEnd';
 
 /** Columns of a tab, where tabs and spaces are compared. */
 const TAB_COLUMNS = 4;
@@ -44,4 +45,20 @@ function endOfBlock(lines: readonly string[], linePrefix: string): number | unde
     }
   }
   return undefined;
+}
+
+/** What is wanted at a place where no parser knows the language. */
+export function wantedByIndentation(prefix: string, suffix: string): Wanted | undefined {
+  const lines = prefix.split('\n');
+  const linePrefix = lines.at(-1) ?? '';
+  const isEmpty = linePrefix.trim() === '';
+  const opening = (isEmpty ? lines.slice(0, -1) : lines).findLast((line) => line.trim() !== '') ?? '';
+  const below = suffix
+    .split('\n')
+    .slice(1)
+    .find((line) => line.trim() !== '');
+  const isBelow = below !== undefined && indentation(below) > indentation(opening);
+  if ((isEmpty ? /[{([:]\s*$/ : /[{:]\s*$/).test(opening) && !isBelow) return 'body';
+  const isComment = isEmpty && /^\s*(?:\/\/|#|--|;|%|\*\/)/.test(lines.at(-2) ?? '');
+  return isComment && (suffix.split('\n')[1] ?? '').trim() === '' ? 'statement' : undefined;
 }

@@ -7,7 +7,8 @@ const FOLDER = join(ROOT, 'test', 'golden', 'completion');
 /** A case as the README beside the golden files describes it. */
 export interface GoldenCase {
   readonly name: string;
-  readonly block: boolean;
+  /** A block is wanted, by the language of which it is where it names one, or the rest of the line. */
+  readonly wanted: 'line' | 'block' | { readonly languageId: string };
   readonly prefix: string;
   readonly suffix: string;
   /** What is inserted, or undefined where nothing is suggested. */
@@ -31,13 +32,13 @@ function parse(file: string): GoldenCase[] {
     .split(/^=== /m)
     .slice(1)
     .map((section) => {
-      const match = /^(.*?)( \(block\))?\n(.*?)\n---\n(.*?)([■□])([^]*)$/s.exec(section);
+      const match = /^(.*?)(?: \((\w+)\))?\n(.*?)\n---\n(.*?)([■□])([^]*)$/s.exec(section);
       if (!match) throw new Error(`${file}: this is no case: ${section}`);
-      const [, name = '', block, document = '', before = '', end, after = ''] = match;
+      const [, name = '', wanted = 'line', document = '', before = '', end, after = ''] = match;
       const stops = end === '■';
       return {
         name,
-        block: block !== undefined,
+        wanted: wanted === 'line' || wanted === 'block' ? wanted : { languageId: wanted },
         ...place(file, document),
         written: before + (stops ? after.trimEnd() : ''),
         stopsAfter: stops ? before.length : undefined,

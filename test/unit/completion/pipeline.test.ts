@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import type { Outcome } from '../../../src/completion/outcome';
 import { describe as describeOutcome } from '../../../src/completion/outcome';
 import { type CompletionRequest, Pipeline } from '../../../src/completion/pipeline';
 import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
+import { Grammars } from '../../../src/completion/syntax/grammars';
+import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
@@ -10,7 +13,7 @@ import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
 import { SIZES } from '../../../src/matlm/submodel';
-import { shipped } from '../model';
+import { ROOT, shipped } from '../model';
 
 /** An engine whose tokens come when the test says so. */
 class HandEngine implements Engine {
@@ -41,6 +44,7 @@ class HandEngine implements Engine {
 }
 
 describe('a completion request', () => {
+  const grammars = new Grammars(join(ROOT, 'dist', 'grammars'));
   let checkpoint: Checkpoint;
   let engine: HandEngine;
   let pipeline: Pipeline;
@@ -49,6 +53,11 @@ describe('a completion request', () => {
 
   before(async () => {
     checkpoint = await shipped();
+    await grammars.load('typescript');
+  });
+
+  after(() => {
+    grammars.dispose();
   });
 
   beforeEach(() => {
@@ -62,6 +71,7 @@ describe('a completion request', () => {
       checkpoint,
       costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
+      syntax: new SyntaxByGrammar(grammars),
       settings: () => settings,
       machine: () => machine,
       now: () => ++nowMs,

@@ -31,7 +31,7 @@ const calm: Snapshot = {
   gapMs: undefined,
   previous: undefined,
   newPromptTokens: 20,
-  atLineEnd: true,
+  block: true,
   machine: UNKNOWN_MACHINE,
 };
 const chosen = (change: Partial<Snapshot>, settings: Partial<GovernorSettings> = {}) => {
@@ -92,9 +92,9 @@ describe('the choice of a size', () => {
     assert.match(decision.reason, /no cost was measured yet/);
   });
 
-  it('allows several lines only at a line’s end and not in mid-typing', () => {
+  it('allows several lines only where a block is wanted and not in mid-typing', () => {
     const multiline = (change: Partial<Snapshot>) => chosen(change).multiline;
-    assert.deepEqual([multiline({}), multiline({ atLineEnd: false }), multiline({ gapMs: 100 })], [true, false, false]);
+    assert.deepEqual([multiline({}), multiline({ block: false }), multiline({ gapMs: 100 })], [true, false, false]);
   });
 
   it('does not flicker while the pace wavers about a limit', () => {

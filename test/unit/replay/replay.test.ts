@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Grammars } from '../../../src/completion/syntax/grammars';
+import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { SIZES } from '../../../src/matlm/submodel';
 import { replay, type Run } from '../../../src/replay/replay';
 import { replayTable, summarise } from '../../../src/replay/report';
 import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';
 import { taskOf } from '../../../src/replay/tasks';
 import { keysByHand, type Task } from '../../../src/replay/typist';
-import { shipped } from '../model';
+import { ROOT, shipped } from '../model';
 import { OracleEngine } from './oracle';
 
 const FILE = `export function area(shape: Shape): number {
@@ -22,6 +25,13 @@ export function perimeter(shape: Shape): number {
 const QUIET = SCENARIOS[0]!;
 
 describe('a replay', () => {
+  const grammars = new Grammars(join(ROOT, 'dist', 'grammars'));
+
+  before(() => grammars.load('typescript'));
+  after(() => {
+    grammars.dispose();
+  });
+
   const task: Task = { path: 'a.ts', languageId: 'typescript', before: '', stretch: FILE.trimEnd(), after: '\n' };
 
   async function run(
@@ -37,7 +47,12 @@ describe('a replay', () => {
     const cost = { prefillMsPerToken: 0.01, decodeMsPerToken: 1 };
     const costs = Object.fromEntries(SIZES.map((size) => [size, cost]));
     return replay(
-      { checkpoint, costs, engine: (clock) => new OracleEngine(clock, checkpoint, FILE, msPerToken, corrupt) },
+      {
+        checkpoint,
+        costs,
+        syntax: new SyntaxByGrammar(grammars),
+        engine: (clock) => new OracleEngine(clock, checkpoint, FILE, msPerToken, corrupt),
+      },
       [task],
       policy,
       scenario,

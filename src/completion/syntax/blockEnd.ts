@@ -1,0 +1,117 @@
+import type { Node } from 'web-tree-sitter';
+import type { BlockEnd } from '../cursor';
+import type { Grammar } from './grammars';
+import { indentation } from './indentation';
+import { ancestor, isBlock, isTag, nodeAt } from './tree';
+
+/** Which block: the body around the cursor, the body of the head before it, or the statement that begins there. */
+export type Wanted = 'body' | 'head' | 'statement';
+
+/** What may go on after its body, on a line of its own. */
+const GOES_ON = new Set(['if_statement', 'if_expression', 'try_statement', 'do_statement']);
+
+/** Where a block ends, by the tree of what stands before the cursor and what is written so far. */
+export function blockEnd(grammar: Grammar, prefix: string, wanted: Wanted): BlockEnd {
+  const indent = indentation(prefix.slice(prefix.lastIndexOf('\n') + 1));
+  let last: { readonly finished: string; readonly end: number | undefined } | undefined;
+  return (text, open) => {
+    const finished = open ? text.slice(0, text.lastIndexOf('\n') + 1) : text;
+    if (last?.finished !== finished) last = { finished, end: endIn(finished) };
+    return last.end;
+  };
+
+  function endIn(finished: string): number | undefined {
+    const first = finished.search(/\S/);
+    // A block has a second line, or has ended on its first.
+    if (first < 0) return undefined;
+    const ends = [
+      endOf[wanted](grammar, prefix, finished, first),
+      outside(finished, indent),
+      wanted === 'statement' ? blankLine(finished) : twoBlankLines(finished),
+    ].filter((end) => end !== undefined);
+    return ends.length > 0 ? Math.min(...ends) : undefined;
+  }
+}
+
+type End = (grammar: Grammar, prefix: string, text: string, first: number) => number | undefined;
+
+const endOf: Readonly<Record<Wanted, End>> = {
+  /** The closing bracket of the body that the cursor stands in, or the last line of one that ends by indentation. */
+  body: (grammar, prefix, text, first) => {
+    const node = nodeAt(grammar, prefix + text, prefix.length + first);
+    const body = node && ancestor(node, (at) => isBlock(grammar.info, at) && beginsBefore(at, prefix.length));
+    if (!body) return undefined;
+    return isBracketed(body) ? within(closedEnd(body), prefix, text, false) : within(body.endIndex, prefix, text, true);
+  },
+  /** The end of what the head and its body make. */
+  head: (grammar, prefix, text) => {
+    const { rootNode } = grammar.parse(prefix + text);
+    const body = rootNode
+      .descendantsOfType([...grammar.info.bodies])
+      .find((node) => node.startIndex >= prefix.length && (node.parent?.startIndex ?? Infinity) < prefix.length);
+    const whole = body?.parent;
+    if (!body || !whole || whole.isError || !whole.parent) return undefined;
+    const isBraced = isBracketed(body);
+    if (isBraced && closedEnd(body) === undefined) return undefined;
+    const mayGoOn = !isBraced || GOES_ON.has(whole.type);
+    const end = isBraced ? whole.endIndex : body.endIndex;
+    return within(end, prefix, text, mayGoOn);
+  },
+  /** The end of a statement of several lines; short ones go on to the next blank line. */
+  statement: (grammar, prefix, text, first) => {
+    const node = nodeAt(grammar, prefix + text, prefix.length + first);
+    const whole = node && outermostFrom(node, prefix.length);
+    const isLong = whole && whole.endPosition.row > whole.startPosition.row && !whole.hasError;
+    return isLong ? within(whole.endIndex, prefix, text, true) : undefined;
+  },
+};
+
+/** Offset in `text` of an end in the tree. @param ifMore only where more is written after it */
+function within(end: number | undefined, prefix: string, text: string, ifMore: boolean): number | undefined {
+  if (end === undefined) return undefined;
+  const at = end - prefix.length;
+  if (at <= 0 || at > text.length) return undefined;
+  return !ifMore || text.slice(at).trim().length > 0 ? at : undefined;
+}
+
+/** The body's opening bracket, or the head of one that has none, stands before an offset. */
+function beginsBefore(body: Node, offset: number): boolean {
+  return (isBracketed(body) ? body.startIndex : (body.parent?.startIndex ?? Infinity)) < offset;
+}
+
+function isBracketed({ firstChild }: Node): boolean {
+  return firstChild !== null && (!firstChild.isNamed || isTag(firstChild));
+}
+
+/** Where a body's closing bracket or tag ends, if it is written. */
+function closedEnd(body: Node): number | undefined {
+  const { lastChild } = body;
+  const isClosed = lastChild && !lastChild.isMissing && (!lastChild.isNamed || isTag(lastChild));
+  return isClosed && body.childCount > 1 ? body.endIndex : undefined;
+}
+
+/** The largest node from `node` up that begins at or after an offset, short of the whole. */
+function outermostFrom(node: Node, offset: number): Node {
+  let at = node;
+  while (at.parent?.parent && !at.parent.isError && at.parent.startIndex >= offset) at = at.parent;
+  return at;
+}
+
+/** The end before the first line that is indented less than the cursor's and does not close anything. */
+function outside(text: string, indent: number): number | undefined {
+  const lines = text.split('\n');
+  const at = lines.findIndex(
+    (line, i) => i > 0 && line.trim() !== '' && indentation(line) < indent && !/^\s*[)\]}<]/.test(line),
+  );
+  return at < 0 ? undefined : lines.slice(0, at).join('\n').trimEnd().length;
+}
+
+function twoBlankLines(text: string): number | undefined {
+  const at = text.search(/\S[ \t]*\n[ \t]*\n[ \t]*\n/);
+  return at < 0 ? undefined : at + 1;
+}
+
+function blankLine(text: string): number | undefined {
+  const at = text.search(/\S[ \t]*\n[ \t]*\n/);
+  return at < 0 ? undefined : at + 1;
+}

@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Edit, Language, Parser, type Point, type Tree } from 'web-tree-sitter';
+import { type GrammarInfo, GRAMMARS } from './languages';
+
+/** A parser of one language, and the tree of what it parsed last. */
+export class Grammar {
+  private readonly parser = new Parser();
+  private text = '';
+  private tree: Tree | undefined;
+
+  constructor(
+    readonly info: GrammarInfo,
+    language: Language,
+  ) {
+    this.parser.setLanguage(language);
+  }
+
+  /** Parse what differs from the text before. The tree is good until the next call. Broken code has a tree too. */
+  parse(text: string): Tree {
+    const before = this.tree;
+    before?.edit(editBetween(this.text, text));
+    const tree = this.parser.parse(text, before);
+    before?.delete();
+    if (!tree) throw new Error(`${this.info.file} parsed nothing`);
+    this.text = text;
+    this.tree = tree;
+    return tree;
+  }
+
+  dispose(): void {
+    this.tree?.delete();
+    this.parser.delete();
+  }
+}
+
+/** Grammars as WebAssembly, read when their language is first met. */
+export class Grammars {
+  private readonly loading = new Map<string, Promise<Grammar | undefined>>();
+  private readonly loaded = new Map<string, Grammar>();
+  private runtime: Promise<void> | undefined;
+
+  /** @param folder holds the parser's runtime and the grammars: `*.wasm` */
+  constructor(private readonly folder: string) {}
+
+  /** The grammar of a language where it was loaded before. */
+  get(languageId: string): Grammar | undefined {
+    const info = GRAMMARS[languageId];
+    return info && this.loaded.get(info.file);
+  }
+
+  /** Resolves to undefined where there is no grammar of that language, or its file cannot be read. */
+  load(languageId: string): Promise<Grammar | undefined> {
+    const info = GRAMMARS[languageId];
+    if (!info) return Promise.resolve(undefined);
+    const loading = this.loading.get(info.file) ?? this.read(info).catch(() => undefined);
+    this.loading.set(info.file, loading);
+    return loading;
+  }
+
+  dispose(): void {
+    for (const grammar of this.loaded.values()) grammar.dispose();
+    this.loaded.clear();
+  }
+
+  private async read(info: GrammarInfo): Promise<Grammar> {
+    this.runtime ??= Parser.init({ locateFile: (file: string) => join(this.folder, file) });
+    const [bytes] = await Promise.all([readFile(join(this.folder, `${info.file}.wasm`)), this.runtime]);
+    const grammar = new Grammar(info, await Language.load(bytes));
+    this.loaded.set(info.file, grammar);
+    return grammar;
+  }
+}
+
+/** The one stretch in which two texts differ. */
+function editBetween(before: string, after: string): Edit {
+  const most = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < most && before[start] === after[start]) start++;
+  let same = 0;
+  while (same < most - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same++;
+  const oldEnd = before.length - same;
+  const newEnd = after.length - same;
+  return new Edit({
+    startIndex: start,
+    oldEndIndex: oldEnd,
+    newEndIndex: newEnd,
+    startPosition: pointAt(before, start),
+    oldEndPosition: pointAt(before, oldEnd),
+    newEndPosition: pointAt(after, newEnd),
+  });
+}
+
+function pointAt(text: string, index: number): Point {
+  const lines = text.slice(0, index).split('\n');
+  return { row: lines.length - 1, column: lines.at(-1)?.length ?? 0 };
+}

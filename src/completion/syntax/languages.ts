@@ -1,0 +1,106 @@
+/** What the shape of code needs to know of a grammar: names of its nodes. */
+export interface GrammarInfo {
+  /** The file of the grammar, without ending. */
+  readonly file: string;
+  /** Nodes that hold statements or members between two brackets, or by indentation. */
+  readonly bodies: readonly string[];
+  /** Nodes that hold values between two brackets. */
+  readonly literals: readonly string[];
+  /** What may stand where the head of a body ends: a body with the placeholder `_` in it. */
+  readonly bodiesToTry: readonly string[];
+}
+
+const ECMASCRIPT = {
+  bodies: ['statement_block', 'class_body', 'switch_body', 'interface_body', 'object_type', 'enum_body'],
+  literals: ['object', 'array', 'named_imports', 'object_pattern', 'jsx_element'],
+};
+const BRACES = ['{ _ }'];
+
+const C = {
+  file: 'tree-sitter-cpp',
+  bodies: ['compound_statement', 'field_declaration_list', 'enumerator_list', 'declaration_list'],
+  literals: ['initializer_list'],
+  bodiesToTry: ['{ _; }'],
+};
+// A type may be missing between a function's head and its body.
+const TYPED = ['{ _ }', 'T { _ }'];
+const TYPESCRIPT = { ...ECMASCRIPT, file: 'tree-sitter-typescript', bodiesToTry: TYPED };
+const TSX = { ...ECMASCRIPT, file: 'tree-sitter-tsx', bodiesToTry: TYPED };
+const JAVASCRIPT = { ...ECMASCRIPT, file: 'tree-sitter-javascript', bodiesToTry: BRACES };
+const JSON = { file: 'tree-sitter-json', bodies: [], literals: ['object', 'array'], bodiesToTry: [] };
+const CSS = { file: 'tree-sitter-css', bodies: ['block', 'keyframe_block_list'], literals: [], bodiesToTry: BRACES };
+
+/** Grammars by the editor's language id. C is read by the grammar of C++, which holds it. */
+export const GRAMMARS: Readonly<Record<string, GrammarInfo>> = {
+  typescript: TYPESCRIPT,
+  typescriptreact: TSX,
+  javascript: JAVASCRIPT,
+  javascriptreact: JAVASCRIPT,
+  json: JSON,
+  jsonc: JSON,
+  css: CSS,
+  scss: CSS,
+  less: CSS,
+  html: {
+    file: 'tree-sitter-html',
+    bodies: ['element', 'script_element', 'style_element'],
+    literals: [],
+    bodiesToTry: [],
+  },
+  python: {
+    file: 'tree-sitter-python',
+    bodies: ['block'],
+    literals: ['dictionary', 'list', 'set'],
+    bodiesToTry: [': _', ' -> T: _'],
+  },
+  go: {
+    file: 'tree-sitter-go',
+    bodies: ['block', 'field_declaration_list', 'interface_type', 'expression_switch_statement', 'import_spec_list'],
+    literals: ['literal_value'],
+    bodiesToTry: TYPED,
+  },
+  rust: {
+    file: 'tree-sitter-rust',
+    bodies: ['block', 'declaration_list', 'field_declaration_list', 'enum_variant_list', 'match_block'],
+    literals: ['field_initializer_list', 'array_expression'],
+    bodiesToTry: TYPED,
+  },
+  c: C,
+  cpp: C,
+  java: {
+    file: 'tree-sitter-java',
+    bodies: ['block', 'class_body', 'interface_body', 'enum_body', 'switch_block', 'constructor_body'],
+    literals: ['array_initializer'],
+    bodiesToTry: BRACES,
+  },
+};
+
+/** Language ids by the ending of a file's name, for the command line. */
+const ENDINGS: Readonly<Record<string, string>> = {
+  ts: 'typescript',
+  mts: 'typescript',
+  cts: 'typescript',
+  tsx: 'typescriptreact',
+  js: 'javascript',
+  mjs: 'javascript',
+  cjs: 'javascript',
+  jsx: 'javascriptreact',
+  json: 'json',
+  css: 'css',
+  scss: 'scss',
+  html: 'html',
+  py: 'python',
+  go: 'go',
+  rs: 'rust',
+  c: 'c',
+  h: 'cpp',
+  cc: 'cpp',
+  cpp: 'cpp',
+  hpp: 'cpp',
+  java: 'java',
+};
+
+/** The editor's language id of a file, plaintext where its ending says nothing. */
+export function languageOf(path: string): string {
+  return ENDINGS[path.slice(path.lastIndexOf('.') + 1).toLowerCase()] ?? 'plaintext';
+}

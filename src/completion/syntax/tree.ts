@@ -1,0 +1,110 @@
+import type { Node } from 'web-tree-sitter';
+import type { Grammar } from './grammars';
+import { indentation } from './indentation';
+import type { GrammarInfo } from './languages';
+
+/** Stands at the cursor while the tree is asked what may come there: a name in every language. */
+const PLACEHOLDER = '_';
+/** A block after this would be a value, in a language where blocks have values. */
+const WANTS_VALUE = /(?:=|\breturn)\s*$/;
+const CLOSERS: Readonly<Record<string, string>> = { '{': '}', '[': ']' };
+const TAG = /tag$|^jsx_(?:opening|closing)_element$/;
+
+/** The node holds statements, members or values of its own. */
+export function isBlock({ bodies, literals }: GrammarInfo, node: Node): boolean {
+  return bodies.includes(node.type) || literals.includes(node.type);
+}
+
+/** The cursor stands in a block that has nothing in it, comments apart. */
+export function emptyBody(grammar: Grammar, prefix: string, suffix: string): boolean {
+  const opener = prefix.trimEnd().at(-1) ?? '';
+  const block =
+    blockAt(grammar, prefix, suffix) ??
+    // Nothing closes it yet.
+    blockAt(grammar, prefix, `\n${CLOSERS[opener] ?? ''}${suffix}`);
+  if (!block || isWritten(block)) return false;
+  // Values of one line, `[█]` say, are no block; statements, `{█}`, will get lines of their own.
+  return isBlankLine(prefix) || (grammar.info.bodies.includes(block.type) && /[\s{:>]$/.test(prefix));
+}
+
+/** The block around a name at the cursor, where the tree has no fault in between. */
+function blockAt(grammar: Grammar, prefix: string, suffix: string): Node | undefined {
+  const placeholder = nodeAt(grammar, prefix + PLACEHOLDER + suffix, prefix.length);
+  const block =
+    placeholder && ancestor(placeholder, (node) => isBlock(grammar.info, node) || (node.isError && isBegun(node)));
+  return block && !block.isError ? block : undefined;
+}
+
+/** A fault that is more than the placeholder: an opening bracket that nothing closes. */
+function isBegun(fault: Node): boolean {
+  return fault.children.some((child) => !child.isNamed && child.text in CLOSERS);
+}
+
+function isBlankLine(prefix: string): boolean {
+  return prefix.slice(prefix.lastIndexOf('\n') + 1).trim() === '';
+}
+
+/** The node is a tag that opens or closes an element. */
+export function isTag(node: Node): boolean {
+  return TAG.test(node.type);
+}
+
+/** Something but the placeholder and comments stands in the block. */
+function isWritten(block: Node): boolean {
+  return block.children.some(
+    (child) =>
+      child.isNamed &&
+      !child.type.includes('comment') &&
+      !isTag(child) &&
+      child.text.replace(/;$/, '').trim() !== PLACEHOLDER,
+  );
+}
+
+/** The line is the head of a function, a class or a branch, and its body is still to come. */
+export function headOfBody(grammar: Grammar, prefix: string, suffix: string): boolean {
+  if (isBlankLine(prefix) || WANTS_VALUE.test(prefix)) return false;
+  return grammar.info.bodiesToTry.some((tried) => {
+    const at = prefix.length + tried.indexOf(PLACEHOLDER);
+    const gap = /\s$/.test(prefix) || !/^\w/.test(tried) ? '' : ' ';
+    const placeholder = nodeAt(grammar, prefix + gap + tried + suffix, at + gap.length);
+    const body = placeholder && ancestor(placeholder, (node) => grammar.info.bodies.includes(node.type));
+    const head = body?.parent;
+    return (
+      !!head &&
+      !isWritten(body) &&
+      body.startIndex >= prefix.length &&
+      head.startIndex < prefix.length &&
+      head.parent !== null &&
+      !head.isError &&
+      !isBlock(grammar.info, head)
+    );
+  });
+}
+
+/** The line is still empty, and a comment of some words on the line above is not followed by code already. */
+export function saysWhatFollows(grammar: Grammar, prefix: string, suffix: string): boolean {
+  const linePrefix = prefix.slice(prefix.lastIndexOf('\n') + 1);
+  const above = prefix.slice(0, prefix.length - linePrefix.length);
+  if (linePrefix.trim() !== '' || !above.endsWith('\n') || above.trimEnd().length < above.length - 1) return false;
+  const [, below = ''] = suffix.split('\n');
+  if (below.trim() !== '' && indentation(below) >= indentation(linePrefix)) return false;
+  const comment = nodeAt(grammar, prefix + suffix, above.length - 2);
+  const whole = comment && ancestor(comment, (node) => node.type.includes('comment'));
+  if (!whole) return false;
+  const beforeIt = above.slice(0, whole.startIndex);
+  return (
+    beforeIt.slice(beforeIt.lastIndexOf('\n') + 1).trim() === '' && (whole.text.match(/[A-Za-z]{2,}/g)?.length ?? 0) > 1
+  );
+}
+
+/** The smallest node at an offset. */
+export function nodeAt(grammar: Grammar, text: string, offset: number): Node | undefined {
+  return grammar.parse(text).rootNode.descendantForIndex(offset, offset + 1) ?? undefined;
+}
+
+/** The nearest of a node and what holds it that fulfils a condition. */
+export function ancestor(node: Node, condition: (node: Node) => boolean): Node | undefined {
+  let at: Node | null = node;
+  while (at && !condition(at)) at = at.parent;
+  return at ?? undefined;
+}
