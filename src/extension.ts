@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
+import { type Eagerness, isEagerness } from './completion/confidence';
 import { Pipeline } from './completion/pipeline';
 import { EditorFiles } from './completion/editorFiles';
 import { CompletionProvider } from './completion/provider';
@@ -79,6 +80,7 @@ export function activate(context: vscode.ExtensionContext): void {
           rhythm,
           syntax,
           settings,
+          eagerness,
           machine: () => client?.machine ?? UNKNOWN_MACHINE,
           now,
           wait,
@@ -189,4 +191,10 @@ function settings(): GovernorSettings {
 
 async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
   await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
+}
+
+/** How likely a suggestion has to be right. */
+function eagerness(): Eagerness {
+  const value = vscode.workspace.getConfiguration('matcoder').get<string>('eagerness');
+  return isEagerness(value) ? value : 'balanced';
 }

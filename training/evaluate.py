@@ -6,7 +6,7 @@ of `training.copying` besides, its weights fitted on every second window and mea
 
     python -m training.evaluate --model models/matlm-6m
     python -m training.evaluate --fit-copy                       # the copy weights, into config.json
-    python -m training.evaluate --places build/places.json       # then: npm run eval -- build/places.json
+    python -m training.evaluate --places build/places.json       # then: npm run eval -- --places build/places.json
 """
 
 import argparse

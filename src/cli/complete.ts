@@ -1,5 +1,4 @@
 import { join, relative, resolve } from 'node:path';
-import { confident } from '../completion/confidence';
 import { cursorOf } from '../completion/cursor';
 import { decode } from '../completion/decode';
 import { trimAt } from '../completion/filters';
@@ -57,7 +56,7 @@ export async function complete(root: string, model: string, place: Place, submod
     const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never, 0);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     return {
-      text: trim(confident(decoded.pieces, 0), false).suggestion?.text ?? '',
+      text: trim(decoded.pieces.map((piece) => piece.text).join(''), false).suggestion?.text ?? '',
       submodel: decision.submodel.name,
       reason: decision.reason,
       promptTokens: prompt.tokens.length,

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
 import { replayTable } from '../replay/report';
-import { evaluate, evaluationTables } from './eval';
+import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
 import { parsePlace, UsageError } from './place';
@@ -19,9 +19,19 @@ matcoder inspect [--json] [--model DIR]
 matcoder inspect --machine [--json]
     What the sensors read here: power, heat, load by others. Each value with its source, or why it is unknown.
 
-matcoder eval PLACES [--json] [--model DIR]
+matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
+              [--without each|FILTERS] [--json] [--model DIR]
+    Mask lines, rests of lines and blocks of files, complete them as the editor does, and say how much of it is right:
+    each submodel, by hand and at each step of eagerness, beside VS Code's word-based suggestions. --heldout takes
+    files of a corpus, of the half of its packages that did not calibrate; --without measures what a filter does.
+
+matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
+    Fit how sure a submodel has to be to what is right, on the other half, and write confidence.json beside the weights.
+
+matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
     that \`python -m training.evaluate --places PLACES\` writes, beside what PyTorch finds at the same ones.
+
 `;
 
 async function main(args: readonly string[]): Promise<void> {
@@ -38,6 +48,12 @@ async function main(args: readonly string[]): Promise<void> {
       heldout: { type: 'string' },
       files: { type: 'string', default: '20' },
       'max-chars': { type: 'string' },
+      places: { type: 'string' },
+      language: { type: 'string' },
+      submodels: { type: 'string', default: DEFAULT_SUBMODELS },
+      each: { type: 'string', default: '3' },
+      without: { type: 'string' },
+      calibrate: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
       machine: { type: 'boolean', default: false },
@@ -73,10 +89,20 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     case 'eval': {
-      const [places, ...more] = rest;
-      if (places === undefined || more.length > 0) throw new UsageError('eval takes one file of places');
-      const rows = await evaluate(root, model, resolve(places));
-      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${evaluationTables(rows)}\n`);
+      const text = await evaluationCommand(root, model, {
+        files: rest.map((file) => resolve(file)),
+        places: values.places,
+        heldout: values.heldout,
+        count: count('files', values.files),
+        language: values.language,
+        submodels: values.submodels,
+        each: count('each', values.each),
+        seed: count('seed', values.seed),
+        without: values.without,
+        calibrate: values.calibrate,
+        json: values.json,
+      });
+      process.stdout.write(`${text}\n`);
       return;
     }
     case 'replay': {

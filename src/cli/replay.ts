@@ -1,20 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { Grammars } from '../completion/syntax/grammars';
 import { languageOf } from '../completion/syntax/languages';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { LocalEngine } from '../engine/localEngine';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
-import { isObject } from '../matlm/config';
 import { submodelOf } from '../matlm/submodel';
 import type { VirtualClock } from '../replay/clock';
 import { RealTimeEngine } from '../replay/meter';
-import { Random } from '../replay/random';
 import { replay } from '../replay/replay';
 import { summarise, type Summary } from '../replay/report';
 import { type Scenario, SCENARIOS } from '../replay/scenario';
 import { taskOf } from '../replay/tasks';
 import type { Task } from '../replay/typist';
+import { readHeldout } from './heldout';
 import { readSource, UsageError } from './place';
 
 export interface ReplayOptions {
@@ -93,37 +91,11 @@ async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promi
 
 /** Files of a corpus, one of each package as far as there are enough, drawn by the seed. */
 async function heldoutTasks(file: string, count: number, maxChars: number, seed: number): Promise<Task[]> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(
-      `${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); \`python -m training.corpus\` makes it`,
-    );
-  });
-  const rows = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line, i) => ({ ...parseRow(file, i + 1, line), order: new Random(seed, i).next() }))
-    .sort((a, b) => a.order - b.order);
-  const seen = new Set<string>();
-  const firsts = rows.filter(({ package: name }) => !seen.has(name) && seen.add(name));
   const tasks: Task[] = [];
-  for (const row of [...firsts, ...rows.filter((other) => !firsts.includes(other))]) {
+  for (const row of await readHeldout(file, seed)) {
     if (tasks.length === count) break;
     const task = taskOf(`${row.package}/${row.path}`, languageOf(row.path), row.text, maxChars, seed);
     if (task) tasks.push({ ...task, path: row.path });
   }
   return tasks;
-}
-
-function parseRow(file: string, line: number, json: string): { package: string; path: string; text: string } {
-  let row: unknown;
-  try {
-    row = JSON.parse(json);
-  } catch {
-    row = undefined;
-  }
-  const { package: name, path, text } = isObject(row) ? row : {};
-  if (typeof name !== 'string' || typeof path !== 'string' || typeof text !== 'string') {
-    throw new UsageError(`${file}:${line}: expected a JSON object with package, path and text`);
-  }
-  return { package: name, path, text };
 }

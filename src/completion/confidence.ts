@@ -4,16 +4,92 @@ export interface Piece {
   readonly probability: number;
 }
 
-/** Below this the model is guessing, and a wrong guess costs the user more than none. */
+/** Below this the model is guessing: no text that goes on from there is worth decoding. */
 export const MIN_PROBABILITY = 0.12;
 
-/** The pieces up to the first that the model merely guessed; a word cut in two by that goes whole. */
-export function confident(pieces: readonly Piece[], minProbability: number): string {
-  const guess = pieces.findIndex((piece) => piece.probability < minProbability);
-  if (guess < 0) return join(pieces);
-  const kept = join(pieces.slice(0, guess));
-  const next = pieces[guess]?.text ?? '';
-  return /^\w/.test(next) ? kept.replace(/[\w$]+$/, '') : kept;
+/** How likely a suggestion has to be right before it is shown. */
+export const EAGERNESS = { careful: 0.7, balanced: 0.5, eager: 0.3 } as const;
+export type Eagerness = keyof typeof EAGERNESS;
+
+export function isEagerness(value: unknown): value is Eagerness {
+  return typeof value === 'string' && Object.hasOwn(EAGERNESS, value);
+}
+
+/** The place in the code, as far as it tells how often the model is right there. */
+export interface PlaceOfHead {
+  /** The line before the cursor. */
+  readonly linePrefix: string;
+  /** The rest of the line after the cursor. */
+  readonly lineSuffix: string;
+}
+
+/** What the score of a head is made of, in the order of `featuresOf`. */
+export const FEATURES = [
+  'constant',
+  'sum of log probabilities',
+  'mean log probability',
+  'least log probability',
+  'log of tokens',
+  'at the head of a line',
+  'within a word',
+  'before more on the line',
+  'of several lines',
+] as const;
+
+/** Less of a line than this is sooner typed than read. */
+const MIN_HEAD_CHARS = 4;
+
+const LEAST_LOG = Math.log(1e-4);
+
+/** The features of every head of what was written: of its first piece, its first two, and so on. [pieces, features] */
+export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {
+  let [sum, least, text] = [0, 0, ''];
+  return pieces.map((piece, i) => {
+    const log = Math.max(LEAST_LOG, Math.log(piece.probability));
+    sum += log;
+    least = Math.min(least, log);
+    text += piece.text;
+    return [
+      1,
+      sum,
+      sum / (i + 1),
+      least,
+      Math.log(i + 1),
+      Number(linePrefix.trim() === ''),
+      Number(/\w$/.test(linePrefix)),
+      Number(lineSuffix.trim() !== ''),
+      Number(text.trimEnd().includes('\n')),
+    ];
+  });
+}
+
+/** The probability that a head is what the user would write. */
+export function score(features: readonly number[], weights: readonly number[] | undefined): number {
+  // Nothing was calibrated: the product of the probabilities.
+  if (!weights) return Math.exp(features[1] ?? 0);
+  return 1 / (1 + Math.exp(-features.reduce((sum, feature, i) => sum + feature * (weights[i] ?? 0), 0)));
+}
+
+/**
+ * The longest head that is likely enough to be right; a word of which only the beginning is goes whole. A head that
+ * leaves its line unfinished is worth less, and has to be surer: half as likely to be wrong.
+ * @param weights of the submodel that wrote it, from the checkpoint's calibration
+ */
+export function confidentHead(
+  pieces: readonly Piece[],
+  place: PlaceOfHead,
+  weights: readonly number[] | undefined,
+  minScore: number,
+): string {
+  const last = featuresOf(pieces, place).findLastIndex((features, i) => {
+    const isWhole = i === pieces.length - 1 || /^\s*\n/.test(pieces[i + 1]?.text ?? '');
+    return score(features, weights) >= (isWhole ? minScore : (1 + minScore) / 2);
+  });
+  const head = join(pieces.slice(0, last + 1));
+  const next = pieces[last + 1]?.text;
+  if (next === undefined || /^\s*\n/.test(next)) return head;
+  const words = /^\w/.test(next) ? head.replace(/[\w$]+$/, '') : head;
+  return words.replace(/\s/g, '').length >= MIN_HEAD_CHARS ? words : '';
 }
 
 function join(pieces: readonly Piece[]): string {

@@ -6,8 +6,8 @@ import type { Machine } from '../governor/machine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
-import { confident, MIN_PROBABILITY } from './confidence';
-import { cursorOf } from './cursor';
+import { confidentHead, type Eagerness, EAGERNESS, MIN_PROBABILITY } from './confidence';
+import { type Cursor, cursorOf } from './cursor';
 import { decode, type Decoded } from './decode';
 import { type Trim, trimAt } from './filters';
 import { gate, type GateInput } from './gate';
@@ -33,6 +33,7 @@ export interface PipelineParts {
   readonly syntax: Syntax;
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
+  readonly eagerness: () => Eagerness;
   /** The machine as the sensors see it now. */
   readonly machine: () => Machine;
   /** Milliseconds of a clock that never goes back. */
@@ -53,7 +54,10 @@ interface Job {
   readonly settings: string;
   readonly prompt: Prompt;
   readonly decision: Decision;
+  readonly cursor: Cursor;
   readonly trim: Trim;
+  /** What a suggestion has to score. */
+  readonly minScore: number;
   readonly startedMs: number;
   readonly trace: Trace;
   /** Nobody asked for it yet: it follows what is shown, if that is accepted. */
@@ -101,7 +105,9 @@ export class Pipeline {
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
     const settings = this.parts.settings();
-    const key = settingsKey(settings);
+    const eagerness = this.parts.eagerness();
+    const minScore = request.explicit ? 0 : EAGERNESS[eagerness];
+    const key = `${settingsKey(settings)} ${eagerness}`;
     const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
     trace.end('reuse');
     if (along) return this.reuse(along, 'typed as suggested');
@@ -121,8 +127,8 @@ export class Pipeline {
     const decision = this.decide(request, prompt.tokens, shape.block, settings);
     trace.end('decide');
     if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
-    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd));
-    const cached = this.memory.find(request, decision.submodel.name, decision.multiline);
+    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
+    const cached = this.memory.find(request, author(decision, minScore), decision.multiline);
     trace.end('cache');
     if (cached) {
       this.remember(request, key, cached);
@@ -134,7 +140,8 @@ export class Pipeline {
       trace.end('wait');
     }
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
-    const job = { request, settings: key, prompt, decision, trim, startedMs, trace, isAhead: false };
+    const trim = trimAt(cursor);
+    const job = { request, settings: key, prompt, decision, cursor, trim, minScore, startedMs, trace, isAhead: false };
     const flight = this.start(job);
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
@@ -166,7 +173,7 @@ export class Pipeline {
       const [token] = decoded.tokens;
       if (decoded.aborted || token === undefined) break;
       tried.push(token);
-      const { suggestion } = trim(confident(decoded.pieces, 0), false);
+      const { suggestion } = trim(decoded.pieces.map((piece) => piece.text).join(''), false);
       const isNew = suggestion && [first, ...found].every(({ text }) => text !== suggestion.text);
       if (isNew) found.push(suggestion);
       if (now() - startedMs > ALTERNATIVES_MS) break;
@@ -248,21 +255,29 @@ export class Pipeline {
     suggestion: Suggestion,
     settings: GovernorSettings,
   ): Promise<void> {
-    if (this.flight || !looksAhead(this.parts.machine())) return;
+    if (this.isBusy() || !looksAhead(this.parts.machine())) return;
     const { checkpoint, syntax, now } = this.parts;
     const suffix = request.suffix.slice(suggestion.replaces);
     const lineSuffix = request.lineSuffix.slice(suggestion.replaces);
     const next = { ...request, prefix: request.prefix + suggestion.text, suffix, lineSuffix, explicit: false };
     const shape = await syntax.shapeAt(next.languageId, next, false);
-    if (this.flight) return;
+    if (this.isBusy()) return;
     const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
     const decision = this.decide(next, prompt.tokens, shape.block, settings);
     if (gate(next) !== undefined || !decision.submodel) return;
-    if (this.memory.find(next, decision.submodel.name, decision.multiline)) return;
-    const trim = trimAt(cursorOf(next.prefix, next.suffix, decision.multiline, shape.blockEnd));
+    const eagerness = this.parts.eagerness();
+    const minScore = EAGERNESS[eagerness];
+    if (this.memory.find(next, author(decision, minScore), decision.multiline)) return;
+    const cursor = cursorOf(next.prefix, next.suffix, decision.multiline, shape.blockEnd);
+    const trim = trimAt(cursor);
     const trace = new Trace(now);
-    const key = settingsKey(settings);
-    this.start({ request: next, settings: key, prompt, decision, trim, startedMs: now(), trace, isAhead: true });
+    const key = `${settingsKey(settings)} ${eagerness}`;
+    const job = { request: next, settings: key, prompt, decision, cursor, trim, minScore, startedMs: now(), trace };
+    this.start({ ...job, isAhead: true });
+  }
+
+  private isBusy(): boolean {
+    return this.flight !== undefined;
   }
 
   private stopFlight(): void {
@@ -319,7 +334,8 @@ export class Pipeline {
       decodeMs,
       latencyMs: this.parts.now() - job.startedMs,
     };
-    const sure = confident(decoded.pieces, minProbability(request));
+    const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.name];
+    const sure = confidentHead(decoded.pieces, job.cursor, weights, job.minScore);
     const { suggestion, emptiedBy } = job.trim(sure, false);
     job.trace.end('trim');
     if (!suggestion) {
@@ -328,7 +344,8 @@ export class Pipeline {
       return { kind: 'empty', reason: unsure ? 'the model was not sure' : nothing, work };
     }
     const { document, prefix, suffix } = request;
-    this.memory.add({ document, prefix, suffix, suggestion, submodel: work.submodel, multiline: decision.multiline });
+    const { multiline } = decision;
+    this.memory.add({ document, prefix, suffix, suggestion, submodel: author(decision, job.minScore), multiline });
     if (!job.isAhead) this.remember(request, job.settings, suggestion, work);
     return { kind: 'shown', suggestion, work };
   }
@@ -353,6 +370,11 @@ const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
 /** Whether what is written may still become what is typed, or the other way round. */
 function agrees(written: string, typed: string): boolean {
   return written.startsWith(typed) || typed.startsWith(written);
+}
+
+/** Whose suggestion it is: another submodel's, or one that had to be surer, is another. */
+function author({ submodel }: Decision, minScore: number): string {
+  return `${submodel.name} ${minScore}`;
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {

@@ -1,6 +1,17 @@
 /** The stages of a request, in the order in which it meets them. */
 export type Stage =
-  'gate' | 'reuse' | 'join' | 'context' | 'prompt' | 'decide' | 'cache' | 'wait' | 'prefill' | 'decode' | 'trim';
+  | 'gate'
+  | 'reuse'
+  | 'join'
+  | 'context'
+  | 'syntax'
+  | 'prompt'
+  | 'decide'
+  | 'cache'
+  | 'wait'
+  | 'prefill'
+  | 'decode'
+  | 'trim';
 
 /** How long each stage of one request took. Holds times and nothing of the document. */
 export class Trace {

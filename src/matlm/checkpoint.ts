@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Calibration, CALIBRATION_FILE, readCalibration } from './calibration';
 import { type CheckpointConfig, parseConfig, parseObject } from './config';
 import { CheckpointError } from './errors';
 import { readTensorEntries, type TensorEntry } from './safetensors';
@@ -12,6 +13,8 @@ export interface Checkpoint {
   readonly tokenizer: Tokenizer;
   readonly weightsFile: string;
   readonly tensors: Readonly<Record<string, TensorEntry>>;
+  /** How far its probabilities are to be trusted, where that was measured. */
+  readonly calibration: Calibration | undefined;
 }
 
 /**
@@ -31,7 +34,9 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const tokenizerFile = join(folder, 'tokenizer.json');
   const tokenizer = new Tokenizer(tokenizerFile, parseObject(tokenizerFile, await readText(tokenizerFile)));
   const weightsFile = join(folder, 'model.safetensors');
-  return { folder, config, tokenizer, weightsFile, tensors: await readTensorEntries(weightsFile) };
+  const tensors = await readTensorEntries(weightsFile);
+  const calibration = await readCalibration(join(folder, CALIBRATION_FILE));
+  return { folder, config, tokenizer, weightsFile, tensors, calibration };
 }
 
 async function readText(file: string): Promise<string> {

@@ -55,6 +55,7 @@ export async function replay(
     rhythm,
     syntax,
     settings: () => ({ ...AUTO, submodel: policy }),
+    eagerness: () => 'balanced',
     machine: () => scenario.machine,
     now: clock.now,
     wait: clock.wait,

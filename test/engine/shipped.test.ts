@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { evaluate, type LineScore, type Places, type Score } from '../../src/cli/eval';
+import { evaluate, type LineScore, type Places, type Score } from '../../src/cli/evaluation/places';
 import { buildPrompt } from '../../src/completion/prompt';
 import type { NativeEngine } from '../../src/engine/native';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';

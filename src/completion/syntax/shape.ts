@@ -29,6 +29,9 @@ const GRAMMAR_WAIT_MS = 5;
 /** A block goes between brackets that are closed on the cursor's line, or where its line ends. */
 const CLOSING_MARKS = /^[\s)\]}>'"`;,]*$/;
 
+/** Nothing is missing on the line: what is wanted, if anything, begins on the next. */
+const FINISHED = /[;}]\s*$/;
+
 const REASONS: Readonly<Record<Wanted, string>> = {
   body: 'an empty block begins',
   head: 'a head has no body yet',
@@ -76,8 +79,10 @@ function shape(
 ): Shape {
   if (wanted) return { block: true, reason: REASONS[wanted], blockEnd: blockEndOf(wanted) };
   const isLineEnd = /^[ \t]*(\n|$)/.test(excerpt.suffix);
-  if (!explicit || !isLineEnd) return line(excerpt);
-  return { block: true, reason: 'asked for by hand', blockEnd: blockEndOf('statement') };
+  const isFinished = FINISHED.test(linePrefixOf(excerpt));
+  if (!isLineEnd || (!explicit && !isFinished)) return line(excerpt);
+  const reason = explicit ? 'asked for by hand' : 'the line is finished';
+  return { block: true, reason, blockEnd: blockEndOf('statement') };
 }
 
 function line(excerpt: Excerpt): Shape {

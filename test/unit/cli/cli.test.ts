@@ -145,10 +145,20 @@ describe('matcoder inspect', () => {
 
 describe('matcoder eval', () => {
   const cases: [string, string[], RegExp][] = [
-    ['no file', [], /eval takes one file of places/],
-    ['a file that is missing', ['none.json'], /none\.json: it cannot be read .*training\.evaluate --places FILE/],
-    ['a file of something else', ['list.ts'], /list\.ts: it cannot be read/],
-    ['another JSON', [join(MODEL, 'config.json')], /config\.json: it holds no places\. Make it with/],
+    ['no file', [], /eval takes files, --heldout FILE or --places FILE/],
+    [
+      'a filter that does not exist',
+      ['list.ts', '--without', 'spelling'],
+      /--without spelling: expected each or one of secrets/,
+    ],
+    ['a submodel that does not exist', ['list.ts', '--submodels', 'XXL'], /XXL/],
+    [
+      'a file that is missing',
+      ['--places', 'none.json'],
+      /none\.json: it cannot be read .*training\.evaluate --places FILE/,
+    ],
+    ['a file of something else', ['--places', 'list.ts'], /list\.ts: it cannot be read/],
+    ['another JSON', ['--places', join(MODEL, 'config.json')], /config\.json: it holds no places\. Make it with/],
   ];
   for (const [name, args, message] of cases) {
     it(`ends with one line and exit code 1: ${name}`, () => {
@@ -208,6 +218,37 @@ describe('matcoder replay', () => {
       assert.equal(stderr.trim().split('\n').length, 1);
     });
   }
+});
+
+describe('matcoder eval, over a file', () => {
+  it('says how each way of asking does at each kind of span, beside VS Code’s words', () => {
+    const { stdout, stderr } = matcoder([
+      'eval',
+      source,
+      '--submodels',
+      'S',
+      '--each',
+      '1',
+      '--without',
+      'scope',
+      '--json',
+    ]);
+    assert.equal(stderr, '');
+    const { rows, calibration } = JSON.parse(stdout) as {
+      rows: { submodel: string; way: string; without?: string; kind: string; opportunities: number }[];
+      calibration: { submodel: string; curve: unknown[] }[];
+    };
+    const ways = new Set(rows.map(({ submodel, way, without }) => [submodel, way, without].join(' ').trim()));
+    assert.deepEqual(
+      [...ways],
+      ['S by hand', 'S eager', 'S balanced', 'S careful', 'S balanced scope', 'words by hand'],
+    );
+    assert.ok(rows.filter(({ kind }) => kind === 'all').every(({ opportunities }) => opportunities >= 3));
+    assert.deepEqual(
+      calibration.map(({ submodel, curve }) => [submodel, curve.length]),
+      [['S', 10]],
+    );
+  });
 });
 
 describe('matcoder', () => {

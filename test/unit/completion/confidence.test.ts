@@ -1,18 +1,77 @@
 import assert from 'node:assert/strict';
-import { confident } from '../../../src/completion/confidence';
+import { confidentHead, FEATURES, featuresOf, isEagerness, score } from '../../../src/completion/confidence';
 
-describe('confidence', () => {
-  const pieces = (...list: [string, number][]) => list.map(([text, probability]) => ({ text, probability }));
+const PLACE = { linePrefix: 'const a = ', lineSuffix: '' };
+const pieces = (...list: [string, number][]) => list.map(([text, probability]) => ({ text, probability }));
 
-  it('shows all that the model is sure of', () => {
-    assert.equal(confident(pieces(['a', 0.9], ['(b)', 0.5]), 0.1), 'a(b)');
+describe('the confident head of what was written', () => {
+  // Without calibration a head is as likely as the product of its tokens' probabilities.
+  const head = (minScore: number, ...list: [string, number][]) =>
+    confidentHead(pieces(...list), PLACE, undefined, minScore);
+
+  it('is all of it where all is likely enough', () => {
+    assert.equal(head(0.4, ['a', 0.9], ['(b)', 0.5]), 'a(b)');
   });
 
-  it('ends before the first guess', () => {
-    assert.equal(confident(pieces(['a', 0.9], ['.', 0.9], ['b', 0.01], ['c', 0.9]), 0.1), 'a.');
+  it('ends before the piece that makes it too unlikely', () => {
+    assert.equal(head(0.5, ['items', 0.9], ['.', 0.9], ['b', 0.01], ['c', 0.9]), 'items.');
   });
 
-  it('drops a word of which only the beginning is sure', () => {
-    assert.equal(confident(pieces(['this', 0.9], ['.', 0.9], ['get', 0.9], ['Foo', 0.01]), 0.1), 'this.');
+  it('has to be surer where it leaves the line unfinished', () => {
+    assert.equal(head(0.5, ['items', 0.7]), 'items');
+    assert.equal(head(0.5, ['items', 0.7], ['\n', 0.01]), 'items');
+    assert.equal(head(0.5, ['items', 0.7], ['.', 0.01]), '');
+  });
+
+  it('is not shown where it is hardly anything and not all', () => {
+    assert.equal(head(0.5, [');', 0.9]), ');');
+    assert.equal(head(0.5, ['a.', 0.9], ['b', 0.01]), '');
+  });
+
+  it('has no word of which only the beginning is sure', () => {
+    assert.equal(head(0.5, ['this', 0.9], ['.', 0.9], ['get', 0.9], ['Foo', 0.01]), 'this.');
+  });
+
+  it('is empty where the first piece is a guess', () => {
+    assert.equal(head(0.5, ['a', 0.2], ['b', 1]), '');
+  });
+
+  it('is all of it where nothing is asked', () => {
+    assert.equal(head(0, ['a', 0.001], ['b', 0.001]), 'ab');
+  });
+
+  it('follows the calibration where there is one', () => {
+    const distrustful = FEATURES.map((name) => (name === 'constant' ? -5 : 0));
+    const trusting = FEATURES.map((name) => (name === 'constant' ? 5 : 0));
+    assert.equal(confidentHead(pieces(['a', 1]), PLACE, distrustful, 0.5), '');
+    assert.equal(confidentHead(pieces(['a', 0.1]), PLACE, trusting, 0.5), 'a');
+  });
+});
+
+describe('the features of a head', () => {
+  it('are as many as their names', () => {
+    for (const features of featuresOf(pieces(['a', 0.5], ['b', 0.5]), PLACE)) {
+      assert.equal(features.length, FEATURES.length);
+    }
+  });
+
+  it('are finite where the model gave a token no chance', () => {
+    const [features = []] = featuresOf(pieces(['a', 0]), PLACE);
+    assert.ok(features.every(Number.isFinite));
+    assert.ok(score(features, undefined) > 0);
+  });
+
+  it('tell the head of a line, a word that was begun, and what follows on the line', () => {
+    const place = (linePrefix: string, lineSuffix: string) =>
+      featuresOf(pieces(['a', 1]), { linePrefix, lineSuffix })[0]?.slice(5, 8);
+    assert.deepEqual(place('  ', ''), [1, 0, 0]);
+    assert.deepEqual(place('con', ''), [0, 1, 0]);
+    assert.deepEqual(place('f(', ')'), [0, 0, 1]);
+  });
+});
+
+describe('eagerness', () => {
+  it('has three steps', () => {
+    assert.deepEqual(['careful', 'balanced', 'eager', 'bold', 1].map(isEagerness), [true, true, true, false, false]);
   });
 });

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { LocalEngine } from '../engine/localEngine';
-import { openCheckpoint } from '../matlm/checkpoint';
-import { isObject } from '../matlm/config';
-import { CheckpointError } from '../matlm/errors';
-import type { Submodel } from '../matlm/submodel';
-import type { Tokenizer } from '../matlm/tokenizer';
-import { layOut } from './table';
+import { LocalEngine } from '../../engine/localEngine';
+import { openCheckpoint } from '../../matlm/checkpoint';
+import { isObject } from '../../matlm/config';
+import { CheckpointError } from '../../matlm/errors';
+import type { Submodel } from '../../matlm/submodel';
+import type { Tokenizer } from '../../matlm/tokenizer';
+import { editSimilarity } from './editSimilarity';
+import { layOut } from '../table';
 
 /** What `python -m training.evaluate --places` writes: where to measure. */
 export interface Places {
@@ -232,21 +233,6 @@ function write(
       else resolve({ text, stopped: event.reason === 'stop', confidence });
     });
   });
-}
-
-/** Twice the longest common subsequence over the characters of both, 0 to 1; 1 for two empty texts. */
-export function editSimilarity(a: string, b: string): number {
-  const [x, y] = [Array.from(a), Array.from(b)];
-  if (x.length + y.length === 0) return 1;
-  let row = new Array<number>(y.length + 1).fill(0);
-  for (const character of x) {
-    const next = [0];
-    y.forEach((other, j) => {
-      next.push(character === other ? (row[j] ?? 0) + 1 : Math.max(row[j + 1] ?? 0, next[j] ?? 0));
-    });
-    row = next;
-  }
-  return (2 * (row[y.length] ?? 0)) / (x.length + y.length);
 }
 
 /** The rows for a terminal: all code, then by language, then lines by the confidence of the largest. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { editSimilarity } from '../../../src/cli/eval';
+import { editSimilarity } from '../../../../src/cli/evaluation/editSimilarity';
 
 describe('edit similarity', () => {
   const cases: [string, string, number][] = [

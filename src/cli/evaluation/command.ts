@@ -1,0 +1,75 @@
+import { relative, resolve } from 'node:path';
+import { FILTER_NAMES, type FilterName } from '../../completion/filters';
+import { SIZES } from '../../matlm/submodel';
+import { Random } from '../../replay/random';
+import { readHeldout } from '../heldout';
+import { readSource, UsageError } from '../place';
+import { evaluate, evaluationTables } from './places';
+import { completionTables } from './report';
+import { calibrate, evaluateCompletion, type EvaluationOptions, type Source } from './run';
+
+/** What was written after `matcoder eval`. */
+export interface EvaluationArguments {
+  readonly files: readonly string[];
+  readonly places?: string | undefined;
+  readonly heldout?: string | undefined;
+  /** Of the held-out files. */
+  readonly count: number;
+  /** Of the held-out files only those that the corpus calls so. */
+  readonly language?: string | undefined;
+  readonly submodels: string;
+  readonly each: number;
+  readonly seed: number;
+  /** Names of filters, or `each`. */
+  readonly without?: string | undefined;
+  readonly calibrate: boolean;
+  readonly json: boolean;
+}
+
+/** @returns what is printed */
+export async function evaluationCommand(root: string, model: string, args: EvaluationArguments): Promise<string> {
+  if (args.places !== undefined) {
+    const rows = await evaluate(root, model, resolve(args.places));
+    return args.json ? JSON.stringify(rows, null, 2) : evaluationTables(rows);
+  }
+  const options: EvaluationOptions = {
+    submodels: args.submodels.split(',').map((name) => name.trim()),
+    each: args.each,
+    seed: args.seed,
+    without: filtersOf(args.without),
+  };
+  const sources = await sourcesOf(args);
+  if (sources.length === 0) throw new UsageError('eval takes files, --heldout FILE or --places FILE');
+  if (args.calibrate) return `wrote ${await calibrate(root, model, sources, options)}`;
+  const evaluation = await evaluateCompletion(root, model, sources, options);
+  return args.json ? JSON.stringify(evaluation, null, 2) : completionTables(evaluation);
+}
+
+export const DEFAULT_SUBMODELS = SIZES.join(',');
+
+function filtersOf(names: string | undefined): FilterName[] {
+  if (names === undefined) return [];
+  if (names === 'each') return FILTER_NAMES;
+  return names.split(',').map((name) => {
+    const found = FILTER_NAMES.find((filter) => filter === name.trim());
+    if (!found) throw new UsageError(`--without ${name}: expected each or one of ${FILTER_NAMES.join(', ')}`);
+    return found;
+  });
+}
+
+async function sourcesOf({ files, heldout, count, language, seed, calibrate }: EvaluationArguments): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const file of files) {
+    sources.push({ path: relative(process.cwd(), resolve(file)).replaceAll('\\', '/'), text: await readSource(file) });
+  }
+  if (heldout === undefined) return sources;
+  const rows = await readHeldout(resolve(heldout), seed);
+  const isWanted = (row: (typeof rows)[number]) =>
+    isForCalibration(row.package) === calibrate && (language === undefined || row.language === language);
+  return [...sources, ...rows.filter(isWanted).slice(0, count)];
+}
+
+/** Half of the packages calibrate; the figures are of the others. */
+function isForCalibration(name: string): boolean {
+  return new Random(0, name).next() < 0.5;
+}

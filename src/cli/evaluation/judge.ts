@@ -1,0 +1,66 @@
+import { unmatched, withoutStrings } from '../../completion/filters/brackets';
+import type { Suggestion } from '../../completion/outcome';
+import { editSimilarity } from './editSimilarity';
+import type { Span } from './spans';
+
+/** What becomes of a suggestion at a place whose author is known. */
+export interface Judgement {
+  readonly shown: boolean;
+  /** All that was masked, to the last character. */
+  readonly exact: boolean;
+  /** 0 to 1, of what was suggested and what was masked; 0 where nothing was. */
+  readonly editSimilarity: number;
+  /** Its first line makes the author's line. */
+  readonly accepted: boolean;
+  /** The author wrote it too, and may have gone on. */
+  readonly right: boolean;
+  /** Characters that it saves where it is right. */
+  readonly chars: number;
+  /** It repeats what stands after the cursor. */
+  readonly duplicates: boolean;
+}
+
+export function judge(span: Span, suggestion: Suggestion | undefined): Judgement {
+  if (!suggestion) {
+    return {
+      shown: false,
+      exact: false,
+      editSimilarity: 0,
+      accepted: false,
+      right: false,
+      chars: 0,
+      duplicates: false,
+    };
+  }
+  const { text, replaces } = suggestion;
+  const linePrefix = span.prefix.slice(span.prefix.lastIndexOf('\n') + 1);
+  const rest = (span.suffix.split('\n', 1)[0] ?? '').slice(replaces);
+  const lines = `${linePrefix}${text}`.split('\n');
+  const [first = ''] = lines;
+  const [author = ''] = span.original.split('\n', 1);
+  // The semicolon after a bracket that the editor closed is the user's to type.
+  const ends = (line: string) => (span.kind === 'brackets' ? line.replace(/[;,]$/, '') : line);
+  const firstLine = lines.length === 1 ? first + rest : first;
+  const accepted = ends(firstLine.trimEnd()) === ends(author.trimEnd());
+  const right = span.original.startsWith((linePrefix + text).trimEnd()) || (accepted && lines.length === 1);
+  return {
+    shown: true,
+    exact: text.trimEnd() === span.truth || (accepted && span.kind !== 'block'),
+    editSimilarity: editSimilarity(text.trimEnd(), span.truth),
+    accepted,
+    right,
+    chars: right ? text.length - replaces : 0,
+    duplicates: !right && repeats(span, lines, rest, author),
+  };
+}
+
+/** A line of it is the next line of the document, or what follows on its line stands twice. */
+function repeats({ suffix, truth }: Span, lines: readonly string[], rest: string, author: string): boolean {
+  const [, ...below] = suffix.split('\n').map((line) => line.trimEnd());
+  const next = below.find((line) => line.trim() !== '');
+  const isNext = (line: string) => line.trimEnd() === next && /[\w)\]}]/.test(line);
+  if (lines.some(isNext) && !truth.split('\n').some(isNext)) return true;
+  const last = lines.at(-1) ?? '';
+  const closers = (line: string) => unmatched(withoutStrings(line)).closers.length;
+  return rest.trim() !== '' && last.endsWith(rest.trim().charAt(0)) && closers(last + rest) > closers(author);
+}

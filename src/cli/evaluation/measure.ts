@@ -1,0 +1,79 @@
+import { confidentHead, type Eagerness, EAGERNESS, MIN_PROBABILITY, type Piece } from '../../completion/confidence';
+import { type Cursor, cursorOf } from '../../completion/cursor';
+import { decode } from '../../completion/decode';
+import { type FilterName, trimAt } from '../../completion/filters';
+import type { Suggestion } from '../../completion/outcome';
+import { buildPrompt, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../../completion/prompt';
+import { languageOf } from '../../completion/syntax/languages';
+import type { Syntax } from '../../completion/syntax/shape';
+import type { Engine } from '../../engine/engine';
+import type { Checkpoint } from '../../matlm/checkpoint';
+import { submodelOf } from '../../matlm/submodel';
+import type { Span } from './spans';
+
+/** How a suggestion is asked for: by hand, or while typing at one of the three steps. */
+export const WAYS = ['by hand', 'eager', 'balanced', 'careful'] as const;
+export type Way = (typeof WAYS)[number];
+
+/** What a submodel wrote at a span, before anything decides what of it is shown. */
+export interface Written {
+  readonly pieces: readonly Piece[];
+  readonly cursor: Cursor;
+}
+
+export interface MeasureParts {
+  readonly engine: Engine;
+  readonly checkpoint: Checkpoint;
+  readonly syntax: Syntax;
+}
+
+const LINE_TOKENS = 40;
+const BLOCK_TOKENS = 96;
+
+/** Complete a span as the pipeline does, short of its governor, its cache and its clock. */
+export async function write(
+  { engine, checkpoint, syntax }: MeasureParts,
+  span: Span,
+  submodel: string,
+  without: readonly FilterName[],
+): Promise<Written> {
+  const prefixStart = Math.max(0, span.prefix.length - EXCERPT_PREFIX_CHARS);
+  const prefix = span.prefix.slice(prefixStart);
+  const suffix = span.suffix.slice(0, EXCERPT_SUFFIX_CHARS);
+  const excerpt = { path: span.path, prefix, prefixStart, suffix };
+  const shape = await syntax.shapeAt(languageOf(span.path), excerpt, false);
+  const cursor = cursorOf(prefix, suffix, shape.block, shape.blockEnd);
+  const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
+  const decision = {
+    submodel: submodelOf(checkpoint.config, submodel),
+    draft: { widths: [], maxTokens: 8 },
+    delayMs: 0,
+    maxTokens: shape.block ? BLOCK_TOKENS : LINE_TOKENS,
+    multiline: shape.block,
+    reason: '',
+  };
+  const never = new AbortController().signal;
+  const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never, 0);
+  if (decoded.fault !== undefined) throw new Error(decoded.fault);
+  return { pieces: decoded.pieces, cursor };
+}
+
+/** What is shown of it. */
+export function show(
+  { pieces, cursor }: Written,
+  weights: readonly number[] | undefined,
+  way: Way,
+  without: readonly FilterName[],
+): Suggestion | undefined {
+  const text =
+    way === 'by hand'
+      ? pieces.map((piece) => piece.text).join('')
+      : confidentHead(untilGuess(pieces), cursor, weights, EAGERNESS[way satisfies Eagerness]);
+  return trimAt(cursor, without)(text, false).suggestion;
+}
+
+/** While typing a decode stops at the first guess. */
+export function untilGuess(pieces: readonly Piece[]): readonly Piece[] {
+  const guess = pieces.findIndex(({ probability }) => probability < MIN_PROBABILITY);
+  return guess < 0 ? pieces : pieces.slice(0, guess + 1);
+}

@@ -1,0 +1,171 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FEATURES, featuresOf, score } from '../../completion/confidence';
+import type { FilterName } from '../../completion/filters';
+import { Grammars } from '../../completion/syntax/grammars';
+import { languageOf } from '../../completion/syntax/languages';
+import { SyntaxByGrammar } from '../../completion/syntax/shape';
+import { LocalEngine } from '../../engine/localEngine';
+import { type Calibration, CALIBRATION_FILE } from '../../matlm/calibration';
+import { openCheckpoint } from '../../matlm/checkpoint';
+import { type Bin, calibrationError, curveOf, type Figures, figuresOf, round } from './figures';
+import { judge, type Judgement } from './judge';
+import { fitLogistic } from './logistic';
+import { type MeasureParts, show, untilGuess, type Way, WAYS, write, type Written } from './measure';
+import { type Kind, KINDS, type Span, spansOf } from './spans';
+import { firstWord } from './words';
+
+export interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface EvaluationOptions {
+  /** Names of submodels. */
+  readonly submodels: readonly string[];
+  /** Spans of each kind in each file. */
+  readonly each: number;
+  readonly seed: number;
+  /** Filters of which each is left out once. */
+  readonly without: readonly FilterName[];
+}
+
+/** Figures of one way to ask a submodel, or of VS Code's words. */
+export interface CompletionRow extends Figures {
+  readonly submodel: string;
+  readonly way: Way;
+  readonly without?: FilterName;
+  readonly kind: Kind | 'all';
+}
+
+/** How well a submodel's scores tell what is right. */
+export interface CalibrationRow {
+  readonly submodel: string;
+  readonly error: number;
+  readonly curve: readonly Bin[];
+}
+
+export interface Evaluation {
+  readonly rows: readonly CompletionRow[];
+  readonly calibration: readonly CalibrationRow[];
+}
+
+/** Mask spans of files, complete them, and say what would have come of it. */
+export async function evaluateCompletion(
+  root: string,
+  model: string,
+  sources: readonly Source[],
+  options: EvaluationOptions,
+): Promise<Evaluation> {
+  const spans = sources.flatMap(({ path, text }) => spansOf(path, text, options.each, options.seed));
+  return withParts(root, model, spans, async (parts) => {
+    const judgements = new Map<string, { row: Omit<CompletionRow, keyof Figures | 'kind'>; spans: Judged[] }>();
+    const add = (row: Omit<CompletionRow, keyof Figures | 'kind'>, span: Span, judgement: Judgement) => {
+      const key = JSON.stringify(row);
+      const group = judgements.get(key) ?? { row, spans: [] };
+      judgements.set(key, group);
+      group.spans.push({ kind: span.kind, judgement });
+    };
+    const heads = new Map<string, Head[]>(options.submodels.map((name) => [name, []]));
+    const weights = weightsOf(parts.checkpoint.calibration);
+    for (const span of spans) {
+      for (const submodel of options.submodels) {
+        const written = await write(parts, span, submodel, []);
+        for (const way of WAYS) add({ submodel, way }, span, judge(span, show(written, weights(submodel), way, [])));
+        heads.get(submodel)?.push(...headsOf(span, written, weights(submodel)));
+        for (const name of options.without) {
+          const other = await write(parts, span, submodel, [name]);
+          const way = 'balanced';
+          add({ submodel, way, without: name }, span, judge(span, show(other, weights(submodel), way, [name])));
+        }
+      }
+      add({ submodel: 'words', way: 'by hand' }, span, judge(span, firstWord(span)));
+    }
+    const rows = [...judgements.values()].flatMap(({ row, spans: judged }) =>
+      (['all', ...KINDS] as const).map((kind) => ({ ...row, kind, ...figuresFor(judged, kind) })),
+    );
+    const calibration = [...heads].map(([submodel, of]) => {
+      const curve = curveOf(of);
+      return { submodel, error: round(calibrationError(curve)), curve };
+    });
+    return { rows, calibration };
+  });
+}
+
+/** Fit the scores of every submodel to what is right, and write them beside the weights. */
+export async function calibrate(
+  root: string,
+  model: string,
+  sources: readonly Source[],
+  { submodels, each, seed }: EvaluationOptions,
+): Promise<string> {
+  const spans = sources.flatMap(({ path, text }) => spansOf(path, text, each, seed));
+  return withParts(root, model, spans, async (parts) => {
+    const fitted: Record<string, number[]> = {};
+    const curves: Record<string, Bin[]> = {};
+    for (const submodel of submodels) {
+      const heads: Head[] = [];
+      for (const span of spans) heads.push(...headsOf(span, await write(parts, span, submodel, []), undefined));
+      const weights = fitLogistic(
+        heads.map(({ features }) => features),
+        heads.map(({ right }) => right),
+      );
+      fitted[submodel] = weights.map(round);
+      curves[submodel] = curveOf(heads.map(({ features, right }) => ({ score: score(features, weights), right })));
+    }
+    const file = join(model, CALIBRATION_FILE);
+    await writeFile(file, `${JSON.stringify({ features: FEATURES, submodels: fitted, curves }, null, 2)}\n`);
+    return file;
+  });
+}
+
+interface Judged {
+  readonly kind: Kind;
+  readonly judgement: Judgement;
+}
+
+interface Head {
+  readonly features: readonly number[];
+  readonly score: number;
+  readonly right: boolean;
+}
+
+/** Every head of what was written, and whether the author wrote it too. */
+function headsOf(span: Span, { pieces, cursor }: Written, weights: readonly number[] | undefined): Head[] {
+  const tried = untilGuess(pieces);
+  let text = cursor.linePrefix;
+  return featuresOf(tried, cursor).map((features, i) => {
+    text += tried[i]?.text ?? '';
+    return { features, score: score(features, weights), right: span.original.startsWith(text) };
+  });
+}
+
+function figuresFor(judged: readonly Judged[], kind: Kind | 'all'): Figures {
+  const of = kind === 'all' ? judged : judged.filter((one) => one.kind === kind);
+  const figures = figuresOf(of.map(({ judgement }) => judgement));
+  return Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [name, round(value as number)]),
+  ) as unknown as Figures;
+}
+
+function weightsOf(calibration: Calibration | undefined): (submodel: string) => readonly number[] | undefined {
+  return (submodel) => calibration?.submodels[submodel];
+}
+
+async function withParts<T>(
+  root: string,
+  model: string,
+  spans: readonly Span[],
+  work: (parts: MeasureParts) => Promise<T>,
+): Promise<T> {
+  const checkpoint = await openCheckpoint(model);
+  const grammars = new Grammars(join(root, 'dist', 'grammars'));
+  const engine = new LocalEngine(root, checkpoint);
+  try {
+    await Promise.all([...new Set(spans.map(({ path }) => languageOf(path)))].map((id) => grammars.load(id)));
+    return await work({ engine, checkpoint, syntax: new SyntaxByGrammar(grammars) });
+  } finally {
+    grammars.dispose();
+    engine.dispose();
+  }
+}

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { isObject } from '../matlm/config';
+import { Random } from '../replay/random';
+import { UsageError } from './place';
+
+/** A file of a corpus. */
+export interface HeldoutFile {
+  readonly package: string;
+  readonly path: string;
+  /** As the corpus names it: TypeScript, TSX. */
+  readonly language: string;
+  readonly text: string;
+}
+
+/**
+ * The files of a corpus, one JSON object a line: one of each package first, then the others, drawn by a seed.
+ * @throws {UsageError} naming the line that is none
+ */
+export async function readHeldout(file: string, seed: number): Promise<HeldoutFile[]> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(
+      `${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); \`python -m training.corpus\` makes it`,
+    );
+  });
+  const rows = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, i) => ({ row: parseRow(file, i + 1, line), order: new Random(seed, i).next() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ row }) => row);
+  const seen = new Set<string>();
+  const firsts = new Set(rows.filter(({ package: name }) => !seen.has(name) && seen.add(name)));
+  return [...firsts, ...rows.filter((row) => !firsts.has(row))];
+}
+
+function parseRow(file: string, line: number, json: string): HeldoutFile {
+  let row: unknown;
+  try {
+    row = JSON.parse(json);
+  } catch {
+    row = undefined;
+  }
+  const { package: name, path, text, language } = isObject(row) ? row : {};
+  if (typeof name !== 'string' || typeof path !== 'string' || typeof text !== 'string') {
+    throw new UsageError(`${file}:${line}: expected a JSON object with package, path and text`);
+  }
+  return { package: name, path, text, language: typeof language === 'string' ? language : '' };
+}
