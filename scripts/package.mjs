@@ -1,14 +1,41 @@
-// Package the extension with the addon of this platform: matcoder.vsix.
-import { cpSync, mkdirSync } from 'node:fs';
+// Package the extension with the libraries of this platform, and of no other: matcoder.vsix.
+import { cpSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createVSIX } from '@vscode/vsce';
 import { build } from './build.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { platform, arch } = process;
+
 await build();
-const platform = `${process.platform}-${process.arch}`;
-const prebuilds = join(root, 'prebuilds', platform);
+const prebuilds = join(root, 'prebuilds', `${platform}-${arch}`);
+rmSync(prebuilds, { recursive: true, force: true });
 mkdirSync(prebuilds, { recursive: true });
 cpSync(join(root, 'native', 'build', 'Release', 'matcoder_engine.node'), join(prebuilds, 'matcoder_engine.node'));
-await createVSIX({ cwd: root, target: platform, packagePath: join(root, 'matcoder.vsix'), dependencies: false });
+copyOnnxRuntime(join(prebuilds, 'node_modules'));
+const packagePath = join(root, 'matcoder.vsix');
+await createVSIX({ cwd: root, target: `${platform}-${arch}`, packagePath, dependencies: false });
+console.log(`${(statSync(packagePath).size / 1e6).toFixed(1)} MB in all`);
+
+/** Two packages without what they do not need here; their npm packages hold the libraries of all platforms. */
+function copyOnnxRuntime(into) {
+  const libraries = join('bin', 'napi-v6', platform, arch);
+  const parts = {
+    'onnxruntime-node': ['package.json', 'dist', libraries],
+    'onnxruntime-common': ['package.json', join('dist', 'cjs')],
+  };
+  if (!existsSync(join(root, 'node_modules', 'onnxruntime-node', libraries))) {
+    console.log(`ONNX Runtime has no libraries for ${platform}-${arch}: the package goes without.`);
+    return;
+  }
+  for (const [name, paths] of Object.entries(parts)) {
+    for (const path of paths) {
+      cpSync(join(root, 'node_modules', name, path), join(into, name, path), {
+        recursive: true,
+        // Of the library that macOS's package holds under two names, one is asked for.
+        filter: (file) => !/\.(map|d\.ts)$|libonnxruntime\.\d+\.\d+.*\.dylib$/.test(file),
+      });
+    }
+  }
+}

@@ -8,6 +8,9 @@ import { CompletionProvider } from './completion/provider';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
+import { describeBackend, describePutAside, describeReport } from './engine/describe';
+import { hardwareFile, machineOf, writeReport } from './engine/hardware';
+import { detectHardware } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { UNKNOWN_MACHINE } from './governor/machine';
 import { AUTO, type GovernorSettings } from './governor/settings';
@@ -67,10 +70,9 @@ export function activate(context: vscode.ExtensionContext): void {
     statusBar.engineState(state);
     switch (state.kind) {
       case 'ready': {
-        const { pid, isa, threads, weightBytes, costs: measured } = state.info;
-        log.info(
-          `engine ready: pid ${pid}, ${isa}, ${threads} threads, ${(weightBytes / 1e6).toFixed(1)} MB of weights`,
-        );
+        const { pid, costs: measured } = state.info;
+        log.info(`engine ready: pid ${pid}, ${describeBackend(state.info)}`);
+        for (const reason of describePutAside(state.info)) log.warn(reason);
         if (!client || !checkpoint) break;
         costs = new CostModel(checkpoint.config, measured);
         pipeline = new Pipeline({
@@ -101,6 +103,23 @@ export function activate(context: vscode.ExtensionContext): void {
         log.info(`engine ${state.kind}`);
         pipeline = undefined;
     }
+  }
+
+  /** Try what could run the model, and start the engine anew with the quickest. */
+  async function detect(): Promise<void> {
+    if (!checkpoint) return recover();
+    const { folder, weightsFile } = checkpoint;
+    const hostFile = context.asAbsolutePath(join('dist', 'engine.js'));
+    const root = context.extensionPath;
+    const threads = vscode.workspace.getConfiguration('matcoder').get<number>('threads', 0);
+    const machine = machineOf(root, weightsFile);
+    const progress = { location: vscode.ProgressLocation.Notification, title: 'MatCoder: trying processor and GPU' };
+    const report = await vscode.window.withProgress(progress, () =>
+      detectHardware({ hostFile, root, modelFolder: folder, threads, machine }),
+    );
+    for (const line of describeReport(report)) log.info(line);
+    writeReport(hardwareFile(), report);
+    await startEngine();
   }
 
   /** What to do about an engine that will not start. */
@@ -158,6 +177,7 @@ export function activate(context: vscode.ExtensionContext): void {
       log.show();
     }),
     vscode.commands.registerCommand('matcoder.restartEngine', startEngine),
+    vscode.commands.registerCommand('matcoder.detectHardware', detect),
     vscode.commands.registerCommand('matcoder.recover', recover),
     vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number) => {
       log.info(`request ${request}: accepted`);

@@ -6,7 +6,8 @@ import { buildPrompt } from '../completion/prompt';
 import { Grammars } from '../completion/syntax/grammars';
 import { languageOf } from '../completion/syntax/languages';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
-import { LocalEngine } from '../engine/localEngine';
+import { hardwareFile, machineOf, readReport } from '../engine/hardware';
+import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
 import { decide } from '../governor/decide';
 import { UNKNOWN_MACHINE } from '../governor/machine';
@@ -31,8 +32,9 @@ export interface Completion {
 export async function complete(root: string, model: string, place: Place, submodel: string): Promise<Completion> {
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
-  const engine = new LocalEngine(root, checkpoint);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
+  const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
+  const engine = openEngine(root, checkpoint, 0, report);
   try {
     const costs = new CostModel(checkpoint.config, (await engine.measure()).costs);
     const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');

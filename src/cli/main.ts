@@ -5,6 +5,7 @@ import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
 import { replayTable } from '../replay/report';
 import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
+import { hardwareTable, inspectHardware } from './hardware';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
 import { parsePlace, UsageError } from './place';
@@ -18,6 +19,10 @@ matcoder inspect [--json] [--model DIR]
 
 matcoder inspect --machine [--json]
     What the sensors read here: power, heat, load by others. Each value with its source, or why it is unknown.
+
+matcoder inspect --hardware [--json] [--model DIR]
+    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint: which compute
+    rightly, what they cost, and which is used from now on, in the editor too.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
               [--without each|FILTERS] [--json] [--model DIR]
@@ -42,6 +47,7 @@ async function main(args: readonly string[]): Promise<void> {
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
+      hardware: { type: 'boolean', default: false },
       submodel: { type: 'string', default: 'auto' },
       policy: { type: 'string', default: 'auto,S,M,L,XL' },
       scenario: { type: 'string', default: 'quiet' },
@@ -82,6 +88,11 @@ async function main(args: readonly string[]): Promise<void> {
       if (values.machine) {
         const report = await inspectMachine(root);
         process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${machineTable(report)}\n`);
+        return;
+      }
+      if (values.hardware) {
+        const report = await inspectHardware(root, model);
+        process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${hardwareTable(report)}\n`);
         return;
       }
       const rows = await inspect(model);

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { MachineState } from '../machine/state';
-import type { Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import type { Backend, Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
 import type { SensorOptions } from './native';
 import type { FromHost, ToHost } from './protocol';
 
@@ -55,6 +55,9 @@ export class EngineClient implements Engine {
   private restartTimer: NodeJS.Timeout | undefined;
   private watchdog: NodeJS.Timeout | undefined;
   private lastFault = '';
+  /** What ran in the process; undefined until it says. */
+  private backend: Backend | undefined;
+  private readonly avoid = new Set<Backend>();
 
   constructor(private readonly options: ClientOptions) {}
 
@@ -71,6 +74,7 @@ export class EngineClient implements Engine {
   start(): void {
     this.stop();
     this.restarts.length = 0;
+    this.avoid.clear();
     this.launch();
   }
 
@@ -107,6 +111,7 @@ export class EngineClient implements Engine {
     const { hostFile, root, modelFolder, threads, execArgv } = this.options;
     this.setState({ kind: 'starting' });
     this.lastFault = '';
+    this.backend = undefined;
     const child = fork(hostFile, [], {
       serialization: 'advanced',
       execArgv: [...(execArgv ?? [])],
@@ -125,13 +130,21 @@ export class EngineClient implements Engine {
     child.on('exit', (code, signal) => {
       if (child === this.child) this.died(signal ? `by ${signal}` : `with exit code ${String(code)}`);
     });
-    this.send({ type: 'open', root, folder: modelFolder, threads, sensors: this.options.sensors ?? {} });
+    this.send({
+      type: 'open',
+      root,
+      folder: modelFolder,
+      threads,
+      sensors: this.options.sensors ?? {},
+      avoid: [...this.avoid],
+    });
     this.watch(this.options.startMs ?? START_MS);
   }
 
   private receive(message: FromHost): void {
     switch (message.type) {
       case 'ready':
+        this.backend = message.info.backend;
         this.setState({ kind: 'ready', info: message.info });
         break;
       case 'unusable': {
@@ -171,6 +184,8 @@ export class EngineClient implements Engine {
 
   private died(how: string): void {
     this.child = undefined;
+    // A graphics driver may take its process down: whether it did cannot be told, and without it the next one is safe.
+    if (this.backend !== 'native') this.avoid.add('onnx-webgpu');
     const reason = `the engine ended ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
     this.endAll(reason);
     const now = Date.now();

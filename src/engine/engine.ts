@@ -45,9 +45,17 @@ export type GenerateEvent =
       readonly message?: string;
     } & Partial<DraftCounts>);
 
+/** What the model runs on: our own engine, or a provider of ONNX Runtime. */
+export const BACKENDS = ['native', 'onnx-cpu', 'onnx-webgpu'] as const;
+export type Backend = (typeof BACKENDS)[number];
+
 export interface EngineInfo {
   readonly pid: number;
-  readonly isa: Isa;
+  readonly backend: Backend;
+  /** What would have been used before it, and why it is not. */
+  readonly putAside: readonly { readonly backend: Backend; readonly reason: string }[];
+  /** Of the native engine; ONNX Runtime does not say. */
+  readonly isa: Isa | 'onnx';
   readonly threads: number;
   readonly weightBytes: number;
   readonly kvCacheBytes: number;

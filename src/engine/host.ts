@@ -1,20 +1,29 @@
 /** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
 import { openCheckpoint } from '../matlm/checkpoint';
 import type { GenerateEvent } from './engine';
-import { LocalEngine } from './localEngine';
+import type { FallbackEngine } from './fallbackEngine';
+import { hardwareFile, machineOf, readReport } from './hardware';
+import { openEngine, tryBackend } from './openEngine';
 import type { FromHost, ToHost } from './protocol';
 import { watchMachine } from './sensors';
 
-let engine: LocalEngine | undefined;
+let engine: FallbackEngine | undefined;
 const running = new Map<number, AbortController>();
 
 process.on('message', (message: ToHost) => {
   switch (message.type) {
     case 'open':
-      open(message).catch((error: unknown) => {
-        send({ type: 'unusable', message: error instanceof Error ? error.message : String(error) });
-      });
+      open(message).catch(unusable);
       break;
+    case 'try': {
+      const { root, folder, threads, backend, prefillTokens } = message;
+      openCheckpoint(folder)
+        .then((checkpoint) => tryBackend(root, checkpoint, threads, backend, prefillTokens))
+        .then((trial) => {
+          send({ type: 'tried', trial });
+        }, unusable);
+      break;
+    }
     case 'generate': {
       const { id, request } = message;
       const controller = new AbortController();
@@ -46,12 +55,25 @@ process.on('message', (message: ToHost) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-async function open({ root, folder, threads, sensors }: Extract<ToHost, { type: 'open' }>): Promise<void> {
-  engine = new LocalEngine(root, await openCheckpoint(folder), threads);
+async function open({ root, folder, threads, sensors, avoid }: Extract<ToHost, { type: 'open' }>): Promise<void> {
+  const checkpoint = await openCheckpoint(folder);
+  const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
+  const opened = openEngine(root, checkpoint, threads, report, avoid);
+  engine = opened;
   watchMachine(root, sensors, (state) => {
     send({ type: 'machine', state });
   });
-  send({ type: 'ready', info: await engine.measure() });
+  const ready = async () => {
+    send({ type: 'ready', info: await opened.measure() });
+  };
+  opened.whenReplaced(() => {
+    ready().catch(unusable);
+  });
+  await ready();
+}
+
+function unusable(error: unknown): void {
+  send({ type: 'unusable', message: error instanceof Error ? error.message : String(error) });
 }
 
 function send(message: FromHost): void {

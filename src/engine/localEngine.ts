@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { Checkpoint } from '../matlm/checkpoint';
-import { type Cost, SIZES, submodelOf } from '../matlm/submodel';
-import type { Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import type { EngineCheckpoint } from '../matlm/checkpoint';
+import type { EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import { type Measurable, measureCosts } from './measure';
 import { loadAddon, type NativeEngine } from './native';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */
@@ -10,7 +10,7 @@ export function defaultThreads(): number {
 }
 
 /** The native engine in this process. */
-export class LocalEngine implements Engine {
+export class LocalEngine implements Measurable {
   private readonly native: NativeEngine;
 
   /**
@@ -19,7 +19,7 @@ export class LocalEngine implements Engine {
    */
   constructor(
     root: string,
-    private readonly checkpoint: Checkpoint,
+    private readonly checkpoint: EngineCheckpoint,
     threads = 0,
   ) {
     const addon = loadAddon(root);
@@ -57,50 +57,23 @@ export class LocalEngine implements Engine {
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  /** Logits after every token, [tokens, vocabulary]; forgets the cache. */
-  logits(tokens: readonly number[], widths: readonly number[]): Promise<Float32Array> {
+  /** Logits after the tokens from `first` on, [tokens - first, vocabulary]; forgets the cache. */
+  logits(tokens: readonly number[], widths: readonly number[], first = 0): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
       let found: Float32Array | undefined;
       this.native.logits(Int32Array.from(tokens), Int32Array.from(widths), (event) => {
         if (event.type === 'logits') found = event.logits;
         if (event.type !== 'end') return;
-        if (found) resolve(found);
+        if (found) resolve(found.subarray(first * this.checkpoint.config.model.vocabularySize));
         else reject(new Error(event.message ?? event.reason));
       });
     });
   }
 
-  /** What each size costs here, by a prompt of 64 tokens and a few decoded ones: some tens of milliseconds in all. */
   async measure(): Promise<EngineInfo> {
-    const costs: Record<string, Cost> = {};
-    const vocabulary = this.checkpoint.config.model.vocabularySize;
-    for (const [round, size] of [...SIZES, ...SIZES].entries()) {
-      const prompt = Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + round) % (vocabulary - 10)));
-      const cost = await this.cost(prompt, submodelOf(this.checkpoint.config, size).widths);
-      const before = costs[size];
-      // The second round finds caches and clock warm; the quicker of the two is the machine, the rest is noise.
-      costs[size] = before
-        ? {
-            prefillMsPerToken: Math.min(before.prefillMsPerToken, cost.prefillMsPerToken),
-            decodeMsPerToken: Math.min(before.decodeMsPerToken, cost.decodeMsPerToken),
-          }
-        : cost;
-    }
     const { isa, threads, weightBytes, kvCacheBytes } = this.native;
-    return { pid: process.pid, isa, threads, weightBytes, kvCacheBytes, costs };
-  }
-
-  private cost(prompt: readonly number[], widths: readonly number[]): Promise<Cost> {
-    return new Promise((resolve, reject) => {
-      let prefillMsPerToken = 0;
-      this.generate({ prompt, widths, maxTokens: 8, stopTokens: [] }, new AbortController().signal, (event) => {
-        if (event.type === 'prefill') prefillMsPerToken = event.prefillMs / event.prefilledTokens;
-        if (event.type !== 'end') return;
-        if (event.reason === 'failed') reject(new Error(event.message));
-        // The first token costs nothing: its logits come from prefill.
-        else resolve({ prefillMsPerToken, decodeMsPerToken: event.decodeMs / Math.max(1, event.decodedTokens - 1) });
-      });
-    });
+    const costs = await measureCosts(this, this.checkpoint.config);
+    return { pid: process.pid, backend: 'native', putAside: [], isa, threads, weightBytes, kvCacheBytes, costs };
   }
 
   dispose(): void {

@@ -17,6 +17,11 @@ export interface Checkpoint {
   readonly calibration: Calibration | undefined;
 }
 
+/** What an engine needs of a checkpoint. */
+export type EngineCheckpoint = Pick<Checkpoint, 'weightsFile' | 'tensors' | 'config'> & {
+  readonly tokenizer: Pick<Tokenizer, 'spellings'>;
+};
+
 /**
  * Open a folder that holds config.json, tokenizer.json and model.safetensors.
  * @throws {CheckpointError} naming the file, the fault and what to do

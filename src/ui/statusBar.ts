@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Outcome } from '../completion/outcome';
 import type { EngineState } from '../engine/client';
+import { describeBackend, describePutAside } from '../engine/describe';
 import { Latencies } from './latencies';
 
 /** The one item in the status bar: the submodel and the latency of the last completion; why, in its tooltip. */
@@ -51,6 +52,7 @@ export class StatusBar implements vscode.Disposable {
 
   private tooltip(): vscode.MarkdownString {
     const lines = [`**MatCoder**: ${describeEngine(this.engine)}`];
+    if (this.engine.kind === 'ready') lines.push(...describePutAside(this.engine.info));
     if (this.last) {
       const { submodel, latencyMs, reason } = this.last.work;
       lines.push(`Last: **${submodel}** in ${Math.max(1, Math.round(latencyMs))} ms (${reason})`);
@@ -74,10 +76,8 @@ export class StatusBar implements vscode.Disposable {
 
 function describeEngine(state: EngineState): string {
   switch (state.kind) {
-    case 'ready': {
-      const { isa, threads, weightBytes } = state.info;
-      return `ready, ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
-    }
+    case 'ready':
+      return `ready, ${describeBackend(state.info)}`;
     case 'restarting':
       return `restarting, for ${state.reason}`;
     case 'failed':

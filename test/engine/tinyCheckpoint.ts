@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelConfig } from '../../src/matlm/config';
+import type { CheckpointConfig, ModelConfig } from '../../src/matlm/config';
 import type { TensorEntry, TensorType } from '../../src/matlm/safetensors';
 import { temporaryFolder } from '../temporary';
 
@@ -110,4 +110,18 @@ function toHalfAndBack(value: number): number {
   const half = toHalf(value);
   const magnitude = (1 + (half & 1023) / 1024) * 2 ** (((half >> 10) & 31) - 15);
   return half === 0 ? 0 : half & 0x8000 ? -magnitude : magnitude;
+}
+
+/** A random model as a checkpoint: all but its tokenizer. */
+export function tinyCheckpoint(model: ModelConfig, tensors = randomTensors(model)) {
+  const { weightsPath, tensors: entries } = writeWeights(tensors);
+  const all = (width: number) => Array<number>(model.layers).fill(width);
+  const granularities = {
+    S: all(model.ffnSize / 4),
+    M: all(model.ffnSize / 2),
+    L: all((model.ffnSize * 3) / 4),
+    XL: all(model.ffnSize),
+  };
+  const config: CheckpointConfig = { model, granularities, frontier: [], copyWeights: {} };
+  return { weightsFile: weightsPath, tensors: entries, config, tokenizer: { spellings: [] } };
 }

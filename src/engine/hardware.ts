@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { arch, cpus, homedir, platform, release } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Cost } from '../matlm/submodel';
+import type { Backend } from './engine';
+
+/** A backend that computed what the reference did. */
+export interface Kept {
+  readonly backend: Backend;
+  readonly kept: true;
+  /** Tokens it reads at once. */
+  readonly prefillTokens: number;
+  /** Of its logits against the reference's: root mean square over their spread. */
+  readonly error: number;
+  /** By size. */
+  readonly costs: Readonly<Record<string, Cost>>;
+}
+
+export interface PutAside {
+  readonly backend: Backend;
+  readonly kept: false;
+  readonly reason: string;
+}
+
+/** What the probe found on this machine for one checkpoint. */
+export interface HardwareReport {
+  /** Graphics cards, their drivers and all else that the findings hold for. */
+  readonly machine: string;
+  readonly findings: readonly (Kept | PutAside)[];
+}
+
+/** Another backend takes the native engine's place only where it is clearly quicker. */
+const CLEARLY_QUICKER = 1.2;
+
+/** A typical request: a line's worth of new prompt, and of text. */
+const TYPICAL = { promptTokens: 24, newTokens: 12 };
+
+/** Milliseconds of a typical request to the full model. */
+export function typicalMs({ costs }: Kept): number {
+  const { prefillMsPerToken, decodeMsPerToken } = costs.XL ?? {
+    prefillMsPerToken: Infinity,
+    decodeMsPerToken: Infinity,
+  };
+  return TYPICAL.promptTokens * prefillMsPerToken + TYPICAL.newTokens * decodeMsPerToken;
+}
+
+/** The kept backends, the one to use first: the quickest for the full model, and the native engine where it is close. */
+export function inOrder(report: HardwareReport): Kept[] {
+  const kept = report.findings.filter((finding) => finding.kept);
+  const handicap = ({ backend }: Kept) => (backend === 'native' ? 1 : CLEARLY_QUICKER);
+  return kept.sort((a, b) => typicalMs(a) * handicap(a) - typicalMs(b) * handicap(b));
+}
+
+/**
+ * What findings hold for: processor, system, graphics cards with their drivers, our version and the checkpoint.
+ * @param root the folder of the installation
+ */
+export function machineOf(root: string, weightsFile: string): string {
+  const { size, mtimeMs } = statSync(weightsFile);
+  const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+  const parts = [`${platform()}-${arch()} ${release()}`, cpus()[0]?.model ?? '', ...graphics()];
+  return [...parts, `matcoder ${version}`, `${weightsFile} ${size} ${Math.round(mtimeMs)}`].join('; ');
+}
+
+/** Graphics cards by PCI id and driver, and the Vulkan drivers that are installed. On Linux; elsewhere the system's release stands for them. */
+function graphics(): string[] {
+  if (platform() !== 'linux') return [];
+  const read = (file: string) => attempt(() => readFileSync(file, 'utf8').trim()) ?? '';
+  const cards = (attempt(() => readdirSync('/sys/class/drm')) ?? [])
+    .filter((name) => /^card\d+$/.test(name))
+    .map((name) => {
+      const device = join('/sys/class/drm', name, 'device');
+      const driver = /^DRIVER=(.*)$/m.exec(read(join(device, 'uevent')))?.[1] ?? '';
+      const version = read(join('/sys/module', driver, 'version'));
+      return `card ${read(join(device, 'vendor'))}:${read(join(device, 'device'))} ${driver} ${version}`.trim();
+    });
+  const folder = '/usr/share/vulkan/icd.d';
+  const drivers = (attempt(() => readdirSync(folder)) ?? []).map(
+    (name) => `${name} ${Math.round(statSync(join(folder, name)).mtimeMs)}`,
+  );
+  const named = [process.env.VK_DRIVER_FILES, process.env.VK_ICD_FILENAMES].filter((value) => value !== undefined);
+  return [...cards, ...drivers, ...named];
+}
+
+/** The file that keeps reports from one start to the next, in the user's folder for what can be made anew. */
+export function hardwareFile(): string {
+  const folders: Partial<Record<NodeJS.Platform, string | undefined>> = {
+    win32: process.env.LOCALAPPDATA,
+    darwin: join(homedir(), 'Library', 'Caches'),
+  };
+  const folder = process.env.XDG_CACHE_HOME ?? folders[platform()] ?? join(homedir(), '.cache');
+  return join(folder, 'matcoder', 'hardware.json');
+}
+
+/** The stored report for a machine; undefined where there is none, or none that can be read. */
+export function readReport(file: string, machine: string): HardwareReport | undefined {
+  return attempt(() => (JSON.parse(readFileSync(file, 'utf8')) as Record<string, HardwareReport>)[keyOf(machine)]);
+}
+
+/** Store a report beside those of other machines and checkpoints, the latest few. @throws where it cannot be written */
+export function writeReport(file: string, report: HardwareReport): void {
+  const others = attempt(() => JSON.parse(readFileSync(file, 'utf8')) as Record<string, HardwareReport>) ?? {};
+  const key = keyOf(report.machine);
+  const kept = Object.entries(others).filter(([other]) => other !== key);
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(Object.fromEntries([...kept.slice(-7), [key, report]]), null, 2));
+  renameSync(draft, file);
+}
+
+function keyOf(machine: string): string {
+  return createHash('sha256').update(machine).digest('hex').slice(0, 16);
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

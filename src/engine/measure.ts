@@ -1,0 +1,42 @@
+import type { CheckpointConfig } from '../matlm/config';
+import { type Cost, SIZES, submodelOf } from '../matlm/submodel';
+import type { Engine, EngineInfo } from './engine';
+
+/** An engine in this process. */
+export interface Measurable extends Engine {
+  /** What it is, and what each size costs here. */
+  measure(): Promise<EngineInfo>;
+  dispose(): void;
+}
+
+/** What each size costs here, by a prompt of 64 tokens and a few decoded ones: some tens of milliseconds in all. */
+export async function measureCosts(engine: Engine, config: CheckpointConfig): Promise<Record<string, Cost>> {
+  const costs: Record<string, Cost> = {};
+  const vocabulary = config.model.vocabularySize;
+  for (const [round, size] of [...SIZES, ...SIZES].entries()) {
+    const prompt = Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + round) % (vocabulary - 10)));
+    const cost = await costOf(engine, prompt, submodelOf(config, size).widths);
+    const before = costs[size];
+    // The second round finds caches and clock warm; the quicker of the two is the machine, the rest is noise.
+    costs[size] = before
+      ? {
+          prefillMsPerToken: Math.min(before.prefillMsPerToken, cost.prefillMsPerToken),
+          decodeMsPerToken: Math.min(before.decodeMsPerToken, cost.decodeMsPerToken),
+        }
+      : cost;
+  }
+  return costs;
+}
+
+function costOf(engine: Engine, prompt: readonly number[], widths: readonly number[]): Promise<Cost> {
+  return new Promise((resolve, reject) => {
+    let prefillMsPerToken = 0;
+    engine.generate({ prompt, widths, maxTokens: 8, stopTokens: [] }, new AbortController().signal, (event) => {
+      if (event.type === 'prefill') prefillMsPerToken = event.prefillMs / event.prefilledTokens;
+      if (event.type !== 'end') return;
+      if (event.reason === 'failed') reject(new Error(event.message));
+      // The first token costs nothing: its logits come from prefill.
+      else resolve({ prefillMsPerToken, decodeMsPerToken: event.decodeMs / Math.max(1, event.decodedTokens - 1) });
+    });
+  });
+}

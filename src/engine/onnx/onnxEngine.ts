@@ -1,0 +1,214 @@
+import type { EndReason } from '../native';
+import type { EngineInfo, GenerateEvent, GenerateRequest } from '../engine';
+import { measureCosts, type Measurable } from '../measure';
+import type { EngineCheckpoint } from '../../matlm/checkpoint';
+import { bytesPerToken } from '../../matlm/submodel';
+import { choose } from './choose';
+import { OnnxModel } from './model';
+import { loadRuntime, type Provider } from './runtime';
+import { SequenceCache } from './sequenceCache';
+
+/** A provider as the probe found it to be right. */
+export interface ProviderSettings {
+  readonly provider: Provider;
+  /** Tokens read at once: abort is looked at between such chunks. */
+  readonly prefillTokens: number;
+}
+
+export const ONNX_CPU: ProviderSettings = { provider: 'cpu', prefillTokens: 64 };
+
+/**
+ * The checkpoint in ONNX Runtime, behind the same interface as the native engine and with the same rules: prefix reuse
+ * on one cache for all submodels, greedy decoding, copying from the context, abort between tokens. It does not
+ * speculate, which changes the time only.
+ */
+export class OnnxEngine implements Measurable {
+  private readonly model: OnnxModel;
+  private readonly cache = new SequenceCache();
+  /** Requests run one after the other; this is the end of the last. */
+  private queue: Promise<void> = Promise.resolve();
+  private isDisposed = false;
+
+  /**
+   * @param root the folder that holds ONNX Runtime, see `loadRuntime`
+   * @throws {RuntimeError} where it does not load
+   */
+  constructor(
+    root: string,
+    private readonly checkpoint: EngineCheckpoint,
+    private readonly settings: ProviderSettings,
+    private readonly threads: number,
+  ) {
+    const { weightsFile, tensors, config } = checkpoint;
+    this.model = new OnnxModel(
+      loadRuntime(root),
+      { config: config.model, weightsFile, tensors },
+      settings.provider,
+      threads,
+    );
+  }
+
+  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
+    this.check(request.prompt, request.widths, request.notFirst, request.givenBack);
+    let ended = false;
+    const end = (reason: EndReason, decodedTokens = 0, decodeMs = 0, message?: string) => {
+      if (ended) return;
+      ended = true;
+      signal.removeEventListener('abort', endWaiting);
+      listener({ type: 'end', reason, decodedTokens, decodeMs, ...(message === undefined ? {} : { message }) });
+    };
+    // One that waits for its turn ends at once; one that runs ends itself, after the step under way.
+    const endWaiting = () => {
+      end('aborted');
+    };
+    signal.addEventListener('abort', endWaiting, { once: true });
+    if (signal.aborted) endWaiting();
+    void this.enqueue(async () => {
+      if (ended) return;
+      signal.removeEventListener('abort', endWaiting);
+      const decoded = { tokens: 0, startMs: performance.now() };
+      try {
+        const reason = await this.run(request, signal, listener, decoded);
+        end(reason, decoded.tokens, performance.now() - decoded.startMs);
+      } catch (error) {
+        // What the cache holds after a fault is not known.
+        this.cache.truncate(0);
+        end('failed', decoded.tokens, performance.now() - decoded.startMs, (error as Error).message);
+      }
+    });
+  }
+
+  /**
+   * Logits after the tokens from `first` on, [tokens - first, vocabulary]; forgets the cache. What comes before
+   * `first` is read in chunks, as a prompt, and the others one by one, as they are decoded.
+   */
+  async logits(tokens: readonly number[], widths: readonly number[], first: number): Promise<Float32Array> {
+    this.check(tokens, widths);
+    return this.enqueue(async () => {
+      this.cache.truncate(0);
+      const rows: Float32Array[] = [await this.prefill(tokens.slice(0, first + 1), widths, undefined)];
+      for (let i = first + 1; i < tokens.length; i++) rows.push(await this.step(tokens.slice(i, i + 1), widths));
+      const all = new Float32Array(rows.length * this.checkpoint.config.model.vocabularySize);
+      for (const [i, row] of rows.entries()) all.set(row, i * row.length);
+      return all;
+    });
+  }
+
+  async measure(): Promise<EngineInfo> {
+    const { config } = this.checkpoint;
+    return {
+      pid: process.pid,
+      backend: `onnx-${this.settings.provider}`,
+      isa: 'onnx',
+      putAside: [],
+      threads: this.threads,
+      weightBytes: bytesPerToken(config.model, config.granularities.XL ?? []),
+      kvCacheBytes: this.model.cacheBytes,
+      costs: await measureCosts(this, config),
+    };
+  }
+
+  /** Ends what waits; the sessions go when what runs has ended. */
+  dispose(): void {
+    this.isDisposed = true;
+    void this.enqueue(() => this.model.dispose());
+  }
+
+  private enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(work);
+    this.queue = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  private async run(
+    request: GenerateRequest,
+    signal: AbortSignal,
+    listener: (event: GenerateEvent) => void,
+    decoded: { tokens: number; startMs: number },
+  ): Promise<EndReason> {
+    const { prompt, widths, maxTokens, stopTokens, notFirst = [], copyWeights = [] } = request;
+    const isAborted = () => signal.aborted || this.isDisposed;
+    if (isAborted()) return 'aborted';
+    const startMs = performance.now();
+    // The last token always runs, because its logits are wanted.
+    const reusedTokens = Math.min(this.cache.reusable(prompt, widths), prompt.length - 1);
+    this.cache.truncate(reusedTokens);
+    let logits = await this.prefill(prompt, widths, isAborted);
+    if (isAborted()) return 'aborted';
+    decoded.startMs = performance.now();
+    const prefillMs = decoded.startMs - startMs;
+    listener({ type: 'prefill', reusedTokens, prefilledTokens: prompt.length - reusedTokens, prefillMs });
+
+    const text = [...prompt];
+    const { spellings } = this.checkpoint.tokenizer;
+    let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
+    const { contextLength } = this.checkpoint.config.model;
+    for (;;) {
+      if (isAborted()) return 'aborted';
+      if (decoded.tokens === maxTokens) return 'length';
+      const never = decoded.tokens === 0 ? notFirst : [];
+      const { token, probability } = choose(logits, { text, copyWeights, never, givenBack, spellings });
+      if (stopTokens.includes(token)) return 'stop';
+      givenBack = givenBack.subarray(spellings[token]?.length ?? 0);
+      text.push(token);
+      decoded.tokens++;
+      listener({ type: 'token', token, probability });
+      if (text.length > contextLength) return 'context';
+      if (decoded.tokens === maxTokens) return 'length';
+      logits = await this.step([token], widths);
+    }
+  }
+
+  /** Logits after the last of `tokens`, of which the cache holds the first few. */
+  private async prefill(
+    tokens: readonly number[],
+    widths: readonly number[],
+    isAborted: (() => boolean) | undefined,
+  ): Promise<Float32Array> {
+    let logits: Float32Array = new Float32Array();
+    while (this.cache.length < tokens.length && !isAborted?.()) {
+      const chunk = tokens.slice(this.cache.length, this.cache.length + this.settings.prefillTokens);
+      logits = await this.step(chunk, widths);
+    }
+    return logits;
+  }
+
+  /** Reads tokens at the end of the cache: the logits after the last. */
+  private async step(tokens: readonly number[], widths: readonly number[]): Promise<Float32Array> {
+    const logits = await this.model.read(tokens, this.cache.length, widths, [tokens.length - 1]);
+    this.cache.append(tokens, widths);
+    if (!logits.every(Number.isFinite))
+      throw new Error(`${this.settings.provider} computed logits that are not numbers`);
+    return logits;
+  }
+
+  /** @throws {Error} naming what is wrong with a request, as the native engine does */
+  private check(
+    tokens: readonly number[],
+    widths: readonly number[],
+    notFirst: readonly number[] = [],
+    givenBack = '',
+  ): void {
+    if (this.isDisposed) throw new Error('the engine was disposed');
+    const { layers, ffnSize, vocabularySize, contextLength } = this.checkpoint.config.model;
+    if (widths.length !== layers) throw new Error(`the model has ${layers} widths, not ${widths.length}`);
+    const wrong = widths.find((width) => width < 0 || width > ffnSize || width % 32 !== 0);
+    if (wrong !== undefined) throw new Error(`the width ${wrong} is not a multiple of 32 between 0 and ${ffnSize}`);
+    if (tokens.length === 0) throw new Error('a request needs at least one token');
+    if (tokens.length > contextLength) {
+      throw new Error(`the prompt has ${tokens.length} tokens, the model's context ${contextLength}`);
+    }
+    const { spellings } = this.checkpoint.tokenizer;
+    const isAlone = (byte: number) => spellings.some((bytes) => bytes.length === 1 && bytes[0] === byte);
+    const unspelled = new TextEncoder().encode(givenBack).find((byte) => !isAlone(byte));
+    if (unspelled !== undefined)
+      throw new Error(`no token spells the byte ${unspelled} of the text that is given back`);
+    const unknown = [...tokens, ...notFirst].find((token) => token < 0 || token >= vocabularySize);
+    if (unknown !== undefined) {
+      throw new Error(`the token ${unknown} is not in the vocabulary of ${vocabularySize}`);
+    }
+  }
+}

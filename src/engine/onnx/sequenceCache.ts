@@ -1,0 +1,29 @@
+/** Which tokens a cache of keys and values holds, and which layers their writer ran: what KvCache is in native/. */
+export class SequenceCache {
+  private readonly tokens: number[] = [];
+  /** [token] the submodel that wrote it. */
+  private readonly writers: (readonly number[])[] = [];
+
+  get length(): number {
+    return this.tokens.length;
+  }
+
+  append(tokens: readonly number[], widths: readonly number[]): void {
+    for (const token of tokens) {
+      this.tokens.push(token);
+      this.writers.push(widths);
+    }
+  }
+
+  /** Keep the first `length` tokens. */
+  truncate(length: number): void {
+    this.tokens.length = this.writers.length = length;
+  }
+
+  /** How many of `wanted` need not be read again by a submodel: attention is not nested, but a layer may be missing. */
+  reusable(wanted: readonly number[], widths: readonly number[]): number {
+    const lacks = (writer: readonly number[]) => widths.some((width, layer) => width > 0 && writer[layer] === 0);
+    const end = this.tokens.findIndex((token, i) => token !== wanted[i] || lacks(this.writers[i] ?? []));
+    return end < 0 ? this.tokens.length : end;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Checkpoint } from '../matlm/checkpoint';
+import { submodelOf } from '../matlm/submodel';
+import type { Backend } from './engine';
+import { type Candidate, FallbackEngine } from './fallbackEngine';
+import { type HardwareReport, inOrder } from './hardware';
+import { defaultThreads, LocalEngine } from './localEngine';
+import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
+import type { Trial } from './probe';
+
+/** Tokens of a probe: more than 32, which is where ONNX Runtime changes the attention kernel. */
+const TRIAL = { promptTokens: 40, decodedTokens: 8 };
+
+/**
+ * The engine that this machine runs: what the probe found quickest, where it was run, or our own; and where that does
+ * not load or fails, the next.
+ * @param root the folder that holds the addon and ONNX Runtime
+ * @param threads 0 for the default
+ * @param report what the probe found on this machine
+ * @param avoid what is not to be used, whatever the report says
+ * @throws where none loads, the fault of the first
+ */
+export function openEngine(
+  root: string,
+  checkpoint: Checkpoint,
+  threads = 0,
+  report?: HardwareReport,
+  avoid: readonly Backend[] = [],
+): FallbackEngine {
+  const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): Candidate => ({
+    backend,
+    open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
+  });
+  const chosen = (report ? inOrder(report) : [])
+    .filter(({ backend }) => !avoid.includes(backend))
+    .map(({ backend, prefillTokens }) => open(backend, prefillTokens));
+  const lastResorts = (['native', 'onnx-cpu'] as const)
+    .filter((backend) => !chosen.some((candidate) => candidate.backend === backend))
+    .map((backend) => open(backend));
+  return new FallbackEngine([...chosen, ...lastResorts], checkpoint.tokenizer.spellings);
+}
+
+/** What a probe's process does: the full model on a made-up text, read at once and then token by token. */
+export async function tryBackend(
+  root: string,
+  checkpoint: Checkpoint,
+  threads: number,
+  backend: Backend,
+  prefillTokens: number,
+): Promise<Trial> {
+  const { model } = checkpoint.config;
+  const { widths } = submodelOf(checkpoint.config, 'XL');
+  const count = TRIAL.promptTokens + TRIAL.decodedTokens;
+  const tokens = Array.from({ length: count }, (_, i) => (i * 37 + 11) % model.vocabularySize);
+  const engine = openBackend(root, checkpoint, threads, backend, prefillTokens);
+  const logits = await engine.logits(tokens, widths, TRIAL.promptTokens - 1);
+  return { logits, costs: (await engine.measure()).costs };
+}
+
+function openBackend(
+  root: string,
+  checkpoint: Checkpoint,
+  threads: number,
+  backend: Backend,
+  prefillTokens: number,
+): LocalEngine | OnnxEngine {
+  if (backend === 'native') return new LocalEngine(root, checkpoint, threads);
+  const provider = backend === 'onnx-cpu' ? 'cpu' : 'webgpu';
+  return new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads > 0 ? threads : defaultThreads());
+}
