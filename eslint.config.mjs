@@ -2,11 +2,12 @@ import tseslint from 'typescript-eslint';
 
 /** Rooms of the house, from the roof down: a room imports from those below it, never from those above. */
 const forbidden = {
-  'src/matlm': ['machine', 'engine', 'governor', 'completion', 'ui', 'cli', 'extension'],
-  'src/machine': ['matlm', 'engine', 'governor', 'completion', 'ui', 'cli', 'extension'],
-  'src/engine': ['governor', 'completion', 'ui', 'cli', 'extension'],
-  'src/governor': ['engine', 'completion', 'ui', 'cli', 'extension'],
-  'src/completion': ['ui', 'cli', 'extension'],
+  'src/matlm': ['machine', 'engine', 'governor', 'completion', 'statistics', 'ui', 'cli', 'extension'],
+  'src/machine': ['matlm', 'engine', 'governor', 'completion', 'statistics', 'ui', 'cli', 'extension'],
+  'src/engine': ['governor', 'completion', 'statistics', 'ui', 'cli', 'extension'],
+  'src/governor': ['engine', 'completion', 'statistics', 'ui', 'cli', 'extension'],
+  'src/completion': ['statistics', 'ui', 'cli', 'extension'],
+  'src/statistics': ['machine', 'engine', 'governor', 'completion', 'ui', 'cli', 'extension'],
   'src/ui': ['cli', 'extension'],
   'src/cli': ['ui', 'extension'],
 };

@@ -17,6 +17,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ADDON = join(root, 'native', 'build', 'Release', 'matcoder_engine.node');
 const BUNDLES = { extension: 'src/extension.ts', engine: 'src/engine/host.ts', cli: 'src/cli/main.ts' };
+/** What runs in the editor's browser: the dashboard's page and its style sheet, both named dashboard. */
+const PAGES = [
+  { in: 'src/ui/dashboard/page/main.ts', out: 'dashboard' },
+  { in: 'src/ui/dashboard/page/dashboard.css', out: 'dashboard' },
+];
 
 /** Bring node_modules, the addon and the bundles up to date. */
 export async function build({ quiet = false } = {}) {
@@ -61,7 +66,9 @@ function headers() {
 }
 
 async function bundle(say) {
-  const outputs = Object.keys(BUNDLES).map((name) => join(root, 'dist', `${name}.js`));
+  const outputs = [...Object.keys(BUNDLES).map((name) => `${name}.js`), 'dashboard.js', 'dashboard.css'].map((name) =>
+    join(root, 'dist', name),
+  );
   const newest = Math.max(
     ...[...filesIn(join(root, 'src')), join(root, 'package.json')].map((f) => statSync(f).mtimeMs),
   );
@@ -83,6 +90,18 @@ async function bundle(say) {
     sourcemap: true,
     sourcesContent: false,
     banner: { js: '' },
+    logLevel: 'warning',
+  });
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: PAGES,
+    outdir: 'dist',
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    format: 'iife',
+    target: 'es2023',
+    tsconfigRaw: {},
     logLevel: 'warning',
   });
 }

@@ -13,17 +13,17 @@ import { hardwareFile, machineOf, writeReport } from './engine/hardware';
 import { detectHardware } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { UNKNOWN_MACHINE } from './governor/machine';
-import { AUTO, type GovernorSettings } from './governor/settings';
+import { decide } from './governor/decide';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
-import { isSize, type Size } from './matlm/submodel';
+import { Activity, TYPICAL } from './ui/activity';
+import { DASHBOARD_VIEW, Dashboard } from './ui/dashboard/panel';
+import { KeptStatistics } from './ui/keptStatistics';
 import { pickSize } from './ui/picker';
+import { governorSettings, updateSettings } from './ui/settings';
 import { StatusBar } from './ui/statusBar';
 
 const ACCEPTED_COMMAND = 'matcoder.suggestionAccepted';
-
-/** A typical request, for the picker's predictions: a line's worth of new prompt and of text. */
-const TYPICAL = { promptTokens: 24, newTokens: 12 };
 
 /** Build the parts, hand each what it needs, dispose them together. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -32,23 +32,57 @@ export function activate(context: vscode.ExtensionContext): void {
   const now = () => performance.now();
   const grammars = new Grammars(context.asAbsolutePath(join('dist', 'grammars')));
   const syntax = new SyntaxByGrammar(grammars);
-  const statusBar = new StatusBar(setting);
+  const settings = () => governorSettings(checkpoint?.config);
   let client: EngineClient | undefined;
   let checkpoint: Checkpoint | undefined;
   let costs: CostModel | undefined;
   let pipeline: Pipeline | undefined;
   let failure = 'the engine has not started yet.';
 
+  const statistics = new KeptStatistics(context.globalState, (text) => {
+    log.warn(text);
+  });
+  const activity = new Activity({
+    statistics: statistics.counts,
+    now,
+    settings,
+    engine: () => (client ? client.state : { kind: 'failed', reason: failure }),
+    config: () => checkpoint?.config,
+    costs: () => costs,
+    machine: () => client?.machine,
+    preview: (governed) => {
+      if (!costs) return undefined;
+      const typical = { explicit: false, previous: undefined, newPromptTokens: TYPICAL.promptTokens, atLineEnd: true };
+      const machine = client?.machine ?? UNKNOWN_MACHINE;
+      return decide({ ...typical, gapMs: rhythm.gapMs(now()), machine }, costs, governed);
+    },
+    onChange: () => {
+      statusBar.changed();
+      dashboard.changed();
+    },
+  });
+  const statusBar = new StatusBar(activity);
+  const dashboard = new Dashboard({
+    extensionUri: context.extensionUri,
+    state: () => activity.dashboard(),
+    run: (command) => void vscode.commands.executeCommand(`matcoder.${command}`),
+  });
+
   async function startEngine(): Promise<void> {
     client?.stop();
+    client = undefined;
+    checkpoint = undefined;
+    costs = undefined;
     pipeline = undefined;
+    activity.forget();
     const configuration = vscode.workspace.getConfiguration('matcoder');
     const modelFolder =
       configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(join('models', 'matlm-6m'));
     try {
       checkpoint = await openCheckpoint(modelFolder);
     } catch (error) {
-      showState({ kind: 'failed', reason: (error as Error).message });
+      failure = (error as Error).message;
+      showState({ kind: 'failed', reason: failure });
       return;
     }
     const inspectPort = process.env.MATCODER_ENGINE_INSPECT;
@@ -68,6 +102,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   function showState(state: EngineState): void {
     statusBar.engineState(state);
+    dashboard.changed();
     switch (state.kind) {
       case 'ready': {
         const { pid, costs: measured } = state.info;
@@ -134,13 +169,23 @@ export function activate(context: vscode.ExtensionContext): void {
 
   async function choose(): Promise<void> {
     if (!checkpoint) return recover();
-    const choice = await pickSize({
+    const changes = await pickSize({
       config: checkpoint.config,
-      predictMs: (size) => costs?.predictMs(costs.named(size).submodel, TYPICAL.promptTokens, TYPICAL.newTokens),
-      current: setting(),
+      settings: settings(),
+      auto: activity.present({ ...settings(), submodel: 'auto' }),
+      predictMs: (submodel) => activity.predictMs(submodel),
     });
-    if (choice === undefined) return;
-    await vscode.workspace.getConfiguration('matcoder').update('submodel', choice, vscode.ConfigurationTarget.Global);
+    if (changes) await updateSettings(changes);
+  }
+
+  async function resetStatistics(): Promise<void> {
+    const reset = 'Reset';
+    const question = 'Forget how many suggestions MatCoder has shown, what they saved and how fast they came?';
+    if ((await vscode.window.showWarningMessage(question, { modal: true }, reset)) !== reset) return;
+    await statistics.counts.reset();
+    activity.forget();
+    statusBar.changed();
+    dashboard.changed();
   }
 
   async function toggleLanguage(): Promise<void> {
@@ -158,8 +203,14 @@ export function activate(context: vscode.ExtensionContext): void {
     pipeline: () => pipeline,
     files,
     log,
+    onRequest: (answer) => {
+      statusBar.busyWhile(answer);
+    },
     onOutcome: (outcome) => {
-      statusBar.outcome(outcome);
+      activity.outcome(outcome);
+    },
+    onOffer: (offer) => {
+      activity.offered(offer);
     },
     acceptedCommand: ACCEPTED_COMMAND,
   });
@@ -167,12 +218,19 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     files,
+    statistics,
     statusBar,
     grammars,
+    dashboard,
     { dispose: () => client?.stop() },
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
     vscode.commands.registerCommand('matcoder.pickSubmodel', choose),
     vscode.commands.registerCommand('matcoder.toggleLanguage', toggleLanguage),
+    vscode.commands.registerCommand('matcoder.showDashboard', () => {
+      dashboard.show();
+    }),
+    vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, dashboard),
+    vscode.commands.registerCommand('matcoder.resetStatistics', resetStatistics),
     vscode.commands.registerCommand('matcoder.showLog', () => {
       log.show();
     }),
@@ -181,6 +239,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.commands.registerCommand('matcoder.recover', recover),
     vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number) => {
       log.info(`request ${request}: accepted`);
+      activity.suggestions.accepted(request, now());
     }),
     vscode.workspace.onDidChangeTextDocument((event) => {
       for (const { text, rangeLength } of event.contentChanges) {
@@ -189,24 +248,24 @@ export function activate(context: vscode.ExtensionContext): void {
       if (event.contentChanges.length > 0 && event.document === vscode.window.activeTextEditor?.document) {
         rhythm.key(now());
       }
+      const document = event.document.uri.toString();
+      for (const { rangeOffset, text } of event.contentChanges) {
+        activity.suggestions.edited(document, rangeOffset, text, now());
+      }
+    }),
+    vscode.window.onDidChangeTextEditorSelection(({ textEditor: { document, selection } }) => {
+      activity.suggestions.moved(document.uri.toString(), document.offsetAt(selection.active), now());
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('matcoder.modelPath') || event.affectsConfiguration('matcoder.threads')) {
         void startEngine();
+      } else if (event.affectsConfiguration('matcoder')) {
+        statusBar.changed();
+        dashboard.changed();
       }
     }),
   );
   void startEngine();
-}
-
-/** auto, or the size that the user fixed. */
-function setting(): Size | 'auto' {
-  const value = vscode.workspace.getConfiguration('matcoder').get<string>('submodel', 'auto');
-  return isSize(value) ? value : 'auto';
-}
-
-function settings(): GovernorSettings {
-  return { ...AUTO, submodel: setting() };
 }
 
 async function wait(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -23,7 +23,8 @@ export interface Work {
 /** Every way out of a request, with its reason. */
 export type Outcome =
   | { readonly kind: 'shown'; readonly suggestion: Suggestion; readonly work: Work }
-  | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly reason: string }
+  /** Nothing was decoded; `submodel` wrote it before. */
+  | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly submodel: string; readonly reason: string }
   | { readonly kind: 'gated'; readonly reason: string }
   | { readonly kind: 'superseded'; readonly reason: string }
   | { readonly kind: 'empty'; readonly reason: string; readonly work: Work }

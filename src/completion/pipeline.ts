@@ -78,6 +78,8 @@ interface Flight {
 /** The last suggestion. */
 interface Last extends Remembered {
   readonly settings: string;
+  /** The name of the submodel that wrote it. */
+  readonly submodel: string;
   /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
   unreported: Work | undefined;
 }
@@ -110,7 +112,7 @@ export class Pipeline {
     const key = `${settingsKey(settings)} ${eagerness}`;
     const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
     trace.end('reuse');
-    if (along) return this.reuse(along, 'typed as suggested');
+    if (along && this.last) return this.reuse(this.last, along, 'typed as suggested');
 
     const joined = await this.join(request, key, signal);
     trace.end('join');
@@ -131,9 +133,9 @@ export class Pipeline {
     const cached = this.memory.find(request, author(decision, minScore), decision.multiline);
     trace.end('cache');
     if (cached) {
-      this.remember(request, key, cached);
+      const last = this.remember(request, key, cached, decision.submodel.name);
       void this.lookAhead(request, cached, settings);
-      return this.reuse(cached, 'cached');
+      return this.reuse(last, cached, 'cached');
     }
     if (decision.delayMs > 0) {
       await this.parts.wait(decision.delayMs, signal);
@@ -235,17 +237,18 @@ export class Pipeline {
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (job.isAhead && outcome.kind === 'shown') {
-      this.remember(job.request, settings, outcome.suggestion, outcome.work);
+      this.remember(job.request, settings, outcome.suggestion, job.decision.submodel.name, outcome.work);
     }
-    const along = this.last && typedAlong(this.last, request);
-    return along && this.reuse(along, 'typed along with a decode under way');
+    const { last } = this;
+    const along = last && typedAlong(last, request);
+    return along && this.reuse(last, along, 'typed along with a decode under way');
   }
 
   /** What is left of an earlier suggestion. The first request that shows a decode's suggestion reports its work. */
-  private reuse(suggestion: Suggestion, reason: string): Outcome {
-    const work = this.last?.unreported;
-    if (!this.last || !work) return { kind: 'reused', suggestion, reason };
-    this.last.unreported = undefined;
+  private reuse(last: Last, suggestion: Suggestion, reason: string): Outcome {
+    const work = last.unreported;
+    if (!work) return { kind: 'reused', suggestion, submodel: last.submodel, reason };
+    last.unreported = undefined;
     return { kind: 'shown', suggestion, work };
   }
 
@@ -346,7 +349,7 @@ export class Pipeline {
     const { document, prefix, suffix } = request;
     const { multiline } = decision;
     this.memory.add({ document, prefix, suffix, suggestion, submodel: author(decision, job.minScore), multiline });
-    if (!job.isAhead) this.remember(request, job.settings, suggestion, work);
+    if (!job.isAhead) this.remember(request, job.settings, suggestion, work.submodel, work);
     return { kind: 'shown', suggestion, work };
   }
 
@@ -354,9 +357,10 @@ export class Pipeline {
     { document, prefix, suffix }: CompletionRequest,
     settings: string,
     suggestion: Suggestion,
+    submodel: string,
     unreported?: Work,
-  ): void {
-    this.last = { document, prefix, suffix, suggestion, settings, unreported };
+  ): Last {
+    return (this.last = { document, prefix, suffix, suggestion, settings, submodel, unreported });
   }
 }
 

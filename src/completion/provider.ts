@@ -11,9 +11,26 @@ export interface ProviderParts {
   readonly pipeline: () => Pipeline | undefined;
   readonly files: EditorFiles;
   readonly log: vscode.LogOutputChannel;
+  /** A completion is being made. */
+  readonly onRequest: (answer: Promise<Outcome>) => void;
   readonly onOutcome: (outcome: Outcome) => void;
-  /** Run when a suggestion was accepted whole. */
+  /** Ghost text was handed to the editor. */
+  readonly onOffer: (offer: Offer) => void;
+  /** Run with the number of the request when its suggestion was accepted whole. */
   readonly acceptedCommand: string;
+}
+
+/** Ghost text that the editor was given. */
+export interface Offer {
+  /** Number of the request. */
+  readonly request: number;
+  /** URI of the document. */
+  readonly document: string;
+  /** Offset in it. */
+  readonly offset: number;
+  readonly text: string;
+  /** The name of the submodel that wrote it. */
+  readonly submodel: string;
 }
 
 /**
@@ -31,7 +48,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
-    const { files, log, onOutcome, pipeline: current, acceptedCommand } = this.parts;
+    const { files, log, onRequest, onOutcome, onOffer, pipeline: current, acceptedCommand } = this.parts;
     const number = ++this.requests;
     const pipeline = current();
     if (!pipeline) {
@@ -46,12 +63,17 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       const trace = new Trace(() => performance.now());
       const { request, range, lead } = targetAt(document, position, context, await files.closed(document.uri));
       trace.end('context');
-      const outcome = await pipeline.complete(request, cancelled.signal, trace);
+      const answer = pipeline.complete(request, cancelled.signal, trace);
+      onRequest(answer);
+      const outcome = await answer;
       log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]`);
       onOutcome(outcome);
       if (token.isCancellationRequested || !('suggestion' in outcome)) return undefined;
       const { suggestion } = outcome;
       const others = request.explicit ? await pipeline.alternatives(request, suggestion, cancelled.signal) : [];
+      const submodel = outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
+      const offset = document.offsetAt(position);
+      onOffer({ request: number, document: request.document, offset, text: suggestion.text, submodel });
       log.trace(`request ${number}: ${JSON.stringify([suggestion, ...others])}`);
       return [suggestion, ...others].map(({ text, replaces }) => {
         const item = new vscode.InlineCompletionItem(

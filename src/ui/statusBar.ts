@@ -1,18 +1,26 @@
 import * as vscode from 'vscode';
-import type { Outcome } from '../completion/outcome';
 import type { EngineState } from '../engine/client';
-import { describeBackend, describePutAside } from '../engine/describe';
-import { Latencies } from './latencies';
+import { describeEngine } from './describeEngine';
+import { milliseconds } from './format';
+import { statusText } from './statusText';
+import type { Activity } from './activity';
+import { TOOLTIP_COMMANDS } from './tooltip';
 
-/** The one item in the status bar: the submodel and the latency of the last completion; why, in its tooltip. */
+/** Who waits for less than this does not want to read about it. */
+const BUSY_AFTER_MS = 150;
+/** Four times a second at most: more than a person reads. */
+const MIN_UPDATE_MS = 250;
+
+/** The one item in the status bar: the submodel and the latency of the last completion; the rest in its tooltip. */
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
-  private readonly latencies = new Latencies();
   private engine: EngineState = { kind: 'stopped' };
-  private last: Extract<Outcome, { kind: 'shown' }> | undefined;
+  private pending = 0;
+  private busy = false;
+  private busyTimer: NodeJS.Timeout | undefined;
+  private updateTimer: NodeJS.Timeout | undefined;
 
-  /** @param setting what the user chose: auto or a size */
-  constructor(private readonly setting: () => string) {
+  constructor(private readonly activity: Activity) {
     this.item = vscode.window.createStatusBarItem('matcoder.status', vscode.StatusBarAlignment.Right, 100);
     this.item.name = 'MatCoder';
     this.render();
@@ -24,66 +32,56 @@ export class StatusBar implements vscode.Disposable {
     this.render();
   }
 
-  outcome(outcome: Outcome): void {
-    if (outcome.kind !== 'shown') return;
-    this.last = outcome;
-    this.latencies.add(outcome.work.latencyMs);
-    this.render();
+  /** Something of the activity has changed. */
+  changed(): void {
+    this.updateTimer ??= setTimeout(() => {
+      this.updateTimer = undefined;
+      this.render();
+    }, MIN_UPDATE_MS);
+  }
+
+  /** A completion is under way until the promise settles. */
+  busyWhile(answer: Promise<unknown>): void {
+    this.pending++;
+    this.busyTimer ??= setTimeout(() => {
+      this.busy = true;
+      this.render();
+    }, BUSY_AFTER_MS);
+    const end = () => {
+      if (--this.pending > 0) return;
+      clearTimeout(this.busyTimer);
+      this.busyTimer = undefined;
+      if (!this.busy) return;
+      this.busy = false;
+      this.render();
+    };
+    answer.then(end, end);
   }
 
   dispose(): void {
+    clearTimeout(this.busyTimer);
+    clearTimeout(this.updateTimer);
     this.item.dispose();
   }
 
   private render(): void {
     const failed = this.engine.kind === 'failed';
-    const { item, last } = this;
-    item.text = failed
-      ? '$(error) MatCoder'
-      : this.engine.kind !== 'ready'
-        ? '$(sync~spin) MatCoder'
-        : last
-          ? `$(sparkle) ${last.work.submodel} ${Math.max(1, Math.round(last.work.latencyMs))} ms`
-          : '$(sparkle) MatCoder';
+    const { item } = this;
+    const last = this.activity.completed;
+    const ready = this.engine.kind === 'ready';
+    const icon = failed ? '$(error)' : !ready ? '$(sync~spin)' : this.busy ? '$(loading~spin)' : '$(sparkle)';
+    item.text = `${icon} ${ready && last ? statusText(last.shortName, last.latencyMs) : 'MatCoder'}`;
     item.backgroundColor = failed ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
     item.command = failed ? 'matcoder.recover' : 'matcoder.pickSubmodel';
-    item.tooltip = this.tooltip();
-  }
-
-  private tooltip(): vscode.MarkdownString {
-    const lines = [`**MatCoder**: ${describeEngine(this.engine)}`];
-    if (this.engine.kind === 'ready') lines.push(...describePutAside(this.engine.info));
-    if (this.last) {
-      const { submodel, latencyMs, reason } = this.last.work;
-      lines.push(`Last: **${submodel}** in ${Math.max(1, Math.round(latencyMs))} ms (${reason})`);
-      const ms = (share: number) => Math.max(1, Math.round(this.latencies.percentile(share) ?? 0));
-      lines.push(`Median ${ms(0.5)} ms, 95th percentile ${ms(0.95)} ms over ${this.latencies.count}`);
-    }
-    lines.push(`Model size: ${this.setting() === 'auto' ? 'Auto' : this.setting()}`);
-    const links = [
-      '[Choose size](command:matcoder.pickSubmodel)',
-      '[Show log](command:matcoder.showLog)',
-      '[Restart engine](command:matcoder.restartEngine)',
-    ];
-    lines.push(links.join(' | '));
-    const tooltip = new vscode.MarkdownString(lines.join('\n\n'));
-    tooltip.isTrusted = {
-      enabledCommands: ['matcoder.pickSubmodel', 'matcoder.showLog', 'matcoder.restartEngine'],
+    item.accessibilityInformation = {
+      label:
+        ready && last
+          ? `MatCoder: size ${last.shortName}, last completion in ${milliseconds(last.latencyMs)}`
+          : `MatCoder: ${describeEngine(this.engine)}`,
+      role: 'button',
     };
-    return tooltip;
-  }
-}
-
-function describeEngine(state: EngineState): string {
-  switch (state.kind) {
-    case 'ready':
-      return `ready, ${describeBackend(state.info)}`;
-    case 'restarting':
-      return `restarting, for ${state.reason}`;
-    case 'failed':
-      return `stopped: ${state.reason}`;
-    case 'starting':
-    case 'stopped':
-      return state.kind;
+    const text = new vscode.MarkdownString(this.activity.tooltip());
+    text.isTrusted = { enabledCommands: Object.keys(TOOLTIP_COMMANDS) };
+    item.tooltip = text;
   }
 }

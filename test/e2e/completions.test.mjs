@@ -23,12 +23,18 @@ describeVSCode('Completions', {}, (vscode) => {
   });
 
   it('show in the status bar by which size and how fast they came', async () => {
-    await vscode.editor.awaitStatus(/^(S|M|L|XL) \d+ ms$/);
+    await vscode.editor.awaitStatus(/^(XS|S|M|L|XL)\+? \d+ ms$/);
     const tooltip = await vscode.editor.hoverStatus();
     await vscode.editor.screenshot('status-bar.png');
-    assert.match(tooltip, /\d+ ms/);
-    assert.match(tooltip, /Median .*95th percentile/);
-    assert.match(tooltip, /ready/);
+    assert.match(tooltip, /MatCoder: ready, /);
+    assert.match(tooltip, /Model size: Auto/);
+    assert.match(tooltip, /Last: .+ in \d+ ms \(.*typing|pause.*\)/, 'why this size');
+    assert.match(tooltip, /Today\s+Median\s+95%\s+Accepted/, 'percentiles by size');
+    assert.match(tooltip, /^(XS|S|M|L|XL)\+?\s+\d+ ms\s+\d+ ms/m);
+    assert.match(tooltip, /Accepted .*keystrokes saved/);
+    assert.match(tooltip, /Auto read \d+% less weights than XL/);
+    assert.match(tooltip, /Power: (mains|battery|unknown)/);
+    assert.match(tooltip, /Processor: (unknown|\d+% taken by others)/);
   });
 
   it('leave with Escape', async () => {

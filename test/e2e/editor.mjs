@@ -152,6 +152,31 @@ export class Editor {
     await this.page.locator(quickInput).waitFor({ state: 'hidden' });
   }
 
+  /** Takes the row of the open picker that is left when its label is typed; another picker or box may follow. */
+  async pickByTyping(label) {
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(label);
+    const rows = this.page.locator(quickInputRows);
+    await until(`${label} to be the only row`, async () => (await rows.count()) === 1);
+    await this.press('Enter');
+    await rows.filter({ hasText: label }).waitFor({ state: 'detached' });
+  }
+
+  /** Types into the open input box, and returns what it says is wrong with that; empty where nothing is. */
+  async typeInInputBox(text) {
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(text);
+    await this.page.waitForTimeout(300);
+    const message = this.page.locator(`${quickInput} .quick-input-message`);
+    const isError = await this.page.locator(`${quickInput} .quick-input-box .monaco-inputbox.error`).count();
+    return isError ? message.innerText() : '';
+  }
+
+  /** Presses a button of the modal dialog that is open. */
+  async answer(label) {
+    const button = this.page.locator('.monaco-dialog-box .monaco-button', { hasText: label }).first();
+    await button.click();
+    await button.waitFor({ state: 'hidden' });
+  }
+
   /** The text of the extension's status bar item, without its icon. */
   async statusText() {
     return (await this.page.locator(statusItem).innerText()).replaceAll(/\s+/g, ' ').trim();

@@ -20,11 +20,51 @@ describeVSCode('The size of the model', {}, (vscode) => {
 
   it('is chosen from a list that predicts what each takes on this machine', async () => {
     await vscode.editor.run('MatCoder: Choose Model Size');
+    await vscode.editor.pick('Auto');
+    await until('the setting to be auto', () => vscode.setting('matcoder.submodel') === 'auto');
+    await vscode.editor.run('MatCoder: Choose Model Size');
     const rows = await vscode.editor.pickerRows();
+    await vscode.editor.page.mouse.move(640, 700); // no hover over a row
     await vscode.editor.screenshot('picker.png');
-    for (const [index, name] of ['Auto', 'S', 'M', 'L', 'XL'].entries()) {
-      assert.match(rows[index], new RegExp(`^${name}, .*\\d ms\\b`), `row ${index} of ${rows.join(' | ')}`);
+    assert.match(rows[0], /^Auto, current, now (XS|S|M|L|XL)\+?, .*\d ms\b/, 'Auto with its present choice, and why');
+    for (const [index, name] of ['XS', 'S', 'M', 'L', 'XL'].entries()) {
+      assert.match(
+        rows[index + 1],
+        new RegExp(`^${name}, about \\d+ ms on this machine, .* MB in memory`),
+        rows[index + 1],
+      );
     }
     await vscode.editor.press('Escape');
+  });
+
+  it('keeps to a latency budget, which has to be a whole number of milliseconds', async () => {
+    await vscode.editor.run('MatCoder: Choose Model Size');
+    await vscode.editor.pickByTyping('Latency budget…');
+    for (const nonsense of ['soon', '-5', '0', '2.5', '1e3', '99999']) {
+      assert.match(await vscode.editor.typeInInputBox(nonsense), /whole milliseconds from 1 to 10000/, nonsense);
+    }
+    await vscode.editor.press('Enter');
+    assert.equal(vscode.setting('matcoder.latencyBudget'), undefined, 'nonsense is not taken');
+    assert.equal(await vscode.editor.typeInInputBox('60'), '');
+    await vscode.editor.press('Enter');
+    await until('the setting to be 60', () => vscode.setting('matcoder.latencyBudget') === 60);
+  });
+
+  it('is capped on battery', async () => {
+    await vscode.editor.run('MatCoder: Choose Model Size');
+    await vscode.editor.pickByTyping('On battery…');
+    await vscode.editor.pick('M');
+    await until('the setting to be M', () => vscode.setting('matcoder.batteryCap') === 'M');
+  });
+
+  it('completes only when asked, where that is chosen', async () => {
+    await vscode.editor.run('MatCoder: Choose Model Size');
+    await vscode.editor.pickByTyping('Only when asked');
+    await until('the setting to be on', () => vscode.setting('matcoder.manualOnly') === true);
+    await vscode.editor.typeBelow(oneMoreCall);
+    await until('a request to be gated', () => /gated, .*asked/.test(vscode.log.requests().at(-1)?.outcome ?? ''));
+    assert.equal(await vscode.editor.ghostText(), '');
+    await vscode.editor.askForSuggestion();
+    await vscode.editor.awaitGhostText();
   });
 });

@@ -136,6 +136,7 @@ describe('a completion request', () => {
     assert.deepEqual(outcome, {
       kind: 'reused',
       suggestion: { text: 'x);', replaces: 0 },
+      submodel: 'XL',
       reason: 'typed as suggested',
     });
     assert.equal(engine.requests.length, 1);

@@ -1,0 +1,49 @@
+/** Elements from attributes and children. Attributes only: inline styles and handlers would break the page's policy. */
+type Attributes = Readonly<Record<string, string | number>>;
+type Children = readonly (Element | string)[];
+
+export function html<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Attributes = {},
+  children: Children = [],
+): HTMLElementTagNameMap[Name] {
+  return fill(document.createElement(name), attributes, children);
+}
+
+export function svg<Name extends keyof SVGElementTagNameMap>(
+  name: Name,
+  attributes: Attributes = {},
+  children: Children = [],
+): SVGElementTagNameMap[Name] {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
+}
+
+function fill<E extends Element>(element: E, attributes: Attributes, children: Children): E {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
+
+export interface Column {
+  readonly title: string;
+  /** Numbers stand flush right. */
+  readonly isNumber?: boolean;
+}
+
+/** A table whose first column names its rows. */
+export function table(caption: string, columns: readonly Column[], rows: readonly (readonly string[])[]): HTMLElement {
+  const align = (index: number): Attributes => (columns[index]?.isNumber ? { class: 'number' } : {});
+  const head = columns.map(({ title }, i) => html('th', { scope: 'col', ...align(i) }, [title]));
+  const body = rows.map((cells) =>
+    html(
+      'tr',
+      {},
+      cells.map((text, i) => (i === 0 ? html('th', { scope: 'row' }, [text]) : html('td', align(i), [text]))),
+    ),
+  );
+  return html('table', {}, [
+    html('caption', {}, [caption]),
+    html('thead', {}, [html('tr', {}, head)]),
+    html('tbody', {}, body),
+  ]);
+}

@@ -1,0 +1,29 @@
+import * as vscode from 'vscode';
+import type { GovernorSettings } from '../governor/settings';
+import type { CheckpointConfig } from '../matlm/config';
+
+export const MAX_BUDGET_MS = 10_000;
+
+/** What the user decided about sizes. A submodel that the checkpoint does not have counts as not decided. */
+export function governorSettings(config: CheckpointConfig | undefined): GovernorSettings {
+  const configuration = vscode.workspace.getConfiguration('matcoder');
+  const known = (name: string) =>
+    config !== undefined && (name in config.granularities || config.frontier.some((row) => row.name === name));
+  const submodel = configuration.get<string>('submodel', 'auto');
+  const batteryCap = configuration.get<string>('batteryCap', '');
+  const budgetMs = configuration.get<number>('latencyBudget', 0);
+  return {
+    submodel: known(submodel) ? submodel : 'auto',
+    batteryCap: known(batteryCap) ? batteryCap : undefined,
+    manualOnly: configuration.get<boolean>('manualOnly', false),
+    latencyBudgetMs: budgetMs > 0 ? Math.min(budgetMs, MAX_BUDGET_MS) : undefined,
+  };
+}
+
+/** Write what is given into the user's settings. */
+export async function updateSettings(changes: Readonly<Record<string, unknown>>): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration('matcoder');
+  for (const [name, value] of Object.entries(changes)) {
+    await configuration.update(name, value, vscode.ConfigurationTarget.Global);
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { Dashboard } from './dashboard.mjs';
+import { oneMoreCall } from './places.mjs';
+import { writeSetting } from './profile.mjs';
+import { describeVSCode } from './vscode.mjs';
+import { until } from './wait.mjs';
+
+/** The class that VS Code gives the page's body, and a theme that has it. */
+const themes = {
+  dark: { kind: 'vscode-dark', theme: 'Default Dark Modern' },
+  light: { kind: 'vscode-light', theme: 'Default Light Modern' },
+  'high-contrast': { kind: 'vscode-high-contrast', theme: 'Default High Contrast' },
+};
+
+describeVSCode('The dashboard', {}, (vscode) => {
+  let dashboard;
+  const violations = () => vscode.browser.console.filter((line) => /Content Security Policy/i.test(line));
+
+  before('complete and accept', async () => {
+    dashboard = new Dashboard(vscode.editor);
+    await vscode.editor.openFile(oneMoreCall.path);
+    for (const typed of ['lines.', 'lines.push(', 'lines.pu']) {
+      await vscode.editor.typeBelow({ ...oneMoreCall, typed });
+      await vscode.editor.awaitGhostText();
+      await vscode.editor.page.waitForTimeout(800);
+      if (typed === 'lines.') {
+        await vscode.editor.press('Tab');
+        await until('the acceptance to be logged', () => /request \d+: accepted/.test(vscode.log.text()));
+      }
+      await vscode.editor.revert();
+    }
+  });
+
+  it('shows the frontier with the present choice marked', async () => {
+    await dashboard.open();
+    const plot = dashboard.section('The frontier').getByRole('img');
+    await plot.waitFor();
+    const label = await plot.getAttribute('aria-label');
+    const [, now] = /now (.+?), which reads [\d.]+ MB a token/.exec(label) ?? [];
+    assert.ok(now, `the present choice in "${label}"`);
+    const ring = plot.locator('circle.now');
+    assert.equal(await ring.getAttribute('data-submodel'), now);
+    assert.equal(await plot.locator('circle.mark').count(), 31);
+  });
+
+  it('counts what was shown, accepted and saved', async () => {
+    const today = dashboard.section('Today');
+    await until('a keystroke saved', async () => /Keystrokes saved\s+[1-9]/.test(await today.innerText()));
+    assert.match(await today.innerText(), /Accepted\s+\d+%\s+1 of \d+ shown/);
+    assert.match(await today.innerText(), /median; 95% within (\d+ ms|[\d.]+ s)/);
+    const rows = await dashboard.rows('By size');
+    assert.ok(rows.length > 0, 'a row for each size that was used');
+    for (const [size, requests] of rows) assert.match(`${size} ${requests}`, /^(XS|S|M|L|XL)\+? [1-9]\d*$/);
+  });
+
+  it('is worked by the keyboard, from its first button to its last table', async () => {
+    await dashboard.frame.getByRole('button', { name: 'Choose Model Size' }).focus();
+    const order = [];
+    for (let i = 0; i < 5; i++) {
+      order.push(await dashboard.focused());
+      await vscode.editor.press('Tab');
+    }
+    assert.deepEqual(order, ['Choose Model Size', 'Show Log', 'Reset Statistics', 'As a table', 'As a table']);
+    await dashboard.section('The frontier').locator('summary').focus();
+    await vscode.editor.press('Enter');
+    await dashboard.section('The frontier').getByRole('table').waitFor();
+    const rows = await dashboard.rows('The frontier');
+    assert.equal(rows.length, 31);
+    assert.equal(rows.filter(([name]) => name.endsWith('(now)')).length, 1);
+  });
+
+  it('is as it was after it had been hidden', async () => {
+    await vscode.editor.press('Control+1');
+    await vscode.editor.openFile(oneMoreCall.path);
+    await vscode.editor.run('MatCoder: Show Dashboard');
+    await dashboard.section('The frontier').getByRole('table').waitFor();
+    await vscode.editor.press('Enter');
+    await dashboard.section('The frontier').locator('summary').click();
+    await dashboard.section('The frontier').getByRole('table').waitFor({ state: 'hidden' });
+  });
+
+  for (const [name, { kind, theme }] of Object.entries(themes)) {
+    it(`is legible in a theme that is ${name}`, async () => {
+      writeSetting(vscode.profile, 'workbench.colorTheme', theme);
+      await dashboard.frame.locator(`body.${kind}`).waitFor();
+      await dashboard.frame.getByRole('heading', { name: 'MatCoder' }).scrollIntoViewIfNeeded();
+      await dashboard.section('The frontier').getByRole('img').waitFor();
+      await vscode.editor.screenshot(`dashboard-${name}.png`);
+      const { text, ground } = await dashboard.frame.locator('.engine').evaluate((element) => ({
+        text: getComputedStyle(element).color,
+        ground: getComputedStyle(element.ownerDocument.body).backgroundColor,
+      }));
+      assert.ok(contrast(text, ground) >= 4.5, `${text} on ${ground}`);
+    });
+  }
+
+  it('forgets all counts when that is asked for and confirmed', async () => {
+    await dashboard.frame.getByRole('button', { name: 'Reset Statistics' }).click();
+    await vscode.editor.answer('Reset');
+    const today = dashboard.section('Today');
+    await until('no keystroke to be saved', async () => /Keystrokes saved\s+0\b/.test(await today.innerText()));
+    assert.deepEqual(await dashboard.rows('By size'), []);
+    await vscode.editor.screenshot('dashboard-empty.png');
+  });
+
+  it('breaks no rule of its content security policy', () => {
+    assert.deepEqual(violations(), []);
+  });
+});
+
+/** Contrast of two colours, as WCAG 2.2 defines it. */
+function contrast(a, b) {
+  const luminance = (colour) => {
+    const [red, green, blue] = /([\d.]+), ([\d.]+), ([\d.]+)/
+      .exec(colour)
+      .slice(1)
+      .map((value) => Number(value) / 255)
+      .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (light + 0.05) / (dark + 0.05);
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import type { CheckpointConfig } from '../../../src/matlm/config';
+import { standingOf, tiersOf } from '../../../src/ui/sizes';
+import { shipped } from '../model';
+
+describe('a submodel is called', () => {
+  const cases: [name: string, shortName: string, level: number][] = [
+    ['XS', 'XS', 0],
+    ['M', 'M', 2],
+    ['XL', 'XL', 4],
+    ['mix 4-4-8-8-8-8', 'S+', 1.5],
+    ['mix 16-32-32-32-32-32', 'L+', 3.5],
+  ];
+  for (const [name, shortName, level] of cases) {
+    it(`${shortName} where it is ${name}`, async () => {
+      const { config } = await shipped();
+      assert.deepEqual(standingOf(config, name), { shortName, level });
+    });
+  }
+
+  it('nothing where the checkpoint does not have it', async () => {
+    const { config } = await shipped();
+    assert.throws(() => standingOf(config, 'XXL'), /no submodel XXL/);
+  });
+});
+
+describe('the tiers', () => {
+  const names = (config: CheckpointConfig) => tiersOf(config).map(({ name }) => name);
+
+  it('of the shipped model are its named sizes', async () => {
+    const { config } = await shipped();
+    assert.deepEqual(names(config), ['XS', 'S', 'M', 'L', 'XL']);
+  });
+
+  it('are mixes where no named size is near', async () => {
+    const { config } = await shipped();
+    const { XS, XL } = config.granularities;
+    const sparse = { ...config, granularities: { XS: XS!, XL: XL! } };
+    const tiers = tiersOf(sparse);
+    assert.equal(tiers.length, 5);
+    assert.deepEqual([tiers[0]?.name, tiers[4]?.name], ['XS', 'XL']);
+    const factors = tiers.slice(1).map((tier, i) => tier.bytesPerToken / tiers[i]!.bytesPerToken);
+    for (const factor of factors) assert.ok(factor > 1.25 && factor < 1.5, `${factors.join(', ')} are alike`);
+  });
+
+  it('are the named sizes where nothing was measured', async () => {
+    const { config } = await shipped();
+    assert.deepEqual(names({ ...config, frontier: [] }), ['XS', 'S', 'M', 'L', 'XL']);
+  });
+});

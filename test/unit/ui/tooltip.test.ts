@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { merge, NOTHING, tallyOf } from '../../../src/statistics/tally';
+import { tooltip, type TooltipParts } from '../../../src/ui/tooltip';
+
+const QUIET: TooltipParts = {
+  engine: 'ready',
+  choice: 'Auto',
+  last: undefined,
+  today: NOTHING,
+  order: ['S', 'M', 'M+', 'XL'],
+  machine: [],
+};
+
+const USED = [
+  { kind: 'answered', size: 'XL', latencyMs: 40 } as const,
+  { kind: 'answered', size: 'M+', latencyMs: 10, saving: { bytes: 3e9, bytesByXL: 7.5e9 } } as const,
+  { kind: 'shown', size: 'M+' } as const,
+  { kind: 'accepted', size: 'M+', savedKeys: 31, again: false } as const,
+]
+  .map(tallyOf)
+  .reduce(merge, NOTHING);
+
+describe('the tooltip', () => {
+  it('says little before the first completion', () => {
+    assert.equal(tooltip(QUIET).split('\n\n').slice(0, -1).join('; '), '**MatCoder**: ready; Model size: Auto');
+  });
+
+  it('says why the last size was chosen', () => {
+    const last = { submodel: 'mix 4-8', latencyMs: 17.6, reason: 'typing at 120 ms a key' };
+    assert.match(tooltip({ ...QUIET, last }), /Last: \*\*mix 4\\-8\*\* in 18 ms \(typing at 120 ms a key\)/);
+  });
+
+  it('has a row for each size that was used today, smallest first', () => {
+    const rows = tooltip({ ...QUIET, today: USED })
+      .split('\n')
+      .filter((line) => / \| .*ms/.test(line));
+    assert.deepEqual(rows, ['M\\+ | 10 ms | 10 ms | 100% \\(1 of 1\\)', 'XL | 40 ms | 40 ms | –']);
+  });
+
+  it('says what accepting and Auto saved', () => {
+    const text = tooltip({ ...QUIET, today: USED });
+    assert.match(text, /31 keystrokes saved/);
+    assert.match(text, /Auto read 60% less weights than XL would have \(3\.0 GB where XL reads 7\.5 GB\)/);
+  });
+
+  it('leaves no Markdown in what it was told', () => {
+    assert.match(tooltip({ ...QUIET, engine: 'stopped: /tmp/_a_/[b](c)' }), /\/tmp\/\\_a\\_\/\\\[b\\\]\\\(c\\\)/);
+  });
+});
