@@ -52,9 +52,10 @@ export function activate(context: vscode.ExtensionContext): void {
     machine: () => client?.machine,
     preview: (governed) => {
       if (!costs) return undefined;
-      const typical = { explicit: false, previous: undefined, newPromptTokens: TYPICAL.promptTokens, atLineEnd: true };
+      const line = { explicit: false, block: false, atLineEnd: true, previous: undefined };
       const machine = client?.machine ?? UNKNOWN_MACHINE;
-      return decide({ ...typical, gapMs: rhythm.gapMs(now()), machine }, costs, governed);
+      const snapshot = { ...line, gapMs: rhythm.gapMs(now()), newPromptTokens: TYPICAL.promptTokens, machine };
+      return decide(snapshot, costs, governed);
     },
     onChange: () => {
       statusBar.changed();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Dashboard } from './dashboard.mjs';
-import { oneMoreCall } from './places.mjs';
+import { oneMoreEntry } from './places.mjs';
 import { writeSetting } from './profile.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
@@ -18,12 +18,12 @@ describeVSCode('The dashboard', {}, (vscode) => {
 
   before('complete and accept', async () => {
     dashboard = new Dashboard(vscode.editor);
-    await vscode.editor.openFile(oneMoreCall.path);
-    for (const typed of ['lines.', 'lines.push(', 'lines.pu']) {
-      await vscode.editor.typeBelow({ ...oneMoreCall, typed });
-      await vscode.editor.awaitGhostText();
+    await vscode.editor.openFile(oneMoreEntry.path);
+    for (const typed of ['sum: ', 'sum: m']) {
+      await vscode.editor.typeBelow({ ...oneMoreEntry, typed });
+      await vscode.editor.awaitGhostText(40_000);
       await vscode.editor.page.waitForTimeout(800);
-      if (typed === 'lines.') {
+      if (typed === 'sum: ') {
         await vscode.editor.press('Tab');
         await until('the acceptance to be logged', () => /request \d+: accepted/.test(vscode.log.text()));
       }
@@ -71,7 +71,7 @@ describeVSCode('The dashboard', {}, (vscode) => {
 
   it('is as it was after it had been hidden', async () => {
     await vscode.editor.press('Control+1');
-    await vscode.editor.openFile(oneMoreCall.path);
+    await vscode.editor.openFile(oneMoreEntry.path);
     await vscode.editor.run('MatCoder: Show Dashboard');
     await dashboard.section('The frontier').getByRole('table').waitFor();
     await vscode.editor.press('Enter');

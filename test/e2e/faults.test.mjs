@@ -3,16 +3,16 @@ import { cpSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../scripts/lib/run.mjs';
-import { oneMoreCall } from './places.mjs';
+import { oneMoreEntry } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-const { path } = oneMoreCall;
+const { path } = oneMoreEntry;
 
 describeVSCode('After the engine was killed', {}, (vscode) => {
   it('completions come back by themselves', async () => {
     await vscode.editor.openFile(path);
-    await vscode.editor.typeBelow(oneMoreCall);
+    await vscode.editor.typeBelow(oneMoreEntry);
     await vscode.editor.awaitGhostText();
     await vscode.editor.revert();
 
@@ -21,7 +21,7 @@ describeVSCode('After the engine was killed', {}, (vscode) => {
     process.kill(pid, 'SIGKILL');
     await until('another engine to be ready', () => vscode.log.enginePid() !== pid, 30_000);
 
-    await vscode.editor.typeBelow(oneMoreCall);
+    await vscode.editor.typeBelow(oneMoreEntry);
     await vscode.editor.awaitGhostText();
   });
 });
@@ -46,7 +46,7 @@ describe('A truncated checkpoint', () => {
 
     it('leaves the editor usable', async () => {
       await vscode.editor.openFile(path);
-      await vscode.editor.typeBelow({ ...oneMoreCall, typed: '// still here' });
+      await vscode.editor.typeBelow({ ...oneMoreEntry, typed: '// still here' });
       assert.ok((await vscode.editor.save(path)).includes('// still here'), 'what is typed reaches the file');
     });
   });
@@ -56,7 +56,7 @@ describeVSCode('In a workspace that is not trusted', { trusted: false }, (vscode
   it('completions appear all the same', async () => {
     await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
     await vscode.editor.openFile(path);
-    await vscode.editor.typeBelow(oneMoreCall);
+    await vscode.editor.typeBelow(oneMoreEntry);
     await vscode.editor.awaitGhostText();
   });
 });

@@ -1,10 +1,10 @@
 /** Where the sample project leaves little doubt about what comes next, so that a small model is sure of itself. */
 
-/** Below four calls alike, the beginning of a fifth. */
-export const oneMoreCall = {
-  path: 'src/report.ts',
-  below: "lines.push(formatSummary(headings.wind, summarizeQuantity(group, 'wind'), decimals));",
-  typed: 'lines.',
+/** Below the last entry of an object of statistics, the name of one more. */
+export const oneMoreEntry = {
+  path: 'src/statistics.ts',
+  below: 'median: median(values),',
+  typed: 'sum: ',
 };
 
 /** Below three functions alike, the head of a fourth up to its result. */

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { oneMoreCall } from './places.mjs';
+import { oneMoreEntry } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
 describeVSCode('The size of the model', {}, (vscode) => {
-  before('open a file', () => vscode.editor.openFile(oneMoreCall.path));
+  before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
 
   for (const name of ['S', 'XL']) {
     it(`is ${name} in the status bar after ${name} was chosen and has completed`, async () => {
       await vscode.editor.run('MatCoder: Choose Model Size');
       await vscode.editor.pick(name);
       await until(`the setting to be ${name}`, () => vscode.setting('matcoder.submodel') === name);
-      await vscode.editor.typeBelow(oneMoreCall);
+      await vscode.editor.typeBelow(oneMoreEntry);
       await vscode.editor.awaitGhostText();
       await vscode.editor.awaitStatus(new RegExp(`^${name} \\d+ ms$`));
       await vscode.editor.revert();
@@ -61,7 +61,7 @@ describeVSCode('The size of the model', {}, (vscode) => {
     await vscode.editor.run('MatCoder: Choose Model Size');
     await vscode.editor.pickByTyping('Only when asked');
     await until('the setting to be on', () => vscode.setting('matcoder.manualOnly') === true);
-    await vscode.editor.typeBelow(oneMoreCall);
+    await vscode.editor.typeBelow(oneMoreEntry);
     await until('a request to be gated', () => /gated, .*asked/.test(vscode.log.requests().at(-1)?.outcome ?? ''));
     assert.equal(await vscode.editor.ghostText(), '');
     await vscode.editor.askForSuggestion();
