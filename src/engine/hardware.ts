@@ -58,7 +58,9 @@ export function inOrder(report: HardwareReport): Kept[] {
  */
 export function machineOf(root: string, weightsFile: string): string {
   const { size, mtimeMs } = statSync(weightsFile);
-  const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+  const readVersion = () =>
+    (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+  const version = attempt(readVersion) ?? 'of no known version';
   const parts = [`${platform()}-${arch()} ${release()}`, cpus()[0]?.model ?? '', ...graphics()];
   return [...parts, `matcoder ${version}`, `${weightsFile} ${size} ${Math.round(mtimeMs)}`].join('; ');
 }
