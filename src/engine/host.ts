@@ -3,6 +3,7 @@ import { openCheckpoint } from '../matlm/checkpoint';
 import type { GenerateEvent } from './engine';
 import type { FallbackEngine } from './fallbackEngine';
 import { hardwareFile, machineOf, readReport } from './hardware';
+import { AddonError } from './native';
 import { openEngine, tryBackend } from './openEngine';
 import type { FromHost, ToHost } from './protocol';
 import { watchMachine } from './sensors';
@@ -60,9 +61,14 @@ async function open({ root, folder, threads, sensors, avoid }: Extract<ToHost, {
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
   const opened = openEngine(root, checkpoint, threads, report, avoid);
   engine = opened;
-  watchMachine(root, sensors, (state) => {
-    send({ type: 'machine', state });
-  });
+  try {
+    watchMachine(root, sensors, (state) => {
+      send({ type: 'machine', state });
+    });
+  } catch (error) {
+    // The sensors are the addon's too: where it does not load, the machine's state stays unknown.
+    if (!(error instanceof AddonError)) throw error;
+  }
   const ready = async () => {
     send({ type: 'ready', info: await opened.measure() });
   };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine, GenerateEvent } from '../../src/engine/engine';
+import { EngineClient } from '../../src/engine/client';
+import type { Engine, EngineInfo, GenerateEvent } from '../../src/engine/engine';
 import { type Candidate, FallbackEngine } from '../../src/engine/fallbackEngine';
 import { LocalEngine } from '../../src/engine/localEngine';
 import type { Measurable } from '../../src/engine/measure';
@@ -63,6 +64,25 @@ describe('where the native addon cannot load', () => {
       engine.dispose();
     });
   }
+
+  it('the engine’s process goes on without its sensors too', async () => {
+    const info = await new Promise<EngineInfo>((resolve, reject) => {
+      const client: EngineClient = new EngineClient({
+        hostFile: join(ROOT, 'dist', 'engine.js'),
+        root: installation(),
+        modelFolder: checkpoint.folder,
+        threads: 1,
+        onState: (state) => {
+          if (state.kind === 'ready') resolve(state.info);
+          if (state.kind === 'failed') reject(new Error(state.reason));
+          if (state.kind === 'ready' || state.kind === 'failed') client.stop();
+        },
+      });
+      client.start();
+    });
+    assert.equal(info.backend, 'onnx-cpu');
+    assert.ok((info.costs.XL?.decodeMsPerToken ?? 0) > 0);
+  });
 
   it('and ONNX Runtime neither, the fault of the addon is told', () => {
     assert.throws(() => openEngine(temporaryFolder(), checkpoint, 1), /The native engine for \S+ is missing/);
