@@ -67,7 +67,7 @@ function isInsideBrackets(text) {
 }
 
 describeVSCode('Whoever types with completions on', { settings }, (vscode) => {
-  it('ends with the file that was meant, byte for byte, and took what was suggested on the way', async () => {
+  it('ends with the file that was meant, byte for byte, whatever was suggested on the way', async () => {
     const { editor, workspace } = vscode;
     writeFileSync(join(workspace, path), head);
     await editor.openFile(path);
