@@ -3,7 +3,7 @@ import { oneMoreEntry, oneMoreFunction } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-describeVSCode('Completions', {}, (vscode) => {
+describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
 
   it('appear as ghost text while one types', async () => {

@@ -21,6 +21,7 @@ describeVSCode('The dashboard', {}, (vscode) => {
     await vscode.editor.openFile(oneMoreEntry.path);
     for (const typed of ['sum: ', 'sum: m']) {
       await vscode.editor.typeBelow({ ...oneMoreEntry, typed });
+      await vscode.editor.askForSuggestion();
       await vscode.editor.awaitGhostText(40_000);
       await vscode.editor.page.waitForTimeout(800);
       if (typed === 'sum: ') {

@@ -9,7 +9,7 @@ import { until } from './wait.mjs';
 
 const { path } = oneMoreEntry;
 
-describeVSCode('After the engine was killed', {}, (vscode) => {
+describeVSCode('After the engine was killed', { settings: { 'matcoder.eagerness': 'eager' } }, (vscode) => {
   it('completions come back by themselves', async () => {
     await vscode.editor.openFile(path);
     await vscode.editor.typeBelow(oneMoreEntry);
@@ -52,11 +52,15 @@ describe('A truncated checkpoint', () => {
   });
 });
 
-describeVSCode('In a workspace that is not trusted', { trusted: false }, (vscode) => {
-  it('completions appear all the same', async () => {
-    await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
-    await vscode.editor.openFile(path);
-    await vscode.editor.typeBelow(oneMoreEntry);
-    await vscode.editor.awaitGhostText();
-  });
-});
+describeVSCode(
+  'In a workspace that is not trusted',
+  { trusted: false, settings: { 'matcoder.eagerness': 'eager' } },
+  (vscode) => {
+    it('completions appear all the same', async () => {
+      await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
+      await vscode.editor.openFile(path);
+      await vscode.editor.typeBelow(oneMoreEntry);
+      await vscode.editor.awaitGhostText();
+    });
+  },
+);

@@ -12,6 +12,7 @@ describeVSCode('The size of the model', {}, (vscode) => {
       await vscode.editor.pick(name);
       await until(`the setting to be ${name}`, () => vscode.setting('matcoder.submodel') === name);
       await vscode.editor.typeBelow(oneMoreEntry);
+      await vscode.editor.askForSuggestion();
       await vscode.editor.awaitGhostText();
       await vscode.editor.awaitStatus(new RegExp(`^${name} \\d+ ms$`));
       await vscode.editor.revert();
