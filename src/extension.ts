@@ -12,8 +12,10 @@ import { describeBackend, describePutAside, describeReport } from './engine/desc
 import { hardwareFile, machineOf, writeReport } from './engine/hardware';
 import { detectHardware } from './engine/probe';
 import { CostModel } from './governor/costs';
+import { History } from './governor/history';
 import { UNKNOWN_MACHINE } from './governor/machine';
-import { decide } from './governor/decide';
+import { decide, type Snapshot } from './governor/decide';
+import { type CodePlace, codePlaceAt } from './governor/place';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
 import { Activity, TYPICAL } from './ui/activity';
@@ -29,6 +31,7 @@ const ACCEPTED_COMMAND = 'matcoder.suggestionAccepted';
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('MatCoder', { log: true });
   const rhythm = new TypingRhythm();
+  const history = new History();
   const now = () => performance.now();
   const grammars = new Grammars(context.asAbsolutePath(join('dist', 'grammars')));
   const syntax = new SyntaxByGrammar(grammars);
@@ -52,10 +55,19 @@ export function activate(context: vscode.ExtensionContext): void {
     machine: () => client?.machine,
     preview: (governed) => {
       if (!costs) return undefined;
-      const line = { explicit: false, block: false, atLineEnd: true, previous: undefined };
-      const machine = client?.machine ?? UNKNOWN_MACHINE;
-      const snapshot = { ...line, gapMs: rhythm.gapMs(now()), newPromptTokens: TYPICAL.promptTokens, machine };
-      return decide(snapshot, costs, governed);
+      const place = 'word start';
+      const snapshot: Snapshot = {
+        explicit: false,
+        gapMs: rhythm.gapMs(now()),
+        pauseChance: rhythm.pauseChance(place),
+        place,
+        block: false,
+        newPromptTokens: TYPICAL.promptTokens,
+        machine: client?.machine ?? UNKNOWN_MACHINE,
+        nowMs: now(),
+        previous: {},
+      };
+      return decide(snapshot, costs, history, governed);
     },
     onChange: () => {
       statusBar.changed();
@@ -116,6 +128,7 @@ export function activate(context: vscode.ExtensionContext): void {
           checkpoint,
           costs,
           rhythm,
+          history,
           syntax,
           settings,
           eagerness,
@@ -247,7 +260,7 @@ export function activate(context: vscode.ExtensionContext): void {
         pipeline?.edited(event.document.uri.toString(), text.replaceAll('\r\n', '\n'), rangeLength);
       }
       if (event.contentChanges.length > 0 && event.document === vscode.window.activeTextEditor?.document) {
-        rhythm.key(now());
+        rhythm.key(now(), placeAfter(event));
       }
       const document = event.document.uri.toString();
       for (const { rangeOffset, text } of event.contentChanges) {
@@ -277,4 +290,13 @@ async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
 function eagerness(): Eagerness {
   const value = vscode.workspace.getConfiguration('matcoder').get<string>('eagerness');
   return isEagerness(value) ? value : 'balanced';
+}
+
+/** Where in the code a change left the cursor, as far as it shows. */
+function placeAfter({ document, contentChanges }: vscode.TextDocumentChangeEvent): CodePlace | undefined {
+  const [change, ...more] = contentChanges;
+  if (!change || more.length > 0) return undefined;
+  const end = document.positionAt(change.rangeOffset + change.text.length);
+  const start = new vscode.Position(Math.max(0, end.line - 1), 0);
+  return codePlaceAt(document.getText(new vscode.Range(start, end)).replaceAll('\r\n', '\n'));
 }

@@ -9,8 +9,10 @@ import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { hardwareFile, machineOf, readReport } from '../engine/hardware';
 import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
-import { decide } from '../governor/decide';
+import { decide, type Snapshot } from '../governor/decide';
+import { History } from '../governor/history';
 import { UNKNOWN_MACHINE } from '../governor/machine';
+import { codePlaceAt } from '../governor/place';
 import { AUTO } from '../governor/settings';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { type Place, splitAt } from './place';
@@ -43,15 +45,18 @@ export async function complete(root: string, model: string, place: Place, submod
     await grammars.load(languageId);
     const shape = await new SyntaxByGrammar(grammars).shapeAt(languageId, excerpt, true);
     const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
-    const snapshot = {
+    const snapshot: Snapshot = {
       explicit: true,
       gapMs: undefined,
-      previous: undefined,
+      pauseChance: 1,
+      place: codePlaceAt(prefix),
       newPromptTokens: prompt.tokens.length,
       block: shape.block,
       machine: UNKNOWN_MACHINE,
+      nowMs: 0,
+      previous: {},
     };
-    const decision = decide(snapshot, costs, { ...AUTO, submodel });
+    const decision = decide(snapshot, costs, new History(), { ...AUTO, submodel });
     if (!decision.submodel) throw new Error(decision.reason);
     const trim = trimAt(cursorOf(prefix, suffix, decision.multiline, shape.blockEnd));
     const never = new AbortController().signal;

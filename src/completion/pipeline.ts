@@ -1,15 +1,19 @@
 import type { Engine } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
 import { looksAhead } from '../governor/ahead';
-import { decide, type Decision, type Declined } from '../governor/decide';
+import { type Choice, conditionsOf, decide, type Decision, type Declined, type Situation } from '../governor/decide';
+import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
+import { type CodePlace, codePlaceAt } from '../governor/place';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
+import { quality } from '../governor/value';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { confidentHead, type Eagerness, EAGERNESS, MIN_PROBABILITY } from './confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { decode, type Decoded } from './decode';
 import { type Trim, trimAt } from './filters';
+import { fateOf } from './fate';
 import { gate, type GateInput } from './gate';
 import { Memory } from './memory';
 import type { Outcome, Suggestion, Work } from './outcome';
@@ -29,6 +33,7 @@ export interface PipelineParts {
   readonly checkpoint: Checkpoint;
   readonly costs: CostModel;
   readonly rhythm: TypingRhythm;
+  readonly history: History;
   /** One line or a block. */
   readonly syntax: Syntax;
   /** What the user decided; asked at every request. */
@@ -54,6 +59,7 @@ interface Job {
   readonly settings: string;
   readonly prompt: Prompt;
   readonly decision: Decision;
+  readonly place: CodePlace;
   readonly cursor: Cursor;
   readonly trim: Trim;
   /** What a suggestion has to score. */
@@ -84,14 +90,21 @@ interface Last extends Remembered {
   unreported: Work | undefined;
 }
 
+/** A suggestion that was made, until it is known what became of it. */
+interface Made extends Remembered {
+  readonly place: CodePlace;
+  readonly quality: number;
+}
+
 /** From a cursor to a suggestion. */
 export class Pipeline {
   private readonly memory = new Memory(REMEMBERED_SUGGESTIONS);
   private readonly promptRoom: number;
   private last: Last | undefined;
+  private made: Made | undefined;
   private flight: Flight | undefined;
   private lastPrompt: readonly number[] = [];
-  private lastSubmodel: string | undefined;
+  private readonly choices: Partial<Record<Situation, Choice>> = {};
 
   constructor(private readonly parts: PipelineParts) {
     this.promptRoom = parts.checkpoint.config.model.contextLength - 100;
@@ -106,6 +119,7 @@ export class Pipeline {
     trace.end('gate');
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
+    this.learn(request);
     const settings = this.parts.settings();
     const eagerness = this.parts.eagerness();
     const minScore = request.explicit ? 0 : EAGERNESS[eagerness];
@@ -126,7 +140,9 @@ export class Pipeline {
 
     const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
     trace.end('prompt');
-    const decision = this.decide(request, prompt.tokens, shape.block, settings);
+    const place = codePlaceAt(request.prefix);
+    const decision = this.decide(request, place, prompt.tokens, shape.block, settings);
+    this.settle(place, decision);
     trace.end('decide');
     if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
     const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
@@ -143,8 +159,8 @@ export class Pipeline {
     }
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
     const trim = trimAt(cursor);
-    const job = { request, settings: key, prompt, decision, cursor, trim, minScore, startedMs, trace, isAhead: false };
-    const flight = this.start(job);
+    const made = { request, settings: key, prompt, decision, place, cursor, trim, minScore, startedMs, trace };
+    const flight = this.start({ ...made, isAhead: false });
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown') {
@@ -164,7 +180,8 @@ export class Pipeline {
     this.stopFlight();
     const shape = await syntax.shapeAt(request.languageId, request, true);
     const prompt = buildPrompt(checkpoint.tokenizer, request, this.promptRoom);
-    const decision = this.decide(request, prompt.tokens, shape.block, this.parts.settings());
+    const place = codePlaceAt(request.prefix);
+    const decision = this.decide(request, place, prompt.tokens, shape.block, this.parts.settings());
     if (!decision.submodel) return [];
     const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd));
     const found: Suggestion[] = [];
@@ -203,22 +220,53 @@ export class Pipeline {
     this.memory.clear();
   }
 
+  /** What became of the suggestion before, now that the text has changed. */
+  private learn(now: CompletionRequest): void {
+    if (!this.made) return;
+    const fate = fateOf(this.made, now);
+    if (fate.kind === 'open') return;
+    if (fate.kind === 'settled' && fate.characters > 0) {
+      this.parts.history.agreed(this.made.place, fate.characters, this.made.quality);
+    }
+    this.made = undefined;
+  }
+
   private decide(
     request: CompletionRequest,
+    place: CodePlace,
     prompt: readonly number[],
     block: boolean,
     settings: GovernorSettings,
   ): Decision | Declined {
-    const { costs, rhythm, machine, now } = this.parts;
+    const { costs, rhythm, history, machine, now } = this.parts;
+    const nowMs = now();
     const snapshot = {
       explicit: request.explicit,
-      gapMs: rhythm.gapMs(now()),
-      previous: this.lastSubmodel,
-      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
+      gapMs: rhythm.gapMs(nowMs),
+      pauseChance: rhythm.pauseChance(place),
+      place,
       block,
+      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
       machine: machine(),
+      nowMs,
+      previous: this.choices,
     };
-    return decide(snapshot, costs, settings);
+    return decide(snapshot, costs, history, settings);
+  }
+
+  /** Remember what was decided, for the decisions to come. */
+  private settle(place: CodePlace, { submodel, ...decision }: Decision | Declined): void {
+    const { history, machine, now } = this.parts;
+    if (!submodel || !('situation' in decision)) {
+      history.declined(place);
+      return;
+    }
+    const { situation } = decision;
+    const conditions = conditionsOf(machine());
+    const before = this.choices[situation];
+    if (before?.submodel !== submodel.name || before.conditions !== conditions) {
+      this.choices[situation] = { submodel: submodel.name, sinceMs: now(), conditions };
+    }
   }
 
   /** Wait for a decode that is under way where what was typed since agrees with it; stop it where not. */
@@ -266,7 +314,8 @@ export class Pipeline {
     const shape = await syntax.shapeAt(next.languageId, next, false);
     if (this.isBusy()) return;
     const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
-    const decision = this.decide(next, prompt.tokens, shape.block, settings);
+    const place = codePlaceAt(next.prefix);
+    const decision = this.decide(next, place, prompt.tokens, shape.block, settings);
     if (gate(next) !== undefined || !decision.submodel) return;
     const eagerness = this.parts.eagerness();
     const minScore = EAGERNESS[eagerness];
@@ -275,7 +324,18 @@ export class Pipeline {
     const trim = trimAt(cursor);
     const trace = new Trace(now);
     const key = `${settingsKey(settings)} ${eagerness}`;
-    const job = { request: next, settings: key, prompt, decision, cursor, trim, minScore, startedMs: now(), trace };
+    const job = {
+      request: next,
+      settings: key,
+      prompt,
+      decision,
+      place,
+      cursor,
+      trim,
+      minScore,
+      startedMs: now(),
+      trace,
+    };
     this.start({ ...job, isAhead: true });
   }
 
@@ -294,7 +354,6 @@ export class Pipeline {
     const controller = new AbortController();
     const written = { text: '' };
     let isRead = false;
-    this.lastSubmodel = decision.submodel.name;
     const floor = minProbability(job.request);
     const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, floor, (text) => {
       written.text = text;
@@ -337,6 +396,7 @@ export class Pipeline {
       decodeMs,
       latencyMs: this.parts.now() - job.startedMs,
     };
+    if (!job.isAhead) this.parts.history.answered(job.place, decodedTokens);
     const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.name];
     const sure = confidentHead(decoded.pieces, job.cursor, weights, job.minScore);
     const { suggestion, emptiedBy } = job.trim(sure, false);
@@ -349,7 +409,11 @@ export class Pipeline {
     const { document, prefix, suffix } = request;
     const { multiline } = decision;
     this.memory.add({ document, prefix, suffix, suggestion, submodel: author(decision, job.minScore), multiline });
-    if (!job.isAhead) this.remember(request, job.settings, suggestion, work.submodel, work);
+    if (!job.isAhead) {
+      this.remember(request, job.settings, suggestion, work.submodel, work);
+      const candidate = this.parts.costs.named(decision.submodel.name);
+      this.made = { document, prefix, suffix, suggestion, place: job.place, quality: quality(candidate) };
+    }
     return { kind: 'shown', suggestion, work };
   }
 

@@ -1,5 +1,5 @@
 import type { CheckpointConfig } from '../matlm/config';
-import { type Cost, SIZES, submodelOf } from '../matlm/submodel';
+import { type Cost, submodelOf } from '../matlm/submodel';
 import type { Engine, EngineInfo } from './engine';
 
 /** An engine in this process. */
@@ -9,11 +9,20 @@ export interface Measurable extends Engine {
   dispose(): void;
 }
 
-/** What each size costs here, by a prompt of 64 tokens and a few decoded ones: some tens of milliseconds in all. */
+const MEASURED = ['S', 'XL', 'M', 'L'];
+/** After so long no further measurement begins. */
+const MEASURING_MS = 200;
+
+/**
+ * What sizes cost here, by a prompt of 64 tokens and a few decoded ones: the smallest and the largest, between which the
+ * others lie, then the rest and all again while MEASURING_MS last.
+ */
 export async function measureCosts(engine: Engine, config: CheckpointConfig): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
   const vocabulary = config.model.vocabularySize;
-  for (const [round, size] of [...SIZES, ...SIZES].entries()) {
+  const startedMs = performance.now();
+  for (const [round, size] of [...MEASURED, ...MEASURED].entries()) {
+    if (round >= 2 && performance.now() - startedMs > MEASURING_MS) break;
     const prompt = Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + round) % (vocabulary - 10)));
     const cost = await costOf(engine, prompt, submodelOf(config, size).widths);
     const before = costs[size];

@@ -71,10 +71,10 @@ export class CostModel implements Costs {
   ): void {
     const cost = this.costOf(submodel);
     if (!cost) return;
-    if (prefilledTokens >= MIN_PREFILL_TOKENS) {
+    if (prefilledTokens >= MIN_PREFILL_TOKENS && cost.prefillMsPerToken > 0) {
       this.prefillLoad *= step(prefillMs / prefilledTokens / (cost.prefillMsPerToken * this.prefillLoad));
     }
-    if (decodedTokens >= 2) {
+    if (decodedTokens >= 2 && cost.decodeMsPerToken > 0) {
       this.decodeLoad *= step(decodeMs / (decodedTokens - 1) / (cost.decodeMsPerToken * this.decodeLoad));
     }
   }

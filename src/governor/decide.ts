@@ -1,6 +1,9 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
+import type { Expectation } from './history';
 import type { Machine } from './machine';
+import type { CodePlace } from './place';
 import type { GovernorSettings } from './settings';
+import { expectedCharacters, price, quality } from './value';
 
 /** What the choice depends on. */
 export interface Snapshot {
@@ -8,13 +11,27 @@ export interface Snapshot {
   readonly explicit: boolean;
   /** Median gap between keys, undefined where nobody is typing. */
   readonly gapMs: number | undefined;
-  /** The name of the submodel of the completion before. */
-  readonly previous: string | undefined;
-  /** Prompt tokens that the cache does not hold. */
-  readonly newPromptTokens: number;
+  /** How likely the hand pauses here, 0 to 1. */
+  readonly pauseChance: number;
+  readonly place: CodePlace;
   /** By the syntax of the place a block is wanted, not the rest of a line. */
   readonly block: boolean;
+  /** Prompt tokens that the cache does not hold. */
+  readonly newPromptTokens: number;
   readonly machine: Machine;
+  readonly nowMs: number;
+  /** What was chosen last in each situation. */
+  readonly previous: Readonly<Partial<Record<Situation, Choice>>>;
+}
+
+/** The choices of one kind of moment stay together: a line's head may get a larger submodel than its middle. */
+export type Situation = 'asked' | 'pause' | 'start' | 'typing';
+
+/** A choice, since when it holds, and under what power, heat and wish to save. */
+export interface Choice {
+  readonly submodel: string;
+  readonly sinceMs: number;
+  readonly conditions: string;
 }
 
 /** Speculative decoding: who drafts, and how many tokens at once at most; none where it is 0. */
@@ -32,6 +49,7 @@ export interface Decision {
   readonly delayMs: number;
   readonly maxTokens: number;
   readonly multiline: boolean;
+  readonly situation: Situation;
   /** For a person to read. */
   readonly reason: string;
 }
@@ -52,61 +70,181 @@ export interface Costs {
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
 }
 
+/** What suggestions have come to. */
+export interface Expectations {
+  expect(place: CodePlace): Expectation;
+  /** Over all places in the middle of a line. */
+  expectInLine(): Expectation;
+  /** Requests declined at a place since the last that was not. */
+  declinedInARow(place: CodePlace): number;
+}
+
 /** What the editor waits after a key before it asks. */
 const EDITOR_DEBOUNCE_MS = 50;
 /** In a pause nobody notices less, and more begins to feel slow. */
 const PAUSE_BUDGET_MS = 200;
 const EXPLICIT_BUDGET_MS = 1000;
 const MIN_BUDGET_MS = 8;
-/** A line of code, about. */
-const EXPECTED_TOKENS = 12;
-/** A larger size than before must fit this much better, so that the size does not flicker. */
-const STEP_UP_MARGIN = 0.8;
+/** A submodel that was chosen stays at least so long ... */
+export const DWELL_MS = 1500;
+/** ... and goes for one that is worth so much more, in parts of what the request is expected to bring. */
+const SWITCH_MARGIN = 0.05;
+/** From here on a pause is likely enough to count on. */
+const LIKELY_PAUSE = 0.45;
+/** A prompt that has to be read anew serves the requests after it too: they share its price. */
+const MAX_PRICED_PROMPT_TOKENS = 16;
+/** A place where nothing pays is tried again after so many requests. */
+const TRY_AGAIN_AFTER = 24;
 const MAX_DRAFT_TOKENS = 8;
+const LINE_TOKENS = 40;
+const BLOCK_TOKENS = 96;
 
-/** Choose the largest submodel whose answer lands before the next key. */
-export function decide(snapshot: Snapshot, costs: Costs, settings: GovernorSettings): Decision | Declined {
-  if (settings.manualOnly && !snapshot.explicit) {
-    return { submodel: undefined, reason: 'the settings say: only when asked by hand' };
-  }
-  const multiline = snapshot.block && (snapshot.explicit || snapshot.gapMs === undefined);
-  const decision = (submodel: Submodel, reason: string): Decision => ({
+/** Whether, when and by which submodel a completion is worth making: docs/governor.md has the rules in words. */
+export function decide(
+  snapshot: Snapshot,
+  costs: Costs,
+  history: Expectations,
+  settings: GovernorSettings,
+): Decision | Declined {
+  if (settings.manualOnly && !snapshot.explicit) return declined('the settings say: only when asked by hand');
+  const situation = situationOf(snapshot);
+  const multiline = snapshot.block && situation !== 'typing' && situation !== 'start';
+  const decision = (submodel: Submodel, delayMs: number, reason: string): Decision => ({
     submodel,
     draft: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },
-    delayMs: 0,
-    maxTokens: multiline ? 96 : 40,
+    delayMs,
+    maxTokens: multiline ? BLOCK_TOKENS : LINE_TOKENS,
     multiline,
+    situation,
     reason,
   });
   if (settings.submodel !== 'auto') {
-    return decision(costs.named(settings.submodel).submodel, `${settings.submodel} is fixed in the settings`);
+    return decision(costs.named(settings.submodel).submodel, 0, `${settings.submodel} is fixed in the settings`);
   }
 
-  const budgetMs = snapshot.explicit
-    ? EXPLICIT_BUDGET_MS
-    : (settings.latencyBudgetMs ??
-      (snapshot.gapMs === undefined ? PAUSE_BUDGET_MS : Math.max(MIN_BUDGET_MS, snapshot.gapMs - EDITOR_DEBOUNCE_MS)));
-  const bytesOf = (name: string | undefined) => (name === undefined ? Infinity : costs.named(name).bytesPerToken);
-  const mostBytes = snapshot.machine.powerSource === 'battery' ? bytesOf(settings.batteryCap) : Infinity;
-  const allowed = costs.candidates.filter(({ bytesPerToken }) => bytesPerToken <= mostBytes);
-  const predicted = ({ submodel }: Candidate) => costs.predictMs(submodel, snapshot.newPromptTokens, EXPECTED_TOKENS);
-  const fits = (candidate: Candidate) => {
-    const isStepUp = candidate.bytesPerToken > bytesOf(snapshot.previous);
-    const held = isStepUp && snapshot.gapMs !== undefined;
-    return (predicted(candidate) ?? Infinity) <= budgetMs * (held ? STEP_UP_MARGIN : 1);
-  };
-  const chosen = allowed.findLast(fits) ?? allowed[0] ?? costs.candidates[0];
-  if (!chosen) throw new Error('there is no submodel to choose');
-  return decision(chosen.submodel, reason(snapshot, chosen.submodel.name, predicted(chosen), budgetMs));
+  const budgetMs = budgetOf(snapshot, situation, settings);
+  const answerMs = ({ submodel }: Candidate, tokens: number) =>
+    costs.predictMs(submodel, snapshot.newPromptTokens, tokens);
+  const here = history.expect(snapshot.place);
+  const typical = situation === 'typing' ? history.expectInLine() : here;
+  const allowed = allowedBy(snapshot, costs, settings);
+  const quickest = allowed[0];
+  if (!quickest) throw new Error('there is no submodel to choose');
+  if (answerMs(quickest, here.tokens) === undefined) {
+    return decision(
+      quickest.submodel,
+      0,
+      `${why(snapshot, situation)}: ${quickest.submodel.name}, for no cost was measured yet`,
+    );
+  }
+  const inTime = allowed.filter((candidate) => (answerMs(candidate, typical.tokens) ?? Infinity) <= budgetMs);
+  if (snapshot.explicit) {
+    const largest = inTime.at(-1) ?? quickest;
+    return decision(
+      largest.submodel,
+      0,
+      explain(snapshot, situation, largest, answerMs(largest, here.tokens), budgetMs),
+    );
+  }
+
+  const pricePerMs = price(snapshot.machine) / 1000;
+  const pricedTokens = Math.min(snapshot.newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
+  const priceOf = ({ submodel }: Candidate, tokens: number) =>
+    pricePerMs * (costs.predictMs(submodel, pricedTokens, tokens) ?? Infinity);
+  const worth = (candidate: Candidate) =>
+    expectedCharacters(typical, snapshot.gapMs) * quality(candidate) - priceOf(candidate, typical.tokens);
+
+  const previous = snapshot.previous[situation];
+  const chosen = choose(
+    inTime.length > 0 ? inTime : [quickest],
+    worth,
+    SWITCH_MARGIN * expectedCharacters(typical, snapshot.gapMs),
+    previous?.conditions === conditionsOf(snapshot.machine) ? previous : undefined,
+    snapshot.nowMs,
+  );
+  const ms = answerMs(chosen, here.tokens) ?? 0;
+  const pays = (gapMs: number | undefined) =>
+    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen, here.tokens);
+  if (!pays(undefined) && history.declinedInARow(snapshot.place) < TRY_AGAIN_AFTER) {
+    const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
+    return declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`);
+  }
+  // Where it pays in a pause alone, wait as long as the answer can still come before the next key is due.
+  const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(budgetMs - ms));
+  const reason = explain(snapshot, situation, chosen, ms, budgetMs);
+  return decision(chosen.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
 }
 
-function reason(snapshot: Snapshot, name: string, predictedMs: number | undefined, budgetMs: number): string {
-  const why = snapshot.explicit
-    ? 'asked for by hand'
-    : snapshot.gapMs === undefined
-      ? 'a pause in typing'
-      : `typing at ${Math.round(snapshot.gapMs)} ms a key`;
-  if (predictedMs === undefined) return `${why}: ${name}, for no cost was measured yet`;
-  const answer = `${name} answers in about ${Math.max(1, Math.round(predictedMs))} ms`;
-  return predictedMs <= budgetMs ? `${why}: ${answer}` : `${why}: ${answer}, late, but none is faster`;
+/** The conditions under which a choice was made: where they change, it is made anew at once. */
+export function conditionsOf({ powerSource, lowPower, thermal }: Machine): string {
+  return `${powerSource}, ${String(lowPower)}, ${thermal}`;
+}
+
+function situationOf({ explicit, gapMs, place, pauseChance }: Snapshot): Situation {
+  if (explicit) return 'asked';
+  const isStart = place === 'block start' || place === 'line start';
+  if (gapMs === undefined || (isStart && pauseChance >= LIKELY_PAUSE)) return 'pause';
+  return isStart ? 'start' : 'typing';
+}
+
+function budgetOf({ gapMs }: Snapshot, situation: Situation, settings: GovernorSettings): number {
+  if (situation === 'asked') return EXPLICIT_BUDGET_MS;
+  if (settings.latencyBudgetMs !== undefined) return settings.latencyBudgetMs;
+  if (situation === 'pause' || gapMs === undefined) return PAUSE_BUDGET_MS;
+  return Math.max(MIN_BUDGET_MS, gapMs - EDITOR_DEBOUNCE_MS);
+}
+
+/** On battery none above the user's cap; the cheapest always. */
+function allowedBy({ machine }: Snapshot, costs: Costs, { batteryCap }: GovernorSettings): readonly Candidate[] {
+  const { candidates } = costs;
+  if (machine.powerSource !== 'battery' || batteryCap === undefined) return candidates;
+  const most = costs.named(batteryCap).bytesPerToken;
+  const within = candidates.filter(({ bytesPerToken }) => bytesPerToken <= most);
+  return within.length > 0 ? within : candidates.slice(0, 1);
+}
+
+/** The candidate of most worth; the one before where it is hardly worse, or was chosen a moment ago. */
+function choose(
+  candidates: readonly Candidate[],
+  worth: (candidate: Candidate) => number,
+  margin: number,
+  previous: Choice | undefined,
+  nowMs: number,
+): Candidate {
+  const best = candidates.reduce((a, b) => (worth(b) > worth(a) ? b : a));
+  const before = candidates.find(({ submodel }) => submodel.name === previous?.submodel);
+  if (!before || !previous) return best;
+  return nowMs - previous.sinceMs < DWELL_MS || worth(best) - worth(before) < margin ? before : best;
+}
+
+function declined(reason: string): Declined {
+  return { submodel: undefined, reason };
+}
+
+function why({ gapMs, place }: Snapshot, situation: Situation): string {
+  if (situation === 'asked') return 'asked for by hand';
+  if (gapMs === undefined) return 'a pause in typing';
+  const pace = `typing at ${Math.round(gapMs)} ms a key`;
+  return situation === 'typing' ? pace : `${pace}, ${place}`;
+}
+
+function explain(
+  snapshot: Snapshot,
+  situation: Situation,
+  { submodel }: Candidate,
+  answerMs: number | undefined,
+  budgetMs: number,
+): string {
+  const { powerSource, lowPower, thermal, cpuBusyByOthersShare } = snapshot.machine;
+  const dear = [
+    powerSource === 'battery' && 'on battery',
+    lowPower === true && 'saving power',
+    (thermal === 'serious' || thermal === 'critical') && 'hot',
+    (cpuBusyByOthersShare ?? 0) > 0.5 && 'busy processor',
+  ].filter((text) => text !== false);
+  const ms = answerMs ?? 0;
+  const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(ms))} ms`;
+  return (
+    [why(snapshot, situation), ...dear].join(', ') + `: ${answer}${ms <= budgetMs ? '' : ', late, but none is faster'}`
+  );
 }

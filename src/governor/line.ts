@@ -1,6 +1,9 @@
 /** A cost over a size, both positive. */
 export type Line = (x: number) => number;
 
+/** Costs below it, in milliseconds, are taken for it: a clock may show nothing at all. */
+const SMALLEST = 1e-6;
+
 /**
  * The line nearest to the points by least squares, each weighed by the inverse of its cost, so that the small ones
  * count as much as the large. Costs do not fall with size, nor below nothing at size 0: where noise says so, the line
@@ -10,7 +13,7 @@ export type Line = (x: number) => number;
 export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): Line | undefined {
   if (points.length === 0) return undefined;
   const sum = (of: (x: number, y: number) => number) =>
-    points.reduce((total, { x, y }) => total + of(x, y) / Math.max(y, Number.MIN_VALUE) ** 2, 0);
+    points.reduce((total, { x, y }) => total + of(x, y) / Math.max(y, SMALLEST) ** 2, 0);
   const weight = sum(() => 1);
   const meanX = sum((x) => x) / weight;
   const meanY = sum((_, y) => y) / weight;

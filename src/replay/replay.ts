@@ -2,6 +2,7 @@ import { Pipeline } from '../completion/pipeline';
 import type { Syntax } from '../completion/syntax/shape';
 import type { Engine } from '../engine/engine';
 import { CostModel } from '../governor/costs';
+import { History } from '../governor/history';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
@@ -53,6 +54,7 @@ export async function replay(
     checkpoint,
     costs: new CostModel(checkpoint.config, costs),
     rhythm,
+    history: new History(),
     syntax,
     settings: () => ({ ...AUTO, submodel: policy }),
     eagerness: () => 'balanced',

@@ -1,6 +1,7 @@
 import type { Outcome } from '../completion/outcome';
 import type { CompletionRequest, Pipeline } from '../completion/pipeline';
 import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../completion/prompt';
+import { codePlaceAt } from '../governor/place';
 import type { TypingRhythm } from '../governor/typing';
 import type { VirtualClock } from './clock';
 import type { Hand } from './hand';
@@ -28,6 +29,7 @@ export interface Typed {
   readonly latenciesMs: readonly number[];
   /** Tokens of the texts that appeared, of those that were decoded for them. */
   readonly shownTokens: number;
+  /** How requests ended, by kind. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly text: string;
 }
@@ -118,7 +120,7 @@ export class Typist {
     this.request.abort();
     this.write(text);
     this.lastKeyMs = clock.now();
-    rhythm.key(this.lastKeyMs);
+    rhythm.key(this.lastKeyMs, codePlaceAt(this.task.before + this.task.stretch.slice(0, this.position)));
     if (this.position >= this.task.stretch.length) return;
     const { ghost } = this;
     const left = ghost?.text.startsWith(text) ? ghost.text.slice(text.length) : '';
@@ -134,9 +136,7 @@ export class Typist {
     const request = new AbortController();
     this.request = request;
     const outcome = await this.parts.pipeline.complete(this.requestHere(), request.signal);
-    const name =
-      outcome.kind === 'shown' || outcome.kind === 'empty' ? outcome.kind : `${outcome.kind}, ${outcome.reason}`;
-    this.outcomes[name] = (this.outcomes[name] ?? 0) + 1;
+    this.outcomes[outcome.kind] = (this.outcomes[outcome.kind] ?? 0) + 1;
     if (!request.signal.aborted) this.show(outcome);
   }
 

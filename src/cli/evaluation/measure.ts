@@ -50,6 +50,7 @@ export async function write(
     delayMs: 0,
     maxTokens: shape.block ? BLOCK_TOKENS : LINE_TOKENS,
     multiline: shape.block,
+    situation: 'asked' as const,
     reason: '',
   };
   const never = new AbortController().signal;

@@ -7,6 +7,7 @@ import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
+import { History } from '../../../src/governor/history';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
@@ -72,6 +73,7 @@ describe('a completion request', () => {
       checkpoint,
       costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
+      history: new History(),
       syntax: new SyntaxByGrammar(grammars),
       settings: () => settings,
       eagerness: () => 'balanced',

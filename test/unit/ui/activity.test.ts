@@ -49,6 +49,7 @@ describe('the activity', () => {
         delayMs: 0,
         maxTokens: 40,
         multiline: false,
+        situation: 'typing',
         reason: 'typing fast',
       }),
       onChange: () => {

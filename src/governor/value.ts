@@ -1,0 +1,32 @@
+import type { Candidate } from '../matlm/submodel';
+import type { Expectation } from './history';
+import type { Machine } from './machine';
+
+/** Characters that a second of the engine's work has to bring, on a quiet machine on mains. */
+const CHARACTERS_PER_SECOND = 1.5;
+
+/** How much dearer the engine's time is in a state of the machine: battery, heat and others' work multiply. */
+export function price({ powerSource, chargeShare, lowPower, thermal, cpuBusyByOthersShare }: Machine): number {
+  const battery = powerSource !== 'battery' ? 1 : chargeShare !== undefined && chargeShare < 0.2 ? 4 : 2;
+  const saving = lowPower === true ? 2 : 1;
+  const heat = { unknown: 1, nominal: 1, fair: 1.5, serious: 3, critical: 8 }[thermal];
+  const load = 1 + 2 * (cpuBusyByOthersShare ?? 0);
+  return CHARACTERS_PER_SECOND * battery * saving * heat * load;
+}
+
+/**
+ * Of the characters that XL completes, the share that a submodel does. Where XL is right it is sure, and then the
+ * smaller ones agree more than elsewhere: replay loses about this part of the disagreement.
+ */
+export function quality({ agreementWithXL }: Candidate): number {
+  return 1 - 0.4 * (1 - agreementWithXL);
+}
+
+/** What takes longer to read than to type helps nobody: characters typed while a suggestion is read, at least. */
+const READING_MS = 300;
+
+/** Characters that a request is expected to save a hand that types on at `gapMs`, had XL answered it. */
+export function expectedCharacters({ rightShare, characters }: Expectation, gapMs: number | undefined): number {
+  const typedMeanwhile = gapMs === undefined ? 0 : READING_MS / gapMs;
+  return rightShare * Math.max(0.5 * characters, characters - typedMeanwhile);
+}

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import type { Outcome } from '../../../src/completion/outcome';
+import { blockEndByIndentation } from '../../../src/completion/syntax/indentation';
+import { Pipeline } from '../../../src/completion/pipeline';
+import type { Engine } from '../../../src/engine/engine';
+import { CostModel } from '../../../src/governor/costs';
+import { History } from '../../../src/governor/history';
+import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
+import { AUTO } from '../../../src/governor/settings';
+import { TypingRhythm } from '../../../src/governor/typing';
+import type { Checkpoint } from '../../../src/matlm/checkpoint';
+import type { Cost } from '../../../src/matlm/submodel';
+import { VirtualClock } from '../../../src/replay/clock';
+import { OracleEngine } from '../replay/oracle';
+import { shipped } from '../model';
+
+const FILE = 'const value = compute(first, second);\nconst other = compute(third, fourth);\n';
+
+describe('the pace of requests', () => {
+  let checkpoint: Checkpoint;
+  let clock: VirtualClock;
+  let history: History;
+  let rhythm: TypingRhythm;
+  let machine: Machine;
+  let asked: number;
+
+  before(async () => {
+    checkpoint = await shipped();
+  });
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    history = new History();
+    rhythm = new TypingRhythm();
+    machine = { ...UNKNOWN_MACHINE, powerSource: 'mains' };
+    asked = 0;
+  });
+
+  function pipelineWith(costs: Readonly<Record<string, Cost>>): Pipeline {
+    // It takes what the costs say.
+    const truth = new CostModel(checkpoint.config, costs);
+    const engine: Engine = {
+      generate: (request, ...rest) => {
+        asked++;
+        const submodel = { name: '', widths: request.widths, copyWeights: [], draftWidths: [] };
+        new OracleEngine(clock, checkpoint, FILE, truth.predictMs(submodel, 0, 1)).generate(request, ...rest);
+      },
+    };
+    const { now, wait } = clock;
+    const model = new CostModel(checkpoint.config, costs);
+    return new Pipeline({
+      engine,
+      checkpoint,
+      costs: model,
+      rhythm,
+      history,
+      settings: () => AUTO,
+      syntax: {
+        shapeAt: (_languageId, { prefix }) =>
+          Promise.resolve({ block: false, reason: '', blockEnd: blockEndByIndentation(prefix) }),
+      },
+      eagerness: () => 'eager',
+      machine: () => machine,
+      now,
+      wait,
+    });
+  }
+
+  const COST: Cost = { prefillMsPerToken: 0, decodeMsPerToken: 1 };
+  const FLAT: Readonly<Record<string, Cost>> = { S: COST, XL: COST };
+
+  function ask(pipeline: Pipeline, prefix: string, signal: AbortSignal, explicit = false): Promise<Outcome> {
+    return pipeline.complete(
+      {
+        document: 'a.ts',
+        path: 'a.ts',
+        prefix,
+        prefixStart: 0,
+        suffix: '\n',
+        lineSuffix: '',
+        lineLength: prefix.length,
+        explicit,
+        enabled: true,
+        scheme: 'file',
+        languageId: 'typescript',
+        cursors: 1,
+        hasSelection: false,
+      },
+      signal,
+    );
+  }
+
+  /** Where a request brings the fiftieth part of a character, it pays in a pause and not in mid-typing. */
+  function typeWhereLittleIsRight(): void {
+    for (let i = 0; i < 4000; i++) {
+      history.answered('deep in a word', 10);
+      if (i % 10 === 0) history.agreed('deep in a word', 0.2, 1);
+    }
+    for (const timeMs of [0, 100, 200, 300]) rhythm.key(timeMs, 'deep in a word');
+  }
+
+  async function at(timeMs: number): Promise<void> {
+    let isTime = false;
+    clock.at(timeMs, () => (isTime = true));
+    await clock.run(() => isTime);
+  }
+
+  it('costs no decode where the next key comes while a request waits', async () => {
+    typeWhereLittleIsRight();
+    const pipeline = pipelineWith(FLAT);
+    const request = new AbortController();
+    await at(350);
+    const outcome = ask(pipeline, 'const value', request.signal);
+    await at(370);
+    request.abort();
+    assert.deepEqual(await outcome, { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' });
+    assert.equal(asked, 0);
+  });
+
+  it('decodes after the wait where no key comes, and says how long it waited', async () => {
+    typeWhereLittleIsRight();
+    const pipeline = pipelineWith(FLAT);
+    await at(350);
+    let outcome: Outcome | undefined;
+    void ask(pipeline, 'const value', new AbortController().signal).then((o) => (outcome = o));
+    await at(370);
+    assert.equal(asked, 0);
+    await clock.run(() => outcome !== undefined);
+    assert.ok(outcome && 'work' in outcome, JSON.stringify(outcome));
+    assert.match(outcome.work.reason, /after \d\d ms without a key$/);
+    assert.ok(outcome.work.latencyMs > 30 && outcome.work.latencyMs <= 100, String(outcome.work.latencyMs));
+  });
+
+  it('does not wait where the user asks by hand', async () => {
+    typeWhereLittleIsRight();
+    const pipeline = pipelineWith(FLAT);
+    await at(350);
+    void ask(pipeline, 'const value', new AbortController().signal, true);
+    await at(351);
+    assert.equal(asked, 1);
+  });
+
+  it('declines where nothing came of it, and learns when it does again', async () => {
+    for (let i = 0; i < 4000; i++) history.answered('deep in a word', 10);
+    const pipeline = pipelineWith(FLAT);
+    const outcome = await ask(pipeline, 'const value', new AbortController().signal);
+    assert.equal(outcome.kind, 'gated');
+    assert.match('reason' in outcome ? outcome.reason : '', /deep in a word: what .* would add is not worth its time/);
+    assert.equal(history.declinedInARow('deep in a word'), 1);
+  });
+
+  it('learns from what the text came to hold', async () => {
+    const pipeline = pipelineWith(FLAT);
+    const before = history.expect('word start').rightShare;
+    const { signal } = new AbortController();
+    let done = false;
+    void (async () => {
+      await ask(pipeline, FILE.slice(0, FILE.indexOf('other')), signal);
+      await ask(pipeline, FILE, signal);
+      done = true;
+    })();
+    await clock.run(() => done);
+    assert.ok(history.expect('word start').rightShare > before);
+  });
+
+  it('follows a change of the power source with the next request', async () => {
+    const dear: Readonly<Record<string, Cost>> = {
+      S: { prefillMsPerToken: 0, decodeMsPerToken: 1 },
+      XL: { prefillMsPerToken: 0, decodeMsPerToken: 6 },
+    };
+    const pipeline = pipelineWith(dear);
+    for (let i = 0; i < 400; i++) {
+      history.answered('word start', 10);
+      if (i % 8 === 0) history.agreed('word start', 20, 1);
+    }
+    const submodels: string[] = [];
+    const bytes = (name: string) => new CostModel(checkpoint.config, dear).named(name).bytesPerToken;
+    for (const [i, powerSource] of (['mains', 'mains', 'battery', 'mains'] as const).entries()) {
+      await at(1000 + i * 300);
+      machine = { ...machine, powerSource, chargeShare: 0.1 };
+      let outcome: Outcome | undefined;
+      void ask(pipeline, `${'x'.repeat(i)}; const `, new AbortController().signal).then((o) => (outcome = o));
+      await clock.run(() => outcome !== undefined);
+      assert.ok(outcome && 'work' in outcome, JSON.stringify(outcome));
+      submodels.push(outcome.work.submodel);
+    }
+    const [first, again, onBattery, back] = submodels.map(bytes);
+    assert.equal(first, again);
+    assert.ok(onBattery! < again!, submodels.join());
+    assert.equal(back, first);
+  });
+});

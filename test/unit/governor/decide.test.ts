@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import {
+  type Choice,
+  type Costs,
+  conditionsOf,
+  decide,
+  type Decision,
+  type Declined,
+  DWELL_MS,
+  type Expectations,
+  type Snapshot,
+} from '../../../src/governor/decide';
+import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
+import { PLACES } from '../../../src/governor/place';
+import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
+import type { Candidate } from '../../../src/matlm/submodel';
+import { Random } from '../../../src/replay/random';
+
+const MS: Record<string, number> = { S: 10, M: 20, L: 40, XL: 90 };
+const candidates = Object.keys(MS).map((name, i): Candidate => ({
+  submodel: { name, widths: [], copyWeights: [], draftWidths: [] },
+  bytesPerToken: (i + 1) * 1e6,
+  agreementWithXL: 0.85 + 0.05 * i,
+}));
+/** A hundred tokens of prompt take as long as what is written. */
+const costs: Costs = {
+  candidates,
+  named: (name) => candidates.find(({ submodel }) => submodel.name === name)!,
+  predictMs: ({ name }, promptTokens) => (MS[name] ?? 0) * (1 + promptTokens / 100),
+};
+
+/** Every request right with this chance, and this long. */
+const expecting = (rightShare: number, characters: number, declinedInARow = 0): Expectations => ({
+  expect: () => ({ rightShare, characters, tokens: 12 }),
+  expectInLine: () => ({ rightShare, characters, tokens: 12 }),
+  declinedInARow: () => declinedInARow,
+});
+const GOOD = expecting(0.2, 20);
+const POOR = expecting(0.004, 5);
+const HOPELESS = expecting(0.0005, 5);
+
+const calm: Snapshot = {
+  explicit: false,
+  gapMs: undefined,
+  pauseChance: 0.1,
+  place: 'word start',
+  block: true,
+  newPromptTokens: 0,
+  machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' },
+  nowMs: 10_000,
+  previous: {},
+};
+
+const PLACE_OF_LINE = { '…': 'word start', '␤': 'line start', '{': 'block start' } as const;
+const MACHINES: Record<string, Machine> = {
+  mains: calm.machine,
+  battery: { ...calm.machine, powerSource: 'battery', chargeShare: 0.6 },
+  'low battery': { ...calm.machine, powerSource: 'battery', chargeShare: 0.1 },
+  saver: { ...calm.machine, lowPower: true },
+  hot: { ...calm.machine, thermal: 'serious' },
+  critical: { ...calm.machine, thermal: 'critical' },
+  busy: { ...calm.machine, cpuBusyByOthersShare: 1 },
+};
+
+/**
+ * A snapshot in one line: the pace (a gap in milliseconds, `pause` or `asked`), the place (… in a line, ␤ a new line,
+ * { a block's start), the machine.
+ */
+function drawn(line: string): Snapshot {
+  const [pace = '', place = '', ...machine] = line.split(' ');
+  const named = PLACE_OF_LINE[place as keyof typeof PLACE_OF_LINE];
+  return {
+    ...calm,
+    explicit: pace === 'asked',
+    gapMs: /^\d+$/.test(pace) ? Number(pace) : undefined,
+    place: named,
+    pauseChance: named === 'block start' ? 0.5 : named === 'line start' ? 0.3 : 0.1,
+    machine: MACHINES[machine.join(' ')]!,
+  };
+}
+
+const nameOf = (decision: Decision | Declined) => decision.submodel?.name ?? 'none';
+
+describe('the choice of a submodel', () => {
+  // pace, place, machine → submodel, delay, why
+  const rows: [string, Expectations, string, RegExp][] = [
+    ['pause … mains', GOOD, 'XL', /^a pause in typing: XL answers in about 90 ms$/],
+    ['160 … mains', GOOD, 'L', /^typing at 160 ms a key: L answers in about 40 ms$/],
+    ['85 … mains', GOOD, 'M', /^typing at 85 ms a key: M answers in about 20 ms$/],
+    ['65 … mains', GOOD, 'S', /^typing at 65 ms a key: S answers in about 10 ms$/],
+    ['55 … mains', GOOD, 'S', /S answers in about 10 ms, late, but none is faster$/],
+    ['85 ␤ mains', GOOD, 'M', /^typing at 85 ms a key, line start: M/],
+    ['85 { mains', expecting(0.4, 40), 'XL', /^typing at 85 ms a key, block start: XL answers in about 90 ms$/],
+    ['asked … mains', HOPELESS, 'XL', /^asked for by hand: XL/],
+    ['asked … low battery', HOPELESS, 'XL', /^asked for by hand, on battery: XL/],
+    ['pause … battery', GOOD, 'L', /^a pause in typing, on battery: L/],
+    ['pause … low battery', GOOD, 'M', /on battery: M/],
+    ['pause … saver', GOOD, 'L', /^a pause in typing, saving power: L/],
+    ['pause … hot', GOOD, 'M', /^a pause in typing, hot: M/],
+    ['pause … critical', GOOD, 'S', /^a pause in typing, hot: S/],
+    ['pause … busy', GOOD, 'M', /^a pause in typing, busy processor: M/],
+    ['pause … mains', POOR, 'S', /^a pause in typing: S/],
+    [
+      '100 … mains',
+      POOR,
+      'S after 40 ms',
+      /^typing at 100 ms a key: S answers in about 10 ms, after 40 ms without a key$/,
+    ],
+    ['100 … mains', HOPELESS, 'none', /^typing at 100 ms a key, word start: what S would add is not worth its time$/],
+    ['pause … battery', POOR, 'none', /^a pause in typing, word start: what S would add is not worth its time$/],
+  ];
+  for (const [line, history, expected, reason] of rows) {
+    it(`${line} → ${expected}`, () => {
+      const decision = decide(drawn(line), costs, history, AUTO);
+      const delay = decision.submodel && decision.delayMs > 0 ? ` after ${decision.delayMs} ms` : '';
+      assert.equal(`${nameOf(decision)}${delay}`, expected, decision.reason);
+      assert.match(decision.reason, reason);
+    });
+  }
+
+  const settled: [string, Partial<GovernorSettings>, string, string][] = [
+    ['is the user’s where the user fixed it', { submodel: 'XL' }, '65 … low battery', 'XL'],
+    ['is within the user’s cap on battery', { batteryCap: 'M' }, 'pause … battery', 'M'],
+    ['is not capped on mains', { batteryCap: 'M' }, 'pause … mains', 'XL'],
+    ['keeps to the user’s latency budget', { latencyBudgetMs: 45 }, 'pause … mains', 'L'],
+    ['is none by itself where the user wants to ask', { manualOnly: true }, 'pause … mains', 'none'],
+    ['is the largest where the user asks', { manualOnly: true }, 'asked … mains', 'XL'],
+  ];
+  for (const [name, settings, line, expected] of settled) {
+    it(name, () => {
+      assert.equal(nameOf(decide(drawn(line), costs, GOOD, { ...AUTO, ...settings })), expected);
+    });
+  }
+
+  it('takes a smaller one where a long prompt has to be read first', () => {
+    const snapshot = { ...drawn('160 … mains'), newPromptTokens: 300 };
+    assert.equal(nameOf(decide(snapshot, costs, GOOD, AUTO)), 'M');
+  });
+
+  it('tries a hopeless place again now and then', () => {
+    assert.equal(nameOf(decide(drawn('100 … mains'), costs, expecting(0.0005, 5, 24), AUTO)), 'S');
+  });
+
+  it('is the smallest while nothing was measured', () => {
+    const decision = decide(calm, { ...costs, predictMs: () => undefined }, GOOD, AUTO);
+    assert.equal(nameOf(decision), 'S');
+    assert.match(decision.reason, /no cost was measured yet/);
+  });
+
+  it('allows several lines where a block is wanted and a pause is likely or the user asks, not in mid-typing', () => {
+    const multiline = (line: string, change: Partial<Snapshot> = {}) => {
+      const decision = decide({ ...drawn(line), ...change }, costs, GOOD, AUTO);
+      return decision.submodel && decision.multiline;
+    };
+    assert.deepEqual(
+      ['pause … mains', 'asked … mains', '160 { mains', '160 … mains', '160 ␤ mains'].map((line) => multiline(line)),
+      [true, true, true, false, false],
+    );
+    assert.equal(multiline('pause … mains', { block: false }), false);
+  });
+});
+
+describe('a choice, whatever the moment,', () => {
+  const MOMENTS = 2000;
+
+  function moment(random: Random): { snapshot: Snapshot; history: Expectations } {
+    const one = <T>(of: readonly T[]): T => of[Math.floor(random.next() * of.length)]!;
+    const previous: Choice = {
+      submodel: one(['S', 'M', 'L', 'XL']),
+      sinceMs: 10_000 - random.next() * 2 * DWELL_MS,
+      conditions: conditionsOf(MACHINES.battery!),
+    };
+    const snapshot: Snapshot = {
+      ...calm,
+      gapMs: one([undefined, 60, 90, 160, 250, 380]),
+      place: one(PLACES),
+      pauseChance: random.next(),
+      newPromptTokens: Math.floor(random.next() * 200),
+      previous: random.next() < 0.5 ? {} : { pause: previous, start: previous, typing: previous },
+    };
+    return { snapshot, history: expecting(random.next() ** 3, 1 + 40 * random.next(), one([0, 100])) };
+  }
+
+  it('is never larger when the battery is lower and all else is equal', () => {
+    const random = new Random(1);
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      const sizes = [1, 0.6, 0.3, 0.15, 0.02].map((chargeShare) => {
+        const machine: Machine = { ...snapshot.machine, powerSource: 'battery', chargeShare };
+        const { submodel } = decide({ ...snapshot, machine }, costs, history, AUTO);
+        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+      });
+      assert.deepEqual(
+        sizes,
+        sizes.toSorted((a, b) => b - a),
+        JSON.stringify(snapshot),
+      );
+    }
+  });
+
+  it('is never larger on battery, in heat or beside other work than without', () => {
+    const random = new Random(2);
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      const size = (machine: Machine) => {
+        const { submodel } = decide({ ...snapshot, previous: {}, machine }, costs, history, AUTO);
+        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+      };
+      for (const machine of Object.values(MACHINES)) assert.ok(size(machine) <= size(calm.machine));
+    }
+  });
+
+  it('does not switch within the dwell time, unless it no longer comes in time', () => {
+    const random = new Random(3);
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      const machine = MACHINES.battery!;
+      const free = decide({ ...snapshot, machine, previous: {}, nowMs: 0 }, costs, history, AUTO);
+      if (!free.submodel) continue;
+      const choice = { submodel: free.submodel.name, sinceMs: 0, conditions: conditionsOf(machine) };
+      const later = moment(random);
+      const decision = decide(
+        {
+          ...snapshot,
+          machine: { ...machine, chargeShare: 0.5 * random.next(), cpuBusyByOthersShare: random.next() },
+          nowMs: DWELL_MS - 1,
+          previous: { [free.situation]: choice },
+        },
+        costs,
+        later.history,
+        AUTO,
+      );
+      if (decision.submodel) assert.equal(nameOf(decision), choice.submodel);
+    }
+  });
+
+  it('comes before the next key is due, delay and all, where any submodel can', () => {
+    const random = new Random(4);
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      const decision = decide({ ...snapshot, gapMs: 160, pauseChance: 0 }, costs, history, AUTO);
+      if (!decision.submodel) continue;
+      const answerMs = costs.predictMs(decision.submodel, snapshot.newPromptTokens, 12)!;
+      assert.ok(nameOf(decision) === 'S' || decision.delayMs + answerMs <= 110);
+    }
+  });
+
+  it('does not flicker while the worth wavers about a limit', () => {
+    const previous: { typing?: Choice } = {};
+    const names = new Set<string>();
+    for (let i = 0; i < 40; i++) {
+      const nowMs = i * 200;
+      const snapshot = { ...drawn(`160 … mains`), nowMs, previous };
+      const decision = decide(snapshot, costs, expecting(i % 2 ? 0.16 : 0.2, 12), AUTO);
+      assert.ok(decision.submodel);
+      names.add(decision.submodel.name);
+      if (previous.typing?.submodel !== decision.submodel.name) {
+        previous.typing = { submodel: decision.submodel.name, sinceMs: nowMs, conditions: conditionsOf(calm.machine) };
+      }
+    }
+    assert.equal(names.size, 1, [...names].join());
+  });
+
+  it('is made anew at once where the power source changes', () => {
+    const typing = { submodel: 'XL', sinceMs: 9999, conditions: conditionsOf(MACHINES.mains!) };
+    const previous = { pause: typing };
+    assert.equal(nameOf(decide({ ...drawn('pause … mains'), previous }, costs, GOOD, AUTO)), 'XL');
+    assert.equal(nameOf(decide({ ...drawn('pause … battery'), previous }, costs, GOOD, AUTO)), 'L');
+  });
+});
