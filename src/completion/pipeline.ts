@@ -397,7 +397,7 @@ export class Pipeline {
       latencyMs: this.parts.now() - job.startedMs,
     };
     if (!job.isAhead) this.parts.history.answered(job.place, decodedTokens);
-    const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.name];
+    const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
     const sure = confidentHead(decoded.pieces, job.cursor, weights, job.minScore);
     const { suggestion, emptiedBy } = job.trim(sure, false);
     job.trace.end('trim');

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { oneMoreEntry, oneMoreFunction } from './places.mjs';
+import { oneMoreFunction, oneMoreSignature } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
 describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (vscode) => {
-  before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
+  before('open a file', () => vscode.editor.openFile(oneMoreSignature.path));
 
   it('appear as ghost text while one types', async () => {
-    await vscode.editor.typeBelow(oneMoreEntry);
+    await vscode.editor.typeBelow(oneMoreSignature);
     assert.match(await vscode.editor.awaitGhostText(), /\w{3}/);
   });
 
@@ -44,14 +44,14 @@ describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (
 
   it('go into the document with Tab, exactly as shown', async () => {
     await vscode.editor.revert();
-    await vscode.editor.typeBelow(oneMoreEntry);
+    await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.awaitGhostText();
-    const before = await vscode.editor.save(oneMoreEntry.path);
+    const before = await vscode.editor.save(oneMoreSignature.path);
     const ghost = await vscode.editor.awaitGhostText();
     await vscode.editor.press('Tab');
     await until('the ghost text to become text', async () => (await vscode.editor.ghostText()) !== ghost);
-    const after = await vscode.editor.save(oneMoreEntry.path);
-    const cursor = before.indexOf('\n', before.indexOf(oneMoreEntry.below) + oneMoreEntry.below.length + 1);
+    const after = await vscode.editor.save(oneMoreSignature.path);
+    const cursor = before.indexOf(oneMoreSignature.typed) + oneMoreSignature.typed.length;
     assert.equal(after, before.slice(0, cursor) + ghost + before.slice(cursor));
   });
 

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../scripts/lib/run.mjs';
-import { oneMoreEntry } from './places.mjs';
+import { oneMoreEntry, oneMoreSignature } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
@@ -12,7 +12,7 @@ const { path } = oneMoreEntry;
 describeVSCode('After the engine was killed', { settings: { 'matcoder.eagerness': 'eager' } }, (vscode) => {
   it('completions come back by themselves', async () => {
     await vscode.editor.openFile(path);
-    await vscode.editor.typeBelow(oneMoreEntry);
+    await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.awaitGhostText();
     await vscode.editor.revert();
 
@@ -21,7 +21,7 @@ describeVSCode('After the engine was killed', { settings: { 'matcoder.eagerness'
     process.kill(pid, 'SIGKILL');
     await until('another engine to be ready', () => vscode.log.enginePid() !== pid, 30_000);
 
-    await vscode.editor.typeBelow(oneMoreEntry);
+    await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.awaitGhostText();
   });
 });
@@ -59,7 +59,7 @@ describeVSCode(
     it('completions appear all the same', async () => {
       await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
       await vscode.editor.openFile(path);
-      await vscode.editor.typeBelow(oneMoreEntry);
+      await vscode.editor.typeBelow(oneMoreSignature);
       await vscode.editor.awaitGhostText();
     });
   },

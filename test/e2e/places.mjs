@@ -7,10 +7,18 @@ export const oneMoreEntry = {
   typed: 'sum: ',
 };
 
-/** Below three functions alike, the head of a fourth up to its result. */
-export const oneMoreFunction = {
+/** Below three functions alike, the result of a fourth: every size is sure of it. */
+export const oneMoreSignature = {
   path: 'src/statistics.ts',
   below: "return summarizeQuantity(readings, 'humidity');",
   skipLines: 1,
-  typed: '\nexport function summarizeWind(readings: readonly Reading[]):',
+  typed: '\nexport function summarizeWind(readings: readonly Reading[]): ',
+};
+
+/** Below a function, the head of another up to its result: a body of several lines follows. */
+export const oneMoreFunction = {
+  path: 'src/statistics.ts',
+  below: 'return sum(values) / values.length;',
+  skipLines: 1,
+  typed: '\nexport function range(values: readonly number[]):',
 };
