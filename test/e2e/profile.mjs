@@ -45,13 +45,6 @@ export function readSetting({ data }, name) {
   }
 }
 
-/** Writes a setting of the user into the file, which VS Code watches. */
-export function writeSetting({ data }, name, value) {
-  const path = join(data, 'User/settings.json');
-  const settings = JSON.parse(readFileSync(path, 'utf8'));
-  writeFileSync(path, `${JSON.stringify({ ...settings, [name]: value }, null, 2)}\n`);
-}
-
 export function removeProfile({ folder }) {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
