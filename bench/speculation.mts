@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Places } from '../src/cli/eval';
+import type { Places } from '../src/cli/evaluation/places';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 import { isSize, submodelOf } from '../src/matlm/submodel';
 import { loadAddon, type NativeEvent } from '../src/engine/native';
