@@ -33,7 +33,7 @@ describe('the costs', () => {
         ];
       }),
     );
-    const mix = of('mix 8-8-12-8-16-16');
+    const mix = of('mix 16-8-6-6-16-16');
     const expected =
       100 * (0.01 + parameters(model, mix.widths) * 1e-8) + 10 * (0.1 + bytesPerToken(model, mix.widths) * 1e-7);
     assert.ok(Math.abs(new CostModel(config, onLine).predictMs(mix, 100, 10)! - expected) < 1e-6);

@@ -77,7 +77,7 @@ describe('the activity', () => {
   });
 
   it('has the last completion’s submodel as the present choice, until the settings change', () => {
-    shown('mix 4-4-8-8-8-8');
+    shown('mix 6-4-4-6-4-8');
     assert.equal(activity.present(AUTO)?.shortName, 'S+');
     assert.equal(activity.present({ ...AUTO, latencyBudgetMs: 9 })?.reason, 'typing fast');
     assert.equal(changes, 1);

@@ -8,8 +8,8 @@ describe('a submodel is called', () => {
     ['XS', 'XS', 0],
     ['M', 'M', 2],
     ['XL', 'XL', 4],
-    ['mix 4-4-8-8-8-8', 'S+', 1.5],
-    ['mix 16-32-32-32-32-32', 'L+', 3.5],
+    ['mix 6-4-4-6-4-8', 'S+', 1.5],
+    ['mix 32-32-12-32-32-24', 'L+', 3.5],
   ];
   for (const [name, shortName, level] of cases) {
     it(`${shortName} where it is ${name}`, async () => {
