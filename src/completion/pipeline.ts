@@ -123,7 +123,7 @@ export class Pipeline {
     const settings = this.parts.settings();
     const eagerness = this.parts.eagerness();
     const minScore = request.explicit ? 0 : EAGERNESS[eagerness];
-    const key = `${settingsKey(settings)} ${eagerness}`;
+    const key = suggestedUnder(settings, eagerness);
     const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
     trace.end('reuse');
     if (along && this.last) return this.reuse(this.last, along, 'typed as suggested');
@@ -311,19 +311,20 @@ export class Pipeline {
     const suffix = request.suffix.slice(suggestion.replaces);
     const lineSuffix = request.lineSuffix.slice(suggestion.replaces);
     const next = { ...request, prefix: request.prefix + suggestion.text, suffix, lineSuffix, explicit: false };
+    if (gate(next) !== undefined) return;
     const shape = await syntax.shapeAt(next.languageId, next, false);
     if (this.isBusy()) return;
     const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
     const place = codePlaceAt(next.prefix);
     const decision = this.decide(next, place, prompt.tokens, shape.block, settings);
-    if (gate(next) !== undefined || !decision.submodel) return;
+    if (!decision.submodel) return;
     const eagerness = this.parts.eagerness();
     const minScore = EAGERNESS[eagerness];
     if (this.memory.find(next, author(decision, minScore), decision.multiline)) return;
     const cursor = cursorOf(next.prefix, next.suffix, decision.multiline, shape.blockEnd);
     const trim = trimAt(cursor);
     const trace = new Trace(now);
-    const key = `${settingsKey(settings)} ${eagerness}`;
+    const key = suggestedUnder(settings, eagerness);
     const job = {
       request: next,
       settings: key,
@@ -438,6 +439,11 @@ const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
 /** Whether what is written may still become what is typed, or the other way round. */
 function agrees(written: string, typed: string): boolean {
   return written.startsWith(typed) || typed.startsWith(written);
+}
+
+/** Settings under which the same would be suggested have the same key. */
+function suggestedUnder(settings: GovernorSettings, eagerness: Eagerness): string {
+  return `${settingsKey(settings)} ${eagerness}`;
 }
 
 /** Whose suggestion it is: another submodel's, or one that had to be surer, is another. */

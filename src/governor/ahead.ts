@@ -1,18 +1,10 @@
-import type { Machine } from './machine';
-
-/** With more than this taken by others, what nobody asked for yet would be in their way. */
-const MAX_BUSY_SHARE = 0.5;
+import { isBusy, isHot, type Machine } from './machine';
 
 /**
  * Whether to decode what follows the suggestion on the screen before it is accepted: most are not, so only where power
  * comes from the mains and the processor has nothing better to do.
  */
-export function looksAhead({ powerSource, lowPower, thermal, cpuBusyByOthersShare }: Machine): boolean {
-  return (
-    powerSource === 'mains' &&
-    lowPower !== true &&
-    thermal !== 'serious' &&
-    thermal !== 'critical' &&
-    (cpuBusyByOthersShare ?? 0) <= MAX_BUSY_SHARE
-  );
+export function looksAhead(machine: Machine): boolean {
+  const { powerSource, lowPower } = machine;
+  return powerSource === 'mains' && lowPower !== true && !isHot(machine) && !isBusy(machine);
 }

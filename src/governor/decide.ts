@@ -1,6 +1,6 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
 import type { Expectation } from './history';
-import type { Machine } from './machine';
+import { isBusy, isHot, type Machine } from './machine';
 import type { CodePlace } from './place';
 import type { GovernorSettings } from './settings';
 import { expectedCharacters, price, quality } from './value';
@@ -235,12 +235,12 @@ function explain(
   answerMs: number | undefined,
   budgetMs: number,
 ): string {
-  const { powerSource, lowPower, thermal, cpuBusyByOthersShare } = snapshot.machine;
+  const { machine } = snapshot;
   const dear = [
-    powerSource === 'battery' && 'on battery',
-    lowPower === true && 'saving power',
-    (thermal === 'serious' || thermal === 'critical') && 'hot',
-    (cpuBusyByOthersShare ?? 0) > 0.5 && 'busy processor',
+    machine.powerSource === 'battery' && 'on battery',
+    machine.lowPower === true && 'saving power',
+    isHot(machine) && 'hot',
+    isBusy(machine) && 'busy processor',
   ].filter((text) => text !== false);
   const ms = answerMs ?? 0;
   const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(ms))} ms`;

@@ -7,3 +7,15 @@ export type Machine = Pick<
 >;
 
 export const UNKNOWN_MACHINE: Machine = { powerSource: 'unknown', lowPower: 'unknown', thermal: 'unknown' };
+
+/** With more than this taken by others, the processor is busy. */
+const BUSY_SHARE = 0.5;
+
+export function isBusy({ cpuBusyByOthersShare }: Pick<Machine, 'cpuBusyByOthersShare'>): boolean {
+  return (cpuBusyByOthersShare ?? 0) > BUSY_SHARE;
+}
+
+/** The processor is being slowed down, or about to be stopped. */
+export function isHot({ thermal }: Pick<Machine, 'thermal'>): boolean {
+  return thermal === 'serious' || thermal === 'critical';
+}
