@@ -93,6 +93,8 @@ class Encoder:
         special = tokenizer.token_to_id
         self.end, self.file = special(END_OF_TEXT), special(FILE_SEPARATOR)
         self.prefix, self.middle, self.suffix = special(FIM_PREFIX), special(FIM_MIDDLE), special(FIM_SUFFIX)
+        # Tokens that spell nothing.
+        self.marks = frozenset(i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special)
 
     def ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text).ids

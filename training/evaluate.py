@@ -98,7 +98,7 @@ def baseline_lines(
     found: dict[str, list[metrics.Completion]] = {"5-grams": [], "copying alone": []}
     for line in cursors:
         history = encoder.ids(line.prefix)
-        copier = Copier(line.prompt[:-1])  # without the mark of the middle, which nothing can match
+        copier = Copier([token for token in line.prompt if token not in encoder.marks])
         grams, copied, stopped, confidence, copy_stopped = [], [], False, 1.0, False
         for _ in range(48):
             chances = counts.probabilities([*history, *grams])

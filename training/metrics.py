@@ -211,16 +211,18 @@ class Decoder:
         stop: set[int],
         max_tokens: int,
         copy_weights: list[float] | None = None,
+        marks: frozenset[int] = frozenset(),
     ) -> tuple[list[int], list[float], bool]:
         """(tokens up to but without the stopping one, the probability of each, whether it stopped by itself).
 
-        `copy_weights` are those of `training.copying`.
+        `copy_weights` are those of `training.copying`; the look-up passes over `marks`, for the mark of the middle
+        stands between the text before the cursor and what follows it.
         """
         model, config = self.model, self.model.config
         keys: list[Tensor] = [torch.empty(0)] * config.layers
         values: list[Tensor] = [torch.empty(0)] * config.layers
         embedding = model.embedding.to(model.dtype)
-        copier = Copier(prompt) if copy_weights else None
+        copier = Copier([token for token in prompt if token not in marks]) if copy_weights else None
         pending, done, found, probabilities = list(prompt), 0, [], []
         while len(found) < max_tokens and done + len(pending) <= config.context:
             x = F.embedding(torch.tensor(pending), embedding)
@@ -252,7 +254,7 @@ class Decoder:
                 return found, probabilities, True
             found.append(best)
             probabilities.append(float(chances[best]))
-            if copier is not None:
+            if copier is not None and best not in marks:
                 copier.append(best)
             pending = [best]
         return found, probabilities, False
@@ -274,7 +276,7 @@ def complete(
     """The rest of each line, decoded greedily up to a line end, the end token, or `max_tokens`."""
     stop, decoder, completions = line_ends(encoder), Decoder(model), []
     for line in found:
-        tokens, chances, stopped = decoder.generate(line.prompt, widths, stop, max_tokens, copy_weights)
+        tokens, chances, stopped = decoder.generate(line.prompt, widths, stop, max_tokens, copy_weights, encoder.marks)
         text = encoder.tokenizer.decode(tokens, skip_special_tokens=False)
         completions.append(Completion(text, stopped, math.exp(sum(map(math.log, chances)))))
     return completions
@@ -283,7 +285,7 @@ def complete(
 def line_ends(encoder: Encoder) -> set[int]:
     """The tokens that end a line: those that begin with a line feed, and the special ones."""
     vocabulary = encoder.tokenizer.get_vocab()
-    return {i for token, i in vocabulary.items() if token.startswith(("Ċ", "č"))} | set(range(7))
+    return {i for token, i in vocabulary.items() if token.startswith(("Ċ", "č"))} | encoder.marks
 
 
 def exact(line: Line, completion: Completion) -> bool:

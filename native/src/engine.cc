@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
 
 #include "copier.h"
@@ -203,8 +204,9 @@ void Engine::choose(const Request& request, float* logits, const std::vector<int
   }
 }
 
-// What may follow `text`, whose last token is not in the cache yet; the cache is left as it was.
-Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, int room, Speculator& speculator) {
+// What may follow `text` and the token `last`, which is not in the cache yet; the cache is left as it was.
+Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, int32_t last, int room,
+                    Speculator& speculator) {
   const Speculation& how = request.speculation;
   Draft draft;
   room = std::min(room, how.max_tokens);
@@ -222,7 +224,7 @@ Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, in
   draft.match_length = 0;
   if (how.widths.empty()) return draft;
   const int cached = static_cast<int>(cache_.tokens.size());
-  int32_t token = text.back();
+  int32_t token = last;
   while (static_cast<int>(draft.tokens.size()) < room) {
     const bool wanted =
         how.always || (explore && draft.tokens.empty()) || speculator.worth_writing(draft.probabilities);
@@ -245,7 +247,12 @@ Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, in
 Event Engine::decode(Request& request) {
   const auto start = Clock::now();
   const Config& c = model_->config;
-  std::vector<int32_t> text = cache_.tokens;  // the prompt and what was decoded
+  // The prompt and what was decoded, as the look-up reads it: a mark stands between the text before the cursor and what
+  // follows it, and no match would cross it.
+  std::vector<int32_t> text;
+  std::copy_if(cache_.tokens.begin(), cache_.tokens.end(), std::back_inserter(text),
+               [&](int32_t token) { return !spellings_.is_mark(token); });
+  int length = static_cast<int>(cache_.tokens.size());  // of the sequence
   std::vector<int> pair = request.widths;
   pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
   Speculator& speculator = speculators_[pair];
@@ -261,13 +268,14 @@ Event Engine::decode(Request& request) {
 
   std::string given_back = request.given_back;  // what is left of it to spell
   for (const int32_t token : request.not_first) logits_of(scratch_, 0)[token] = kBarred;
-  Draft draft;  // what the logits were computed for, after the last token of `text`
+  std::vector<int32_t> tokens;  // the pass's: the last of the sequence, and its draft
+  Draft draft;                  // what the logits were computed for
   for (;;) {
     // Row i of the logits follows i accepted drafts.
     for (size_t i = 0; i <= draft.tokens.size(); i++) {
       if (request.aborted) return finish("aborted");
       if (decoded == request.max_tokens) return finish("length");
-      const int cached = static_cast<int>(text.size());
+      const int cached = length;
       Event event;
       choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, given_back, event);
       const bool accepted = i < draft.tokens.size() && draft.tokens[i] == event.token;
@@ -278,7 +286,10 @@ Event Engine::decode(Request& request) {
         return finish("stop");
       }
       if (!given_back.empty()) spellings_.spelled(event.token, given_back);
-      text.push_back(event.token);
+      const int32_t last = event.token;
+      if (!spellings_.is_mark(last)) text.push_back(last);
+      tokens = {last};
+      length++;
       decoded++;
       request.on_event(std::move(event));
       if (cached == c.context || decoded == request.max_tokens) {
@@ -290,9 +301,8 @@ Event Engine::decode(Request& request) {
         break;
       }
     }
-    const int room = std::min({request.max_tokens - decoded - 1, c.context - static_cast<int>(text.size()), kMaxDraft});
-    draft = this->draft(request, text, room, speculator);
-    std::vector<int32_t> tokens = {text.back()};
+    const int room = std::min({request.max_tokens - decoded - 1, c.context - length, kMaxDraft});
+    draft = this->draft(request, text, tokens.back(), room, speculator);
     tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
     const int count = static_cast<int>(tokens.size());
     const auto pass = Clock::now();

@@ -86,7 +86,7 @@ class Engine {
   Event decode(Request& request);
   void choose(const Request& request, float* logits, const std::vector<int32_t>& text, bool is_first,
               const std::string& given_back, Event& event) const;
-  Draft draft(const Request& request, const std::vector<int32_t>& text, int room, Speculator& speculator);
+  Draft draft(const Request& request, const std::vector<int32_t>& text, int32_t last, int room, Speculator& speculator);
 
   std::unique_ptr<Model> model_;
   const Kernels& kernels_;

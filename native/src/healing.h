@@ -15,6 +15,9 @@ class Spellings {
   // Throws std::invalid_argument for any other number.
   Spellings(std::vector<std::string> bytes, int vocabulary);
 
+  // Whether a token spells nothing: false for all where it is not known what they spell.
+  bool is_mark(int32_t token) const { return !bytes_.empty() && bytes_[token].empty(); }
+
   // Throws std::invalid_argument where no sequence of tokens spells the text.
   void check(const std::string& given) const;
 

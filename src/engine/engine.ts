@@ -19,7 +19,8 @@ export interface GenerateRequest {
   readonly givenBack?: string;
   /**
    * Copying from the context: after the longest earlier match of the last n tokens, the token that followed it has
-   * the weight `copyWeights[n - 1]` and the model the rest. Without it the model decides alone.
+   * the weight `copyWeights[n - 1]` and the model the rest. The look-up passes over tokens that spell nothing, such as
+   * the mark before the middle. Without weights the model decides alone.
    */
   readonly copyWeights?: readonly number[];
   /**

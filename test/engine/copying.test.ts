@@ -67,6 +67,16 @@ describe('copying from the context', () => {
     }
   });
 
+  it('looks past the marks, which spell nothing: the first token after the mark of the middle may be a copy', async () => {
+    const spellings = Array.from({ length: TINY.vocabularySize }, (_, token) => Buffer.from(token < 6 ? '' : 'a'));
+    const spelling = new addon.Engine({ ...weights, config: TINY, threads: 1, spellings });
+    const first = async (prompt: readonly number[]) =>
+      (await generate(spelling, prompt, SHAPES[2]!, 1, { copyWeights: [0, 0, 0, 0.99] })).tokens[0];
+    assert.equal(await first([7, 8, 9, 10, 41, 7, 8, 9, 10, 2]), 41);
+    assert.equal(await first([7, 8, 2, 9, 10, 42, 7, 8, 9, 10]), 42);
+    spelling.dispose();
+  });
+
   it('never copies a token that must not be the first', async () => {
     const prompt = [7, 8, 9, 10, 11, 7, 8, 9, 10];
     const free = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99] });

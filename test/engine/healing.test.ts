@@ -32,6 +32,7 @@ describe('token healing', () => {
   const next = random(5);
   const below = (n: number) => Math.floor(next() * n);
   const drawn = (length: number, kinds: number) => Array.from({ length }, () => MARKS + below(kinds));
+  const isText = (token: number) => spelled[token] !== '';
   const textOf = (tokens: readonly number[]) => tokens.map((token) => spelled[token]).join('');
   const givenBackOf = (length: number) => Array.from({ length }, () => 'abcd'[below(4)]).join('');
 
@@ -39,7 +40,7 @@ describe('token healing', () => {
   function choose(row: readonly number[], tokens: readonly number[], left: string) {
     const top = Math.max(...row);
     const sum = row.reduce((total, v) => total + Math.exp(v - top), 0);
-    const copied = longestMatch(tokens);
+    const copied = longestMatch(tokens.filter(isText));
     const weight = copied ? COPY_WEIGHTS[Math.min(copied.length, COPY_WEIGHTS.length) - 1]! : 0;
     const chances = row.map((v, token) => {
       const text = spelled[token]!;
@@ -69,7 +70,7 @@ describe('token healing', () => {
         assert.ok(Math.abs(found.probabilities[i]! - expected.probability) < 1e-4);
         if (left !== '') {
           healed++;
-          copied += Number(longestMatch(sofar)?.token === token);
+          copied += Number(longestMatch(sofar.filter(isText))?.token === token);
         }
         left = left.slice(spelled[token]!.length);
         sofar.push(token);

@@ -95,6 +95,9 @@ def test_copying_decides_where_it_weighs_most(tiny_model: MatLM):
     found, chances, _ = metrics.Decoder(tiny_model).generate(prompt, [64, 64], set(), 4, [0.99] * LONGEST)
     assert found == [23, 24, 20, 21]
     assert all(chance > 0.98 for chance in chances)
+    marked = [*prompt, 2]
+    found, _, _ = metrics.Decoder(tiny_model).generate(marked, [64, 64], set(), 4, [0.99] * LONGEST, frozenset({2}))
+    assert found == [23, 24, 20, 21]
 
 
 def test_an_exact_line_is_right_to_its_end_and_ended_by_the_model():

@@ -48,8 +48,10 @@ export function choose(logits: Float32Array, choice: Choice): { token: number; p
   /** The model's probability of all tokens that may come. */
   const allowedShare = (Math.exp(largest - all.largest) * sum) / all.sum;
 
-  const { length, next } = copyWeights.length > 0 ? findMatch(text) : { length: 0, next: 0 };
-  const copy = text[next];
+  // No match would cross the mark between the text before the cursor and what follows it.
+  const spelled = copyWeights.length > 0 ? text.filter((id) => spellings[id]?.length) : [];
+  const { length, next } = findMatch(spelled);
+  const copy = spelled[next];
   if (length === 0 || copy === undefined || never.includes(copy) || !mayCome(copy)) return { token, probability };
   let weight = copyWeights[Math.min(length, copyWeights.length) - 1] ?? 0;
   // That the copy spells what was given back speaks for it.
