@@ -115,6 +115,7 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
   work[`first token after a key at ${typed}, ms`] = (child, round) =>
     child.call('firstToken', tokens(typed, round), 77);
 
+  process.stderr.write(`${name} ${size}: ${PEERS.join(', ')} take turns\n`);
   for (const [measure, run] of Object.entries(work)) await takeTurns(measure, run, rounds);
   const completion = async (child: Child, round: number) =>
     (await child.call('decode', tokens(64, round), COMPLETION)).msPerToken;
@@ -244,48 +245,41 @@ interface Ceiling {
   readonly peak: number;
 }
 
-function table(header: string, rows: readonly (readonly string[])[]): string {
-  const [names = '', align = ''] = header.split('\n');
-  return `${[names, align, ...rows.map((cells) => `| ${cells.join(' | ')} |`)].join('\n')}\n`;
+function cellsOf({ checkpoint, size, measure, engine, threads, median, spread, ratio }: Row): string[] {
+  const digits = median < 10 ? 3 : median < 1000 ? 1 : 0;
+  const figures = [median.toFixed(digits), spread.toFixed(digits), ratio.toFixed(2)];
+  return [`${checkpoint} ${size}`, measure, engine, String(threads), ...figures];
 }
 
+const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+
+const write = (text: string) => process.stdout.write(`${text}\n`);
+const machine = { cpu: cpus()[0]?.model ?? '', threads, rounds, date: new Date().toISOString().slice(0, 10) };
+if (!values.json) {
+  write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n`);
+  write('| | | | threads | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: | ---: |');
+}
 const rows: Row[] = [];
-for (const name of names) for (const size of ['XL', 'S'] as const) rows.push(...(await measure(name, size)));
+for (const name of names) {
+  for (const size of ['XL', 'S'] as const) {
+    const found = await measure(name, size);
+    rows.push(...found);
+    // As soon as they are known: all of it takes a quarter of an hour.
+    if (!values.json) for (const row of found) write(line(cellsOf(row)));
+  }
+}
 const peaks = await ceilings(rows);
 const grace = graces(rows);
-const machine = { cpu: cpus()[0]?.model ?? '', threads, rounds, date: new Date().toISOString().slice(0, 10) };
 if (values.json) {
-  process.stdout.write(`${JSON.stringify({ machine, rows, peaks, grace }, null, 2)}\n`);
+  write(JSON.stringify({ machine, rows, peaks, grace }, null, 2));
 } else {
-  const write = (text: string) => process.stdout.write(`${text}\n`);
-  write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n`);
-  write(
-    table(
-      '| | | | threads | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: | ---: |',
-      rows.map((row) => {
-        const digits = row.median < 10 ? 3 : row.median < 1000 ? 1 : 0;
-        const figures = [row.median.toFixed(digits), row.spread.toFixed(digits), row.ratio.toFixed(2)];
-        return [`${row.checkpoint} ${row.size}`, row.measure, row.engine, String(row.threads), ...figures];
-      }),
-    ),
-  );
-  write(
-    table(
-      "| ours, of the machine's peak | | threads | achieved | peak | |\n| --- | --- | ---: | ---: | ---: | --- |",
-      peaks.map((p) => [
-        `${p.checkpoint} ${p.size}`,
-        p.measure,
-        String(p.threads),
-        p.achieved.toFixed(1),
-        p.peak.toFixed(1),
-        p.unit,
-      ]),
-    ),
-  );
-  write(
-    table(
-      '| with a busy loop on every core, times the quiet median | | median | 95th percentile |\n| --- | --- | ---: | ---: |',
-      grace.map((g) => [`${g.checkpoint} ${g.size}`, g.engine, g.median.toFixed(2), g.p95.toFixed(2)]),
-    ),
-  );
+  write("\n| ours, of the machine's peak | | threads | achieved | peak | |\n| --- | --- | ---: | ---: | ---: | --- |");
+  for (const { checkpoint, size, measure, threads, achieved, peak, unit } of peaks) {
+    write(line([`${checkpoint} ${size}`, measure, String(threads), achieved.toFixed(1), peak.toFixed(1), unit]));
+  }
+  write('\n| with a busy loop on every core, times the quiet median | | median | 95th percentile |');
+  write('| --- | --- | ---: | ---: |');
+  for (const { checkpoint, size, engine, median, p95 } of grace) {
+    write(line([`${checkpoint} ${size}`, engine, median.toFixed(2), p95.toFixed(2)]));
+  }
 }
