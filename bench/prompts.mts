@@ -125,7 +125,8 @@ const submodel = submodelOf(checkpoint.config, values.submodel);
 const decision = {
   submodel,
   draft: { widths: submodel.draftWidths, maxTokens: 8 },
-  ...{ delayMs: 0, maxTokens: 48, multiline: false, reason: '' },
+  maxTokens: 48,
+  multiline: false,
 };
 const right = new Map<string, Map<string, number>>();
 const promptTokens = new Map<string, number>();

@@ -33,7 +33,7 @@ export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
   prompt: Prompt,
-  { submodel, draft, maxTokens, multiline }: Decision,
+  { submodel, draft, maxTokens, multiline }: Pick<Decision, 'submodel' | 'draft' | 'maxTokens' | 'multiline'>,
   trim: Trim,
   signal: AbortSignal,
   minProbability: number,
