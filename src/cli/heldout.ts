@@ -12,11 +12,19 @@ export interface HeldoutFile {
   readonly text: string;
 }
 
+/** What a held-out package serves: one half of them to fit by, the other to state figures of. */
+export type Half = 'fit' | 'figures';
+
+/** By the package's name, so that it stays what it is when others come. */
+function halfOf(name: string): Half {
+  return new Random(0, name).next() < 0.5 ? 'fit' : 'figures';
+}
+
 /**
- * The files of a corpus, one JSON object a line: one of each package first, then the others, drawn by a seed.
+ * The files of one half of a corpus, one JSON object a line: one of each package first, then the others, drawn by a seed.
  * @throws {UsageError} naming the line that is none
  */
-export async function readHeldout(file: string, seed: number): Promise<HeldoutFile[]> {
+export async function readHeldout(file: string, seed: number, half: Half): Promise<HeldoutFile[]> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new UsageError(
       `${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); \`python -m training.corpus\` makes it`,
@@ -26,6 +34,7 @@ export async function readHeldout(file: string, seed: number): Promise<HeldoutFi
     .split('\n')
     .filter((line) => line !== '')
     .map((line, i) => ({ row: parseRow(file, i + 1, line), order: new Random(seed, i).next() }))
+    .filter(({ row }) => halfOf(row.package) === half)
     .sort((a, b) => a.order - b.order)
     .map(({ row }) => row);
   const seen = new Set<string>();

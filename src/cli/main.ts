@@ -9,7 +9,7 @@ import { hardwareTable, inspectHardware } from './hardware';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
 import { parsePlace, UsageError } from './place';
-import { replayFiles } from './replay';
+import { type ReplayOptions, replayFiles } from './replay';
 
 const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto] [--model DIR]
     Complete at that place (line and column from 1) and print what would be inserted.
@@ -32,6 +32,11 @@ matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodel
 
 matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
     Fit how sure a submodel has to be to what is right, on the other half, and write confidence.json beside the weights.
+
+matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet|battery|busy|hot|fast|all] [--heldout FILE] [--files N]
+                [--max-chars N] [--seed N] [--calibrate] [--json] [--model DIR]
+    Files typed by a simulated hand through the real pipeline and engine: keystrokes saved, latency, processor time.
+    --heldout takes files of the packages that fitted nothing, with --calibrate of those that fit the governor.
 
 matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
@@ -118,9 +123,16 @@ async function main(args: readonly string[]): Promise<void> {
     }
     case 'replay': {
       const heldout = values.heldout;
-      const options = {
+      const options: ReplayOptions = {
         files: rest.map((file) => resolve(file)),
-        heldout: heldout === undefined ? undefined : { file: resolve(heldout), count: count('files', values.files) },
+        heldout:
+          heldout === undefined
+            ? undefined
+            : {
+                file: resolve(heldout),
+                count: count('files', values.files),
+                half: values.calibrate ? 'fit' : 'figures',
+              },
         policies: values.policy.split(',').map((name) => name.trim()),
         scenario: values.scenario,
         seed: count('seed', values.seed),

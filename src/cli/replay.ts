@@ -12,13 +12,13 @@ import { summarise, type Summary } from '../replay/report';
 import { type Scenario, SCENARIOS } from '../replay/scenario';
 import { taskOf } from '../replay/tasks';
 import type { Task } from '../replay/typist';
-import { readHeldout } from './heldout';
+import { type Half, readHeldout } from './heldout';
 import { readSource, UsageError } from './place';
 
 export interface ReplayOptions {
   readonly files: readonly string[];
   /** A file of held-out code, one JSON object a line with path, language and text, and how many of its files to take. */
-  readonly heldout?: { readonly file: string; readonly count: number } | undefined;
+  readonly heldout?: { readonly file: string; readonly count: number; readonly half: Half } | undefined;
   /** auto, or names of submodels. */
   readonly policies: readonly string[];
   readonly scenario: string;
@@ -84,15 +84,19 @@ async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promi
     if (!task) throw new UsageError(`${file}: it is too short to replay`);
     tasks.push(task);
   }
-  if (heldout) tasks.push(...(await heldoutTasks(heldout.file, heldout.count, maxChars, seed)));
+  if (heldout) tasks.push(...(await heldoutTasks(heldout, maxChars, seed)));
   if (tasks.length === 0) throw new UsageError('replay takes files, or --heldout FILE');
   return tasks;
 }
 
 /** Files of a corpus, one of each package as far as there are enough, drawn by the seed. */
-async function heldoutTasks(file: string, count: number, maxChars: number, seed: number): Promise<Task[]> {
+async function heldoutTasks(
+  { file, count, half }: NonNullable<ReplayOptions['heldout']>,
+  maxChars: number,
+  seed: number,
+): Promise<Task[]> {
   const tasks: Task[] = [];
-  for (const row of await readHeldout(file, seed)) {
+  for (const row of await readHeldout(file, seed, half)) {
     if (tasks.length === count) break;
     const task = taskOf(`${row.package}/${row.path}`, languageOf(row.path), row.text, maxChars, seed);
     if (task) tasks.push({ ...task, path: row.path });

@@ -1,7 +1,6 @@
 import { relative, resolve } from 'node:path';
 import { FILTER_NAMES, type FilterName } from '../../completion/filters';
 import { SIZES } from '../../matlm/submodel';
-import { Random } from '../../replay/random';
 import { readHeldout } from '../heldout';
 import { readSource, UsageError } from '../place';
 import { evaluate, evaluationTables } from './places';
@@ -63,13 +62,7 @@ async function sourcesOf({ files, heldout, count, language, seed, calibrate }: E
     sources.push({ path: relative(process.cwd(), resolve(file)).replaceAll('\\', '/'), text: await readSource(file) });
   }
   if (heldout === undefined) return sources;
-  const rows = await readHeldout(resolve(heldout), seed);
-  const isWanted = (row: (typeof rows)[number]) =>
-    isForCalibration(row.package) === calibrate && (language === undefined || row.language === language);
-  return [...sources, ...rows.filter(isWanted).slice(0, count)];
-}
-
-/** Half of the packages calibrate; the figures are of the others. */
-function isForCalibration(name: string): boolean {
-  return new Random(0, name).next() < 0.5;
+  const rows = await readHeldout(resolve(heldout), seed, calibrate ? 'fit' : 'figures');
+  const wanted = rows.filter((row) => language === undefined || row.language === language);
+  return [...sources, ...wanted.slice(0, count)];
 }
