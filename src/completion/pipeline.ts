@@ -1,49 +1,26 @@
 import type { Engine } from '../engine/engine';
-import type { CostModel } from '../governor/costs';
 import { looksAhead } from '../governor/ahead';
-import { type Choice, conditionsOf, decide, type Decision, type Declined, type Situation } from '../governor/decide';
-import type { History } from '../governor/history';
-import type { Machine } from '../governor/machine';
-import { type CodePlace, codePlaceAt } from '../governor/place';
-import { type GovernorSettings, settingsKey } from '../governor/settings';
-import type { TypingRhythm } from '../governor/typing';
+import type { CodePlace } from '../governor/place';
+import type { GovernorSettings } from '../governor/settings';
 import { quality } from '../governor/value';
-import type { Checkpoint } from '../matlm/checkpoint';
-import { confidentHead, type Eagerness, EAGERNESS, MIN_PROBABILITY } from './confidence';
-import { type Cursor, cursorOf } from './cursor';
+import { confidentHead, type Eagerness } from './confidence';
 import { decode, type Decoded } from './decode';
-import { type Trim, trimAt } from './filters';
 import { fateOf } from './fate';
-import { gate, type GateInput } from './gate';
+import { Flight } from './flight';
+import { gate } from './gate';
 import { Memory } from './memory';
 import type { Outcome, Suggestion, Work } from './outcome';
-import { buildPrompt, type Excerpt, type Prompt } from './prompt';
-import { type Remembered, typedAlong, typedSince } from './reuse';
-import type { Syntax } from './syntax/shape';
+import { type Plan, Planner, type PlannerParts, type Terms, termsKey } from './plan';
+import type { CompletionRequest } from './request';
+import { type Remembered, typedAlong } from './reuse';
 import { Trace } from './trace';
 
-/** One place at which a completion is wanted. */
-export interface CompletionRequest extends Excerpt, GateInput {
-  /** Distinguishes documents: their URI. */
-  readonly document: string;
-}
-
-export interface PipelineParts {
+export interface PipelineParts extends PlannerParts {
   readonly engine: Engine;
-  readonly checkpoint: Checkpoint;
-  readonly costs: CostModel;
-  readonly rhythm: TypingRhythm;
-  readonly history: History;
-  /** One line or a block. */
-  readonly syntax: Syntax;
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
-  /** The machine as the sensors see it now. */
-  readonly machine: () => Machine;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
-  /** Resolves after so long by that clock, or at once when the signal aborts. */
+  /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -53,37 +30,10 @@ const MAX_ALTERNATIVES = 2;
 const MAX_TRIES = 4;
 const ALTERNATIVES_MS = 300;
 
-/** All that is settled before a decode begins. */
-interface Job {
-  readonly request: CompletionRequest;
-  readonly settings: string;
-  readonly prompt: Prompt;
-  readonly decision: Decision;
-  readonly place: CodePlace;
-  readonly cursor: Cursor;
-  readonly trim: Trim;
-  /** What a suggestion has to score. */
-  readonly minScore: number;
-  readonly startedMs: number;
-  readonly trace: Trace;
-  /** Nobody asked for it yet: it follows what is shown, if that is accepted. */
-  readonly isAhead: boolean;
-}
-
-/** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
-interface Flight {
-  readonly job: Job;
-  readonly controller: AbortController;
-  readonly outcome: Promise<Outcome>;
-  /** What is decoded so far. */
-  readonly written: { text: string };
-  /** What was typed since it began. */
-  typed: string;
-}
-
 /** The last suggestion. */
 interface Last extends Remembered {
-  readonly settings: string;
+  /** The key of the terms that it was made under. */
+  readonly terms: string;
   /** The name of the submodel that wrote it. */
   readonly submodel: string;
   /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
@@ -99,15 +49,13 @@ interface Made extends Remembered {
 /** From a cursor to a suggestion. */
 export class Pipeline {
   private readonly memory = new Memory(REMEMBERED_SUGGESTIONS);
-  private readonly promptRoom: number;
+  private readonly planner: Planner;
   private last: Last | undefined;
   private made: Made | undefined;
   private flight: Flight | undefined;
-  private lastPrompt: readonly number[] = [];
-  private readonly choices: Partial<Record<Situation, Choice>> = {};
 
   constructor(private readonly parts: PipelineParts) {
-    this.promptRoom = parts.checkpoint.config.model.contextLength - 100;
+    this.planner = new Planner(parts);
   }
 
   /**
@@ -120,52 +68,37 @@ export class Pipeline {
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
     this.learn(request);
-    const settings = this.parts.settings();
-    const eagerness = this.parts.eagerness();
-    const minScore = request.explicit ? 0 : EAGERNESS[eagerness];
-    const key = suggestedUnder(settings, eagerness);
-    const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
+    const terms = this.terms();
+    const along = this.last?.terms === termsKey(terms) ? typedAlong(this.last, request) : undefined;
     trace.end('reuse');
     if (along && this.last) return this.reuse(this.last, along, 'typed as suggested');
 
-    const joined = await this.join(request, key, signal);
+    const joined = await this.join(request, termsKey(terms), signal);
     trace.end('join');
     if (joined) return joined;
-    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
+    if (signal.aborted) return { kind: 'superseded', reason: 'cancelled before it began' };
 
-    const startedMs = this.parts.now();
-    const shape = await this.parts.syntax.shapeAt(request.languageId, request, request.explicit);
-    trace.end('syntax');
-    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
-
-    const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
-    trace.end('prompt');
-    const place = codePlaceAt(request.prefix);
-    const decision = this.decide(request, place, prompt.tokens, shape.block, settings);
-    this.settle(place, decision);
-    trace.end('decide');
-    if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
-    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
-    const cached = this.memory.find(request, author(decision, minScore), decision.multiline);
+    const plan = await this.planner.plan(request, terms, () => !signal.aborted, trace);
+    if (!plan) return { kind: 'superseded', reason: 'cancelled before it began' };
+    this.planner.settle(plan);
+    if (!('prompt' in plan)) return { kind: 'gated', reason: plan.decision.reason };
+    const cached = this.remembered(plan);
     trace.end('cache');
     if (cached) {
-      const last = this.remember(request, key, cached, decision.submodel.name);
-      void this.lookAhead(request, cached, settings);
+      const last = this.remember(plan, cached);
+      void this.lookAhead(request, cached, terms);
       return this.reuse(last, cached, 'cached');
     }
-    if (decision.delayMs > 0) {
-      await this.parts.wait(decision.delayMs, signal);
+    if (plan.decision.delayMs > 0) {
+      await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
     }
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
-    const trim = trimAt(cursor);
-    const made = { request, settings: key, prompt, decision, place, cursor, trim, minScore, startedMs, trace };
-    const flight = this.start({ ...made, isAhead: false });
-    const outcome = await Promise.race([flight.outcome, aborted(signal)]);
+    const outcome = await Promise.race([this.start(plan, false, trace).outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown') {
       if (this.last) this.last.unreported = undefined;
-      void this.lookAhead(request, outcome.suggestion, settings);
+      void this.lookAhead(request, outcome.suggestion, terms);
     }
     return outcome;
   }
@@ -175,19 +108,16 @@ export class Pipeline {
    * tokens, at most two, distinct as they are shown.
    */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
-    const { engine, checkpoint, syntax, now } = this.parts;
+    const { engine, checkpoint, now } = this.parts;
+    const { tokenizer } = checkpoint;
     const startedMs = now();
     this.stopFlight();
-    const shape = await syntax.shapeAt(request.languageId, request, true);
-    const prompt = buildPrompt(checkpoint.tokenizer, request, this.promptRoom);
-    const place = codePlaceAt(request.prefix);
-    const decision = this.decide(request, place, prompt.tokens, shape.block, this.parts.settings());
-    if (!decision.submodel) return [];
-    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd));
+    const plan = await this.planner.plan(request, this.terms(), () => !signal.aborted);
+    if (!plan || !('prompt' in plan)) return [];
+    const { prompt, decision, trim } = plan;
     const found: Suggestion[] = [];
     const tried: number[] = [];
     for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
-      const { tokenizer } = checkpoint;
       const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, 0, undefined, [...tried]);
       const [token] = decoded.tokens;
       if (decoded.aborted || token === undefined) break;
@@ -206,18 +136,20 @@ export class Pipeline {
    */
   edited(document: string, inserted: string, removedChars: number): void {
     const { flight } = this;
-    if (!flight || flight.job.isAhead || flight.job.request.document !== document) return;
-    // The editor closes brackets and quotes by itself.
-    flight.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
-    if (removedChars > 0 || !agrees(flight.written.text, flight.typed)) this.stopFlight();
+    if (flight?.plan.request.document !== document) return;
+    if (!flight.survives(inserted, removedChars)) this.stopFlight();
   }
 
   /** Forget what other settings or another model have suggested. */
   reset(): void {
     this.stopFlight();
     this.last = undefined;
-    this.lastPrompt = [];
+    this.planner.wasRead([]);
     this.memory.clear();
+  }
+
+  private terms(): Terms {
+    return { settings: this.parts.settings(), eagerness: this.parts.eagerness() };
   }
 
   /** What became of the suggestion before, now that the text has changed. */
@@ -231,62 +163,17 @@ export class Pipeline {
     this.made = undefined;
   }
 
-  private decide(
-    request: CompletionRequest,
-    place: CodePlace,
-    prompt: readonly number[],
-    block: boolean,
-    settings: GovernorSettings,
-  ): Decision | Declined {
-    const { costs, rhythm, history, machine, now } = this.parts;
-    const nowMs = now();
-    const snapshot = {
-      explicit: request.explicit,
-      gapMs: rhythm.gapMs(nowMs),
-      pauseChance: rhythm.pauseChance(place),
-      place,
-      block,
-      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
-      machine: machine(),
-      nowMs,
-      previous: this.choices,
-    };
-    return decide(snapshot, costs, history, settings);
-  }
-
-  /** Remember what was decided, for the decisions to come. */
-  private settle(place: CodePlace, { submodel, ...decision }: Decision | Declined): void {
-    const { history, machine, now } = this.parts;
-    if (!submodel || !('situation' in decision)) {
-      history.declined(place);
-      return;
-    }
-    const { situation } = decision;
-    const conditions = conditionsOf(machine());
-    const before = this.choices[situation];
-    if (before?.submodel !== submodel.name || before.conditions !== conditions) {
-      this.choices[situation] = { submodel: submodel.name, sinceMs: now(), conditions };
-    }
-  }
-
   /** Wait for a decode that is under way where what was typed since agrees with it; stop it where not. */
-  private async join(request: CompletionRequest, settings: string, signal: AbortSignal): Promise<Outcome | undefined> {
-    const flight = this.flight;
+  private async join(request: CompletionRequest, terms: string, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { flight } = this;
     if (!flight) return undefined;
-    const { job, written } = flight;
-    const typed =
-      job.settings === settings && job.request.document === request.document && !request.explicit
-        ? typedSince(job.request, request)
-        : undefined;
-    if (typed === undefined || !agrees(written.text, typed)) {
+    if (termsKey(flight.plan.terms) !== terms || !flight.serves(request)) {
       this.stopFlight();
       return undefined;
     }
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
-    if (job.isAhead && outcome.kind === 'shown') {
-      this.remember(job.request, settings, outcome.suggestion, job.decision.submodel.name, outcome.work);
-    }
+    if (flight.isAhead && outcome.kind === 'shown') this.remember(flight.plan, outcome.suggestion, outcome.work);
     const { last } = this;
     const along = last && typedAlong(last, request);
     return along && this.reuse(last, along, 'typed along with a decode under way');
@@ -301,43 +188,18 @@ export class Pipeline {
   }
 
   /** Decode what would follow if the suggestion were accepted, where the machine has nothing else to do. */
-  private async lookAhead(
-    request: CompletionRequest,
-    suggestion: Suggestion,
-    settings: GovernorSettings,
-  ): Promise<void> {
+  private async lookAhead(request: CompletionRequest, { text, replaces }: Suggestion, terms: Terms): Promise<void> {
     if (this.isBusy() || !looksAhead(this.parts.machine())) return;
-    const { checkpoint, syntax, now } = this.parts;
-    const suffix = request.suffix.slice(suggestion.replaces);
-    const lineSuffix = request.lineSuffix.slice(suggestion.replaces);
-    const next = { ...request, prefix: request.prefix + suggestion.text, suffix, lineSuffix, explicit: false };
-    if (gate(next) !== undefined) return;
-    const shape = await syntax.shapeAt(next.languageId, next, false);
-    if (this.isBusy()) return;
-    const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
-    const place = codePlaceAt(next.prefix);
-    const decision = this.decide(next, place, prompt.tokens, shape.block, settings);
-    if (!decision.submodel) return;
-    const eagerness = this.parts.eagerness();
-    const minScore = EAGERNESS[eagerness];
-    if (this.memory.find(next, author(decision, minScore), decision.multiline)) return;
-    const cursor = cursorOf(next.prefix, next.suffix, decision.multiline, shape.blockEnd);
-    const trim = trimAt(cursor);
-    const trace = new Trace(now);
-    const key = suggestedUnder(settings, eagerness);
-    const job = {
-      request: next,
-      settings: key,
-      prompt,
-      decision,
-      place,
-      cursor,
-      trim,
-      minScore,
-      startedMs: now(),
-      trace,
+    const next = {
+      ...request,
+      prefix: request.prefix + text,
+      suffix: request.suffix.slice(replaces),
+      lineSuffix: request.lineSuffix.slice(replaces),
+      explicit: false,
     };
-    this.start({ ...job, isAhead: true });
+    if (gate(next) !== undefined) return;
+    const plan = await this.planner.plan(next, terms, () => !this.isBusy());
+    if (plan && 'prompt' in plan && !this.remembered(plan)) this.start(plan, true, new Trace(this.parts.now));
   }
 
   private isBusy(): boolean {
@@ -345,43 +207,31 @@ export class Pipeline {
   }
 
   private stopFlight(): void {
-    this.flight?.controller.abort();
+    this.flight?.stop();
     this.flight = undefined;
   }
 
-  private start(job: Job): Flight {
+  private start(plan: Plan, isAhead: boolean, trace: Trace): Flight {
     const { engine, checkpoint } = this.parts;
-    const { prompt, decision, trim } = job;
-    const controller = new AbortController();
-    const written = { text: '' };
-    let isRead = false;
-    const floor = minProbability(job.request);
-    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, floor, (text) => {
-      written.text = text;
-      if (!isRead) job.trace.end('prefill');
-      isRead = true;
-      // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-      this.lastPrompt = prompt.tokens;
-    });
-    const flight: Flight = {
-      job,
-      controller,
-      written,
-      typed: '',
-      outcome: decoded.then((result) => {
-        job.trace.end('decode');
+    const parts = {
+      engine,
+      tokenizer: checkpoint.tokenizer,
+      onRead: () => {
+        this.planner.wasRead(plan.prompt.tokens);
+      },
+      finish: (decoded: Decoded) => {
         if (this.flight === flight) this.flight = undefined;
-        return this.finish(job, result);
-      }),
+        return this.finish(plan, isAhead, decoded, trace);
+      },
     };
-    this.flight = flight;
-    return flight;
+    const flight = new Flight(parts, plan, isAhead, trace);
+    return (this.flight = flight);
   }
 
-  private finish(job: Job, decoded: Decoded): Outcome {
-    const { request, decision } = job;
+  private finish(plan: Plan, isAhead: boolean, decoded: Decoded, trace: Trace): Outcome {
+    const { request, decision } = plan;
     if (decoded.fault !== undefined) {
-      this.lastPrompt = [];
+      this.planner.wasRead([]);
       return { kind: 'failed', reason: decoded.fault };
     }
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
@@ -390,18 +240,18 @@ export class Pipeline {
     const work: Work = {
       submodel: decision.submodel.name,
       reason: decision.reason,
-      promptTokens: job.prompt.tokens.length,
+      promptTokens: plan.prompt.tokens.length,
       prefilledTokens,
       decodedTokens,
       prefillMs,
       decodeMs,
-      latencyMs: this.parts.now() - job.startedMs,
+      latencyMs: this.parts.now() - plan.startedMs,
     };
-    if (!job.isAhead) this.parts.history.answered(job.place, decodedTokens);
+    if (!isAhead) this.parts.history.answered(plan.place, decodedTokens);
     const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
-    const sure = confidentHead(decoded.pieces, job.cursor, weights, job.minScore);
-    const { suggestion, emptiedBy } = job.trim(sure, false);
-    job.trace.end('trim');
+    const sure = confidentHead(decoded.pieces, plan.cursor, weights, plan.minScore);
+    const { suggestion, emptiedBy } = plan.trim(sure, false);
+    trace.end('trim');
     if (!suggestion) {
       const unsure = sure.trim() === '' && decoded.pieces.length > 0;
       const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
@@ -409,52 +259,25 @@ export class Pipeline {
     }
     const { document, prefix, suffix } = request;
     const { multiline } = decision;
-    this.memory.add({ document, prefix, suffix, suggestion, submodel: author(decision, job.minScore), multiline });
-    if (!job.isAhead) {
-      this.remember(request, job.settings, suggestion, work.submodel, work);
+    this.memory.add({ document, prefix, suffix, suggestion, submodel: plan.author, multiline });
+    if (!isAhead) {
+      this.remember(plan, suggestion, work);
       const candidate = this.parts.costs.named(decision.submodel.name);
-      this.made = { document, prefix, suffix, suggestion, place: job.place, quality: quality(candidate) };
+      this.made = { document, prefix, suffix, suggestion, place: plan.place, quality: quality(candidate) };
     }
     return { kind: 'shown', suggestion, work };
   }
 
-  private remember(
-    { document, prefix, suffix }: CompletionRequest,
-    settings: string,
-    suggestion: Suggestion,
-    submodel: string,
-    unreported?: Work,
-  ): Last {
-    return (this.last = { document, prefix, suffix, suggestion, settings, submodel, unreported });
+  /** What was made for such a plan before. */
+  private remembered({ request, author, decision }: Plan): Suggestion | undefined {
+    return this.memory.find(request, author, decision.multiline);
   }
-}
 
-function minProbability({ explicit }: CompletionRequest): number {
-  return explicit ? 0 : MIN_PROBABILITY;
-}
-
-/** Brackets and quotes as the editor inserts them, the second one by itself. */
-const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
-
-/** Whether what is written may still become what is typed, or the other way round. */
-function agrees(written: string, typed: string): boolean {
-  return written.startsWith(typed) || typed.startsWith(written);
-}
-
-/** Settings under which the same would be suggested have the same key. */
-function suggestedUnder(settings: GovernorSettings, eagerness: Eagerness): string {
-  return `${settingsKey(settings)} ${eagerness}`;
-}
-
-/** Whose suggestion it is: another submodel's, or one that had to be surer, is another. */
-function author({ submodel }: Decision, minScore: number): string {
-  return `${submodel.name} ${minScore}`;
-}
-
-function commonPrefix(a: readonly number[], b: readonly number[]): number {
-  let n = 0;
-  while (n < a.length && n < b.length && a[n] === b[n]) n++;
-  return n;
+  private remember({ request, terms, decision }: Plan, suggestion: Suggestion, unreported?: Work): Last {
+    const { document, prefix, suffix } = request;
+    const { name: submodel } = decision.submodel;
+    return (this.last = { document, prefix, suffix, suggestion, terms: termsKey(terms), submodel, unreported });
+  }
 }
 
 /** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */

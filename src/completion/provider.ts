@@ -2,8 +2,9 @@ import * as vscode from 'vscode';
 import { excerptAt } from './editorExcerpt';
 import type { EditorFiles } from './editorFiles';
 import { describe, type Outcome } from './outcome';
-import type { CompletionRequest, Pipeline } from './pipeline';
+import type { Pipeline } from './pipeline';
 import { EXCERPT_SUFFIX_CHARS } from './prompt';
+import type { CompletionRequest } from './request';
 import { Trace } from './trace';
 
 export interface ProviderParts {
