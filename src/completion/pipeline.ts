@@ -1,5 +1,4 @@
 import type { Engine } from '../engine/engine';
-import { looksAhead } from '../governor/ahead';
 import type { CodePlace } from '../governor/place';
 import type { GovernorSettings } from '../governor/settings';
 import { quality } from '../governor/value';
@@ -86,7 +85,7 @@ export class Pipeline {
     trace.end('cache');
     if (cached) {
       const last = this.remember(plan, cached);
-      void this.lookAhead(request, cached, terms);
+      if (plan.decision.speculateNext) void this.lookAhead(plan, cached);
       return this.reuse(last, cached, 'cached');
     }
     if (plan.decision.delayMs > 0) {
@@ -98,7 +97,7 @@ export class Pipeline {
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown') {
       if (this.last) this.last.unreported = undefined;
-      void this.lookAhead(request, outcome.suggestion, terms);
+      if (plan.decision.speculateNext) void this.lookAhead(plan, outcome.suggestion);
     }
     return outcome;
   }
@@ -187,9 +186,9 @@ export class Pipeline {
     return { kind: 'shown', suggestion, work };
   }
 
-  /** Decode what would follow if the suggestion were accepted, where the machine has nothing else to do. */
-  private async lookAhead(request: CompletionRequest, { text, replaces }: Suggestion, terms: Terms): Promise<void> {
-    if (this.isBusy() || !looksAhead(this.parts.machine())) return;
+  /** Decode what would follow if the suggestion were accepted. */
+  private async lookAhead({ request, terms }: Plan, { text, replaces }: Suggestion): Promise<void> {
+    if (this.isBusy()) return;
     const next = {
       ...request,
       prefix: request.prefix + text,

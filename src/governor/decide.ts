@@ -1,6 +1,6 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
 import type { Expectation } from './history';
-import { isBusy, isHot, type Machine } from './machine';
+import { hasTimeToSpare, isBusy, isHot, type Machine } from './machine';
 import type { CodePlace } from './place';
 import type { GovernorSettings } from './settings';
 import { expectedCharacters, price, quality } from './value';
@@ -49,6 +49,8 @@ export interface Decision {
   readonly delayMs: number;
   readonly maxTokens: number;
   readonly multiline: boolean;
+  /** While it is read, decode what may be shown after it: most of that never is. */
+  readonly speculateNext: boolean;
   readonly situation: Situation;
   /** For a person to read. */
   readonly reason: string;
@@ -115,6 +117,7 @@ export function decide(
     delayMs,
     maxTokens: multiline ? BLOCK_TOKENS : LINE_TOKENS,
     multiline,
+    speculateNext: hasTimeToSpare(snapshot.machine),
     situation,
     reason,
   });

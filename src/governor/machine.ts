@@ -15,6 +15,12 @@ export function isBusy({ cpuBusyByOthersShare }: Pick<Machine, 'cpuBusyByOthersS
   return (cpuBusyByOthersShare ?? 0) > BUSY_SHARE;
 }
 
+/** Power comes from the mains and the processor has nothing better to do: work that may turn out vain harms nobody. */
+export function hasTimeToSpare(machine: Machine): boolean {
+  const { powerSource, lowPower } = machine;
+  return powerSource === 'mains' && lowPower !== true && !isHot(machine) && !isBusy(machine);
+}
+
 /** The processor is being slowed down, or about to be stopped. */
 export function isHot({ thermal }: Pick<Machine, 'thermal'>): boolean {
   return thermal === 'serious' || thermal === 'critical';

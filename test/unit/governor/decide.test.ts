@@ -160,6 +160,27 @@ describe('the choice of a submodel', () => {
   });
 });
 
+describe('the decision', () => {
+  const cases: [string, Partial<Machine>, boolean][] = [
+    ['on mains', {}, true],
+    ['on mains beside a little work', { cpuBusyByOthersShare: 0.5 }, true],
+    ['on battery, however full', { powerSource: 'battery', chargeShare: 1 }, false],
+    ['where the power source is unknown', { powerSource: 'unknown' }, false],
+    ['where the system saves power', { lowPower: true }, false],
+    ['with the fan on', { thermal: 'fair' }, true],
+    ['where the processor is slowed down', { thermal: 'serious' }, false],
+    ['beside much work', { cpuBusyByOthersShare: 0.6 }, false],
+  ];
+  for (const [name, change, expected] of cases) {
+    it(`says whether to decode ahead: ${expected ? 'yes' : 'no'} ${name}`, () => {
+      // The choice itself is the user's, so that nothing else depends on the machine.
+      const snapshot = { ...calm, machine: { ...calm.machine, ...change } };
+      const decision = decide(snapshot, costs, GOOD, { ...AUTO, submodel: 'S' });
+      assert.equal(decision.submodel && decision.speculateNext, expected);
+    });
+  }
+});
+
 describe('a choice, whatever the moment,', () => {
   const MOMENTS = 2000;
 

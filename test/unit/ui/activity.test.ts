@@ -47,6 +47,7 @@ describe('the activity', () => {
         delayMs: 0,
         maxTokens: 40,
         multiline: false,
+        speculateNext: false,
         situation: 'typing',
         reason: 'typing fast',
       }),
