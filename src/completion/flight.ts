@@ -19,6 +19,9 @@ export interface FlightParts {
   readonly finish: (decoded: Decoded) => Outcome;
 }
 
+/** Asked for; or by nobody yet: what follows the suggestion that is shown, or what a larger submodel has in its place. */
+export type Purpose = 'asked' | 'ahead' | 'better';
+
 /** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
 export class Flight {
   readonly outcome: Promise<Outcome>;
@@ -28,11 +31,10 @@ export class Flight {
   /** What was typed since it began. */
   private typed = '';
 
-  /** @param isAhead nobody asked for it yet: it follows what is shown, if that is accepted */
   constructor(
     { engine, tokenizer, onRead, finish }: FlightParts,
     readonly plan: Plan,
-    readonly isAhead: boolean,
+    readonly purpose: Purpose,
     trace: Trace,
   ) {
     const { prompt, decision, trim, request } = plan;
@@ -62,7 +64,7 @@ export class Flight {
 
   /** Whether it still agrees with the text after a change of its document. */
   survives(inserted: string, removedChars: number): boolean {
-    if (this.isAhead) return true;
+    if (this.purpose === 'ahead') return true;
     // The editor closes brackets and quotes by itself.
     this.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
     return removedChars === 0 && this.agreesWith(this.typed);
@@ -72,8 +74,12 @@ export class Flight {
     this.controller.abort();
   }
 
-  /** What is written may still become what is typed, or the other way round. */
+  /**
+   * What is written may still become what is typed, or the other way round. What nobody waits for is not waited for now:
+   * it has to have written that already.
+   */
   private agreesWith(typed: string): boolean {
-    return this.written.startsWith(typed) || typed.startsWith(this.written);
+    const { written, purpose } = this;
+    return written.startsWith(typed) || (purpose !== 'better' && typed.startsWith(written));
   }
 }

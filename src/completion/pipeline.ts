@@ -1,17 +1,17 @@
 import type { Engine } from '../engine/engine';
-import type { CodePlace } from '../governor/place';
 import type { GovernorSettings } from '../governor/settings';
+import { TYPING_GAP_MS } from '../governor/typing';
 import { quality } from '../governor/value';
 import { confidentHead, type Eagerness } from './confidence';
 import { decode, type Decoded } from './decode';
 import { fateOf } from './fate';
-import { Flight } from './flight';
+import { Flight, type Purpose } from './flight';
 import { gate } from './gate';
 import { Memory } from './memory';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { type Plan, Planner, type PlannerParts, type Terms, termsKey } from './plan';
 import type { CompletionRequest } from './request';
-import { type Remembered, typedAlong } from './reuse';
+import { type Left, Screen, type Standing } from './screen';
 import { Trace } from './trace';
 
 export interface PipelineParts extends PlannerParts {
@@ -29,29 +29,16 @@ const MAX_ALTERNATIVES = 2;
 const MAX_TRIES = 4;
 const ALTERNATIVES_MS = 300;
 
-/** The last suggestion. */
-interface Last extends Remembered {
-  /** The key of the terms that it was made under. */
-  readonly terms: string;
-  /** The name of the submodel that wrote it. */
-  readonly submodel: string;
-  /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
-  unreported: Work | undefined;
-}
-
-/** A suggestion that was made, until it is known what became of it. */
-interface Made extends Remembered {
-  readonly place: CodePlace;
-  readonly quality: number;
-}
-
 /** From a cursor to a suggestion. */
 export class Pipeline {
   private readonly memory = new Memory(REMEMBERED_SUGGESTIONS);
   private readonly planner: Planner;
-  private last: Last | undefined;
-  private made: Made | undefined;
+  private readonly screen = new Screen();
+  /** The suggestion that was made last, until it is known what became of it. */
+  private made: Standing | undefined;
   private flight: Flight | undefined;
+  /** Aborted when the user goes on. */
+  private pause = new AbortController();
 
   constructor(private readonly parts: PipelineParts) {
     this.planner = new Planner(parts);
@@ -62,41 +49,48 @@ export class Pipeline {
    * @param trace is told how long each stage takes
    */
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
+    this.endPause(request);
+    const outcome = await this.answer(request, signal, trace);
+    if ('suggestion' in outcome && !signal.aborted) void this.refine(request, submodelOf(outcome));
+    return outcome;
+  }
+
+  private async answer(request: CompletionRequest, signal: AbortSignal, trace: Trace): Promise<Outcome> {
     const gated = gate(request);
     trace.end('gate');
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
     this.learn(request);
     const terms = this.terms();
-    const along = this.last?.terms === termsKey(terms) ? typedAlong(this.last, request) : undefined;
+    const left = this.left(request, termsKey(terms));
     trace.end('reuse');
-    if (along && this.last) return this.reuse(this.last, along, 'typed as suggested');
+    if (left) return this.reuse(left, 'typed as suggested');
 
     const joined = await this.join(request, termsKey(terms), signal);
     trace.end('join');
     if (joined) return joined;
     if (signal.aborted) return { kind: 'superseded', reason: 'cancelled before it began' };
 
-    const plan = await this.planner.plan(request, terms, () => !signal.aborted, trace);
+    const plan = await this.planner.plan(request, terms, () => !signal.aborted, { trace });
     if (!plan) return { kind: 'superseded', reason: 'cancelled before it began' };
     this.planner.settle(plan);
     if (!('prompt' in plan)) return { kind: 'gated', reason: plan.decision.reason };
     const cached = this.remembered(plan);
     trace.end('cache');
     if (cached) {
-      const last = this.remember(plan, cached);
+      const from = this.show(plan, cached);
       if (plan.decision.speculateNext) void this.lookAhead(plan, cached);
-      return this.reuse(last, cached, 'cached');
+      return this.reuse({ from, suggestion: cached }, 'cached');
     }
     if (plan.decision.delayMs > 0) {
       await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
     }
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
-    const outcome = await Promise.race([this.start(plan, false, trace).outcome, aborted(signal)]);
+    const outcome = await Promise.race([this.start(plan, 'asked', trace).outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown') {
-      if (this.last) this.last.unreported = undefined;
+      if (this.made) this.made.unreported = undefined;
       if (plan.decision.speculateNext) void this.lookAhead(plan, outcome.suggestion);
     }
     return outcome;
@@ -110,6 +104,7 @@ export class Pipeline {
     const { engine, checkpoint, now } = this.parts;
     const { tokenizer } = checkpoint;
     const startedMs = now();
+    this.pause.abort();
     this.stopFlight();
     const plan = await this.planner.plan(request, this.terms(), () => !signal.aborted);
     if (!plan || !('prompt' in plan)) return [];
@@ -134,6 +129,7 @@ export class Pipeline {
    * the editor's own delay.
    */
   edited(document: string, inserted: string, removedChars: number): void {
+    this.pause.abort();
     const { flight } = this;
     if (flight?.plan.request.document !== document) return;
     if (!flight.survives(inserted, removedChars)) this.stopFlight();
@@ -141,8 +137,9 @@ export class Pipeline {
 
   /** Forget what other settings or another model have suggested. */
   reset(): void {
+    this.pause.abort();
     this.stopFlight();
-    this.last = undefined;
+    this.screen.clear();
     this.planner.wasRead([]);
     this.memory.clear();
   }
@@ -157,7 +154,8 @@ export class Pipeline {
     const fate = fateOf(this.made, now);
     if (fate.kind === 'open') return;
     if (fate.kind === 'settled' && fate.characters > 0) {
-      this.parts.history.agreed(this.made.place, fate.characters, this.made.quality);
+      const { place, submodel } = this.made;
+      this.parts.history.agreed(place, fate.characters, quality(this.parts.costs.named(submodel)));
     }
     this.made = undefined;
   }
@@ -172,17 +170,26 @@ export class Pipeline {
     }
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
-    if (flight.isAhead && outcome.kind === 'shown') this.remember(flight.plan, outcome.suggestion, outcome.work);
-    const { last } = this;
-    const along = last && typedAlong(last, request);
-    return along && this.reuse(last, along, 'typed along with a decode under way');
+    if (flight.purpose === 'ahead' && outcome.kind === 'shown')
+      this.show(flight.plan, outcome.suggestion, outcome.work);
+    const left = this.left(request, terms);
+    return left && this.reuse(left, 'typed along with a decode under way');
+  }
+
+  /** What is left of the suggestion on the screen, or of a larger submodel's that takes its place now. */
+  private left(request: CompletionRequest, terms: string): Left | undefined {
+    const before = this.screen.shown;
+    const left = this.screen.leftAt(request, terms);
+    // What becomes of it is to the credit of the one who wrote it.
+    if (left && left.from !== before) this.made = left.from;
+    return left;
   }
 
   /** What is left of an earlier suggestion. The first request that shows a decode's suggestion reports its work. */
-  private reuse(last: Last, suggestion: Suggestion, reason: string): Outcome {
-    const work = last.unreported;
-    if (!work) return { kind: 'reused', suggestion, submodel: last.submodel, reason };
-    last.unreported = undefined;
+  private reuse({ from, suggestion }: Left, reason: string): Outcome {
+    const work = from.unreported;
+    if (!work) return { kind: 'reused', suggestion, submodel: from.submodel, reason };
+    from.unreported = undefined;
     return { kind: 'shown', suggestion, work };
   }
 
@@ -198,7 +205,27 @@ export class Pipeline {
     };
     if (gate(next) !== undefined) return;
     const plan = await this.planner.plan(next, terms, () => !this.isBusy());
-    if (plan && 'prompt' in plan && !this.remembered(plan)) this.start(plan, true, new Trace(this.parts.now));
+    if (plan && 'prompt' in plan && !this.remembered(plan)) this.start(plan, 'ahead', new Trace(this.parts.now));
+  }
+
+  /** In a pause over a suggestion, have a larger submodel write it too where that is worth it: for what is shown next. */
+  private async refine(request: CompletionRequest, shown: string): Promise<void> {
+    const { signal } = (this.pause = new AbortController());
+    await this.parts.wait(TYPING_GAP_MS, signal);
+    await this.flight?.outcome;
+    const isWanted = () => !signal.aborted && !this.isBusy();
+    if (!isWanted()) return;
+    const plan = await this.planner.plan({ ...request, explicit: false }, this.terms(), isWanted, { shown });
+    if (!plan || !('prompt' in plan)) return;
+    const known = this.remembered(plan);
+    if (known) this.screen.improve(standing(plan, known));
+    else this.start(plan, 'better', new Trace(this.parts.now));
+  }
+
+  /** The user goes on: what was begun in the pause stops, unless it has written already what was typed. */
+  private endPause(request: CompletionRequest): void {
+    this.pause.abort();
+    if (this.flight?.purpose === 'better' && !this.flight.serves(request)) this.stopFlight();
   }
 
   private isBusy(): boolean {
@@ -210,7 +237,7 @@ export class Pipeline {
     this.flight = undefined;
   }
 
-  private start(plan: Plan, isAhead: boolean, trace: Trace): Flight {
+  private start(plan: Plan, purpose: Purpose, trace: Trace): Flight {
     const { engine, checkpoint } = this.parts;
     const parts = {
       engine,
@@ -220,14 +247,14 @@ export class Pipeline {
       },
       finish: (decoded: Decoded) => {
         if (this.flight === flight) this.flight = undefined;
-        return this.finish(plan, isAhead, decoded, trace);
+        return this.finish(plan, purpose, decoded, trace);
       },
     };
-    const flight = new Flight(parts, plan, isAhead, trace);
+    const flight = new Flight(parts, plan, purpose, trace);
     return (this.flight = flight);
   }
 
-  private finish(plan: Plan, isAhead: boolean, decoded: Decoded, trace: Trace): Outcome {
+  private finish(plan: Plan, purpose: Purpose, decoded: Decoded, trace: Trace): Outcome {
     const { request, decision } = plan;
     if (decoded.fault !== undefined) {
       this.planner.wasRead([]);
@@ -246,7 +273,7 @@ export class Pipeline {
       decodeMs,
       latencyMs: this.parts.now() - plan.startedMs,
     };
-    if (!isAhead) this.parts.history.answered(plan.place, decodedTokens);
+    if (purpose === 'asked') this.parts.history.answered(plan.place, decodedTokens);
     const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
     const sure = confidentHead(decoded.pieces, plan.cursor, weights, plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);
@@ -259,11 +286,8 @@ export class Pipeline {
     const { document, prefix, suffix } = request;
     const { multiline } = decision;
     this.memory.add({ document, prefix, suffix, suggestion, submodel: plan.author, multiline });
-    if (!isAhead) {
-      this.remember(plan, suggestion, work);
-      const candidate = this.parts.costs.named(decision.submodel.name);
-      this.made = { document, prefix, suffix, suggestion, place: plan.place, quality: quality(candidate) };
-    }
+    if (purpose === 'asked') this.made = this.show(plan, suggestion, work);
+    if (purpose === 'better') this.screen.improve(standing(plan, suggestion));
     return { kind: 'shown', suggestion, work };
   }
 
@@ -272,11 +296,32 @@ export class Pipeline {
     return this.memory.find(request, author, decision.multiline);
   }
 
-  private remember({ request, terms, decision }: Plan, suggestion: Suggestion, unreported?: Work): Last {
-    const { document, prefix, suffix } = request;
-    const { name: submodel } = decision.submodel;
-    return (this.last = { document, prefix, suffix, suggestion, terms: termsKey(terms), submodel, unreported });
+  private show(plan: Plan, suggestion: Suggestion, work?: Work): Standing {
+    const shown = standing(plan, suggestion, work);
+    this.screen.show(shown);
+    return shown;
   }
+}
+
+function standing(
+  { request: { document, prefix, suffix }, terms, decision, place }: Plan,
+  suggestion: Suggestion,
+  unreported?: Work,
+): Standing {
+  return {
+    document,
+    prefix,
+    suffix,
+    suggestion,
+    terms: termsKey(terms),
+    submodel: decision.submodel.name,
+    place,
+    unreported,
+  };
+}
+
+function submodelOf(outcome: Extract<Outcome, { suggestion: Suggestion }>): string {
+  return outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
 }
 
 /** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */

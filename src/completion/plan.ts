@@ -3,6 +3,7 @@ import { type Choice, conditionsOf, decide, type Decision, type Declined, type S
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
 import { type CodePlace, codePlaceAt } from '../governor/place';
+import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
@@ -72,6 +73,7 @@ export class Planner {
   constructor(private readonly parts: PlannerParts) {}
 
   /**
+   * @param shown the submodel whose suggestion stands there already, where a better one is looked for
    * @param isWanted asked when the syntax of the place is known, for that may take a while
    * @returns undefined where it is wanted no more
    */
@@ -79,7 +81,7 @@ export class Planner {
     request: CompletionRequest,
     terms: Terms,
     isWanted: () => boolean,
-    trace?: Trace,
+    { trace, shown }: { readonly trace?: Trace; readonly shown?: string } = {},
   ): Promise<Plan | NoPlan | undefined> {
     const { checkpoint, syntax, now } = this.parts;
     const startedMs = now();
@@ -90,7 +92,7 @@ export class Planner {
     const prompt = buildPrompt(checkpoint.tokenizer, request, room);
     trace?.end('prompt');
     const place = codePlaceAt(request.prefix);
-    const decision = this.decide(request, place, prompt.tokens, shape.block, terms.settings);
+    const decision = this.decide(request, place, prompt.tokens, shape.block, terms.settings, shown);
     trace?.end('decide');
     if (!decision.submodel) return { place, decision };
     const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
@@ -125,6 +127,7 @@ export class Planner {
     prompt: readonly number[],
     block: boolean,
     settings: GovernorSettings,
+    shown: string | undefined,
   ): Decision | Declined {
     const { costs, rhythm, history, machine, now } = this.parts;
     const nowMs = now();
@@ -139,7 +142,9 @@ export class Planner {
       nowMs,
       previous: this.choices,
     };
-    return decide(snapshot, costs, history, settings);
+    return shown === undefined
+      ? decide(snapshot, costs, history, settings)
+      : refine(snapshot, shown, costs, history, settings);
   }
 }
 

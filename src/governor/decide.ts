@@ -150,12 +150,9 @@ export function decide(
     );
   }
 
-  const pricePerMs = price(snapshot.machine) / 1000;
-  const pricedTokens = Math.min(snapshot.newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
-  const priceOf = ({ submodel }: Candidate, tokens: number) =>
-    pricePerMs * (costs.predictMs(submodel, pricedTokens, tokens) ?? Infinity);
   const worth = (candidate: Candidate) =>
-    expectedCharacters(typical, snapshot.gapMs) * quality(candidate) - priceOf(candidate, typical.tokens);
+    expectedCharacters(typical, snapshot.gapMs) * quality(candidate) -
+    priceOf(candidate.submodel, typical.tokens, snapshot, costs);
 
   const previous = snapshot.previous[situation];
   const chosen = choose(
@@ -167,7 +164,7 @@ export function decide(
   );
   const ms = answerMs(chosen, here.tokens) ?? 0;
   const pays = (gapMs: number | undefined) =>
-    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen, here.tokens);
+    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.tokens, snapshot, costs);
   if (!pays(undefined) && history.declinedInARow(snapshot.place) < TRY_AGAIN_AFTER) {
     const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
     return declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`);
@@ -176,6 +173,17 @@ export function decide(
   const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(budgetMs - ms));
   const reason = explain(snapshot, situation, chosen, ms, budgetMs);
   return decision(chosen.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
+}
+
+/** What it takes of a submodel to write so many tokens at a place, in characters that it has to bring. */
+export function priceOf(
+  submodel: Submodel,
+  tokens: number,
+  { machine, newPromptTokens }: Snapshot,
+  costs: Costs,
+): number {
+  const promptTokens = Math.min(newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
+  return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, tokens) ?? Infinity);
 }
 
 /** The conditions under which a choice was made: where they change, it is made anew at once. */

@@ -11,6 +11,7 @@ import {
   type Snapshot,
 } from '../../../src/governor/decide';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
+import { refine } from '../../../src/governor/refine';
 import { PLACES } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import type { Candidate } from '../../../src/matlm/submodel';
@@ -179,6 +180,37 @@ describe('the decision', () => {
       assert.equal(decision.submodel && decision.speculateNext, expected);
     });
   }
+});
+
+describe('what is shown in a pause', () => {
+  // pace, place, machine; who wrote it → who writes it too, for what is shown next
+  const rows: [string, string, Expectations, string][] = [
+    ['pause … mains', 'S', expecting(0.4, 40), 'XL'],
+    ['pause … mains', 'L', expecting(0.4, 40), 'XL'],
+    ['pause … mains', 'XL', expecting(0.4, 40), 'none'],
+    ['pause … mains', 'S', expecting(0.05, 8), 'none'],
+    ['pause … mains', 'S', expecting(0.0005, 5, 24), 'none'],
+    ['160 … mains', 'S', expecting(0.4, 40), 'none'],
+    ['pause … battery', 'S', expecting(0.4, 40), 'none'],
+    ['pause … busy', 'S', expecting(0.4, 40), 'none'],
+  ];
+  for (const [line, shown, history, expected] of rows) {
+    const { rightShare, characters } = history.expect('word start');
+    it(`by ${shown}, ${line}, ${rightShare * characters} characters expected → ${expected}`, () => {
+      const decision = refine(drawn(line), shown, costs, history, AUTO);
+      assert.equal(nameOf(decision), expected, decision.reason);
+    });
+  }
+
+  it('is not written by another where the size is fixed', () => {
+    const fixed = { ...AUTO, submodel: 'M' };
+    assert.equal(nameOf(refine(drawn('pause … mains'), 'M', costs, expecting(0.4, 40), fixed)), 'none');
+  });
+
+  it('is not written again before anything was measured', () => {
+    const unmeasured = { ...costs, predictMs: () => undefined };
+    assert.equal(nameOf(refine(drawn('pause … mains'), 'S', unmeasured, expecting(0.4, 40), AUTO)), 'none');
+  });
 });
 
 describe('a choice, whatever the moment,', () => {
