@@ -251,7 +251,7 @@ function explain(
     machine.powerSource === 'battery' && 'on battery',
     machine.lowPower === true && 'saving power',
     isHot(machine) && 'hot',
-    isBusy(machine) && 'busy processor',
+    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? 'busy processor' : 'busy GPU'),
   ].filter((text) => text !== false);
   const ms = answerMs ?? 0;
   const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(ms))} ms`;

@@ -53,6 +53,12 @@ const calm: Snapshot = {
 };
 
 const PLACE_OF_LINE = { '…': 'word start', '␤': 'line start', '{': 'block start' } as const;
+/** On mains, with the engine on a GPU of which others take a share. */
+function onGpu(busyByOthersShare: number | undefined): Machine {
+  const gpu = { name: 'a card', ...(busyByOthersShare === undefined ? {} : { busyByOthersShare }) };
+  return { ...calm.machine, runsOnGpu: true, gpu };
+}
+
 const MACHINES: Record<string, Machine> = {
   mains: calm.machine,
   battery: { ...calm.machine, powerSource: 'battery', chargeShare: 0.6 },
@@ -61,6 +67,8 @@ const MACHINES: Record<string, Machine> = {
   hot: { ...calm.machine, thermal: 'serious' },
   critical: { ...calm.machine, thermal: 'critical' },
   busy: { ...calm.machine, cpuBusyByOthersShare: 1 },
+  'busy GPU': onGpu(1),
+  'busy GPU, not ours': { ...onGpu(1), runsOnGpu: false },
 };
 
 /**
@@ -100,6 +108,8 @@ describe('the choice of a submodel', () => {
     ['pause … hot', GOOD, 'M', /^a pause in typing, hot: M/],
     ['pause … critical', GOOD, 'S', /^a pause in typing, hot: S/],
     ['pause … busy', GOOD, 'M', /^a pause in typing, busy processor: M/],
+    ['pause … busy GPU', GOOD, 'M', /^a pause in typing, busy GPU: M/],
+    ['pause … busy GPU, not ours', GOOD, 'XL', /^a pause in typing: XL/],
     ['pause … mains', POOR, 'S', /^a pause in typing: S/],
     [
       '100 … mains',
@@ -171,6 +181,8 @@ describe('the decision', () => {
     ['with the fan on', { thermal: 'fair' }, true],
     ['where the processor is slowed down', { thermal: 'serious' }, false],
     ['beside much work', { cpuBusyByOthersShare: 0.6 }, false],
+    ['beside much work on the GPU that it runs on', onGpu(0.6), false],
+    ['beside a GPU that tells no load', onGpu(undefined), true],
   ];
   for (const [name, change, expected] of cases) {
     it(`says whether to decode ahead: ${expected ? 'yes' : 'no'} ${name}`, () => {
@@ -260,6 +272,24 @@ describe('a choice, whatever the moment,', () => {
         return submodel ? costs.named(submodel.name).bytesPerToken : 0;
       };
       for (const machine of Object.values(MACHINES)) assert.ok(size(machine) <= size(calm.machine));
+    }
+  });
+
+  it('is never larger when the GPU it runs on is busier and all else is equal', () => {
+    const random = new Random(5);
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      const cpuBusyByOthersShare = random.next();
+      const sizes = [undefined, 0.2, 0.5, 0.8, 1].map((share) => {
+        const machine: Machine = { ...onGpu(share), cpuBusyByOthersShare };
+        const { submodel } = decide({ ...snapshot, machine }, costs, history, AUTO);
+        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+      });
+      assert.deepEqual(
+        sizes,
+        sizes.toSorted((a, b) => b - a),
+        JSON.stringify(snapshot),
+      );
     }
   });
 
