@@ -46,10 +46,7 @@ describe('matcoder complete', () => {
 
   it('chooses the size by itself, and says why', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json']);
-    assert.match(
-      (JSON.parse(stdout) as { reason: string }).reason,
-      /^asked for by hand: .+ answers in about \d+ ms/,
-    );
+    assert.match((JSON.parse(stdout) as { reason: string }).reason, /^asked for by hand: .+ answers in about \d+ ms/);
   });
 
   const broken = join(folder, 'truncated');
@@ -186,6 +183,7 @@ describe('matcoder replay', () => {
     );
     for (const row of rows) {
       assert.ok(Number(row.decodes) > 0 && Number(row.cpuSeconds) > 0 && Number(row.gigabytesRead) > 0);
+      assert.ok(row.joules === 'unknown' || Number(row.joules) > 0, String(row.joules));
       assert.ok(Number(row.keysSaved) <= Number(row.keysByHand) && Number(row.accepted) <= Number(row.shown));
     }
   });
