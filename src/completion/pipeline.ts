@@ -210,6 +210,7 @@ export class Pipeline {
 
   /** In a pause over a suggestion, have a larger submodel write it too where that is worth it: for what is shown next. */
   private async refine(request: CompletionRequest, shown: string): Promise<void> {
+    this.pause.abort();
     const { signal } = (this.pause = new AbortController());
     await this.parts.wait(TYPING_GAP_MS, signal);
     await this.flight?.outcome;
