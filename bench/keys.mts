@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CompletionRequest, Pipeline } from '../src/completion/pipeline';
+import { Pipeline } from '../src/completion/pipeline';
+import type { CompletionRequest } from '../src/completion/request';
 import { Grammars } from '../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../src/completion/syntax/shape';
 import { LocalEngine } from '../src/engine/localEngine';

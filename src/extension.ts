@@ -13,7 +13,7 @@ import { hardwareFile, machineOf, writeReport } from './engine/hardware';
 import { detectHardware } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { History } from './governor/history';
-import { UNKNOWN_MACHINE } from './governor/machine';
+import { type Machine, UNKNOWN_MACHINE } from './governor/machine';
 import { decide, type Snapshot } from './governor/decide';
 import { type CodePlace, codePlaceAt } from './governor/place';
 import { TypingRhythm } from './governor/typing';
@@ -63,7 +63,7 @@ export function activate(context: vscode.ExtensionContext): void {
         place,
         block: false,
         newPromptTokens: TYPICAL.promptTokens,
-        machine: client?.machine ?? UNKNOWN_MACHINE,
+        machine: machineNow(),
         nowMs: now(),
         previous: {},
       };
@@ -80,6 +80,12 @@ export function activate(context: vscode.ExtensionContext): void {
     state: () => activity.dashboard(),
     run: (command) => void vscode.commands.executeCommand(`matcoder.${command}`),
   });
+
+  /** What the sensors say, and whether the engine is in the way of others on the card. */
+  function machineNow(): Machine {
+    const runsOnGpu = client?.state.kind === 'ready' && client.state.info.backend === 'onnx-webgpu';
+    return { ...(client?.machine ?? UNKNOWN_MACHINE), runsOnGpu };
+  }
 
   async function startEngine(): Promise<void> {
     client?.stop();
@@ -132,7 +138,7 @@ export function activate(context: vscode.ExtensionContext): void {
           syntax,
           settings,
           eagerness,
-          machine: () => client?.machine ?? UNKNOWN_MACHINE,
+          machine: machineNow,
           now,
           wait,
         });

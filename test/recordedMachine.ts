@@ -21,8 +21,12 @@ export class RecordedMachine {
     writeFileSync(file, text);
   }
 
+  read(path: string): string {
+    return readFileSync(join(this.root, path), 'utf8');
+  }
+
   change(path: string, from: string, to: string): void {
-    const before = readFileSync(join(this.root, path), 'utf8');
+    const before = this.read(path);
     if (!before.includes(from)) throw new Error(`${path} does not hold ${from}`);
     this.write(path, before.replace(from, to));
   }

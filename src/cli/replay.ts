@@ -3,9 +3,11 @@ import { Grammars } from '../completion/syntax/grammars';
 import { languageOf } from '../completion/syntax/languages';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { LocalEngine } from '../engine/localEngine';
+import { openSensors } from '../engine/sensors';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
 import type { VirtualClock } from '../replay/clock';
+import { EnergyMeter } from '../replay/energy';
 import { RealTimeEngine } from '../replay/meter';
 import { replay } from '../replay/replay';
 import { summarise, type Summary } from '../replay/report';
@@ -39,6 +41,8 @@ export async function replayFiles(
   const scenarios = scenariosOf(options.scenario);
   const tasks = await tasksOf(options);
   const engine = new LocalEngine(root, checkpoint);
+  const sensors = openSensors(root);
+  const meter = new EnergyMeter(sensors.read, () => performance.now());
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   try {
     await Promise.all(tasks.map(({ languageId }) => grammars.load(languageId)));
@@ -48,13 +52,18 @@ export async function replayFiles(
     for (const scenario of scenarios) {
       for (const policy of options.policies) {
         const parts = { engine: (clock: VirtualClock) => new RealTimeEngine(engine, clock), checkpoint, costs, syntax };
-        const row = summarise(await replay(parts, tasks, policy, scenario, options.seed));
+        meter.start();
+        const run = await replay(parts, tasks, policy, scenario, options.seed);
+        meter.stop();
+        const row = summarise(run, meter.joules);
         rows.push(row);
         onRow(row);
       }
     }
     return rows;
   } finally {
+    meter.stop();
+    sensors.close();
     grammars.dispose();
     engine.dispose();
   }

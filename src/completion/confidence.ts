@@ -39,6 +39,10 @@ export const FEATURES = [
 /** Less of a line than this is sooner typed than read. */
 const MIN_HEAD_CHARS = 4;
 
+/** Words of any script: accents and vowel marks are part of them. */
+const BEGINS_WITHIN_WORD = /^[\w\p{L}\p{M}\p{N}]/u;
+const ENDS_WITHIN_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
+
 const LEAST_LOG = Math.log(1e-4);
 
 /** The features of every head of what was written: of its first piece, its first two, and so on. [pieces, features] */
@@ -86,9 +90,11 @@ export function confidentHead(
     return score(features, weights) >= (isWhole ? minScore : (1 + minScore) / 2);
   });
   const head = join(pieces.slice(0, last + 1));
-  const next = pieces[last + 1]?.text;
-  if (next === undefined || /^\s*\n/.test(next)) return head;
-  const words = /^\w/.test(next) ? head.replace(/[\w$]+$/, '') : head;
+  const rest = pieces.slice(last + 1);
+  // A character that tokens cut in two has no text before its last part; it is a letter, most likely.
+  const next = rest.find(({ text }) => text !== '')?.text ?? 'é';
+  if (rest.length === 0 || /^\s*\n/.test(next)) return head;
+  const words = BEGINS_WITHIN_WORD.test(next) ? head.replace(ENDS_WITHIN_WORD, '') : head;
   return words.replace(/\s/g, '').length >= MIN_HEAD_CHARS ? words : '';
 }
 

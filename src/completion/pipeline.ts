@@ -1,49 +1,25 @@
 import type { Engine } from '../engine/engine';
-import type { CostModel } from '../governor/costs';
-import { looksAhead } from '../governor/ahead';
-import { type Choice, conditionsOf, decide, type Decision, type Declined, type Situation } from '../governor/decide';
-import type { History } from '../governor/history';
-import type { Machine } from '../governor/machine';
-import { type CodePlace, codePlaceAt } from '../governor/place';
-import { type GovernorSettings, settingsKey } from '../governor/settings';
-import type { TypingRhythm } from '../governor/typing';
+import type { GovernorSettings } from '../governor/settings';
+import { TYPING_GAP_MS } from '../governor/typing';
 import { quality } from '../governor/value';
-import type { Checkpoint } from '../matlm/checkpoint';
-import { confidentHead, type Eagerness, EAGERNESS, MIN_PROBABILITY } from './confidence';
-import { type Cursor, cursorOf } from './cursor';
+import { confidentHead, type Eagerness } from './confidence';
 import { decode, type Decoded } from './decode';
-import { type Trim, trimAt } from './filters';
 import { fateOf } from './fate';
-import { gate, type GateInput } from './gate';
+import { Flight, type Purpose } from './flight';
+import { gate } from './gate';
 import { Memory } from './memory';
 import type { Outcome, Suggestion, Work } from './outcome';
-import { buildPrompt, type Excerpt, type Prompt } from './prompt';
-import { type Remembered, typedAlong, typedSince } from './reuse';
-import type { Syntax } from './syntax/shape';
+import { type Plan, Planner, type PlannerParts, type Terms, termsKey } from './plan';
+import type { CompletionRequest } from './request';
+import { type Left, Screen, type Standing } from './screen';
 import { Trace } from './trace';
 
-/** One place at which a completion is wanted. */
-export interface CompletionRequest extends Excerpt, GateInput {
-  /** Distinguishes documents: their URI. */
-  readonly document: string;
-}
-
-export interface PipelineParts {
+export interface PipelineParts extends PlannerParts {
   readonly engine: Engine;
-  readonly checkpoint: Checkpoint;
-  readonly costs: CostModel;
-  readonly rhythm: TypingRhythm;
-  readonly history: History;
-  /** One line or a block. */
-  readonly syntax: Syntax;
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
-  /** The machine as the sensors see it now. */
-  readonly machine: () => Machine;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
-  /** Resolves after so long by that clock, or at once when the signal aborts. */
+  /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -53,61 +29,19 @@ const MAX_ALTERNATIVES = 2;
 const MAX_TRIES = 4;
 const ALTERNATIVES_MS = 300;
 
-/** All that is settled before a decode begins. */
-interface Job {
-  readonly request: CompletionRequest;
-  readonly settings: string;
-  readonly prompt: Prompt;
-  readonly decision: Decision;
-  readonly place: CodePlace;
-  readonly cursor: Cursor;
-  readonly trim: Trim;
-  /** What a suggestion has to score. */
-  readonly minScore: number;
-  readonly startedMs: number;
-  readonly trace: Trace;
-  /** Nobody asked for it yet: it follows what is shown, if that is accepted. */
-  readonly isAhead: boolean;
-}
-
-/** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
-interface Flight {
-  readonly job: Job;
-  readonly controller: AbortController;
-  readonly outcome: Promise<Outcome>;
-  /** What is decoded so far. */
-  readonly written: { text: string };
-  /** What was typed since it began. */
-  typed: string;
-}
-
-/** The last suggestion. */
-interface Last extends Remembered {
-  readonly settings: string;
-  /** The name of the submodel that wrote it. */
-  readonly submodel: string;
-  /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
-  unreported: Work | undefined;
-}
-
-/** A suggestion that was made, until it is known what became of it. */
-interface Made extends Remembered {
-  readonly place: CodePlace;
-  readonly quality: number;
-}
-
 /** From a cursor to a suggestion. */
 export class Pipeline {
   private readonly memory = new Memory(REMEMBERED_SUGGESTIONS);
-  private readonly promptRoom: number;
-  private last: Last | undefined;
-  private made: Made | undefined;
+  private readonly planner: Planner;
+  private readonly screen = new Screen();
+  /** The suggestion that was made last, until it is known what became of it. */
+  private made: Standing | undefined;
   private flight: Flight | undefined;
-  private lastPrompt: readonly number[] = [];
-  private readonly choices: Partial<Record<Situation, Choice>> = {};
+  /** Aborted when the user goes on. */
+  private pause = new AbortController();
 
   constructor(private readonly parts: PipelineParts) {
-    this.promptRoom = parts.checkpoint.config.model.contextLength - 100;
+    this.planner = new Planner(parts);
   }
 
   /**
@@ -115,57 +49,49 @@ export class Pipeline {
    * @param trace is told how long each stage takes
    */
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
+    this.endPause(request);
+    const outcome = await this.answer(request, signal, trace);
+    if ('suggestion' in outcome && !signal.aborted) void this.refine(request, submodelOf(outcome));
+    return outcome;
+  }
+
+  private async answer(request: CompletionRequest, signal: AbortSignal, trace: Trace): Promise<Outcome> {
     const gated = gate(request);
     trace.end('gate');
     if (gated !== undefined) return { kind: 'gated', reason: gated };
 
     this.learn(request);
-    const settings = this.parts.settings();
-    const eagerness = this.parts.eagerness();
-    const minScore = request.explicit ? 0 : EAGERNESS[eagerness];
-    const key = suggestedUnder(settings, eagerness);
-    const along = this.last?.settings === key ? typedAlong(this.last, request) : undefined;
+    const terms = this.terms();
+    const left = this.left(request, termsKey(terms));
     trace.end('reuse');
-    if (along && this.last) return this.reuse(this.last, along, 'typed as suggested');
+    if (left) return this.reuse(left, 'typed as suggested');
 
-    const joined = await this.join(request, key, signal);
+    const joined = await this.join(request, termsKey(terms), signal);
     trace.end('join');
     if (joined) return joined;
-    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
+    if (signal.aborted) return { kind: 'superseded', reason: 'cancelled before it began' };
 
-    const startedMs = this.parts.now();
-    const shape = await this.parts.syntax.shapeAt(request.languageId, request, request.explicit);
-    trace.end('syntax');
-    if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled before it began' };
-
-    const prompt = buildPrompt(this.parts.checkpoint.tokenizer, request, this.promptRoom);
-    trace.end('prompt');
-    const place = codePlaceAt(request.prefix);
-    const decision = this.decide(request, place, prompt.tokens, shape.block, settings);
-    this.settle(place, decision);
-    trace.end('decide');
-    if (!decision.submodel) return { kind: 'gated', reason: decision.reason };
-    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
-    const cached = this.memory.find(request, author(decision, minScore), decision.multiline);
+    const plan = await this.planner.plan(request, terms, () => !signal.aborted, { trace });
+    if (!plan) return { kind: 'superseded', reason: 'cancelled before it began' };
+    this.planner.settle(plan);
+    if (!('prompt' in plan)) return { kind: 'gated', reason: plan.decision.reason };
+    const cached = this.remembered(plan);
     trace.end('cache');
     if (cached) {
-      const last = this.remember(request, key, cached, decision.submodel.name);
-      void this.lookAhead(request, cached, settings);
-      return this.reuse(last, cached, 'cached');
+      const from = this.show(plan, cached);
+      if (plan.decision.speculateNext) void this.lookAhead(plan, cached);
+      return this.reuse({ from, suggestion: cached }, 'cached');
     }
-    if (decision.delayMs > 0) {
-      await this.parts.wait(decision.delayMs, signal);
+    if (plan.decision.delayMs > 0) {
+      await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
     }
     if (isAborted(signal)) return { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' };
-    const trim = trimAt(cursor);
-    const made = { request, settings: key, prompt, decision, place, cursor, trim, minScore, startedMs, trace };
-    const flight = this.start({ ...made, isAhead: false });
-    const outcome = await Promise.race([flight.outcome, aborted(signal)]);
+    const outcome = await Promise.race([this.start(plan, 'asked', trace).outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
     if (outcome.kind === 'shown') {
-      if (this.last) this.last.unreported = undefined;
-      void this.lookAhead(request, outcome.suggestion, settings);
+      if (this.made) this.made.unreported = undefined;
+      if (plan.decision.speculateNext) void this.lookAhead(plan, outcome.suggestion);
     }
     return outcome;
   }
@@ -175,19 +101,17 @@ export class Pipeline {
    * tokens, at most two, distinct as they are shown.
    */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
-    const { engine, checkpoint, syntax, now } = this.parts;
+    const { engine, checkpoint, now } = this.parts;
+    const { tokenizer } = checkpoint;
     const startedMs = now();
+    this.pause.abort();
     this.stopFlight();
-    const shape = await syntax.shapeAt(request.languageId, request, true);
-    const prompt = buildPrompt(checkpoint.tokenizer, request, this.promptRoom);
-    const place = codePlaceAt(request.prefix);
-    const decision = this.decide(request, place, prompt.tokens, shape.block, this.parts.settings());
-    if (!decision.submodel) return [];
-    const trim = trimAt(cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd));
+    const plan = await this.planner.plan(request, this.terms(), () => !signal.aborted);
+    if (!plan || !('prompt' in plan)) return [];
+    const { prompt, decision, trim } = plan;
     const found: Suggestion[] = [];
     const tried: number[] = [];
     for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
-      const { tokenizer } = checkpoint;
       const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, 0, undefined, [...tried]);
       const [token] = decoded.tokens;
       if (decoded.aborted || token === undefined) break;
@@ -205,19 +129,23 @@ export class Pipeline {
    * the editor's own delay.
    */
   edited(document: string, inserted: string, removedChars: number): void {
+    this.pause.abort();
     const { flight } = this;
-    if (!flight || flight.job.isAhead || flight.job.request.document !== document) return;
-    // The editor closes brackets and quotes by itself.
-    flight.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
-    if (removedChars > 0 || !agrees(flight.written.text, flight.typed)) this.stopFlight();
+    if (flight?.plan.request.document !== document) return;
+    if (!flight.survives(inserted, removedChars)) this.stopFlight();
   }
 
   /** Forget what other settings or another model have suggested. */
   reset(): void {
+    this.pause.abort();
     this.stopFlight();
-    this.last = undefined;
-    this.lastPrompt = [];
+    this.screen.clear();
+    this.planner.wasRead([]);
     this.memory.clear();
+  }
+
+  private terms(): Terms {
+    return { settings: this.parts.settings(), eagerness: this.parts.eagerness() };
   }
 
   /** What became of the suggestion before, now that the text has changed. */
@@ -226,118 +154,79 @@ export class Pipeline {
     const fate = fateOf(this.made, now);
     if (fate.kind === 'open') return;
     if (fate.kind === 'settled' && fate.characters > 0) {
-      this.parts.history.agreed(this.made.place, fate.characters, this.made.quality);
+      const { place, submodel } = this.made;
+      this.parts.history.agreed(place, fate.characters, quality(this.parts.costs.named(submodel)));
     }
     this.made = undefined;
   }
 
-  private decide(
-    request: CompletionRequest,
-    place: CodePlace,
-    prompt: readonly number[],
-    block: boolean,
-    settings: GovernorSettings,
-  ): Decision | Declined {
-    const { costs, rhythm, history, machine, now } = this.parts;
-    const nowMs = now();
-    const snapshot = {
-      explicit: request.explicit,
-      gapMs: rhythm.gapMs(nowMs),
-      pauseChance: rhythm.pauseChance(place),
-      place,
-      block,
-      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
-      machine: machine(),
-      nowMs,
-      previous: this.choices,
-    };
-    return decide(snapshot, costs, history, settings);
-  }
-
-  /** Remember what was decided, for the decisions to come. */
-  private settle(place: CodePlace, { submodel, ...decision }: Decision | Declined): void {
-    const { history, machine, now } = this.parts;
-    if (!submodel || !('situation' in decision)) {
-      history.declined(place);
-      return;
-    }
-    const { situation } = decision;
-    const conditions = conditionsOf(machine());
-    const before = this.choices[situation];
-    if (before?.submodel !== submodel.name || before.conditions !== conditions) {
-      this.choices[situation] = { submodel: submodel.name, sinceMs: now(), conditions };
-    }
-  }
-
   /** Wait for a decode that is under way where what was typed since agrees with it; stop it where not. */
-  private async join(request: CompletionRequest, settings: string, signal: AbortSignal): Promise<Outcome | undefined> {
-    const flight = this.flight;
+  private async join(request: CompletionRequest, terms: string, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { flight } = this;
     if (!flight) return undefined;
-    const { job, written } = flight;
-    const typed =
-      job.settings === settings && job.request.document === request.document && !request.explicit
-        ? typedSince(job.request, request)
-        : undefined;
-    if (typed === undefined || !agrees(written.text, typed)) {
+    if (termsKey(flight.plan.terms) !== terms || !flight.serves(request)) {
       this.stopFlight();
       return undefined;
     }
     const outcome = await Promise.race([flight.outcome, aborted(signal)]);
     if (outcome === undefined) return { kind: 'superseded', reason: 'cancelled; its decode goes on' };
-    if (job.isAhead && outcome.kind === 'shown') {
-      this.remember(job.request, settings, outcome.suggestion, job.decision.submodel.name, outcome.work);
-    }
-    const { last } = this;
-    const along = last && typedAlong(last, request);
-    return along && this.reuse(last, along, 'typed along with a decode under way');
+    if (flight.purpose === 'ahead' && outcome.kind === 'shown')
+      this.show(flight.plan, outcome.suggestion, outcome.work);
+    const left = this.left(request, terms);
+    return left && this.reuse(left, 'typed along with a decode under way');
+  }
+
+  /** What is left of the suggestion on the screen, or of a larger submodel's that takes its place now. */
+  private left(request: CompletionRequest, terms: string): Left | undefined {
+    const before = this.screen.shown;
+    const left = this.screen.leftAt(request, terms);
+    // What becomes of it is to the credit of the one who wrote it.
+    if (left && left.from !== before) this.made = left.from;
+    return left;
   }
 
   /** What is left of an earlier suggestion. The first request that shows a decode's suggestion reports its work. */
-  private reuse(last: Last, suggestion: Suggestion, reason: string): Outcome {
-    const work = last.unreported;
-    if (!work) return { kind: 'reused', suggestion, submodel: last.submodel, reason };
-    last.unreported = undefined;
+  private reuse({ from, suggestion }: Left, reason: string): Outcome {
+    const work = from.unreported;
+    if (!work) return { kind: 'reused', suggestion, submodel: from.submodel, reason };
+    from.unreported = undefined;
     return { kind: 'shown', suggestion, work };
   }
 
-  /** Decode what would follow if the suggestion were accepted, where the machine has nothing else to do. */
-  private async lookAhead(
-    request: CompletionRequest,
-    suggestion: Suggestion,
-    settings: GovernorSettings,
-  ): Promise<void> {
-    if (this.isBusy() || !looksAhead(this.parts.machine())) return;
-    const { checkpoint, syntax, now } = this.parts;
-    const suffix = request.suffix.slice(suggestion.replaces);
-    const lineSuffix = request.lineSuffix.slice(suggestion.replaces);
-    const next = { ...request, prefix: request.prefix + suggestion.text, suffix, lineSuffix, explicit: false };
-    if (gate(next) !== undefined) return;
-    const shape = await syntax.shapeAt(next.languageId, next, false);
+  /** Decode what would follow if the suggestion were accepted. */
+  private async lookAhead({ request, terms }: Plan, { text, replaces }: Suggestion): Promise<void> {
     if (this.isBusy()) return;
-    const prompt = buildPrompt(checkpoint.tokenizer, next, this.promptRoom);
-    const place = codePlaceAt(next.prefix);
-    const decision = this.decide(next, place, prompt.tokens, shape.block, settings);
-    if (!decision.submodel) return;
-    const eagerness = this.parts.eagerness();
-    const minScore = EAGERNESS[eagerness];
-    if (this.memory.find(next, author(decision, minScore), decision.multiline)) return;
-    const cursor = cursorOf(next.prefix, next.suffix, decision.multiline, shape.blockEnd);
-    const trim = trimAt(cursor);
-    const trace = new Trace(now);
-    const key = suggestedUnder(settings, eagerness);
-    const job = {
-      request: next,
-      settings: key,
-      prompt,
-      decision,
-      place,
-      cursor,
-      trim,
-      minScore,
-      startedMs: now(),
-      trace,
+    const next = {
+      ...request,
+      prefix: request.prefix + text,
+      suffix: request.suffix.slice(replaces),
+      lineSuffix: request.lineSuffix.slice(replaces),
+      explicit: false,
     };
-    this.start({ ...job, isAhead: true });
+    if (gate(next) !== undefined) return;
+    const plan = await this.planner.plan(next, terms, () => !this.isBusy());
+    if (plan && 'prompt' in plan && !this.remembered(plan)) this.start(plan, 'ahead', new Trace(this.parts.now));
+  }
+
+  /** In a pause over a suggestion, have a larger submodel write it too where that is worth it: for what is shown next. */
+  private async refine(request: CompletionRequest, shown: string): Promise<void> {
+    this.pause.abort();
+    const { signal } = (this.pause = new AbortController());
+    await this.parts.wait(TYPING_GAP_MS, signal);
+    await this.flight?.outcome;
+    const isWanted = () => !signal.aborted && !this.isBusy();
+    if (!isWanted()) return;
+    const plan = await this.planner.plan({ ...request, explicit: false }, this.terms(), isWanted, { shown });
+    if (!plan || !('prompt' in plan)) return;
+    const known = this.remembered(plan);
+    if (known) this.screen.improve(standing(plan, known));
+    else this.start(plan, 'better', new Trace(this.parts.now));
+  }
+
+  /** The user goes on: what was begun in the pause stops, unless it has written already what was typed. */
+  private endPause(request: CompletionRequest): void {
+    this.pause.abort();
+    if (this.flight?.purpose === 'better' && !this.flight.serves(request)) this.stopFlight();
   }
 
   private isBusy(): boolean {
@@ -345,43 +234,31 @@ export class Pipeline {
   }
 
   private stopFlight(): void {
-    this.flight?.controller.abort();
+    this.flight?.stop();
     this.flight = undefined;
   }
 
-  private start(job: Job): Flight {
+  private start(plan: Plan, purpose: Purpose, trace: Trace): Flight {
     const { engine, checkpoint } = this.parts;
-    const { prompt, decision, trim } = job;
-    const controller = new AbortController();
-    const written = { text: '' };
-    let isRead = false;
-    const floor = minProbability(job.request);
-    const decoded = decode(engine, checkpoint.tokenizer, prompt, decision, trim, controller.signal, floor, (text) => {
-      written.text = text;
-      if (!isRead) job.trace.end('prefill');
-      isRead = true;
-      // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-      this.lastPrompt = prompt.tokens;
-    });
-    const flight: Flight = {
-      job,
-      controller,
-      written,
-      typed: '',
-      outcome: decoded.then((result) => {
-        job.trace.end('decode');
+    const parts = {
+      engine,
+      tokenizer: checkpoint.tokenizer,
+      onRead: () => {
+        this.planner.wasRead(plan.prompt.tokens);
+      },
+      finish: (decoded: Decoded) => {
         if (this.flight === flight) this.flight = undefined;
-        return this.finish(job, result);
-      }),
+        return this.finish(plan, purpose, decoded, trace);
+      },
     };
-    this.flight = flight;
-    return flight;
+    const flight = new Flight(parts, plan, purpose, trace);
+    return (this.flight = flight);
   }
 
-  private finish(job: Job, decoded: Decoded): Outcome {
-    const { request, decision } = job;
+  private finish(plan: Plan, purpose: Purpose, decoded: Decoded, trace: Trace): Outcome {
+    const { request, decision } = plan;
     if (decoded.fault !== undefined) {
-      this.lastPrompt = [];
+      this.planner.wasRead([]);
       return { kind: 'failed', reason: decoded.fault };
     }
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
@@ -390,18 +267,18 @@ export class Pipeline {
     const work: Work = {
       submodel: decision.submodel.name,
       reason: decision.reason,
-      promptTokens: job.prompt.tokens.length,
+      promptTokens: plan.prompt.tokens.length,
       prefilledTokens,
       decodedTokens,
       prefillMs,
       decodeMs,
-      latencyMs: this.parts.now() - job.startedMs,
+      latencyMs: this.parts.now() - plan.startedMs,
     };
-    if (!job.isAhead) this.parts.history.answered(job.place, decodedTokens);
+    if (purpose === 'asked') this.parts.history.answered(plan.place, decodedTokens);
     const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
-    const sure = confidentHead(decoded.pieces, job.cursor, weights, job.minScore);
-    const { suggestion, emptiedBy } = job.trim(sure, false);
-    job.trace.end('trim');
+    const sure = confidentHead(decoded.pieces, plan.cursor, weights, plan.minScore);
+    const { suggestion, emptiedBy } = plan.trim(sure, false);
+    trace.end('trim');
     if (!suggestion) {
       const unsure = sure.trim() === '' && decoded.pieces.length > 0;
       const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
@@ -409,52 +286,43 @@ export class Pipeline {
     }
     const { document, prefix, suffix } = request;
     const { multiline } = decision;
-    this.memory.add({ document, prefix, suffix, suggestion, submodel: author(decision, job.minScore), multiline });
-    if (!job.isAhead) {
-      this.remember(request, job.settings, suggestion, work.submodel, work);
-      const candidate = this.parts.costs.named(decision.submodel.name);
-      this.made = { document, prefix, suffix, suggestion, place: job.place, quality: quality(candidate) };
-    }
+    this.memory.add({ document, prefix, suffix, suggestion, submodel: plan.author, multiline });
+    if (purpose === 'asked') this.made = this.show(plan, suggestion, work);
+    if (purpose === 'better') this.screen.improve(standing(plan, suggestion));
     return { kind: 'shown', suggestion, work };
   }
 
-  private remember(
-    { document, prefix, suffix }: CompletionRequest,
-    settings: string,
-    suggestion: Suggestion,
-    submodel: string,
-    unreported?: Work,
-  ): Last {
-    return (this.last = { document, prefix, suffix, suggestion, settings, submodel, unreported });
+  /** What was made for such a plan before. */
+  private remembered({ request, author, decision }: Plan): Suggestion | undefined {
+    return this.memory.find(request, author, decision.multiline);
+  }
+
+  private show(plan: Plan, suggestion: Suggestion, work?: Work): Standing {
+    const shown = standing(plan, suggestion, work);
+    this.screen.show(shown);
+    return shown;
   }
 }
 
-function minProbability({ explicit }: CompletionRequest): number {
-  return explicit ? 0 : MIN_PROBABILITY;
+function standing(
+  { request: { document, prefix, suffix }, terms, decision, place }: Plan,
+  suggestion: Suggestion,
+  unreported?: Work,
+): Standing {
+  return {
+    document,
+    prefix,
+    suffix,
+    suggestion,
+    terms: termsKey(terms),
+    submodel: decision.submodel.name,
+    place,
+    unreported,
+  };
 }
 
-/** Brackets and quotes as the editor inserts them, the second one by itself. */
-const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
-
-/** Whether what is written may still become what is typed, or the other way round. */
-function agrees(written: string, typed: string): boolean {
-  return written.startsWith(typed) || typed.startsWith(written);
-}
-
-/** Settings under which the same would be suggested have the same key. */
-function suggestedUnder(settings: GovernorSettings, eagerness: Eagerness): string {
-  return `${settingsKey(settings)} ${eagerness}`;
-}
-
-/** Whose suggestion it is: another submodel's, or one that had to be surer, is another. */
-function author({ submodel }: Decision, minScore: number): string {
-  return `${submodel.name} ${minScore}`;
-}
-
-function commonPrefix(a: readonly number[], b: readonly number[]): number {
-  let n = 0;
-  while (n < a.length && n < b.length && a[n] === b[n]) n++;
-  return n;
+function submodelOf(outcome: Extract<Outcome, { suggestion: Suggestion }>): string {
+  return outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
 }
 
 /** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */

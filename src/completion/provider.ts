@@ -2,8 +2,10 @@ import * as vscode from 'vscode';
 import { excerptAt } from './editorExcerpt';
 import type { EditorFiles } from './editorFiles';
 import { describe, type Outcome } from './outcome';
-import type { CompletionRequest, Pipeline } from './pipeline';
+import type { Pipeline } from './pipeline';
 import { EXCERPT_SUFFIX_CHARS } from './prompt';
+import type { CompletionRequest } from './request';
+import { selectionsIn } from './selections';
 import { Trace } from './trace';
 
 export interface ProviderParts {
@@ -112,7 +114,7 @@ function targetAt(
   const fits = selected?.range.isSingleLine && selected.range.contains(position) && !/[\r\n]/.test(selected.text);
   const range = fits ? selected.range : new vscode.Range(position, position);
   const lead = fits ? selected.text : '';
-  const editor = vscode.window.visibleTextEditors.find((e) => e.document === document);
+  const { activeTextEditor, visibleTextEditors } = vscode.window;
   const line = document.lineAt(position.line).range;
   const request = {
     ...excerptAt(document, range, lead),
@@ -124,8 +126,9 @@ function targetAt(
     closed,
     scheme: document.uri.scheme,
     languageId: document.languageId,
-    cursors: editor?.selections.length ?? 1,
-    hasSelection: editor?.selection.isEmpty === false,
+    // Compositions of an input method are VS Code's to keep out, which it does since 1.96 (microsoft/vscode#233208): its
+    // API tells no extension of them, nor in which of several editors the request was made.
+    ...selectionsIn(document, activeTextEditor, visibleTextEditors),
   };
   return { request, range, lead };
 }

@@ -25,6 +25,21 @@ export function watchMachine(root: string, options: SensorOptions, listener: (st
   };
 }
 
+/** The machine's sensors, to be read now and then, and closed by whoever opened them. */
+export function openSensors(
+  root: string,
+  options: SensorOptions = {},
+): { readonly read: () => SensedState; readonly close: () => void } {
+  const addon = loadAddon(root);
+  const sensors = new addon.Sensors(options);
+  return {
+    read: () => stateOf(sensors.read()),
+    close: () => {
+      sensors.close();
+    },
+  };
+}
+
 /**
  * One reading with its sources, the load measured over `windowMs`.
  * @param root the folder that holds the addon

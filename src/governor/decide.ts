@@ -1,6 +1,6 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
 import type { Expectation } from './history';
-import { isBusy, isHot, type Machine } from './machine';
+import { hasTimeToSpare, isBusy, isHot, type Machine } from './machine';
 import type { CodePlace } from './place';
 import type { GovernorSettings } from './settings';
 import { expectedCharacters, price, quality } from './value';
@@ -49,6 +49,8 @@ export interface Decision {
   readonly delayMs: number;
   readonly maxTokens: number;
   readonly multiline: boolean;
+  /** While it is read, decode what may be shown after it: most of that never is. */
+  readonly speculateNext: boolean;
   readonly situation: Situation;
   /** For a person to read. */
   readonly reason: string;
@@ -115,6 +117,7 @@ export function decide(
     delayMs,
     maxTokens: multiline ? BLOCK_TOKENS : LINE_TOKENS,
     multiline,
+    speculateNext: hasTimeToSpare(snapshot.machine),
     situation,
     reason,
   });
@@ -147,12 +150,9 @@ export function decide(
     );
   }
 
-  const pricePerMs = price(snapshot.machine) / 1000;
-  const pricedTokens = Math.min(snapshot.newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
-  const priceOf = ({ submodel }: Candidate, tokens: number) =>
-    pricePerMs * (costs.predictMs(submodel, pricedTokens, tokens) ?? Infinity);
   const worth = (candidate: Candidate) =>
-    expectedCharacters(typical, snapshot.gapMs) * quality(candidate) - priceOf(candidate, typical.tokens);
+    expectedCharacters(typical, snapshot.gapMs) * quality(candidate) -
+    priceOf(candidate.submodel, typical.tokens, snapshot, costs);
 
   const previous = snapshot.previous[situation];
   const chosen = choose(
@@ -164,7 +164,7 @@ export function decide(
   );
   const ms = answerMs(chosen, here.tokens) ?? 0;
   const pays = (gapMs: number | undefined) =>
-    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen, here.tokens);
+    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.tokens, snapshot, costs);
   if (!pays(undefined) && history.declinedInARow(snapshot.place) < TRY_AGAIN_AFTER) {
     const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
     return declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`);
@@ -173,6 +173,17 @@ export function decide(
   const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(budgetMs - ms));
   const reason = explain(snapshot, situation, chosen, ms, budgetMs);
   return decision(chosen.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
+}
+
+/** What it takes of a submodel to write so many tokens at a place, in characters that it has to bring. */
+export function priceOf(
+  submodel: Submodel,
+  tokens: number,
+  { machine, newPromptTokens }: Snapshot,
+  costs: Costs,
+): number {
+  const promptTokens = Math.min(newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
+  return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, tokens) ?? Infinity);
 }
 
 /** The conditions under which a choice was made: where they change, it is made anew at once. */
@@ -240,7 +251,7 @@ function explain(
     machine.powerSource === 'battery' && 'on battery',
     machine.lowPower === true && 'saving power',
     isHot(machine) && 'hot',
-    isBusy(machine) && 'busy processor',
+    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? 'busy processor' : 'busy GPU'),
   ].filter((text) => text !== false);
   const ms = answerMs ?? 0;
   const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(ms))} ms`;

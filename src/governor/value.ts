@@ -1,16 +1,17 @@
 import type { Candidate } from '../matlm/submodel';
 import type { Expectation } from './history';
-import type { Machine } from './machine';
+import { type Machine, takenByOthers } from './machine';
 
 /** Characters that a second of the engine's work has to bring, on a quiet machine on mains. */
 const CHARACTERS_PER_SECOND = 1.5;
 
 /** How much dearer the engine's time is in a state of the machine: battery, heat and others' work multiply. */
-export function price({ powerSource, chargeShare, lowPower, thermal, cpuBusyByOthersShare }: Machine): number {
+export function price(machine: Machine): number {
+  const { powerSource, chargeShare, lowPower, thermal } = machine;
   const battery = powerSource !== 'battery' ? 1 : chargeShare !== undefined && chargeShare < 0.2 ? 4 : 2;
   const saving = lowPower === true ? 2 : 1;
   const heat = { unknown: 1, nominal: 1, fair: 1.5, serious: 3, critical: 8 }[thermal];
-  const load = 1 + 2 * (cpuBusyByOthersShare ?? 0);
+  const load = 1 + 2 * takenByOthers(machine);
   return CHARACTERS_PER_SECOND * battery * saving * heat * load;
 }
 

@@ -22,12 +22,15 @@ export interface Summary {
   readonly prefilledTokens: number;
   readonly cpuSeconds: number;
   readonly gigabytesRead: number;
+  /** Taken meanwhile, by whatever the sensors count: the processor's packages, or the machine on its battery. */
+  readonly joules: number | 'unknown';
   readonly savedPerCpuSecond: number;
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-export function summarise({ policy, scenario, files, use, decodesBySubmodel }: Run): Summary {
+/** @param joules undefined where no sensor tells */
+export function summarise({ policy, scenario, files, use, decodesBySubmodel }: Run, joules?: number): Summary {
   const sum = (of: (file: Run['files'][number]) => number) => files.reduce((total, file) => total + of(file), 0);
   const keysByHand = sum((file) => file.keysByHand);
   const keysSaved = keysByHand - sum((file) => file.keys);
@@ -55,6 +58,7 @@ export function summarise({ policy, scenario, files, use, decodesBySubmodel }: R
     prefilledTokens: use.prefilledTokens,
     cpuSeconds,
     gigabytesRead: use.bytesRead / 1e9,
+    joules: joules ?? 'unknown',
     savedPerCpuSecond: keysSaved / cpuSeconds,
     decodesBySubmodel,
     outcomes,
@@ -79,6 +83,7 @@ export function replayTable(rows: readonly Summary[]): string {
     'CPU s',
     'of XL’s',
     'GB read',
+    'joules',
     'keys/CPU s',
   ];
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
@@ -101,6 +106,7 @@ export function replayTable(rows: readonly Summary[]): string {
       row.cpuSeconds.toFixed(2),
       xl ? percent(row.cpuSeconds / xl.cpuSeconds) : '-',
       row.gigabytesRead.toFixed(2),
+      row.joules === 'unknown' ? row.joules : row.joules.toFixed(1),
       row.savedPerCpuSecond.toFixed(0),
     ];
   });

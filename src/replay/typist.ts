@@ -1,6 +1,7 @@
 import type { Outcome } from '../completion/outcome';
-import type { CompletionRequest, Pipeline } from '../completion/pipeline';
+import type { Pipeline } from '../completion/pipeline';
 import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../completion/prompt';
+import type { CompletionRequest } from '../completion/request';
 import { codePlaceAt } from '../governor/place';
 import type { TypingRhythm } from '../governor/typing';
 import type { VirtualClock } from './clock';

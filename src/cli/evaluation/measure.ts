@@ -47,6 +47,7 @@ export async function write(
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
     draft: { widths: [], maxTokens: 8 },
+    speculateNext: false,
     delayMs: 0,
     maxTokens: shape.block ? BLOCK_TOKENS : LINE_TOKENS,
     multiline: shape.block,

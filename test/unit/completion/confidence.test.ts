@@ -32,6 +32,13 @@ describe('the confident head of what was written', () => {
     assert.equal(head(0.5, ['this', 0.9], ['.', 0.9], ['get', 0.9], ['Foo', 0.01]), 'this.');
   });
 
+  it('has no such word of another script either', () => {
+    assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['ום', 0.01]), 'return ');
+    assert.equal(head(0.5, ['return ', 0.9], ['cafe', 0.9], ['\u0301', 0.01]), 'return ');
+    assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['', 0.01], ['ו', 0.9]), 'return ');
+    assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['', 0.01]), 'return ');
+  });
+
   it('is empty where the first piece is a guess', () => {
     assert.equal(head(0.5, ['a', 0.2], ['b', 1]), '');
   });

@@ -25,7 +25,8 @@ describe('the pace of requests', () => {
   let asked: number;
 
   before(async () => {
-    checkpoint = await shipped();
+    // Scores are the plain product of what the oracle claims.
+    checkpoint = { ...(await shipped()), calibration: undefined };
   });
 
   beforeEach(() => {

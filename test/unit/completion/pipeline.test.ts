@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Outcome } from '../../../src/completion/outcome';
 import { describe as describeOutcome } from '../../../src/completion/outcome';
-import { type CompletionRequest, Pipeline } from '../../../src/completion/pipeline';
-import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
+import { Pipeline } from '../../../src/completion/pipeline';
+import type { CompletionRequest } from '../../../src/completion/request';
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
@@ -15,34 +15,7 @@ import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
 import { SIZES } from '../../../src/matlm/submodel';
 import { ROOT, shipped } from '../model';
-
-/** An engine whose tokens come when the test says so. */
-class HandEngine implements Engine {
-  private readonly healed = new Set<GenerateRequest>();
-  readonly requests: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[] = [];
-
-  constructor(private readonly encode: (text: string) => number[]) {}
-
-  generate(request: GenerateRequest, signal: AbortSignal, emit: (event: GenerateEvent) => void): void {
-    this.requests.push({ request, signal, emit });
-    emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: request.prompt.length, prefillMs: 1 });
-    signal.addEventListener('abort', () => {
-      emit({ type: 'end', reason: 'aborted', decodedTokens: 0, decodeMs: 0 });
-    });
-  }
-
-  /** What stands after the cursor; the text that was given back comes before it, as the engine promises. */
-  write(text: string, probability = 0.99): void {
-    const { request, emit } = this.requests.at(-1)!;
-    const known = this.healed.has(request) ? '' : (request.givenBack ?? '');
-    this.healed.add(request);
-    for (const token of this.encode(known + text)) emit({ type: 'token', token, probability });
-  }
-
-  end(): void {
-    this.requests.at(-1)!.emit({ type: 'end', reason: 'stop', decodedTokens: 4, decodeMs: 4 });
-  }
-}
+import { HandEngine, requestAt, settle } from './hand';
 
 describe('a completion request', () => {
   const grammars = new Grammars(join(ROOT, 'dist', 'grammars'));
@@ -83,30 +56,9 @@ describe('a completion request', () => {
     });
   });
 
-  function request(text: string, change: Partial<CompletionRequest> = {}): CompletionRequest {
-    const [prefix = '', suffix = ''] = text.split('█');
-    return {
-      document: 'file:///a.ts',
-      path: 'a.ts',
-      prefix,
-      prefixStart: 0,
-      suffix,
-      lineSuffix: suffix.split('\n')[0] ?? '',
-      lineLength: 10,
-      explicit: false,
-      enabled: true,
-      scheme: 'file',
-      languageId: 'typescript',
-      cursors: 1,
-      hasSelection: false,
-      ...change,
-    };
-  }
-
   const ask = (text: string, signal = new AbortController().signal, change: Partial<CompletionRequest> = {}) =>
-    pipeline.complete(request(text, change), signal);
+    pipeline.complete(requestAt(text, change), signal);
   const textOf = (outcome: Outcome) => ('suggestion' in outcome ? outcome.suggestion.text : undefined);
-  const settle = () => new Promise((resolve) => setImmediate(resolve));
 
   async function shown(text: string, written: string): Promise<Outcome> {
     const outcome = ask(text);
@@ -336,7 +288,7 @@ describe('a completion request', () => {
 
   it('offers others than the first, distinct as they are shown', async () => {
     await shown('const a = █', 'f(x);');
-    const place = request('const a = █', { explicit: true });
+    const place = requestAt('const a = █', { explicit: true });
     const others = pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
     for (const text of ['g(y);', 'f(x);', 'h(z);']) {
       await settle();
@@ -354,7 +306,7 @@ describe('a completion request', () => {
   it('says how long each stage took, and nothing of the text', async () => {
     let nowMs = 0;
     const trace = new Trace(() => ++nowMs);
-    const outcome = pipeline.complete(request('const secret = █'), new AbortController().signal, trace);
+    const outcome = pipeline.complete(requestAt('const secret = █'), new AbortController().signal, trace);
     await settle();
     engine.write('f(x);');
     engine.end();

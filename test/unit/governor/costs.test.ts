@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
 import { CostModel } from '../../../src/governor/costs';
-import type { CheckpointConfig } from '../../../src/matlm/config';
 import { bytesPerToken, candidatesOf, parameters, SIZES, submodelOf } from '../../../src/matlm/submodel';
-import { shipped } from '../model';
+import { exampleConfig } from '../model';
 
 describe('the costs', () => {
-  let config: CheckpointConfig;
+  const config = exampleConfig();
   const of = (name: string) => submodelOf(config, name);
   const measured = Object.fromEntries(
     SIZES.map((size, i) => [size, { prefillMsPerToken: 0.1 * (i + 1), decodeMsPerToken: i + 1 }]),
   );
-
-  before(async () => {
-    ({ config } = await shipped());
-  });
 
   it('predict a request from its tokens', () => {
     assert.equal(new CostModel(config, measured).predictMs(of('M'), 100, 10), 100 * 0.2 + 10 * 2);
@@ -33,7 +28,7 @@ describe('the costs', () => {
         ];
       }),
     );
-    const mix = of('mix 16-8-6-6-16-16');
+    const mix = of('mix 16-8-8-8-16-16');
     const expected =
       100 * (0.01 + parameters(model, mix.widths) * 1e-8) + 10 * (0.1 + bytesPerToken(model, mix.widths) * 1e-7);
     assert.ok(Math.abs(new CostModel(config, onLine).predictMs(mix, 100, 10)! - expected) < 1e-6);

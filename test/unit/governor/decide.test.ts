@@ -11,8 +11,10 @@ import {
   type Snapshot,
 } from '../../../src/governor/decide';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
+import { refine } from '../../../src/governor/refine';
 import { PLACES } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
+import { price } from '../../../src/governor/value';
 import type { Candidate } from '../../../src/matlm/submodel';
 import { Random } from '../../../src/replay/random';
 
@@ -52,6 +54,12 @@ const calm: Snapshot = {
 };
 
 const PLACE_OF_LINE = { '…': 'word start', '␤': 'line start', '{': 'block start' } as const;
+/** On mains, with the engine on a GPU of which others take a share. */
+function onGpu(busyByOthersShare: number | undefined): Machine {
+  const gpu = { name: 'a card', ...(busyByOthersShare === undefined ? {} : { busyByOthersShare }) };
+  return { ...calm.machine, runsOnGpu: true, gpu };
+}
+
 const MACHINES: Record<string, Machine> = {
   mains: calm.machine,
   battery: { ...calm.machine, powerSource: 'battery', chargeShare: 0.6 },
@@ -60,6 +68,8 @@ const MACHINES: Record<string, Machine> = {
   hot: { ...calm.machine, thermal: 'serious' },
   critical: { ...calm.machine, thermal: 'critical' },
   busy: { ...calm.machine, cpuBusyByOthersShare: 1 },
+  'busy GPU': onGpu(1),
+  'busy GPU, not ours': { ...onGpu(1), runsOnGpu: false },
 };
 
 /**
@@ -99,6 +109,8 @@ describe('the choice of a submodel', () => {
     ['pause … hot', GOOD, 'M', /^a pause in typing, hot: M/],
     ['pause … critical', GOOD, 'S', /^a pause in typing, hot: S/],
     ['pause … busy', GOOD, 'M', /^a pause in typing, busy processor: M/],
+    ['pause … busy GPU', GOOD, 'M', /^a pause in typing, busy GPU: M/],
+    ['pause … busy GPU, not ours', GOOD, 'XL', /^a pause in typing: XL/],
     ['pause … mains', POOR, 'S', /^a pause in typing: S/],
     [
       '100 … mains',
@@ -160,6 +172,60 @@ describe('the choice of a submodel', () => {
   });
 });
 
+describe('the decision', () => {
+  const cases: [string, Partial<Machine>, boolean][] = [
+    ['on mains', {}, true],
+    ['on mains beside a little work', { cpuBusyByOthersShare: 0.5 }, true],
+    ['on battery, however full', { powerSource: 'battery', chargeShare: 1 }, false],
+    ['where the power source is unknown', { powerSource: 'unknown' }, false],
+    ['where the system saves power', { lowPower: true }, false],
+    ['with the fan on', { thermal: 'fair' }, true],
+    ['where the processor is slowed down', { thermal: 'serious' }, false],
+    ['beside much work', { cpuBusyByOthersShare: 0.6 }, false],
+    ['beside much work on the GPU that it runs on', onGpu(0.6), false],
+    ['beside a GPU that tells no load', onGpu(undefined), true],
+  ];
+  for (const [name, change, expected] of cases) {
+    it(`says whether to decode ahead: ${expected ? 'yes' : 'no'} ${name}`, () => {
+      // The choice itself is the user's, so that nothing else depends on the machine.
+      const snapshot = { ...calm, machine: { ...calm.machine, ...change } };
+      const decision = decide(snapshot, costs, GOOD, { ...AUTO, submodel: 'S' });
+      assert.equal(decision.submodel && decision.speculateNext, expected);
+    });
+  }
+});
+
+describe('what is shown in a pause', () => {
+  // pace, place, machine; who wrote it → who writes it too, for what is shown next
+  const rows: [string, string, Expectations, string][] = [
+    ['pause … mains', 'S', expecting(0.4, 40), 'XL'],
+    ['pause … mains', 'L', expecting(0.4, 40), 'XL'],
+    ['pause … mains', 'XL', expecting(0.4, 40), 'none'],
+    ['pause … mains', 'S', expecting(0.05, 8), 'none'],
+    ['pause … mains', 'S', expecting(0.0005, 5, 24), 'none'],
+    ['160 … mains', 'S', expecting(0.4, 40), 'none'],
+    ['pause … battery', 'S', expecting(0.4, 40), 'none'],
+    ['pause … busy', 'S', expecting(0.4, 40), 'none'],
+  ];
+  for (const [line, shown, history, expected] of rows) {
+    const { rightShare, characters } = history.expect('word start');
+    it(`by ${shown}, ${line}, ${rightShare * characters} characters expected → ${expected}`, () => {
+      const decision = refine(drawn(line), shown, costs, history, AUTO);
+      assert.equal(nameOf(decision), expected, decision.reason);
+    });
+  }
+
+  it('is not written by another where the size is fixed', () => {
+    const fixed = { ...AUTO, submodel: 'M' };
+    assert.equal(nameOf(refine(drawn('pause … mains'), 'M', costs, expecting(0.4, 40), fixed)), 'none');
+  });
+
+  it('is not written again before anything was measured', () => {
+    const unmeasured = { ...costs, predictMs: () => undefined };
+    assert.equal(nameOf(refine(drawn('pause … mains'), 'S', unmeasured, expecting(0.4, 40), AUTO)), 'none');
+  });
+});
+
 describe('a choice, whatever the moment,', () => {
   const MOMENTS = 2000;
 
@@ -210,6 +276,24 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
+  it('is never larger when the GPU it runs on is busier and all else is equal', () => {
+    const random = new Random(5);
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      const cpuBusyByOthersShare = random.next();
+      const sizes = [undefined, 0.2, 0.5, 0.8, 1].map((share) => {
+        const machine: Machine = { ...onGpu(share), cpuBusyByOthersShare };
+        const { submodel } = decide({ ...snapshot, machine }, costs, history, AUTO);
+        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+      });
+      assert.deepEqual(
+        sizes,
+        sizes.toSorted((a, b) => b - a),
+        JSON.stringify(snapshot),
+      );
+    }
+  });
+
   it('does not switch within the dwell time, unless it no longer comes in time', () => {
     const random = new Random(3);
     for (let i = 0; i < MOMENTS; i++) {
@@ -245,13 +329,32 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
+  it('is none where not even all that is expected would pay for it', () => {
+    const random = new Random(6);
+    let none = 0;
+    for (let i = 0; i < MOMENTS; i++) {
+      const { snapshot, history } = moment(random);
+      if (history.declinedInARow(snapshot.place) > 0) continue; // tried again, whatever it costs
+      const machine = Object.values(MACHINES)[i % Object.keys(MACHINES).length]!;
+      const decision = decide({ ...snapshot, machine }, costs, history, AUTO);
+      if (!decision.submodel) {
+        none++;
+        continue;
+      }
+      const { rightShare, characters } = history.expect(snapshot.place);
+      const workMs = costs.predictMs(decision.submodel, 0, 12)!;
+      assert.ok(rightShare * characters > (price(machine) * workMs) / 1000, decision.reason);
+    }
+    assert.ok(none > MOMENTS / 50 && none < MOMENTS / 2, `${none} of ${MOMENTS}`);
+  });
+
   it('does not flicker while the worth wavers about a limit', () => {
     const previous: { typing?: Choice } = {};
     const names = new Set<string>();
     for (let i = 0; i < 40; i++) {
       const nowMs = i * 200;
       const snapshot = { ...drawn(`160 … mains`), nowMs, previous };
-      const decision = decide(snapshot, costs, expecting(i % 2 ? 0.16 : 0.2, 12), AUTO);
+      const decision = decide(snapshot, costs, expecting(i % 2 ? 0.13 : 0.17, 12), AUTO);
       assert.ok(decision.submodel);
       names.add(decision.submodel.name);
       if (previous.typing?.submodel !== decision.submodel.name) {

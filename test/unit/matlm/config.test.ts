@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseConfig } from '../../../src/matlm/config';
-import { bytesPerToken, parameters, submodelOf } from '../../../src/matlm/submodel';
-import { MODEL } from '../model';
+import { bytesPerToken, parameters, SIZES, submodelOf } from '../../../src/matlm/submodel';
+import { EXAMPLE, exampleConfig, shipped } from '../model';
 
-const shipped = readFileSync(join(MODEL, 'config.json'), 'utf8');
 const changed = (change: (json: Record<string, unknown>) => void) => {
-  const json = JSON.parse(shipped) as Record<string, unknown>;
+  const json = JSON.parse(EXAMPLE) as Record<string, unknown>;
   change(json);
   return () => parseConfig('models/x/config.json', JSON.stringify(json));
 };
@@ -17,11 +14,20 @@ const matformer = (change: object) => changed((j) => Object.assign(j.matformer a
 const frontier = (row: object) => matformer({ frontier: [row] });
 
 describe('config.json', () => {
-  it('gives the shape and the granularities of the shipped model', () => {
-    const { model, granularities } = parseConfig('config.json', shipped);
+  it('gives the shape and the granularities ', () => {
+    const { model, granularities } = exampleConfig();
     assert.equal(model.ffnSize, 1024);
     assert.deepEqual(granularities.S, [128, 128, 128, 128, 128, 128]);
     assert.deepEqual(granularities.XS, [128, 0, 128, 0, 128, 0]);
+  });
+
+  it('of the model that ships names its sizes, each within the next, and was measured', async () => {
+    const { granularities, frontier: measured } = (await shipped()).config;
+    const widths = SIZES.map((size) => granularities[size]!);
+    for (const [i, wider] of widths.slice(1).entries())
+      assert.ok(wider.every((width, layer) => width > widths[i]![layer]!));
+    assert.equal(measured.at(-1)?.name, 'XL');
+    assert.equal(measured.at(-1)?.agreementWithXL, 1);
   });
 
   it('gives what was measured of submodels, and how much copying weighs', () => {
@@ -76,7 +82,7 @@ describe('config.json', () => {
 });
 
 describe('a submodel', () => {
-  const config = parseConfig('config.json', shipped);
+  const config = exampleConfig();
 
   it('counts its own parameters, as Python counts them', () => {
     const count = (name: string) => parameters(config.model, config.granularities[name]!);

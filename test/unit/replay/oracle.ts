@@ -43,7 +43,7 @@ export class OracleEngine implements Engine {
       }
       written++;
       cancel = this.clock.at(this.clock.now() + this.msPerToken, step);
-      emit({ type: 'token', token, probability: 0.9 });
+      emit({ type: 'token', token, probability: 0.99 });
     };
     signal.addEventListener('abort', onAbort, { once: true });
     cancel = this.clock.at(startMs + this.msPerToken, () => {

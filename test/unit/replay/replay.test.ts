@@ -43,7 +43,8 @@ describe('a replay', () => {
       msPerToken,
     }: { scenario?: Scenario; seed?: number; corrupt?: (line: string) => string; msPerToken?: number } = {},
   ): Promise<Run> {
-    const checkpoint = await shipped();
+    // Scores are the plain product of what the oracle claims.
+    const checkpoint = { ...(await shipped()), calibration: undefined };
     const cost = { prefillMsPerToken: 0.01, decodeMsPerToken: 1 };
     const costs = Object.fromEntries(SIZES.map((size) => [size, cost]));
     return replay(
@@ -105,11 +106,13 @@ describe('a replay', () => {
   });
 
   it('prints what a policy does beside XL', async () => {
-    const rows = [summarise(await run('XL')), summarise(await run('S'))];
+    const rows = [summarise(await run('XL'), 12.34), summarise(await run('S'))];
     const [head, ...body] = replayTable(rows).split('\n');
     assert.match(head!, /^scenario +policy +keys saved/);
     assert.match(body[0]!, /^quiet +XL +\d+ +\d+\.\d% +100\.0%/);
     assert.equal(body.length, 2);
+    const column = (row: string) => row.trim().split(/ {2,}/).at(-2);
+    assert.deepEqual([head!, ...body].map(column), ['joules', '12.3', 'unknown']);
   });
 });
 

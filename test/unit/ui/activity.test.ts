@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict';
 import type { Work } from '../../../src/completion/outcome';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
-import type { CheckpointConfig } from '../../../src/matlm/config';
 import { submodelOf } from '../../../src/matlm/submodel';
 import { Statistics } from '../../../src/statistics/statistics';
 import { savedShare } from '../../../src/statistics/tally';
 import { Activity } from '../../../src/ui/activity';
 import { RECENT_SPAN_MS } from '../../../src/ui/dashboard/state';
-import { shipped } from '../model';
+import { exampleConfig } from '../model';
 
 describe('the activity', () => {
-  let config: CheckpointConfig;
+  const config = exampleConfig();
   let nowMs: number;
   let changes: number;
   let settings: GovernorSettings;
   let statistics: Statistics;
   let activity: Activity;
 
-  beforeEach(async () => {
-    ({ config } = await shipped());
+  beforeEach(() => {
     nowMs = 0;
     changes = 0;
     settings = AUTO;
@@ -49,6 +47,7 @@ describe('the activity', () => {
         delayMs: 0,
         maxTokens: 40,
         multiline: false,
+        speculateNext: false,
         situation: 'typing',
         reason: 'typing fast',
       }),
@@ -77,7 +76,7 @@ describe('the activity', () => {
   });
 
   it('has the last completion’s submodel as the present choice, until the settings change', () => {
-    shown('mix 6-4-4-6-4-8');
+    shown('mix 4-4-4-4-4-8');
     assert.equal(activity.present(AUTO)?.shortName, 'S+');
     assert.equal(activity.present({ ...AUTO, latencyBudgetMs: 9 })?.reason, 'typing fast');
     assert.equal(changes, 1);

@@ -1,0 +1,155 @@
+import type { CostModel } from '../governor/costs';
+import { type Choice, conditionsOf, decide, type Decision, type Declined, type Situation } from '../governor/decide';
+import type { History } from '../governor/history';
+import type { Machine } from '../governor/machine';
+import { type CodePlace, codePlaceAt } from '../governor/place';
+import { refine } from '../governor/refine';
+import { type GovernorSettings, settingsKey } from '../governor/settings';
+import type { TypingRhythm } from '../governor/typing';
+import type { Checkpoint } from '../matlm/checkpoint';
+import { type Eagerness, EAGERNESS } from './confidence';
+import { type Cursor, cursorOf } from './cursor';
+import { type Trim, trimAt } from './filters';
+import { buildPrompt, type Prompt } from './prompt';
+import type { CompletionRequest } from './request';
+import type { Syntax } from './syntax/shape';
+import type { Trace } from './trace';
+
+export interface PlannerParts {
+  readonly checkpoint: Checkpoint;
+  readonly costs: CostModel;
+  readonly rhythm: TypingRhythm;
+  readonly history: History;
+  /** One line or a block. */
+  readonly syntax: Syntax;
+  /** The machine as the sensors see it now. */
+  readonly machine: () => Machine;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+}
+
+/** What the user wants of suggestions. */
+export interface Terms {
+  readonly settings: GovernorSettings;
+  readonly eagerness: Eagerness;
+}
+
+/** Terms under which the same would be suggested have the same key. */
+export function termsKey({ settings, eagerness }: Terms): string {
+  return `${settingsKey(settings)} ${eagerness}`;
+}
+
+/** All that is settled before a decode begins. */
+export interface Plan {
+  readonly request: CompletionRequest;
+  readonly terms: Terms;
+  readonly place: CodePlace;
+  readonly prompt: Prompt;
+  readonly decision: Decision;
+  readonly cursor: Cursor;
+  readonly trim: Trim;
+  /** What a suggestion has to score. */
+  readonly minScore: number;
+  /** Whose suggestion it will be: another submodel's, or one that had to be surer, is another. */
+  readonly author: string;
+  readonly startedMs: number;
+}
+
+/** The governor wants none made here. */
+export interface NoPlan {
+  readonly place: CodePlace;
+  readonly decision: Declined;
+}
+
+/** Tokens of the context that a prompt leaves for what is written. */
+const ROOM_TO_WRITE = 100;
+
+/** From a cursor to what the engine is to do there. */
+export class Planner {
+  /** What the engine has in its cache. */
+  private lastPrompt: readonly number[] = [];
+  private readonly choices: Partial<Record<Situation, Choice>> = {};
+
+  constructor(private readonly parts: PlannerParts) {}
+
+  /**
+   * @param shown the submodel whose suggestion stands there already, where a better one is looked for
+   * @param isWanted asked when the syntax of the place is known, for that may take a while
+   * @returns undefined where it is wanted no more
+   */
+  async plan(
+    request: CompletionRequest,
+    terms: Terms,
+    isWanted: () => boolean,
+    { trace, shown }: { readonly trace?: Trace; readonly shown?: string } = {},
+  ): Promise<Plan | NoPlan | undefined> {
+    const { checkpoint, syntax, now } = this.parts;
+    const startedMs = now();
+    const shape = await syntax.shapeAt(request.languageId, request, request.explicit);
+    trace?.end('syntax');
+    if (!isWanted()) return undefined;
+    const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
+    const prompt = buildPrompt(checkpoint.tokenizer, request, room);
+    trace?.end('prompt');
+    const place = codePlaceAt(request.prefix);
+    const decision = this.decide(request, place, prompt.tokens, shape.block, terms.settings, shown);
+    trace?.end('decide');
+    if (!decision.submodel) return { place, decision };
+    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
+    const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
+    const author = `${decision.submodel.name} ${minScore}`;
+    return { request, terms, place, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };
+  }
+
+  /** A request is answered by this plan: remember what was decided, for the decisions to come. */
+  settle({ place, decision }: Plan | NoPlan): void {
+    const { history, machine, now } = this.parts;
+    if (!decision.submodel) {
+      history.declined(place);
+      return;
+    }
+    const { situation, submodel } = decision;
+    const conditions = conditionsOf(machine());
+    const before = this.choices[situation];
+    if (before?.submodel !== submodel.name || before.conditions !== conditions) {
+      this.choices[situation] = { submodel: submodel.name, sinceMs: now(), conditions };
+    }
+  }
+
+  /** The engine has a prompt in its cache now; none where it lost what it had. */
+  wasRead(prompt: readonly number[]): void {
+    this.lastPrompt = prompt;
+  }
+
+  private decide(
+    request: CompletionRequest,
+    place: CodePlace,
+    prompt: readonly number[],
+    block: boolean,
+    settings: GovernorSettings,
+    shown: string | undefined,
+  ): Decision | Declined {
+    const { costs, rhythm, history, machine, now } = this.parts;
+    const nowMs = now();
+    const snapshot = {
+      explicit: request.explicit,
+      gapMs: rhythm.gapMs(nowMs),
+      pauseChance: rhythm.pauseChance(place),
+      place,
+      block,
+      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
+      machine: machine(),
+      nowMs,
+      previous: this.choices,
+    };
+    return shown === undefined
+      ? decide(snapshot, costs, history, settings)
+      : refine(snapshot, shown, costs, history, settings);
+  }
+}
+
+function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  let n = 0;
+  while (n < a.length && n < b.length && a[n] === b[n]) n++;
+  return n;
+}

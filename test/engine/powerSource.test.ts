@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { type Plan, Planner } from '../../src/completion/plan';
+import { shapeByIndentation } from '../../src/completion/syntax/shape';
+import { READ_EVERY_MS, type SensedState, watchMachine } from '../../src/engine/sensors';
+import { CostModel } from '../../src/governor/costs';
+import { DWELL_MS } from '../../src/governor/decide';
+import { History } from '../../src/governor/history';
+import { AUTO } from '../../src/governor/settings';
+import { TypingRhythm } from '../../src/governor/typing';
+import { RecordedMachine } from '../recordedMachine';
+import { requestAt } from '../unit/completion/hand';
+import { exampleConfig, shipped } from '../unit/model';
+import { ROOT } from './harness';
+
+/** The governor may go by the power source of so long ago, and no longer. */
+const MAX_LAG_MS = 2000;
+
+describe('the governor, when the power source changes', function () {
+  before(function () {
+    if (process.platform !== 'linux') this.skip(); // the recordings are of Linux
+  });
+
+  it('decides by the new one within two seconds, however short ago it chose', async () => {
+    const machine = new RecordedMachine('laptop-on-battery');
+    machine.write('sys/firmware/acpi/platform_profile', 'balanced\n');
+    machine.write('sys/devices/system/cpu/cpu0/cpufreq/energy_performance_preference', 'balance_performance\n');
+    const plugs = (online: boolean) => {
+      const [from, to] = online ? ['0', '1'] : ['1', '0'];
+      machine.change('sys/class/power_supply/AC/uevent', `ONLINE=${from}`, `ONLINE=${to}`);
+      const [was, is] = online ? ['Discharging', 'Charging'] : ['Charging', 'Discharging'];
+      machine.change('sys/class/power_supply/BAT0/uevent', `STATUS=${was}`, `STATUS=${is}`);
+    };
+
+    let state: SensedState | undefined;
+    let onReading: () => void = () => undefined;
+    const stop = watchMachine(ROOT, { root: machine.root, nvml: '' }, (heard) => {
+      state = heard;
+      onReading();
+    });
+    const powerSource = () => state?.powerSource;
+    const reading = () => new Promise<void>((resolve) => (onReading = resolve));
+
+    let nowMs = 0;
+    const config = exampleConfig();
+    const costs = new CostModel(config, {
+      S: { prefillMsPerToken: 0, decodeMsPerToken: 1 },
+      XL: { prefillMsPerToken: 0, decodeMsPerToken: 15 },
+    });
+    const history = new History();
+    for (let i = 0; i < 400; i++) {
+      history.answered('word start', 10);
+      if (i % 12 === 0) history.agreed('word start', 20, 1);
+    }
+    const planner = new Planner({
+      checkpoint: { ...(await shipped()), config },
+      costs,
+      rhythm: new TypingRhythm(),
+      history,
+      syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
+      machine: () => state!,
+      now: () => nowMs,
+    });
+    const bytesChosen = async () => {
+      nowMs += DWELL_MS / 10;
+      const terms = { settings: AUTO, eagerness: 'balanced' } as const;
+      const plan = await planner.plan(requestAt('const a = █'), terms, () => true);
+      planner.settle(plan!);
+      return costs.named((plan as Plan).decision.submodel.name).bytesPerToken;
+    };
+
+    try {
+      if (!state) await reading();
+      assert.equal(powerSource(), 'battery');
+      let bytes = await bytesChosen();
+      for (const source of ['mains', 'battery'] as const) {
+        plugs(source === 'mains');
+        let readings = 0;
+        while (powerSource() !== source) {
+          assert.equal(await bytesChosen(), bytes, 'nothing has been heard of it');
+          await reading();
+          readings++;
+          assert.ok(readings * READ_EVERY_MS <= MAX_LAG_MS, `${readings} readings, each ${READ_EVERY_MS} ms`);
+        }
+        const chosen = await bytesChosen();
+        assert.ok(source === 'mains' ? chosen > bytes : chosen < bytes, `${source}: ${bytes}, then ${chosen}`);
+        bytes = chosen;
+      }
+    } finally {
+      stop();
+    }
+  });
+});

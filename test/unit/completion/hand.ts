@@ -1,0 +1,56 @@
+import type { CompletionRequest } from '../../../src/completion/request';
+import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
+
+/** An engine whose tokens come when the test says so. */
+export class HandEngine implements Engine {
+  private readonly healed = new Set<GenerateRequest>();
+  readonly requests: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[] = [];
+
+  constructor(private readonly encode: (text: string) => number[]) {}
+
+  generate(request: GenerateRequest, signal: AbortSignal, emit: (event: GenerateEvent) => void): void {
+    this.requests.push({ request, signal, emit });
+    emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: request.prompt.length, prefillMs: 1 });
+    signal.addEventListener('abort', () => {
+      emit({ type: 'end', reason: 'aborted', decodedTokens: 0, decodeMs: 0 });
+    });
+  }
+
+  /** What stands after the cursor; the text that was given back comes before it, as the engine promises. */
+  write(text: string, probability = 0.99): void {
+    const { request, emit } = this.requests.at(-1)!;
+    const known = this.healed.has(request) ? '' : (request.givenBack ?? '');
+    this.healed.add(request);
+    for (const token of this.encode(known + text)) emit({ type: 'token', token, probability });
+  }
+
+  end(): void {
+    this.requests.at(-1)!.emit({ type: 'end', reason: 'stop', decodedTokens: 4, decodeMs: 4 });
+  }
+}
+
+/** A request where the cursor is drawn. */
+export function requestAt(text: string, change: Partial<CompletionRequest> = {}): CompletionRequest {
+  const [prefix = '', suffix = ''] = text.split('█');
+  return {
+    document: 'file:///a.ts',
+    path: 'a.ts',
+    prefix,
+    prefixStart: 0,
+    suffix,
+    lineSuffix: suffix.split('\n')[0] ?? '',
+    lineLength: 10,
+    explicit: false,
+    enabled: true,
+    scheme: 'file',
+    languageId: 'typescript',
+    cursors: 1,
+    hasSelection: false,
+    ...change,
+  };
+}
+
+/** When every promise that could go on has gone on. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

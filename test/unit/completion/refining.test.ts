@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import type { Outcome } from '../../../src/completion/outcome';
+import { Pipeline } from '../../../src/completion/pipeline';
+import { shapeByIndentation } from '../../../src/completion/syntax/shape';
+import { CostModel } from '../../../src/governor/costs';
+import { History } from '../../../src/governor/history';
+import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
+import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
+import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
+import type { Checkpoint } from '../../../src/matlm/checkpoint';
+import { exampleConfig, shipped } from '../model';
+import { HandEngine, requestAt, settle } from './hand';
+
+/** Too slow for XL between two keys, and quick enough in a pause. */
+const COSTS = {
+  S: { prefillMsPerToken: 0, decodeMsPerToken: 1 },
+  XL: { prefillMsPerToken: 0, decodeMsPerToken: 10 },
+};
+
+describe('a suggestion that a small submodel made while one types', () => {
+  const { S, XL } = exampleConfig().granularities;
+  let checkpoint: Checkpoint;
+  let engine: HandEngine;
+  let pipeline: Pipeline;
+  let rhythm: TypingRhythm;
+  let history: History;
+  let machine: Machine;
+  let settings: GovernorSettings;
+  let nowMs: number;
+  let waiting: { readonly untilMs: number; readonly resolve: () => void }[];
+
+  before(async () => {
+    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
+  });
+
+  beforeEach(() => {
+    nowMs = 0;
+    waiting = [];
+    settings = AUTO;
+    machine = { ...UNKNOWN_MACHINE, powerSource: 'mains', cpuBusyByOthersShare: 0 };
+    engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
+    rhythm = new TypingRhythm();
+    history = new History();
+    // At such places much is right.
+    for (let i = 0; i < 200; i++) {
+      history.answered('word start', 6);
+      history.agreed('word start', 20, 1);
+    }
+    pipeline = new Pipeline({
+      engine,
+      checkpoint,
+      costs: new CostModel(checkpoint.config, COSTS),
+      rhythm,
+      history,
+      syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
+      settings: () => settings,
+      eagerness: () => 'balanced',
+      machine: () => machine,
+      now: () => nowMs,
+      wait: (delayMs, signal) =>
+        new Promise((resolve) => {
+          waiting.push({ untilMs: nowMs + delayMs, resolve });
+          signal.addEventListener('abort', () => {
+            resolve();
+          });
+        }),
+    });
+  });
+
+  const ask = (text: string, explicit = false) =>
+    pipeline.complete(requestAt(text, { explicit }), new AbortController().signal);
+  const textOf = (outcome: Outcome) => ('suggestion' in outcome ? outcome.suggestion.text : undefined);
+  const widths = () => engine.requests.map(({ request }) => request.widths);
+
+  async function pass(ms: number): Promise<void> {
+    nowMs += ms;
+    const due = waiting.filter(({ untilMs }) => untilMs <= nowMs);
+    for (const { resolve } of due) resolve();
+    await settle();
+  }
+
+  /** It is shown, and what is decoded ahead of it comes to nothing. */
+  async function typed(text: string, suggested: string): Promise<void> {
+    for (let key = 0; key < 4; key++) rhythm.key((nowMs += 70), 'word start');
+    const outcome = ask(text);
+    await settle();
+    engine.write(suggested);
+    engine.end();
+    assert.equal(textOf(await outcome), suggested);
+    assert.notDeepEqual(widths()[0], XL);
+    await settle();
+    const isAhead = machine.powerSource === 'mains' && engine.requests.length === 2;
+    if (isAhead) engine.end();
+    await settle();
+  }
+
+  /** Nobody types, and XL writes. */
+  async function refined(text: string): Promise<void> {
+    await pass(TYPING_GAP_MS + 1);
+    assert.deepEqual(widths()[2], XL);
+    engine.write(text);
+    engine.end();
+    await settle();
+  }
+
+  it('is written by a larger one too in a pause, and stays while it is read', async () => {
+    await typed('const a = █', 'f(x);');
+    await refined('f(x, y);');
+    assert.equal(textOf(await ask('const a = █')), 'f(x);');
+    assert.equal(engine.requests.length, 3);
+  });
+
+  it('gives way to the larger one’s when one types on along both', async () => {
+    await typed('const a = █', 'f(x);');
+    await refined('f(x, y);');
+    const outcome = await ask('const a = f(█');
+    assert.equal(textOf(outcome), 'x, y);');
+    assert.equal(outcome.kind === 'reused' && outcome.submodel, 'XL');
+    assert.equal(textOf(await ask('const a = f(x█')), ', y);');
+    assert.equal(engine.requests.length, 3);
+  });
+
+  it('gives way to the larger one’s when one types what only that says', async () => {
+    await typed('const a = █', 'f(x);');
+    await refined('g(y);');
+    assert.equal(textOf(await ask('const a = g█')), '(y);');
+    assert.equal(engine.requests.length, 3);
+  });
+
+  it('goes on when one types what only it says', async () => {
+    await typed('const a = █', 'f(x);');
+    await refined('g(y);');
+    assert.equal(textOf(await ask('const a = f█')), '(x);');
+    assert.equal(engine.requests.length, 3);
+  });
+
+  it('gives way to the larger one’s when one asks by hand', async () => {
+    await typed('const a = █', 'f(x);');
+    await refined('g(y);');
+    assert.equal(textOf(await ask('const a = █', true)), 'g(y);');
+    assert.equal(textOf(await ask('const a = █')), 'g(y);', 'which now stays');
+  });
+
+  it('teaches what the larger one was worth where its text was taken', async () => {
+    await typed('const a = █', 'f(x);');
+    await refined('g(y);');
+    await ask('const a = g█');
+    const before = history.expect('word start');
+    void ask('const a = g(y);█');
+    assert.ok(history.expect('word start').rightShare > before.rightShare);
+  });
+
+  it('is not touched while one types on', async () => {
+    await typed('const a = █', 'f(x);');
+    await pass(TYPING_GAP_MS - 10);
+    await ask('const a = f█');
+    rhythm.key(nowMs, 'inside a word');
+    await pass(20);
+    assert.equal(engine.requests.length, 2);
+  });
+
+  it('is not touched after an edit that no request followed yet', async () => {
+    await typed('const a = █', 'f(x);');
+    pipeline.edited('file:///a.ts', 'z', 0);
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, 2);
+  });
+
+  it('is not touched after everything was reset', async () => {
+    await typed('const a = █', 'f(x);');
+    pipeline.reset();
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, 2);
+  });
+
+  const unfit: [string, Partial<Machine>][] = [
+    ['on battery', { powerSource: 'battery', chargeShare: 0.9 }],
+    ['beside much other work', { cpuBusyByOthersShare: 0.9 }],
+    ['in heat', { thermal: 'serious' }],
+  ];
+  for (const [name, change] of unfit) {
+    it(`is not touched ${name}`, async () => {
+      machine = { ...machine, ...change };
+      await typed('const a = █', 'f(x);');
+      const before = engine.requests.length;
+      await pass(TYPING_GAP_MS + 1);
+      assert.equal(engine.requests.length, before);
+    });
+  }
+
+  it('is not touched where the size is fixed', async () => {
+    settings = { ...AUTO, submodel: 'S' };
+    await typed('const a = █', 'f(x);');
+    await pass(TYPING_GAP_MS + 1);
+    assert.deepEqual(widths(), [S, S]);
+  });
+
+  it('is not touched where a larger one would save too little', async () => {
+    for (let i = 0; i < 1000; i++) history.answered('word start', 6);
+    await typed('const a = █', 'f(x);');
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, 2);
+  });
+
+  describe('while the larger one writes', () => {
+    beforeEach(async () => {
+      await typed('const a = █', 'f(x);');
+      await pass(TYPING_GAP_MS + 1);
+    });
+    const isStopped = () => engine.requests[2]!.signal.aborted;
+
+    it('stops it with the next key, where it has not written that already', async () => {
+      assert.equal(textOf(await ask('const a = f█')), '(x);');
+      assert.equal(isStopped(), true);
+    });
+
+    it('stops it with the change of the text already', () => {
+      pipeline.edited('file:///a.ts', 'f', 0);
+      assert.equal(isStopped(), true);
+    });
+
+    it('lets it go on where what is typed agrees with what it has written', async () => {
+      engine.write('f(x');
+      pipeline.edited('file:///a.ts', 'f', 0);
+      assert.equal(textOf(await ask('const a = f█')), '(x);');
+      assert.equal(isStopped(), false);
+      engine.write(', y);');
+      engine.end();
+      await settle();
+      assert.equal(textOf(await ask('const a = f█')), '(x);', 'it is being read');
+      assert.equal(textOf(await ask('const a = f(█')), 'x, y);');
+      assert.equal(engine.requests.length, 3);
+    });
+
+    it('joins it where what is typed is what it has written alone', async () => {
+      engine.write('g(');
+      const outcome = ask('const a = g█');
+      await settle();
+      engine.write('y);');
+      engine.end();
+      assert.equal(textOf(await outcome), '(y);');
+      assert.equal(engine.requests.length, 3);
+    });
+
+    it('stops it for whoever asks by hand', async () => {
+      engine.write('g(');
+      assert.equal(textOf(await ask('const a = █', true)), 'f(x);');
+      assert.equal(isStopped(), true);
+    });
+  });
+});
