@@ -12,6 +12,7 @@ import { Grammars } from '../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../src/completion/syntax/shape';
 import { LocalEngine } from '../src/engine/localEngine';
 import { CostModel } from '../src/governor/costs';
+import { History } from '../src/governor/history';
 import { UNKNOWN_MACHINE } from '../src/governor/machine';
 import { AUTO } from '../src/governor/settings';
 import { TypingRhythm } from '../src/governor/typing';
@@ -26,6 +27,7 @@ const pipeline = new Pipeline({
   checkpoint,
   costs: new CostModel(checkpoint.config, (await engine.measure()).costs),
   rhythm: new TypingRhythm(),
+  history: new History(),
   syntax: new SyntaxByGrammar(new Grammars(join(root, 'dist', 'grammars'))),
   settings: () => AUTO,
   eagerness: () => 'balanced',

@@ -47,12 +47,8 @@ export async function write(
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
     draft: { widths: [], maxTokens: 8 },
-    speculateNext: false,
-    delayMs: 0,
     maxTokens: shape.block ? BLOCK_TOKENS : LINE_TOKENS,
     multiline: shape.block,
-    situation: 'asked' as const,
-    reason: '',
   };
   const never = new AbortController().signal;
   const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never, 0);
