@@ -24,9 +24,10 @@ export interface GenerateRequest {
   readonly copyWeights?: readonly number[];
   /**
    * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
-   * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay.
+   * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,
+   * for tests and measurements, has it draft all the same.
    */
-  readonly speculation?: { readonly widths: readonly number[]; readonly maxTokens: number };
+  readonly speculation?: { readonly widths: readonly number[]; readonly maxTokens: number; readonly always?: boolean };
 }
 
 export type GenerateEvent =
