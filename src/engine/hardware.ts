@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { arch, cpus, homedir, platform, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Cost } from '../matlm/submodel';
@@ -28,6 +28,8 @@ export interface HardwareReport {
   /** Graphics cards, their drivers and all else that the findings hold for. */
   readonly machine: string;
   readonly findings: readonly (Kept | PutAside)[];
+  /** A probe was begun and has not ended yet, or never will: it may have taken the machine down. */
+  readonly unfinished?: true;
 }
 
 /** Another backend takes the native engine's place only where it is clearly quicker. */
@@ -83,6 +85,20 @@ function graphics(): string[] {
   );
   const named = [process.env.VK_DRIVER_FILES, process.env.VK_ICD_FILENAMES].filter((value) => value !== undefined);
   return [...cards, ...drivers, ...named];
+}
+
+/** What a driver of a graphics card puts there: of any vendor, NVIDIA's own, AMD's for computing, and Windows' under WSL. */
+const DEVICES = ['dev/dri', 'dev/nvidiactl', 'dev/kfd', 'dev/dxg'];
+
+/**
+ * Why no graphics card can run anything here, as far as it shows without a driver; undefined where one may. A Vulkan
+ * driver that the environment names is taken at its word.
+ * @param root the folder that holds `dev`
+ */
+export function whyNoCard(root = '/', env = process.env, system = platform()): string | undefined {
+  if (system !== 'linux' || env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES) return undefined;
+  if (DEVICES.some((device) => existsSync(join(root, device)))) return undefined;
+  return `there is no graphics card: none of ${DEVICES.map((device) => `/${device}`).join(', ')} exists`;
 }
 
 /** The file that keeps reports from one start to the next, in the user's folder for what can be made anew. */
