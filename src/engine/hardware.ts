@@ -118,12 +118,21 @@ export function readReport(file: string, machine: string): HardwareReport | unde
 
 /** Store a report beside those of other machines and checkpoints, the latest few. @throws where it cannot be written */
 export function writeReport(file: string, report: HardwareReport): void {
-  const others = attempt(() => JSON.parse(readFileSync(file, 'utf8')) as Record<string, HardwareReport>) ?? {};
-  const key = keyOf(report.machine);
-  const kept = Object.entries(others).filter(([other]) => other !== key);
+  rewrite(file, report.machine, [[keyOf(report.machine), report]]);
+}
+
+/** Store none for a machine. @throws where the file cannot be written */
+export function forgetReport(file: string, machine: string): void {
+  rewrite(file, machine, []);
+}
+
+/** Replaces what the file has of one machine. */
+function rewrite(file: string, machine: string, entries: [string, HardwareReport][]): void {
+  const stored = attempt(() => JSON.parse(readFileSync(file, 'utf8')) as Record<string, HardwareReport>) ?? {};
+  const others = Object.entries(stored).filter(([key]) => key !== keyOf(machine));
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(Object.fromEntries([...kept.slice(-7), [key, report]]), null, 2));
+  writeFileSync(draft, JSON.stringify(Object.fromEntries([...others.slice(-7), ...entries]), null, 2));
   renameSync(draft, file);
 }
 
