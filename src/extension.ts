@@ -10,7 +10,7 @@ import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
 import { BackgroundProbe } from './engine/backgroundProbe';
 import { describeBackend, describePutAside, describeReport } from './engine/describe';
-import { hardwareFile, type HardwareReport, machineOf, whyNoCard, writeReport } from './engine/hardware';
+import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoCard, writeReport } from './engine/hardware';
 import { detectHardware, type ProbeOptions } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { History } from './governor/history';
@@ -44,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): void {
   let costs: CostModel | undefined;
   let pipeline: Pipeline | undefined;
   let backgroundProbe: BackgroundProbe | undefined;
+  let hardware: HardwareReport | undefined;
   let failure = 'the engine has not started yet.';
 
   const statistics = new KeptStatistics(context.globalState, (text) => {
@@ -54,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     now,
     settings,
     engine: () => (client ? client.state : { kind: 'failed', reason: failure }),
+    hardware: () => hardware,
     config: () => checkpoint?.config,
     costs: () => costs,
     machine: () => client?.machine,
@@ -137,12 +139,16 @@ export function activate(context: vscode.ExtensionContext): void {
 
   /** Once for a machine and a checkpoint; the engine takes what was found while it runs. */
   function probeWhenQuiet(engine: EngineClient, opened: Checkpoint): void {
+    const [probe, file] = [probeOf(opened), hardwareFile()];
+    hardware = readReport(file, probe.machine);
     backgroundProbe = new BackgroundProbe({
-      probe: probeOf(opened),
-      file: hardwareFile(),
+      probe,
+      file,
       isQuiet: () => engine.state.kind === 'ready' && quiet.isQuiet(now(), engine.machine ?? UNKNOWN_MACHINE),
       onReport: (report) => {
+        hardware = report;
         logReport(report);
+        statusBar.changed();
         engine.adopt(report);
       },
       onFault: (reason) => {

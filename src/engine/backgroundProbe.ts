@@ -19,7 +19,11 @@ export interface BackgroundProbeOptions {
 }
 
 const EVERY_MS = 1000;
-/** No probe takes so long: each of its few processes has a minute. */
+/** One that was stopped so often waits for the next start: the quiet moments here are too short for it. */
+const MAX_TRIALS = 3;
+/** A card that nobody waits for need not have as long as one that was asked for. */
+const LIMIT_MS = 30_000;
+/** No probe takes so long: each of its few processes has half a minute. */
 const LOCK_EXPIRES_MS = 20 * 60_000;
 
 /**
@@ -29,6 +33,7 @@ const LOCK_EXPIRES_MS = 20 * 60_000;
  */
 export class BackgroundProbe {
   private timer: NodeJS.Timeout | undefined;
+  private trials = 0;
   private running: AbortController | undefined;
   /** Takes back what a probe has stored while it is made. */
   private undo: (() => void) | undefined;
@@ -75,11 +80,11 @@ export class BackgroundProbe {
     }
     if (!isQuiet() || this.isLocked()) return;
     this.running = new AbortController();
+    const { signal } = this.running;
     try {
-      const report = await this.run(this.running.signal);
-      if (!report) return;
-      this.stop();
-      onReport(report);
+      const report = await this.run(signal);
+      if (report) onReport(report);
+      if (report || (signal.aborted && ++this.trials === MAX_TRIALS)) this.stop();
     } catch (error) {
       this.stop();
       onFault((error as Error).message);
@@ -106,7 +111,7 @@ export class BackgroundProbe {
       if (readReport(file, machine)) return undefined;
       writeReport(file, { machine, findings: [], unfinished: true });
       hasBegun = true;
-      const report = await detectHardware({ ...probe, signal });
+      const report = await detectHardware({ limitMs: LIMIT_MS, ...probe, signal });
       signal.throwIfAborted();
       writeReport(file, report);
       hasBegun = false;

@@ -44,5 +44,15 @@ export function describeChoice(report: HardwareReport): string {
   return `Auto takes ${first.backend}, ${why} for this checkpoint on this machine.`;
 }
 
+/** In a line for a user: what was found here, also where nothing was tried yet. */
+export function describeHardware(report: HardwareReport | undefined): string {
+  if (!report) return 'processor and GPU have not been tried yet; a quiet moment will do it';
+  if (report.unfinished) return UNFINISHED;
+  const times = inOrder(report).map((kept) => `${kept.backend} ${typicalMs(kept).toFixed(0)} ms`);
+  const onCards = report.findings.filter(({ backend }) => isOnCard(backend));
+  const none = onCards.some(({ kept }) => kept) ? [] : ['nothing runs it on a GPU, the log says why'];
+  return [`a line by XL takes ${times.join(', ')}`, ...none].join('; ');
+}
+
 const UNFINISHED =
   'A trial of processor and GPU was begun here and never ended, so none begins by itself again: "MatCoder: Re-detect Hardware" tries anew.';

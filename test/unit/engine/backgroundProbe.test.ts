@@ -107,6 +107,21 @@ describe('a probe in the background', () => {
     assert.deepEqual([tried(), faults], [[...ALL, ...ALL], []]);
   });
 
+  it('is given up until the next start where the quiet is always too short', async () => {
+    const begun = () => tried().filter((backend) => backend === 'native').length;
+    let stopped = 0;
+    const isQuiet = () => {
+      if (begun() === stopped) return true;
+      stopped++;
+      return false;
+    };
+    const { reports } = start('return;', { isQuiet });
+    await until(() => stopped === 3);
+    await aWhile();
+    await aWhile();
+    assert.deepEqual([begun(), reports, readReport(file, 'm')], [3, [], undefined]);
+  });
+
   it('is made by one of several windows, and all hear of it', async () => {
     const windows = [start(), start(), start()];
     await until(() => windows.every(({ reports }) => reports.length > 0));

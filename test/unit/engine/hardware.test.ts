@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeChoice } from '../../../src/engine/describe';
+import { describeChoice, describeHardware } from '../../../src/engine/describe';
 import {
   forgetReport,
   type HardwareReport,
@@ -42,6 +42,17 @@ describe('what the probe found', () => {
     assert.match(told(kept('native', 1), kept('onnx-webgpu', 2)), /Auto takes native, the quickest/);
     assert.match(told(kept('native', 2), kept('onnx-webgpu', 1.9)), /takes native, where another is a little quicker/);
     assert.match(told(), /Nothing that was tried runs/);
+  });
+
+  it('is told to the user in a line, also where nothing was tried or nothing runs on a card', () => {
+    const aside = { backend: 'onnx-webgpu', kept: false, reason: 'No supported adapters' } as const;
+    const cases: [HardwareReport | undefined, RegExp][] = [
+      [undefined, /have not been tried yet/],
+      [{ machine: 'm', findings: [], unfinished: true }, /never ended/],
+      [{ machine: 'm', findings: [kept('native', 1), aside] }, /takes native 36 ms; nothing runs it on a GPU/],
+      [{ machine: 'm', findings: [kept('native', 1), kept('onnx-webgpu', 2)] }, /native 36 ms, onnx-webgpu 72 ms$/],
+    ];
+    for (const [report, expected] of cases) assert.match(describeHardware(report), expected);
   });
 
   it('is stored by machine, and read for that one alone', () => {

@@ -40,6 +40,7 @@ describe('the activity', () => {
       now: () => nowMs,
       settings: () => settings,
       engine: () => ({ kind: 'starting' }),
+      hardware: () => undefined,
       config: () => config,
       costs: () => undefined,
       machine: () => undefined,
