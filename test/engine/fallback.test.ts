@@ -326,4 +326,35 @@ describe('what a probe finds while the engine runs', () => {
     assert.deepEqual(putAside, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
     engine.dispose();
   });
+
+  it('reaches the engine’s process, which goes on as another backend', async () => {
+    const costs = (ms: number) => ({ XL: { prefillMsPerToken: ms, decodeMsPerToken: ms } });
+    const kept = { kept: true, prefillTokens: 64, error: 0 } as const;
+    const backends: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const client: EngineClient = new EngineClient({
+        hostFile: join(ROOT, 'dist', 'engine.js'),
+        root: ROOT,
+        modelFolder: checkpoint.folder,
+        threads: 1,
+        onState: (state) => {
+          if (state.kind === 'failed') reject(new Error(state.reason));
+          if (state.kind !== 'ready') return;
+          backends.push(state.info.backend);
+          if (backends.length === 2) {
+            client.stop();
+            resolve();
+            return;
+          }
+          const findings = [
+            { ...kept, backend: 'native', costs: costs(10) },
+            { ...kept, backend: 'onnx-cpu', costs: costs(1) },
+          ] as const;
+          client.adopt({ machine: 'm', findings });
+        },
+      });
+      client.start();
+    });
+    assert.deepEqual(backends, ['native', 'onnx-cpu']);
+  });
 });
