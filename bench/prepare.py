@@ -1,7 +1,7 @@
 """The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
 
-`shipped` is models/matlm-6m, `random` one of 34 million parameters that no cache holds, its weights drawn; so are those of
-60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
+`shipped` is models/matlm-6m, `random` one of 34 million parameters that no cache holds, its weights drawn; so are those
+of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
 
     python -m bench.prepare [NAME...]
 """
@@ -23,7 +23,7 @@ DRAWN = {
     "random": Config(vocabulary=16_384, hidden=512, layers=8, heads=8, kv_heads=4, head_dim=64, ffn=2048, context=4096),
     "60m": Config(vocabulary=16_384, hidden=640, layers=10, heads=10, kv_heads=5, head_dim=64, ffn=2560, context=2048),
     "150m": Config(vocabulary=16_384, hidden=896, layers=14, heads=14, kv_heads=7, head_dim=64, ffn=3072, context=2048),
-    "500m": Config(vocabulary=16_384, hidden=1536, layers=14, heads=24, kv_heads=8, head_dim=64, ffn=6144, context=2048),
+    "500m": Config(16_384, hidden=1536, layers=14, heads=24, kv_heads=8, head_dim=64, ffn=6144, context=2048),
 }
 
 

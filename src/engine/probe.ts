@@ -33,6 +33,8 @@ export interface Trial {
 /** A graphics driver compiles some tens of kernels first. */
 const LIMIT_MS = 60_000;
 
+const LAST_WORDS_MS = 200;
+
 /** Int8 activations rounded in other places come to a few percent of the logits' spread; a wrong kernel to far more. */
 const MAX_ERROR = 0.07;
 
@@ -129,9 +131,10 @@ function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
         resolve(answer);
         return;
       }
-      // What the driver wrote beside it may come later than the message: it has all come when the process is gone.
+      // What the driver wrote beside it may come a little later than the message. The process is killed, because a driver
+      // that failed may hang when it is asked to end.
       fault = firstLine(answer.message);
-      child.disconnect();
+      setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
     });
     child.on('error', (error) => {
       fail(error.message);
