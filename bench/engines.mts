@@ -2,7 +2,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { openCheckpoint } from '../src/matlm/checkpoint';
+import type { CheckpointConfig } from '../src/matlm/config';
 import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/native';
+import { OnnxEngine } from '../src/engine/onnx/onnxEngine';
+import type { Provider } from '../src/engine/onnx/runtime';
 
 export interface Opened {
   /** Reads tokens that nothing was read of before: milliseconds. */
@@ -18,8 +21,11 @@ export interface Target {
   readonly root: string;
   /** Folder that bench/prepare.py made. */
   readonly folder: string;
-  readonly size: 'S' | 'XL';
+  /** `least`: every layer with the narrowest FFN there is, so as many steps of work as XL, and hardly any work in them. */
+  readonly size: 'least' | 'S' | 'XL';
   readonly threads: number;
+  /** On the card: tokens read at once, as a probe found it to be right. */
+  readonly prefillTokens?: number;
 }
 
 export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
@@ -27,32 +33,46 @@ export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
   'node-llama-cpp': llama,
   'onnxruntime-node': onnx,
   'llama-bench': llamaBench,
+  'onnx-webgpu': (target) => onCard(target, 'webgpu'),
+  'onnx-cuda': (target) => onCard(target, 'cuda'),
+  'onnx-coreml': (target) => onCard(target, 'coreml'),
+  'onnx-dml': (target) => onCard(target, 'dml'),
+  'llama.cpp on the card': (target) => llama(target, true),
 };
 
-async function matcoder({ root, folder, size, threads }: Target): Promise<Opened> {
-  const { config, weightsFile, tensors } = await openCheckpoint(`${folder}/model`);
-  const addon = loadAddon(root);
-  const engine: NativeEngine = new addon.Engine({
-    weightsPath: weightsFile,
-    tensors,
-    config: config.model,
-    threads,
-  });
-  const widths = Int32Array.from(config.granularities[size] ?? []);
+const LEAST = 32;
+function widthsOf(config: CheckpointConfig, size: Target['size']): readonly number[] {
+  const { layers } = config.model;
+  return size === 'least' ? Array<number>(layers).fill(LEAST) : (config.granularities[size] ?? []);
+}
+
+/** Our checkpoint through ONNX Runtime by a provider that uses a card. */
+async function onCard(target: Target, provider: Provider): Promise<Opened> {
+  const { root, folder, size, threads, prefillTokens = 31 } = target;
+  const checkpoint = await openCheckpoint(`${folder}/model`);
+  const engine = new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads);
+  const widths = widthsOf(checkpoint.config, size);
   const run = (prompt: readonly number[], maxTokens: number) =>
     new Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>((resolve, reject) => {
       const result = { tokens: [] as number[], prefillMs: 0, decodeMs: 0 };
-      const listen = (event: NativeEvent) => {
+      engine.generate({ prompt, widths, maxTokens, stopTokens: [] }, new AbortController().signal, (event) => {
         if (event.type === 'prefill') result.prefillMs = event.prefillMs;
         if (event.type === 'token') result.tokens.push(event.token);
         if (event.type !== 'end') return;
         result.decodeMs = event.decodeMs;
         if (event.reason === 'failed') reject(new Error(event.message));
         else resolve(result);
-      };
-      const stopTokens = new Int32Array();
-      engine.generate({ tokens: Int32Array.from(prompt), widths, maxTokens, stopTokens }, listen);
+      });
     });
+  return openedBy(run);
+}
+
+type Run = (
+  prompt: readonly number[],
+  maxTokens: number,
+) => Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>;
+
+function openedBy(run: Run): Opened {
   return {
     prefill: async (tokens) => (await run(tokens, 0)).prefillMs,
     decode: async (prompt, count) => {
@@ -68,10 +88,39 @@ async function matcoder({ root, folder, size, threads }: Target): Promise<Opened
   };
 }
 
-async function llama({ folder, size, threads }: Target): Promise<Opened> {
+async function matcoder({ root, folder, size, threads }: Target): Promise<Opened> {
+  const { config, weightsFile, tensors } = await openCheckpoint(`${folder}/model`);
+  const addon = loadAddon(root);
+  const engine: NativeEngine = new addon.Engine({
+    weightsPath: weightsFile,
+    tensors,
+    config: config.model,
+    threads,
+  });
+  const widths = Int32Array.from(widthsOf(config, size));
+  const run = (prompt: readonly number[], maxTokens: number) =>
+    new Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>((resolve, reject) => {
+      const result = { tokens: [] as number[], prefillMs: 0, decodeMs: 0 };
+      const listen = (event: NativeEvent) => {
+        if (event.type === 'prefill') result.prefillMs = event.prefillMs;
+        if (event.type === 'token') result.tokens.push(event.token);
+        if (event.type !== 'end') return;
+        result.decodeMs = event.decodeMs;
+        if (event.reason === 'failed') reject(new Error(event.message));
+        else resolve(result);
+      };
+      const stopTokens = new Int32Array();
+      engine.generate({ tokens: Int32Array.from(prompt), widths, maxTokens, stopTokens }, listen);
+    });
+  return openedBy(run);
+}
+
+async function llama({ folder, size, threads }: Target, onCard = false): Promise<Opened> {
   const { getLlama } = await import('node-llama-cpp');
-  const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' as never, maxThreads: threads });
-  const model = await llama.loadModel({ modelPath: `${folder}/${size}.gguf` });
+  const gpu = !onCard ? false : process.platform === 'darwin' ? 'metal' : 'vulkan';
+  const llama = await getLlama({ gpu, build: 'never', logLevel: 'error' as never, maxThreads: threads });
+  const gpuLayers = onCard ? ('max' as const) : 0;
+  const model = await llama.loadModel({ modelPath: `${folder}/${size}.gguf`, gpuLayers });
   const context = await model.createContext({ contextSize: model.trainContextSize, batchSize: 512, threads });
   const sequence = context.getSequence();
   const read = async (tokens: readonly number[]) => {

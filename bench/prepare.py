@@ -1,11 +1,13 @@
 """The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
 
-`shipped` is models/matlm-6m, `random` one of 34 million parameters that no cache holds, its weights drawn.
+`shipped` is models/matlm-6m, `random` one of 34 million parameters that no cache holds, its weights drawn; so are those
+of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
 
-    python -m bench.prepare
+    python -m bench.prepare [NAME...]
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -17,14 +19,19 @@ from training.submodel import dense, write_gguf
 
 SHIPPED = Path("models/matlm-6m")
 OUT = Path("build/bench")
-RANDOM = Config(vocabulary=16_384, hidden=512, layers=8, heads=8, kv_heads=4, head_dim=64, ffn=2048, context=4096)
+DRAWN = {
+    "random": Config(vocabulary=16_384, hidden=512, layers=8, heads=8, kv_heads=4, head_dim=64, ffn=2048, context=4096),
+    "60m": Config(vocabulary=16_384, hidden=640, layers=10, heads=10, kv_heads=5, head_dim=64, ffn=2560, context=2048),
+    "150m": Config(vocabulary=16_384, hidden=896, layers=14, heads=14, kv_heads=7, head_dim=64, ffn=3072, context=2048),
+    "500m": Config(16_384, hidden=1536, layers=14, heads=24, kv_heads=8, head_dim=64, ffn=6144, context=2048),
+}
 
 
-def draw_model() -> MatLM:
+def draw_model(config: Config) -> MatLM:
     """A model whose every matrix is drawn: those that training starts at zero would be skipped by no engine, but say
     nothing."""
     torch.manual_seed(0)
-    model = MatLM(RANDOM, torch.float32)
+    model = MatLM(config, torch.float32)
     for block in model.blocks:
         for weight in (block.attention.o_proj, *block.ffn.down):
             weight.normal_(std=0.02)
@@ -32,7 +39,7 @@ def draw_model() -> MatLM:
 
 
 def main() -> None:
-    for name in ("shipped", "random"):
+    for name in sys.argv[1:] or ("shipped", "random"):
         folder = OUT / name
         if (folder / "done").exists():
             continue
@@ -40,7 +47,7 @@ def main() -> None:
         if name == "shipped":
             shutil.copytree(SHIPPED, folder / "model", dirs_exist_ok=True)
         else:
-            export(draw_model(), SHIPPED / "tokenizer.json", folder / "model")
+            export(draw_model(DRAWN[name]), SHIPPED / "tokenizer.json", folder / "model")
         model = load_exported(folder / "model")
         for size in ("S", "XL"):
             raw, tensors = dense(model, model.config.widths(size))

@@ -4,14 +4,14 @@
  * measure keeps the better: some peers lose more by waiting for each other than they gain. `LLAMA_BENCH=path` adds
  * llama.cpp's own measuring program.
  */
-import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 import { bytesPerToken } from '../src/matlm/submodel';
-import type { Opened } from './engines.mts';
+import { Child, median, tokens } from './children.mts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
@@ -47,51 +47,6 @@ interface Row {
 
 const QUIET = `completion of ${COMPLETION} tokens, ms a token`;
 const BUSY = `the same with a busy loop on every core, ms a token`;
-
-class Child {
-  private constructor(
-    private readonly process: ChildProcess,
-    readonly startMs: number,
-    readonly bytes: number,
-  ) {}
-
-  static async open(engine: string, target: object): Promise<Child> {
-    const child = fork(join(root, 'bench', 'child.mts'), [engine, JSON.stringify(target)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      serialization: 'advanced', // JSON has no NaN
-    });
-    const { startMs, bytes } = await answer<{ startMs: number; bytes: number }>(child);
-    return new Child(child, startMs, bytes);
-  }
-
-  async call<K extends keyof Opened>(call: K, ...args: Parameters<Opened[K]>): Promise<Awaited<ReturnType<Opened[K]>>> {
-    this.process.send({ call, args });
-    return (await answer<{ result: Awaited<ReturnType<Opened[K]>> }>(this.process)).result;
-  }
-
-  close(): void {
-    this.process.disconnect();
-  }
-}
-
-function answer<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    child.once('message', (message) => {
-      child.removeAllListeners('exit');
-      resolve(message as T);
-    });
-    child.once('exit', (code) => {
-      reject(new Error(`an engine's process ended with exit code ${String(code)}`));
-    });
-  });
-}
-
-const median = (values: readonly number[], share = 0.5) =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
-
-/** Tokens that no cache has seen: the round decides them. */
-const tokens = (count: number, round: number) =>
-  Array.from({ length: count }, (_, i) => 10 + ((i * 37 + round * 101) % 4000));
 
 async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
   const folder = join(root, 'build', 'bench', name);

@@ -1,4 +1,5 @@
-// Install the peers, write the checkpoints in their formats, and let all engines take turns: `npm run bench -- --json`.
+// Install the peers, write the checkpoints in their formats, and let all engines take turns: `npm run bench -- --json`, or on
+// a graphics card `npm run bench -- gpu --json`.
 import { existsSync, readFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -6,9 +7,14 @@ import { trainingPython } from './lib/python.mjs';
 import { Fault, main, must, root } from './lib/run.mjs';
 
 const bench = join(root, 'bench');
+const [first, ...rest] = process.argv.slice(2);
+const onCard = first === 'gpu';
+const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
 
 await main(async () => {
   await must(process.execPath, [join(root, 'scripts', 'build.mjs'), '--quiet']);
+  // Before half a gigabyte is fetched and written for nothing.
+  if (onCard && run('gpu.mts', '--look') !== 0) return 0;
   await installPeers();
   const python = await trainingPython();
   if (!python) {
@@ -17,19 +23,24 @@ await main(async () => {
     );
   }
   await must(python, ['-c', 'import onnx'], { advice: `${python} -m pip install -r bench/requirements.txt` });
-  await must(python, ['-m', 'bench.prepare']);
+  const [names, options] = [rest.filter((word) => !word.startsWith('-')), rest.filter((word) => word.startsWith('-'))];
+  const onCards = names.length > 0 ? names : ['shipped', '60m', '150m', '500m'];
+  await must(python, ['-m', 'bench.prepare', ...(onCard ? onCards : [])]);
+  if (onCard) return run('gpu.mts', ...options, ...onCards);
   const flags = ['-O3', '-march=native', '-std=c++17', '-pthread'];
   const peak = [join(bench, 'peak.cc'), '-o', join(root, 'build', 'bench', 'peak')];
   await must(process.env.CXX ?? 'c++', [...flags, ...peak]);
-  const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
-  return spawnSync(process.execPath, [tsx, join(bench, 'run.mts'), ...process.argv.slice(2)], { stdio: 'inherit' })
-    .status;
+  return run('run.mts', ...process.argv.slice(2));
 });
+
+function run(file, ...args) {
+  return spawnSync(process.execPath, [tsx, join(bench, file), ...args], { stdio: 'inherit' }).status;
+}
 
 /** node-llama-cpp's own installation brings the libraries of every GPU, half a gigabyte: this platform's is enough. */
 async function installPeers() {
   const { dependencies } = JSON.parse(readFileSync(join(bench, 'package.json'), 'utf8'));
-  const kind = process.platform === 'darwin' && process.arch === 'arm64' ? 'metal' : '';
+  const kind = process.platform === 'darwin' && process.arch === 'arm64' ? 'metal' : onCard ? 'vulkan' : '';
   const os = { win32: 'win', darwin: 'mac' }[process.platform] ?? process.platform;
   const library = `@node-llama-cpp/${os}-${process.arch}${kind && `-${kind}`}`;
   if (existsSync(join(bench, 'node_modules', library))) return;

@@ -8,9 +8,10 @@ import { CompletionProvider } from './completion/provider';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
+import { BackgroundProbe } from './engine/backgroundProbe';
 import { describeBackend, describePutAside, describeReport } from './engine/describe';
-import { hardwareFile, machineOf, writeReport } from './engine/hardware';
-import { detectHardware } from './engine/probe';
+import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoCard, writeReport } from './engine/hardware';
+import { detectHardware, type ProbeOptions } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { History } from './governor/history';
 import { type Machine, UNKNOWN_MACHINE } from './governor/machine';
@@ -22,6 +23,7 @@ import { Activity, TYPICAL } from './ui/activity';
 import { DASHBOARD_VIEW, Dashboard } from './ui/dashboard/panel';
 import { KeptStatistics } from './ui/keptStatistics';
 import { pickSize } from './ui/picker';
+import { Quiet } from './ui/quiet';
 import { governorSettings, updateSettings } from './ui/settings';
 import { StatusBar } from './ui/statusBar';
 
@@ -33,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const rhythm = new TypingRhythm();
   const history = new History();
   const now = () => performance.now();
+  const quiet = new Quiet(now());
   const grammars = new Grammars(context.asAbsolutePath(join('dist', 'grammars')));
   const syntax = new SyntaxByGrammar(grammars);
   const settings = () => governorSettings(checkpoint?.config);
@@ -40,6 +43,8 @@ export function activate(context: vscode.ExtensionContext): void {
   let checkpoint: Checkpoint | undefined;
   let costs: CostModel | undefined;
   let pipeline: Pipeline | undefined;
+  let backgroundProbe: BackgroundProbe | undefined;
+  let hardware: HardwareReport | undefined;
   let failure = 'the engine has not started yet.';
 
   const statistics = new KeptStatistics(context.globalState, (text) => {
@@ -50,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     now,
     settings,
     engine: () => (client ? client.state : { kind: 'failed', reason: failure }),
+    hardware: () => hardware,
     config: () => checkpoint?.config,
     costs: () => costs,
     machine: () => client?.machine,
@@ -89,6 +95,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   async function startEngine(): Promise<void> {
     client?.stop();
+    backgroundProbe?.stop();
     client = undefined;
     checkpoint = undefined;
     costs = undefined;
@@ -117,6 +124,44 @@ export function activate(context: vscode.ExtensionContext): void {
     });
     client = engine;
     engine.start();
+    probeWhenQuiet(engine, checkpoint);
+  }
+
+  function probeOf({ folder, weightsFile }: Checkpoint): ProbeOptions {
+    const root = context.extensionPath;
+    return {
+      hostFile: context.asAbsolutePath(join('dist', 'engine.js')),
+      root,
+      modelFolder: folder,
+      threads: vscode.workspace.getConfiguration('matcoder').get<number>('threads', 0),
+      machine: machineOf(root, weightsFile),
+      noCard: whyNoCard(),
+    };
+  }
+
+  function logReport(report: HardwareReport): void {
+    for (const line of describeReport(report)) log.info(line);
+  }
+
+  /** Once for a machine and a checkpoint; the engine takes what was found while it runs. */
+  function probeWhenQuiet(engine: EngineClient, opened: Checkpoint): void {
+    const [probe, file] = [probeOf(opened), hardwareFile()];
+    hardware = readReport(file, probe.machine);
+    backgroundProbe = new BackgroundProbe({
+      probe,
+      file,
+      isQuiet: () => engine.state.kind === 'ready' && quiet.isQuiet(now(), engine.machine ?? UNKNOWN_MACHINE),
+      onReport: (report) => {
+        hardware = report;
+        logReport(report);
+        statusBar.changed();
+        engine.adopt(report);
+      },
+      onFault: (reason) => {
+        log.warn(reason);
+      },
+    });
+    backgroundProbe.start();
   }
 
   function showState(state: EngineState): void {
@@ -163,16 +208,11 @@ export function activate(context: vscode.ExtensionContext): void {
   /** Try what could run the model, and start the engine anew with the quickest. */
   async function detect(): Promise<void> {
     if (!checkpoint) return recover();
-    const { folder, weightsFile } = checkpoint;
-    const hostFile = context.asAbsolutePath(join('dist', 'engine.js'));
-    const root = context.extensionPath;
-    const threads = vscode.workspace.getConfiguration('matcoder').get<number>('threads', 0);
-    const machine = machineOf(root, weightsFile);
+    backgroundProbe?.stop();
+    const options = probeOf(checkpoint);
     const progress = { location: vscode.ProgressLocation.Notification, title: 'MatCoder: trying processor and GPU' };
-    const report = await vscode.window.withProgress(progress, () =>
-      detectHardware({ hostFile, root, modelFolder: folder, threads, machine }),
-    );
-    for (const line of describeReport(report)) log.info(line);
+    const report = await vscode.window.withProgress(progress, () => detectHardware(options));
+    logReport(report);
     writeReport(hardwareFile(), report);
     await startEngine();
   }
@@ -225,6 +265,7 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     onRequest: (answer) => {
       statusBar.busyWhile(answer);
+      quiet.busyWhile(answer);
     },
     onOutcome: (outcome) => {
       activity.outcome(outcome);
@@ -243,6 +284,7 @@ export function activate(context: vscode.ExtensionContext): void {
     grammars,
     dashboard,
     { dispose: () => client?.stop() },
+    { dispose: () => backgroundProbe?.stop() },
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
     vscode.commands.registerCommand('matcoder.pickSubmodel', choose),
     vscode.commands.registerCommand('matcoder.toggleLanguage', toggleLanguage),
@@ -267,6 +309,7 @@ export function activate(context: vscode.ExtensionContext): void {
       }
       if (event.contentChanges.length > 0 && event.document === vscode.window.activeTextEditor?.document) {
         rhythm.key(now(), placeAfter(event));
+        quiet.key(now());
       }
       const document = event.document.uri.toString();
       for (const { rangeOffset, text } of event.contentChanges) {

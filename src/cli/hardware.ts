@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import { hardwareFile, type HardwareReport, inOrder, machineOf, typicalMs, writeReport } from '../engine/hardware';
+import { describeChoice } from '../engine/describe';
+import {
+  hardwareFile,
+  type HardwareReport,
+  inOrder,
+  machineOf,
+  typicalMs,
+  whyNoCard,
+  writeReport,
+} from '../engine/hardware';
 import { detectHardware } from '../engine/probe';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { layOut } from './table';
@@ -9,7 +18,8 @@ export async function inspectHardware(root: string, model: string): Promise<Hard
   const { weightsFile } = await openCheckpoint(model);
   const hostFile = join(root, 'dist', 'engine.js');
   const machine = machineOf(root, weightsFile);
-  const report = await detectHardware({ hostFile, root, modelFolder: model, threads: 0, machine });
+  const noCard = whyNoCard();
+  const report = await detectHardware({ hostFile, root, modelFolder: model, threads: 0, machine, noCard });
   writeReport(hardwareFile(), report);
   return report;
 }
@@ -28,7 +38,7 @@ export function hardwareTable(report: HardwareReport): string {
   const aside = report.findings.flatMap((finding) =>
     finding.kept ? [] : [`${finding.backend} is put aside: ${finding.reason}`],
   );
-  const [first] = inOrder(report);
-  const choice = first ? `Auto takes ${first.backend}, the quickest for this checkpoint on this machine.` : '';
-  return [layOut([head, ...rows]), ...aside, choice, report.machine].filter((line) => line !== '').join('\n');
+  return [layOut([head, ...rows]), ...aside, describeChoice(report), report.machine]
+    .filter((line) => line !== '')
+    .join('\n');
 }

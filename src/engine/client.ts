@@ -1,6 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { MachineState } from '../machine/state';
-import type { Backend, Engine, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import {
+  type Backend,
+  type Engine,
+  type EngineInfo,
+  type GenerateEvent,
+  type GenerateRequest,
+  isOnCard,
+} from './engine';
+import type { HardwareReport } from './hardware';
 import type { SensorOptions } from './native';
 import type { FromHost, ToHost } from './protocol';
 
@@ -57,7 +65,8 @@ export class EngineClient implements Engine {
   private lastFault = '';
   /** What ran in the process; undefined until it says. */
   private backend: Backend | undefined;
-  private readonly avoid = new Set<Backend>();
+  /** Whether a process died that may have used a card. */
+  private avoidsCards = false;
 
   constructor(private readonly options: ClientOptions) {}
 
@@ -74,7 +83,7 @@ export class EngineClient implements Engine {
   start(): void {
     this.stop();
     this.restarts.length = 0;
-    this.avoid.clear();
+    this.avoidsCards = false;
     this.launch();
   }
 
@@ -107,6 +116,11 @@ export class EngineClient implements Engine {
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
+  /** A probe has found what runs the model here: the process takes the best of it, and says so when it is ready. */
+  adopt(report: HardwareReport): void {
+    if (!this.avoidsCards) this.send({ type: 'adopt', report });
+  }
+
   private launch(): void {
     const { hostFile, root, modelFolder, threads, execArgv } = this.options;
     this.setState({ kind: 'starting' });
@@ -136,7 +150,7 @@ export class EngineClient implements Engine {
       folder: modelFolder,
       threads,
       sensors: this.options.sensors ?? {},
-      avoid: [...this.avoid],
+      avoidsCards: this.avoidsCards,
     });
     this.watch(this.options.startMs ?? START_MS);
   }
@@ -185,7 +199,7 @@ export class EngineClient implements Engine {
   private died(how: string): void {
     this.child = undefined;
     // A graphics driver may take its process down: whether it did cannot be told, and without it the next one is safe.
-    if (this.backend !== 'native') this.avoid.add('onnx-webgpu');
+    if (this.backend === undefined || isOnCard(this.backend)) this.avoidsCards = true;
     const reason = `the engine ended ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
     this.endAll(reason);
     const now = Date.now();

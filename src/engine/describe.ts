@@ -1,25 +1,58 @@
-import type { EngineInfo } from './engine';
-import { type HardwareReport, typicalMs } from './hardware';
+import { type Backend, type EngineInfo, isOnCard } from './engine';
+import { type HardwareReport, inOrder, typicalMs } from './hardware';
+
+const PROVIDERS: Readonly<Record<Backend, string>> = {
+  native: 'The native engine',
+  'onnx-cpu': 'ONNX Runtime on the processor',
+  'onnx-webgpu': 'ONNX Runtime on the GPU',
+  'onnx-cuda': 'ONNX Runtime on the GPU by CUDA',
+  'onnx-coreml': 'ONNX Runtime by Core ML',
+  'onnx-dml': 'ONNX Runtime on the GPU by DirectML',
+};
 
 /** What runs the model, in words: `avx2, 2 threads, 5.9 MB of weights`. */
 export function describeBackend({ backend, isa, threads, weightBytes }: EngineInfo): string {
-  const runs = { native: isa, 'onnx-cpu': 'ONNX Runtime on the processor', 'onnx-webgpu': 'ONNX Runtime on the GPU' };
-  const count = backend === 'onnx-webgpu' ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-  return `${runs[backend]}${count}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
+  const runs = backend === 'native' ? isa : PROVIDERS[backend];
+  const count = isOnCard(backend) ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return `${runs}${count}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
 }
 
-/** Why it is not what would have been used first; empty where it is. */
-export function describePutAside({ putAside }: EngineInfo): string[] {
-  const names = { native: 'The native engine', 'onnx-cpu': 'ONNX Runtime', 'onnx-webgpu': 'The GPU' };
-  return putAside.map(({ backend, reason }) => `${names[backend]} is not in use: ${reason}`);
+/** Why it is not what would have been used first, for good or for now; empty where it is. */
+export function describePutAside({ putAside, leftToOthers }: EngineInfo): string[] {
+  const aside = putAside.map(({ backend, reason }) => `${PROVIDERS[backend]} is not in use: ${reason}`);
+  const waits = leftToOthers ? [`${PROVIDERS[leftToOthers.backend]} waits while ${leftToOthers.reason}`] : [];
+  return [...aside, ...waits];
 }
 
 /** What the probe found, a line each. */
-export function describeReport({ machine, findings }: HardwareReport): string[] {
-  const lines = findings.map((finding) =>
+export function describeReport(report: HardwareReport): string[] {
+  const lines = report.findings.map((finding) =>
     finding.kept
       ? `${finding.backend}: ${typicalMs(finding).toFixed(1)} ms for a line by XL, logits off by ${(100 * finding.error).toFixed(1)}%`
       : `${finding.backend} is put aside: ${finding.reason}`,
   );
-  return [`hardware: ${machine}`, ...lines];
+  return [`hardware: ${report.machine}`, ...lines, describeChoice(report)];
 }
+
+/** What is used after a probe, and why. */
+export function describeChoice(report: HardwareReport): string {
+  if (report.unfinished) return UNFINISHED;
+  const [first, ...others] = inOrder(report);
+  if (!first) return 'Nothing that was tried runs the model here.';
+  const isQuickest = others.every((other) => typicalMs(other) >= typicalMs(first));
+  const why = isQuickest ? 'the quickest' : 'where another is a little quicker only,';
+  return `Auto takes ${first.backend}, ${why} for this checkpoint on this machine.`;
+}
+
+/** In a line for a user: what was found here, also where nothing was tried yet. */
+export function describeHardware(report: HardwareReport | undefined): string {
+  if (!report) return 'processor and GPU have not been tried yet; a quiet moment will do it';
+  if (report.unfinished) return UNFINISHED;
+  const times = inOrder(report).map((kept) => `${kept.backend} ${typicalMs(kept).toFixed(0)} ms`);
+  const onCards = report.findings.filter(({ backend }) => isOnCard(backend));
+  const none = onCards.some(({ kept }) => kept) ? [] : ['nothing runs it on a GPU, the log says why'];
+  return [`a line by XL takes ${times.join(', ')}`, ...none].join('; ');
+}
+
+const UNFINISHED =
+  'A trial of processor and GPU was begun here and never ended, so none begins by itself again: "MatCoder: Re-detect Hardware" tries anew.';

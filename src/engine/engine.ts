@@ -1,5 +1,6 @@
 import type { Cost } from '../matlm/submodel';
 import type { DraftCounts, EndReason, Isa } from './native';
+import type { Provider } from './onnx/runtime';
 
 /** One completion asked of the engine. */
 export interface GenerateRequest {
@@ -25,9 +26,10 @@ export interface GenerateRequest {
   readonly copyWeights?: readonly number[];
   /**
    * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
-   * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay.
+   * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,
+   * for tests and measurements, has it draft all the same.
    */
-  readonly speculation?: { readonly widths: readonly number[]; readonly maxTokens: number };
+  readonly speculation?: { readonly widths: readonly number[]; readonly maxTokens: number; readonly always?: boolean };
 }
 
 export type GenerateEvent =
@@ -47,14 +49,20 @@ export type GenerateEvent =
     } & Partial<DraftCounts>);
 
 /** What the model runs on: our own engine, or a provider of ONNX Runtime. */
-export const BACKENDS = ['native', 'onnx-cpu', 'onnx-webgpu'] as const;
-export type Backend = (typeof BACKENDS)[number];
+export type Backend = 'native' | `onnx-${Provider}`;
+
+/** Whether it runs on a graphics card or another accelerator, not on the processor's cores. */
+export function isOnCard(backend: Backend): boolean {
+  return backend !== 'native' && backend !== 'onnx-cpu';
+}
 
 export interface EngineInfo {
   readonly pid: number;
   readonly backend: Backend;
   /** What would have been used before it, and why it is not. */
   readonly putAside: readonly { readonly backend: Backend; readonly reason: string }[];
+  /** What would be used if others did not keep the card busy. */
+  readonly leftToOthers?: { readonly backend: Backend; readonly reason: string };
   /** Of the native engine; ONNX Runtime does not say. */
   readonly isa: Isa | 'onnx';
   readonly threads: number;

@@ -1,5 +1,5 @@
 import type { EndReason } from './native';
-import type { Backend, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import { type Backend, type EngineInfo, type GenerateEvent, type GenerateRequest, isOnCard } from './engine';
 import type { Measurable } from './measure';
 
 /** A backend that can be opened; `open` throws where it does not load. */
@@ -8,16 +8,28 @@ export interface Candidate {
   readonly open: () => Measurable;
 }
 
+/** A backend in use. */
+interface Opened {
+  readonly candidate: Candidate;
+  readonly engine: Measurable;
+}
+
 /**
  * The first of several backends that works. One that fails, when it is opened or in the middle of a request (a graphics
  * card's driver was reset, or slept), is put aside for good and its request goes on with the next from the token where
- * it stood.
+ * it stood. One whose card others need is left for a while, in the same manner.
  */
 export class FallbackEngine implements Measurable {
-  private readonly waiting: Candidate[];
+  /** In the order of preference, without what was put aside. */
+  private candidates: readonly Candidate[];
   private readonly putAside: { backend: Backend; reason: string }[] = [];
-  private backend: Backend;
-  private engine: Measurable;
+  private current: Opened;
+  /** Where it was measured before it took over. */
+  private measured: EngineInfo | undefined;
+  private leftToOthers: { readonly candidate: Candidate; readonly reason: string } | undefined;
+  /** Moves to another backend happen one after the other; this is the end of the last. */
+  private moves: Promise<void> = Promise.resolve();
+  private isDisposed = false;
   private onChange: (() => void) | undefined;
 
   /**
@@ -29,12 +41,11 @@ export class FallbackEngine implements Measurable {
     candidates: readonly Candidate[],
     private readonly spellings: readonly Uint8Array[],
   ) {
-    this.waiting = [...candidates];
+    this.candidates = candidates;
     const faults: Error[] = [];
-    const first = this.openNext(faults);
+    const first = this.openFirst(candidates, faults);
     if (!first) throw faults[0] ?? new Error('there is no engine to open');
-    this.backend = first.backend;
-    this.engine = first.engine;
+    this.current = first;
   }
 
   /** Hear of a backend that took over after the start: what `measure` says is another thing then. */
@@ -47,8 +58,8 @@ export class FallbackEngine implements Measurable {
     let decodeMs = 0;
     let hasPrefilled = false;
     const start = () => {
-      const engine = this.engine;
-      engine.generate(remaining(request, tokens, this.spellings), signal, (event) => {
+      const used = this.current;
+      used.engine.generate(remaining(request, tokens, this.spellings), signal, (event) => {
         switch (event.type) {
           case 'prefill':
             if (!hasPrefilled) listener(event);
@@ -60,7 +71,7 @@ export class FallbackEngine implements Measurable {
             break;
           case 'end':
             decodeMs += event.decodeMs;
-            if (this.isLost(event.reason, engine, signal) && this.replace(engine, event.message ?? 'it failed')) {
+            if (this.isLost(event.reason, used, signal) && this.replace(used, event.message ?? 'it failed')) {
               try {
                 start();
                 break;
@@ -77,50 +88,125 @@ export class FallbackEngine implements Measurable {
 
   async measure(): Promise<EngineInfo> {
     for (;;) {
-      const { engine, backend } = this;
+      const used = this.current;
       try {
-        return { ...(await engine.measure()), backend, putAside: this.putAside };
+        const info = this.measured ?? (await used.engine.measure());
+        const { candidate, reason } = this.leftToOthers ?? {};
+        const { backend } = used.candidate;
+        const left = candidate && reason ? { leftToOthers: { backend: candidate.backend, reason } } : {};
+        return { ...info, backend, putAside: [...this.putAside], ...left };
       } catch (error) {
-        if (!this.replace(engine, (error as Error).message)) throw error;
+        if (!this.replace(used, (error as Error).message)) throw error;
       }
     }
   }
 
+  /**
+   * Leave the card to others, for a reason, or use it again, for none. Work goes to the processor and returns when the
+   * model is open on the other side; what is under way moves with it.
+   */
+  leaveCard(reason: string | undefined): Promise<void> {
+    return this.inTurn(async () => {
+      const left = this.leftToOthers;
+      if (reason !== undefined && !left && isOnCard(this.current.candidate.backend)) {
+        const { candidate } = this.current;
+        const onProcessor = this.candidates.find(({ backend }) => !isOnCard(backend));
+        if (onProcessor && (await this.moveTo(onProcessor))) this.leftToOthers = { candidate, reason };
+      } else if (reason === undefined && left) {
+        this.leftToOthers = undefined;
+        await this.moveTo(left.candidate);
+      } else return;
+      this.onChange?.();
+    });
+  }
+
+  /** Take candidates that a probe has found since the start: work goes to the first, if it is another than now. */
+  adopt(candidates: readonly Candidate[]): Promise<void> {
+    return this.inTurn(async () => {
+      const usable = candidates.filter(({ backend }) => !this.putAside.some((aside) => aside.backend === backend));
+      const { candidate } = this.current;
+      this.candidates = usable.map((found) => (found.backend === candidate.backend ? candidate : found));
+      const [best] = this.candidates;
+      if (!best || best === candidate) return;
+      await this.moveTo(best);
+      this.onChange?.();
+    });
+  }
+
   dispose(): void {
-    this.waiting.length = 0;
-    this.engine.dispose();
+    this.isDisposed = true;
+    this.candidates = [];
+    this.current.engine.dispose();
   }
 
-  /** Whether a request ended by no fault or wish of its caller's: also one that waited when its engine was replaced. */
-  private isLost(reason: EndReason, engine: Measurable, signal: AbortSignal): boolean {
-    return !signal.aborted && (reason === 'failed' || (reason === 'aborted' && engine !== this.engine));
+  private inTurn(move: () => Promise<void>): Promise<void> {
+    this.moves = this.moves.then(() => (this.isDisposed ? undefined : move()));
+    return this.moves;
   }
 
-  /** Puts an engine aside; false where nothing is left to take its place. */
-  private replace(failed: Measurable, reason: string): boolean {
-    // Another request has found out before.
-    if (failed !== this.engine) return true;
-    const backend = this.backend;
-    const next = this.openNext([]);
+  /** Opens and measures a backend, which compiles its kernels, and only then gives it the work; false where it fails. */
+  private async moveTo(candidate: Candidate): Promise<boolean> {
+    const before = this.current;
+    let engine: Measurable | undefined;
+    try {
+      engine = candidate.open();
+      const info = await engine.measure();
+      // What was used may have failed meanwhile, and another have taken its place.
+      if (this.isDisposed || this.current !== before) {
+        engine.dispose();
+        return false;
+      }
+      this.current = { candidate, engine };
+      this.measured = info;
+      before.engine.dispose();
+      return true;
+    } catch (error) {
+      engine?.dispose();
+      this.drop(candidate, (error as Error).message);
+      return false;
+    }
+  }
+
+  /** Whether a request ended by no fault or wish of its caller's: also one whose engine was replaced. */
+  private isLost(reason: EndReason, used: Opened, signal: AbortSignal): boolean {
+    return !signal.aborted && (reason === 'failed' || (reason === 'aborted' && used !== this.current));
+  }
+
+  /** Puts a backend aside; false where nothing is left to take its place. */
+  private replace(failed: Opened, reason: string): boolean {
+    // Another request has found out before, or it was left.
+    if (failed !== this.current) return true;
+    const others = this.candidates.filter((candidate) => candidate !== failed.candidate);
+    const isLeft = (candidate: Candidate) => Number(candidate === this.leftToOthers?.candidate);
+    const next = this.openFirst(
+      others.toSorted((a, b) => isLeft(a) - isLeft(b)),
+      [],
+    );
     if (!next) return false;
-    this.putAside.push({ backend, reason });
-    this.backend = next.backend;
-    this.engine = next.engine;
-    failed.dispose();
+    this.drop(failed.candidate, reason);
+    this.current = next;
+    this.measured = undefined;
+    if (isLeft(next.candidate)) this.leftToOthers = undefined;
+    failed.engine.dispose();
     this.onChange?.();
     return true;
   }
 
-  private openNext(faults: Error[]): { backend: Backend; engine: Measurable } | undefined {
-    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+  private openFirst(candidates: readonly Candidate[], faults: Error[]): Opened | undefined {
+    for (const candidate of candidates) {
       try {
-        return { backend: next.backend, engine: next.open() };
+        return { candidate, engine: candidate.open() };
       } catch (error) {
         faults.push(error as Error);
-        this.putAside.push({ backend: next.backend, reason: (error as Error).message });
+        this.drop(candidate, (error as Error).message);
       }
     }
     return undefined;
+  }
+
+  private drop(candidate: Candidate, reason: string): void {
+    this.candidates = this.candidates.filter((other) => other !== candidate);
+    this.putAside.push({ backend: candidate.backend, reason });
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { arch, cpus, homedir, platform, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Cost } from '../matlm/submodel';
@@ -28,6 +28,8 @@ export interface HardwareReport {
   /** Graphics cards, their drivers and all else that the findings hold for. */
   readonly machine: string;
   readonly findings: readonly (Kept | PutAside)[];
+  /** A probe was begun and has not ended yet, or never will: it may have taken the machine down. */
+  readonly unfinished?: true;
 }
 
 /** Another backend takes the native engine's place only where it is clearly quicker. */
@@ -85,6 +87,20 @@ function graphics(): string[] {
   return [...cards, ...drivers, ...named];
 }
 
+/** What a driver of a graphics card puts there: of any vendor, NVIDIA's own, AMD's for computing, and Windows' under WSL. */
+const DEVICES = ['dev/dri', 'dev/nvidiactl', 'dev/kfd', 'dev/dxg'];
+
+/**
+ * Why no graphics card can run anything here, as far as it shows without a driver; undefined where one may. A Vulkan
+ * driver that the environment names is taken at its word.
+ * @param root the folder that holds `dev`
+ */
+export function whyNoCard(root = '/', env = process.env, system = platform()): string | undefined {
+  if (system !== 'linux' || env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES) return undefined;
+  if (DEVICES.some((device) => existsSync(join(root, device)))) return undefined;
+  return `there is no graphics card: none of ${DEVICES.map((device) => `/${device}`).join(', ')} exists`;
+}
+
 /** The file that keeps reports from one start to the next, in the user's folder for what can be made anew. */
 export function hardwareFile(): string {
   const folders: Partial<Record<NodeJS.Platform, string | undefined>> = {
@@ -102,12 +118,21 @@ export function readReport(file: string, machine: string): HardwareReport | unde
 
 /** Store a report beside those of other machines and checkpoints, the latest few. @throws where it cannot be written */
 export function writeReport(file: string, report: HardwareReport): void {
-  const others = attempt(() => JSON.parse(readFileSync(file, 'utf8')) as Record<string, HardwareReport>) ?? {};
-  const key = keyOf(report.machine);
-  const kept = Object.entries(others).filter(([other]) => other !== key);
+  rewrite(file, report.machine, [[keyOf(report.machine), report]]);
+}
+
+/** Store none for a machine. @throws where the file cannot be written */
+export function forgetReport(file: string, machine: string): void {
+  rewrite(file, machine, []);
+}
+
+/** Replaces what the file has of one machine. */
+function rewrite(file: string, machine: string, entries: [string, HardwareReport][]): void {
+  const stored = attempt(() => JSON.parse(readFileSync(file, 'utf8')) as Record<string, HardwareReport>) ?? {};
+  const others = Object.entries(stored).filter(([key]) => key !== keyOf(machine));
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(Object.fromEntries([...kept.slice(-7), [key, report]]), null, 2));
+  writeFileSync(draft, JSON.stringify(Object.fromEntries([...others.slice(-7), ...entries]), null, 2));
   renameSync(draft, file);
 }
 

@@ -1,14 +1,17 @@
 /** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
 import { openCheckpoint } from '../matlm/checkpoint';
+import { CARD_IS_USED, shareCard } from './cardSharing';
 import type { GenerateEvent } from './engine';
 import type { FallbackEngine } from './fallbackEngine';
-import { hardwareFile, machineOf, readReport } from './hardware';
+import { hardwareFile, type HardwareReport, machineOf, readReport } from './hardware';
 import { AddonError } from './native';
-import { openEngine, tryBackend } from './openEngine';
+import { loadRuntime, providersOf } from './onnx/runtime';
+import { candidates, openEngine, tryBackend } from './openEngine';
 import type { FromHost, ToHost } from './protocol';
 import { watchMachine } from './sensors';
 
 let engine: FallbackEngine | undefined;
+let adopt: ((report: HardwareReport) => void) | undefined;
 const running = new Map<number, AbortController>();
 
 process.on('message', (message: ToHost) => {
@@ -25,6 +28,16 @@ process.on('message', (message: ToHost) => {
         }, unusable);
       break;
     }
+    case 'list':
+      try {
+        send({ type: 'listed', providers: providersOf(loadRuntime(message.root)) });
+      } catch (error) {
+        unusable(error);
+      }
+      break;
+    case 'adopt':
+      adopt?.(message.report);
+      break;
     case 'generate': {
       const { id, request } = message;
       const controller = new AbortController();
@@ -56,14 +69,20 @@ process.on('message', (message: ToHost) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-async function open({ root, folder, threads, sensors, avoid }: Extract<ToHost, { type: 'open' }>): Promise<void> {
+async function open({ root, folder, threads, sensors, avoidsCards }: Extract<ToHost, { type: 'open' }>): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const opened = openEngine(root, checkpoint, threads, report, avoid);
+  const opened = openEngine(root, checkpoint, threads, report, avoidsCards);
   engine = opened;
+  adopt = (found) => {
+    opened.adopt(candidates(root, checkpoint, threads, found, avoidsCards)).catch(unusable);
+  };
+  let sharing = CARD_IS_USED;
   try {
     watchMachine(root, sensors, (state) => {
       send({ type: 'machine', state });
+      sharing = shareCard(sharing, state.gpu);
+      opened.leaveCard(sharing.reason).catch(unusable);
     });
   } catch (error) {
     // The sensors are the addon's too: where it does not load, the machine's state stays unknown.

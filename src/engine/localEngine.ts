@@ -47,6 +47,7 @@ export class LocalEngine implements Measurable {
         givenBack: new TextEncoder().encode(request.givenBack ?? ''),
         draftTokens: request.speculation?.maxTokens ?? 0,
         draftWidths: Int32Array.from(request.speculation?.widths ?? []),
+        draftAlways: request.speculation?.always ?? false,
       },
       (event) => {
         if (event.type === 'end') signal.removeEventListener('abort', onAbort);

@@ -1,22 +1,18 @@
 import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
-import type { Backend } from './engine';
+import { type Backend, isOnCard } from './engine';
 import { type Candidate, FallbackEngine } from './fallbackEngine';
 import { type HardwareReport, inOrder } from './hardware';
 import { defaultThreads, LocalEngine } from './localEngine';
 import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
+import type { Provider } from './onnx/runtime';
 import type { Trial } from './probe';
 
 /** Tokens of a probe: more than 32, which is where ONNX Runtime changes the attention kernel. */
 const TRIAL = { promptTokens: 40, decodedTokens: 8 };
 
 /**
- * The engine that this machine runs: what the probe found quickest, where it was run, or our own; and where that does
- * not load or fails, the next.
- * @param root the folder that holds the addon and ONNX Runtime
- * @param threads 0 for the default
- * @param report what the probe found on this machine
- * @param avoid what is not to be used, whatever the report says
+ * The engine that this machine runs: the first of `candidates` that works.
  * @throws where none loads, the fault of the first
  */
 export function openEngine(
@@ -24,19 +20,36 @@ export function openEngine(
   checkpoint: Checkpoint,
   threads = 0,
   report?: HardwareReport,
-  avoid: readonly Backend[] = [],
+  avoidsCards = false,
 ): FallbackEngine {
+  return new FallbackEngine(candidates(root, checkpoint, threads, report, avoidsCards), checkpoint.tokenizer.spellings);
+}
+
+/**
+ * What can run the model, best first: as the probe found it, where it was run; then our own engine, then ONNX Runtime.
+ * @param root the folder that holds the addon and ONNX Runtime
+ * @param threads 0 for the default
+ * @param report what the probe found on this machine
+ * @param avoidsCards whether none on a card is used, whatever the report says
+ */
+export function candidates(
+  root: string,
+  checkpoint: Checkpoint,
+  threads: number,
+  report: HardwareReport | undefined,
+  avoidsCards: boolean,
+): Candidate[] {
   const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): Candidate => ({
     backend,
     open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
   });
   const chosen = (report ? inOrder(report) : [])
-    .filter(({ backend }) => !avoid.includes(backend))
+    .filter(({ backend }) => !avoidsCards || !isOnCard(backend))
     .map(({ backend, prefillTokens }) => open(backend, prefillTokens));
   const lastResorts = (['native', 'onnx-cpu'] as const)
     .filter((backend) => !chosen.some((candidate) => candidate.backend === backend))
     .map((backend) => open(backend));
-  return new FallbackEngine([...chosen, ...lastResorts], checkpoint.tokenizer.spellings);
+  return [...chosen, ...lastResorts];
 }
 
 /** What a probe's process does: the full model on a made-up text, read at once and then token by token. */
@@ -64,6 +77,6 @@ function openBackend(
   prefillTokens: number,
 ): LocalEngine | OnnxEngine {
   if (backend === 'native') return new LocalEngine(root, checkpoint, threads);
-  const provider = backend === 'onnx-cpu' ? 'cpu' : 'webgpu';
+  const provider = backend.slice('onnx-'.length) as Provider;
   return new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads > 0 ? threads : defaultThreads());
 }

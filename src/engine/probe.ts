@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import type { Cost } from '../matlm/submodel';
-import { type Backend, BACKENDS } from './engine';
+import { type Backend, isOnCard } from './engine';
 import type { HardwareReport, Kept, PutAside } from './hardware';
 import type { FromHost, ToHost } from './protocol';
 
@@ -14,9 +14,13 @@ export interface ProbeOptions {
   readonly threads: number;
   /** What the findings hold for. */
   readonly machine: string;
+  /** Why nothing on a card is worth a process, see `whyNoCard`. */
+  readonly noCard?: string | undefined;
   /** For one process. */
   readonly limitMs?: number;
   readonly execArgv?: readonly string[];
+  /** Stops it; it rejects then. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a probe's process computed. */
@@ -29,6 +33,8 @@ export interface Trial {
 /** A graphics driver compiles some tens of kernels first. */
 const LIMIT_MS = 60_000;
 
+const LAST_WORDS_MS = 200;
+
 /** Int8 activations rounded in other places come to a few percent of the logits' spread; a wrong kernel to far more. */
 const MAX_ERROR = 0.07;
 
@@ -36,11 +42,7 @@ const MAX_ERROR = 0.07;
  * How many tokens to read at once, the first that computes rightly. ONNX Runtime takes another attention kernel from 32
  * on, which is wrong on some drivers.
  */
-const PREFILL_TOKENS: Readonly<Record<Backend, readonly number[]>> = {
-  native: [64],
-  'onnx-cpu': [64],
-  'onnx-webgpu': [128, 31],
-};
+const PREFILL_TOKENS = { onProcessor: [64], onCard: [128, 31] };
 
 /**
  * Try each backend in a process of its own, which a faulty driver may take down or hang: one prefill and eight decode
@@ -49,9 +51,13 @@ const PREFILL_TOKENS: Readonly<Record<Backend, readonly number[]>> = {
 export async function detectHardware(options: ProbeOptions): Promise<HardwareReport> {
   const findings: (Kept | PutAside)[] = [];
   let reference: Float32Array | undefined;
-  for (const backend of BACKENDS) {
+  for (const backend of await backends(options)) {
     let finding: Kept | PutAside | undefined;
-    for (const prefillTokens of PREFILL_TOKENS[backend]) {
+    if (options.noCard !== undefined && isOnCard(backend)) {
+      findings.push({ backend, kept: false, reason: options.noCard });
+      continue;
+    }
+    for (const prefillTokens of isOnCard(backend) ? PREFILL_TOKENS.onCard : PREFILL_TOKENS.onProcessor) {
       try {
         const { logits, costs } = await runTrial(options, backend, prefillTokens);
         reference ??= logits;
@@ -65,6 +71,7 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
           : `are off by ${(100 * error).toFixed(0)}% of their spread`;
         finding = { backend, kept: false, reason: `its logits ${fault}` };
       } catch (error) {
+        options.signal?.throwIfAborted();
         finding = { backend, kept: false, reason: (error as Error).message };
         // One that does not load does not load with shorter chunks either.
         break;
@@ -75,8 +82,27 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
   return { machine: options.machine, findings };
 }
 
-function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: number): Promise<Trial> {
-  const { hostFile, root, modelFolder, threads, limitMs = LIMIT_MS, execArgv = [] } = options;
+/** What may be tried here: our own engine, and ONNX Runtime by each provider that its package has for this platform. */
+async function backends(options: ProbeOptions): Promise<Backend[]> {
+  const answer = await ask(options, { type: 'list', root: options.root }).catch(() => {
+    options.signal?.throwIfAborted();
+    return undefined;
+  });
+  // Where it does not load, the trial on the processor tells why.
+  const providers = answer?.type === 'listed' ? answer.providers : (['cpu'] as const);
+  return ['native', ...providers.map((provider) => `onnx-${provider}` as const)];
+}
+
+async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: number): Promise<Trial> {
+  const { root, modelFolder: folder, threads } = options;
+  const answer = await ask(options, { type: 'try', root, folder, threads, backend, prefillTokens });
+  if (answer.type !== 'tried') throw new Error(`its process answered ${answer.type}`);
+  return answer.trial;
+}
+
+/** The first answer of a process of its own, which is gone afterwards. */
+function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
+  const { hostFile, limitMs = LIMIT_MS, execArgv = [], signal } = options;
   const child = fork(hostFile, [], {
     serialization: 'advanced',
     execArgv: [...execArgv],
@@ -84,33 +110,53 @@ function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: number
   });
   let lastWords = '';
   child.stderr?.on('data', (chunk: Buffer) => {
-    lastWords = (chunk.toString().trim().split('\n')[0] ?? '').slice(0, 200);
+    lastWords = firstLine(chunk.toString());
   });
-  return new Promise<Trial>((resolve, reject) => {
+  return new Promise<FromHost>((resolve, reject) => {
+    let fault: string | undefined;
     const fail = (reason: string) => {
-      reject(new Error(reason.trim().split('\n')[0]));
+      reject(new Error(lastWords === '' ? reason : `${reason} (${lastWords})`));
     };
     const timer = setTimeout(() => {
-      fail(`it did not answer within ${limitMs / 1000} s`);
+      fail(fault ?? `it did not answer within ${limitMs / 1000} s`);
     }, limitMs);
+    const onAbort = () => {
+      reject(new Error('the probe was stopped'));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
     child.on('message', (message) => {
       const answer = message as FromHost;
-      if (answer.type === 'tried') resolve(answer.trial);
-      if (answer.type === 'unusable') fail(answer.message);
+      if (answer.type !== 'unusable') {
+        resolve(answer);
+        return;
+      }
+      // What the driver wrote beside it may come a little later than the message. The process is killed, because a driver
+      // that failed may hang when it is asked to end.
+      fault = firstLine(answer.message);
+      setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
     });
     child.on('error', (error) => {
       fail(error.message);
     });
-    child.on('exit', (code, signal) => {
+    child.on('close', (code, how) => {
       clearTimeout(timer);
-      const how = signal ? `by ${signal}` : `with exit code ${String(code)}`;
-      fail(`its process ended ${how}${lastWords ? ` (${lastWords})` : ''}`);
+      signal?.removeEventListener('abort', onAbort);
+      fail(fault ?? `its process ended ${how ? `by ${how}` : `with exit code ${String(code)}`}`);
     });
-    const message: ToHost = { type: 'try', root, folder: modelFolder, threads, backend, prefillTokens };
     child.send(message, () => undefined);
   }).finally(() => {
     child.kill('SIGKILL');
   });
+}
+
+/** Without colours, and without the place in ONNX Runtime's own source that its messages begin with. */
+function firstLine(text: string): string {
+  const [line = ''] = text
+    .replaceAll(/\u001b\[[\d;]*m/g, '')
+    .trim()
+    .split('\n');
+  return line.replace(/^.*\/onnxruntime\/.*? (was false\. |with error: )/, '').slice(0, 200);
 }
 
 /** Root mean square of the difference, as a share of the expected values' standard deviation. */

@@ -1,5 +1,7 @@
 import type { Backend, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
+import type { HardwareReport } from './hardware';
 import type { SensorOptions } from './native';
+import type { Provider } from './onnx/runtime';
 import type { Trial } from './probe';
 import type { SensedState } from './sensors';
 
@@ -11,8 +13,8 @@ export type ToHost =
       readonly folder: string;
       readonly threads: number;
       readonly sensors: SensorOptions;
-      /** What is not to be used although it was found the quickest: a process of it died. */
-      readonly avoid: readonly Backend[];
+      /** Not to use a card although it was found the quickest: a process died that may have used one. */
+      readonly avoidsCards: boolean;
     }
   /** Instead of `open`: try one backend, in a process that is thrown away. */
   | {
@@ -23,6 +25,10 @@ export type ToHost =
       readonly backend: Backend;
       readonly prefillTokens: number;
     }
+  /** Instead of `open`: which providers ONNX Runtime has here. */
+  | { readonly type: 'list'; readonly root: string }
+  /** What a probe has found since `open`. */
+  | { readonly type: 'adopt'; readonly report: HardwareReport }
   | { readonly type: 'generate'; readonly id: number; readonly request: GenerateRequest }
   | { readonly type: 'abort'; readonly id: number };
 
@@ -30,6 +36,7 @@ export type ToHost =
 export type FromHost =
   /** Also when another backend has taken over. */
   | { readonly type: 'ready'; readonly info: EngineInfo }
+  | { readonly type: 'listed'; readonly providers: readonly Provider[] }
   | { readonly type: 'tried'; readonly trial: Trial }
   /** It cannot start, and starting again would not help: the message names the file and what to do. */
   | { readonly type: 'unusable'; readonly message: string }

@@ -1,6 +1,8 @@
 import type { Outcome, Work } from '../completion/outcome';
 import type { Offer } from '../completion/provider';
 import type { EngineState } from '../engine/client';
+import { describeHardware } from '../engine/describe';
+import type { HardwareReport } from '../engine/hardware';
 import type { CostModel } from '../governor/costs';
 import type { Decision, Declined } from '../governor/decide';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
@@ -24,6 +26,8 @@ export interface ActivityParts {
   readonly now: () => number;
   readonly settings: () => GovernorSettings;
   readonly engine: () => EngineState;
+  /** What a probe found here; undefined where none was made. */
+  readonly hardware: () => HardwareReport | undefined;
   readonly config: () => CheckpointConfig | undefined;
   readonly costs: () => CostModel | undefined;
   readonly machine: () => MachineState | undefined;
@@ -114,10 +118,11 @@ export class Activity {
   }
 
   tooltip(): string {
-    const { engine, settings, config, statistics, machine } = this.parts;
+    const { engine, hardware, settings, config, statistics, machine } = this.parts;
     const opened = config();
     return tooltip({
       engine: describeEngine(engine()),
+      hardware: describeHardware(hardware()),
       choice: describeSettings(settings()),
       last: this.last?.work,
       today: statistics.today(),

@@ -6,6 +6,8 @@ import { bytes, count, milliseconds, millisecondsOrNone, percent, ratio } from '
 export interface TooltipParts {
   /** How the engine is. */
   readonly engine: string;
+  /** What was found of processor and GPU. */
+  readonly hardware: string;
   /** What the user decided: `Auto`, and what limits it. */
   readonly choice: string;
   readonly last: { readonly submodel: string; readonly latencyMs: number; readonly reason: string } | undefined;
@@ -23,8 +25,8 @@ export const TOOLTIP_COMMANDS = {
 } as const;
 
 /** As Markdown. */
-export function tooltip({ engine, choice, last, today, order, machine }: TooltipParts): string {
-  const paragraphs = [`**MatCoder**: ${plain(engine)}`, `Model size: ${plain(choice)}`];
+export function tooltip({ engine, hardware, choice, last, today, order, machine }: TooltipParts): string {
+  const paragraphs = [`**MatCoder**: ${plain(engine)}`, `Hardware: ${plain(hardware)}`, `Model size: ${plain(choice)}`];
   if (last) {
     paragraphs.push(`Last: **${plain(last.submodel)}** in ${milliseconds(last.latencyMs)} (${plain(last.reason)})`);
   }

@@ -156,3 +156,205 @@ describe('a backend that fails', () => {
     engine.dispose();
   });
 });
+
+describe('a card that others need', () => {
+  /** The engine as a card would be, which counts how often it was opened and closed. */
+  function onCard() {
+    const seen = { opened: 0, disposed: 0 };
+    const open = (): Measurable => {
+      seen.opened++;
+      const engine = new LocalEngine(ROOT, checkpoint, 1);
+      return {
+        measure: () => engine.measure(),
+        generate: (request, signal, listener) => {
+          engine.generate(request, signal, listener);
+        },
+        dispose: () => {
+          seen.disposed++;
+          engine.dispose();
+        },
+      };
+    };
+    return { seen, candidate: { backend: 'onnx-webgpu', open } as const };
+  }
+  const native = { backend: 'native', open: () => new LocalEngine(ROOT, checkpoint, 1) } as const;
+
+  it('is left for the processor, with its reason, and taken up again', async () => {
+    const { seen, candidate } = onCard();
+    const engine = fallback([candidate, native]);
+    const told: string[] = [];
+    engine.whenReplaced(() => void engine.measure().then(({ backend }) => told.push(backend)));
+    const whole = tokensOf(await events(engine));
+    for (let reading = 0; reading < 3; reading++) await engine.leaveCard('others take 80% of its time');
+    const away = await engine.measure();
+    assert.equal(away.backend, 'native');
+    assert.deepEqual(away.leftToOthers, { backend: 'onnx-webgpu', reason: 'others take 80% of its time' });
+    assert.deepEqual(away.putAside, [], 'nobody is at fault');
+    assert.deepEqual(seen, { opened: 1, disposed: 1 }, 'what lay in its memory is free');
+    assert.deepEqual(tokensOf(await events(engine)), whole);
+    for (let reading = 0; reading < 3; reading++) await engine.leaveCard(undefined);
+    const back = await engine.measure();
+    assert.deepEqual([back.backend, back.leftToOthers], ['onnx-webgpu', undefined]);
+    assert.deepEqual(seen, { opened: 2, disposed: 1 });
+    assert.deepEqual(tokensOf(await events(engine)), whole);
+    assert.deepEqual(told, ['native', 'onnx-webgpu']);
+    engine.dispose();
+  });
+
+  it('lets go of a request that runs on it, which goes on from the token where it stood', async () => {
+    const alone = new LocalEngine(ROOT, checkpoint, 1);
+    const whole = tokensOf(await events(alone));
+    alone.dispose();
+    // One that stands still after three tokens, until it is disposed.
+    const inner = new LocalEngine(ROOT, checkpoint, 1);
+    let endAborted: () => void = () => undefined;
+    let standsStill: () => void = () => undefined;
+    const stands = new Promise<void>((resolve) => (standsStill = resolve));
+    const slow: Measurable = {
+      measure: () => inner.measure(),
+      generate: (request, signal, listener) => {
+        inner.generate({ ...request, maxTokens: 3 }, signal, (event) => {
+          if (event.type !== 'end') {
+            listener(event);
+            return;
+          }
+          endAborted = () => {
+            listener({ ...event, reason: 'aborted' });
+          };
+          standsStill();
+        });
+      },
+      dispose: () => {
+        inner.dispose();
+        endAborted();
+      },
+    };
+    const engine = fallback([{ backend: 'onnx-webgpu', open: () => slow }, native]);
+    const heard = events(engine);
+    await stands;
+    await engine.leaveCard('others take 80% of its time');
+    assert.deepEqual(tokensOf(await heard), whole);
+    engine.dispose();
+  });
+
+  it('that does not open again is put aside, and the processor goes on', async () => {
+    const { candidate } = onCard();
+    let isBroken = false;
+    const open = () => {
+      if (isBroken) throw new Error('the device is gone');
+      return candidate.open();
+    };
+    const engine = fallback([{ backend: 'onnx-webgpu', open }, native]);
+    await engine.leaveCard('others take 80% of its time');
+    isBroken = true;
+    await engine.leaveCard(undefined);
+    const { backend, putAside, leftToOthers } = await engine.measure();
+    assert.deepEqual([backend, leftToOthers], ['native', undefined]);
+    assert.deepEqual(putAside, [{ backend: 'onnx-webgpu', reason: 'the device is gone' }]);
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    engine.dispose();
+  });
+
+  it('serves again at once where the processor’s engine fails meanwhile', async () => {
+    const { candidate } = onCard();
+    let fail = false;
+    const failing = () => {
+      const engine = new LocalEngine(ROOT, checkpoint, 1);
+      const generate: Measurable['generate'] = (request, signal, listener) => {
+        if (fail) listener({ type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: 'no memory' });
+        else engine.generate(request, signal, listener);
+      };
+      return {
+        measure: () => engine.measure(),
+        dispose: () => {
+          engine.dispose();
+        },
+        generate,
+      };
+    };
+    const engine = fallback([candidate, { backend: 'native', open: failing }]);
+    await engine.leaveCard('others take 80% of its time');
+    fail = true;
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    const { backend, leftToOthers } = await engine.measure();
+    assert.deepEqual([backend, leftToOthers], ['onnx-webgpu', undefined]);
+    engine.dispose();
+  });
+
+  it('is no matter while the processor is what runs the model', async () => {
+    const engine = fallback([native, onCard().candidate]);
+    await engine.leaveCard('others take 80% of its time');
+    const { backend, leftToOthers } = await engine.measure();
+    assert.deepEqual([backend, leftToOthers], ['native', undefined]);
+    engine.dispose();
+  });
+});
+
+describe('what a probe finds while the engine runs', () => {
+  const open = () => new LocalEngine(ROOT, checkpoint, 1);
+
+  it('takes over where it is better, and nothing moves where it is not', async () => {
+    const engine = fallback([{ backend: 'native', open }]);
+    let replaced = 0;
+    engine.whenReplaced(() => replaced++);
+    const whole = tokensOf(await events(engine));
+    await engine.adopt([
+      { backend: 'native', open },
+      { backend: 'onnx-webgpu', open },
+    ]);
+    assert.deepEqual([(await engine.measure()).backend, replaced], ['native', 0]);
+    await engine.adopt([
+      { backend: 'onnx-webgpu', open },
+      { backend: 'native', open },
+    ]);
+    assert.deepEqual([(await engine.measure()).backend, replaced], ['onnx-webgpu', 1]);
+    assert.deepEqual(tokensOf(await events(engine)), whole);
+    engine.dispose();
+  });
+
+  it('is put aside where it does not open here, and the engine stays', async () => {
+    const engine = fallback([{ backend: 'native', open }]);
+    const broken = () => {
+      throw new Error('out of device memory');
+    };
+    await engine.adopt([
+      { backend: 'onnx-cuda', open: broken },
+      { backend: 'native', open },
+    ]);
+    const { backend, putAside } = await engine.measure();
+    assert.equal(backend, 'native');
+    assert.deepEqual(putAside, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
+    engine.dispose();
+  });
+
+  it('reaches the engine’s process, which goes on as another backend', async () => {
+    const costs = (ms: number) => ({ XL: { prefillMsPerToken: ms, decodeMsPerToken: ms } });
+    const kept = { kept: true, prefillTokens: 64, error: 0 } as const;
+    const backends: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const client: EngineClient = new EngineClient({
+        hostFile: join(ROOT, 'dist', 'engine.js'),
+        root: ROOT,
+        modelFolder: checkpoint.folder,
+        threads: 1,
+        onState: (state) => {
+          if (state.kind === 'failed') reject(new Error(state.reason));
+          if (state.kind !== 'ready') return;
+          backends.push(state.info.backend);
+          if (backends.length === 2) {
+            client.stop();
+            resolve();
+            return;
+          }
+          const findings = [
+            { ...kept, backend: 'native', costs: costs(10) },
+            { ...kept, backend: 'onnx-cpu', costs: costs(1) },
+          ] as const;
+          client.adopt({ machine: 'm', findings });
+        },
+      });
+      client.start();
+    });
+    assert.deepEqual(backends, ['native', 'onnx-cpu']);
+  });
+});

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EndReason } from '../../src/engine/native';
-import type { GenerateEvent, GenerateRequest } from '../../src/engine/engine';
 import { LocalEngine } from '../../src/engine/localEngine';
 import { submodelGraph } from '../../src/engine/onnx/graph';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { complete } from './complete';
 import { relativeError, ROOT } from './harness';
 import { random, randomTensors, TINY, tinyCheckpoint } from './tinyCheckpoint';
 
@@ -17,44 +16,6 @@ const MIX = [64, 32, 128, 96];
 
 interface Golden {
   prompts: { tokens: number[] }[];
-}
-
-interface Completed {
-  tokens: number[];
-  probabilities: number[];
-  reusedTokens: number;
-  prefilledTokens: number;
-  reason: EndReason;
-}
-
-/** Both engines take the same requests. */
-function complete(
-  engine: { generate: OnnxEngine['generate'] },
-  request: Partial<GenerateRequest> & Pick<GenerateRequest, 'prompt' | 'widths'>,
-  onToken: (count: number, abort: () => void) => void = () => undefined,
-): Promise<Completed> {
-  const controller = new AbortController();
-  const result: Completed = { tokens: [], probabilities: [], reusedTokens: -1, prefilledTokens: -1, reason: 'failed' };
-  return new Promise((resolve, reject) => {
-    const listener = (event: GenerateEvent) => {
-      switch (event.type) {
-        case 'prefill':
-          Object.assign(result, { reusedTokens: event.reusedTokens, prefilledTokens: event.prefilledTokens });
-          break;
-        case 'token':
-          result.tokens.push(event.token);
-          result.probabilities.push(event.probability);
-          onToken(result.tokens.length, () => {
-            controller.abort();
-          });
-          break;
-        case 'end':
-          if (event.reason === 'failed') reject(new Error(event.message));
-          resolve({ ...result, reason: event.reason });
-      }
-    };
-    engine.generate({ maxTokens: 20, stopTokens: [], ...request }, controller.signal, listener);
-  });
 }
 
 describe('the shipped checkpoint in ONNX Runtime on the processor', () => {

@@ -62,7 +62,7 @@ export function choose(logits: Float32Array, choice: Choice): { token: number; p
 }
 
 /** The likeliest token, its logit, and the sum of all probabilities as multiples of its own. */
-function likeliest(logits: Float32Array): { token: number; largest: number; sum: number } {
+export function likeliest(logits: Float32Array): { token: number; largest: number; sum: number } {
   let token = 0;
   for (let i = 1; i < logits.length; i++) if ((logits[i] ?? 0) > (logits[token] ?? 0)) token = i;
   const largest = logits[token] ?? 0;

@@ -58,9 +58,9 @@ export class OnnxModel {
       const [key, value] = this.cache[layer] as [Tensor, Tensor];
       const { pastKey, pastValue, presentKey, presentValue } = cacheNames(layer);
       Object.assign(feeds, { [pastKey]: key, [pastValue]: value });
-      // On the CPU new keys and values are written where the old ones lie. WebGPU's kernels are wrong for single tokens
-      // when they do so (1.30.0), and a copy within the card's memory is quick.
-      const inPlace = this.provider === 'cpu';
+      // New keys and values are written where the old ones lie. WebGPU's kernels are wrong for single tokens when they do
+      // so (1.30.0), and a copy within the card's memory is quick.
+      const inPlace = this.provider !== 'webgpu';
       Object.assign(fetches, { [presentKey]: inPlace ? key : null, [presentValue]: inPlace ? value : null });
     }
     const results = await session.run(feeds, fetches);
@@ -77,6 +77,7 @@ export class OnnxModel {
   async dispose(): Promise<void> {
     const open = [...this.sessions.values()];
     this.sessions.clear();
+    for (const tensor of this.cache.flat()) tensor.dispose();
     await Promise.all(open.map((session) => session.release()));
   }
 

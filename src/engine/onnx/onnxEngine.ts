@@ -3,10 +3,11 @@ import type { EngineInfo, GenerateEvent, GenerateRequest } from '../engine';
 import { measureCosts, type Measurable } from '../measure';
 import type { EngineCheckpoint } from '../../matlm/checkpoint';
 import { bytesPerToken } from '../../matlm/submodel';
-import { choose } from './choose';
+import { decode, type Decoding, noDrafts } from './decode';
 import { OnnxModel } from './model';
 import { loadRuntime, type Provider } from './runtime';
 import { SequenceCache } from './sequenceCache';
+import { MAX_DRAFT, Speculator } from './speculator';
 
 /** A provider as the probe found it to be right. */
 export interface ProviderSettings {
@@ -19,12 +20,13 @@ export const ONNX_CPU: ProviderSettings = { provider: 'cpu', prefillTokens: 64 }
 
 /**
  * The checkpoint in ONNX Runtime, behind the same interface as the native engine and with the same rules: prefix reuse
- * on one cache for all submodels, greedy decoding, copying from the context, abort between tokens. It does not
- * speculate, which changes the time only.
+ * on one cache for all submodels, greedy and speculative decoding, copying from the context, abort between passes.
  */
 export class OnnxEngine implements Measurable {
   private readonly model: OnnxModel;
   private readonly cache = new SequenceCache();
+  /** By the widths of target and draft. */
+  private readonly speculators = new Map<string, Speculator>();
   /** Requests run one after the other; this is the end of the last. */
   private queue: Promise<void> = Promise.resolve();
   private isDisposed = false;
@@ -50,12 +52,24 @@ export class OnnxEngine implements Measurable {
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
     this.check(request.prompt, request.widths, request.notFirst, request.givenBack);
+    this.checkSpeculation(request);
     let ended = false;
-    const end = (reason: EndReason, decodedTokens = 0, decodeMs = 0, message?: string) => {
+    const done = { tokens: 0, ...noDrafts() };
+    let startMs = performance.now();
+    const end = (reason: EndReason, message?: string) => {
       if (ended) return;
       ended = true;
       signal.removeEventListener('abort', endWaiting);
-      listener({ type: 'end', reason, decodedTokens, decodeMs, ...(message === undefined ? {} : { message }) });
+      const { tokens: decodedTokens, ...drafts } = done;
+      const decodeMs = decodedTokens > 0 ? performance.now() - startMs : 0;
+      listener({
+        type: 'end',
+        reason,
+        decodedTokens,
+        decodeMs,
+        ...drafts,
+        ...(message === undefined ? {} : { message }),
+      });
     };
     // One that waits for its turn ends at once; one that runs ends itself, after the step under way.
     const endWaiting = () => {
@@ -66,14 +80,15 @@ export class OnnxEngine implements Measurable {
     void this.enqueue(async () => {
       if (ended) return;
       signal.removeEventListener('abort', endWaiting);
-      const decoded = { tokens: 0, startMs: performance.now() };
+      const isAborted = () => signal.aborted || this.isDisposed;
       try {
-        const reason = await this.run(request, signal, listener, decoded);
-        end(reason, decoded.tokens, performance.now() - decoded.startMs);
+        const logits = await this.prompt(request, isAborted, listener);
+        startMs = performance.now();
+        end(logits ? await this.decode({ request, logits, isAborted, listener, done }) : 'aborted');
       } catch (error) {
         // What the cache holds after a fault is not known.
         this.cache.truncate(0);
-        end('failed', decoded.tokens, performance.now() - decoded.startMs, (error as Error).message);
+        end('failed', (error as Error).message);
       }
     });
   }
@@ -87,7 +102,7 @@ export class OnnxEngine implements Measurable {
     return this.enqueue(async () => {
       this.cache.truncate(0);
       const rows: Float32Array[] = [await this.prefill(tokens.slice(0, first + 1), widths, undefined)];
-      for (let i = first + 1; i < tokens.length; i++) rows.push(await this.step(tokens.slice(i, i + 1), widths));
+      for (let i = first + 1; i < tokens.length; i++) rows.push(await this.read(tokens.slice(i, i + 1), widths, [0]));
       const all = new Float32Array(rows.length * this.checkpoint.config.model.vocabularySize);
       for (const [i, row] of rows.entries()) all.set(row, i * row.length);
       return all;
@@ -123,43 +138,38 @@ export class OnnxEngine implements Measurable {
     return result;
   }
 
-  private async run(
-    request: GenerateRequest,
-    signal: AbortSignal,
+  /** Brings the cache to the request's prompt: the logits after it, or undefined if aborted on the way. */
+  private async prompt(
+    { prompt, widths }: GenerateRequest,
+    isAborted: () => boolean,
     listener: (event: GenerateEvent) => void,
-    decoded: { tokens: number; startMs: number },
-  ): Promise<EndReason> {
-    const { prompt, widths, maxTokens, stopTokens, notFirst = [], copyWeights = [] } = request;
-    const isAborted = () => signal.aborted || this.isDisposed;
-    if (isAborted()) return 'aborted';
+  ): Promise<Float32Array | undefined> {
+    if (isAborted()) return undefined;
     const startMs = performance.now();
     // The last token always runs, because its logits are wanted.
     const reusedTokens = Math.min(this.cache.reusable(prompt, widths), prompt.length - 1);
     this.cache.truncate(reusedTokens);
-    let logits = await this.prefill(prompt, widths, isAborted);
-    if (isAborted()) return 'aborted';
-    decoded.startMs = performance.now();
-    const prefillMs = decoded.startMs - startMs;
+    const logits = await this.prefill(prompt, widths, isAborted);
+    if (isAborted()) return undefined;
+    const prefillMs = performance.now() - startMs;
     listener({ type: 'prefill', reusedTokens, prefilledTokens: prompt.length - reusedTokens, prefillMs });
+    return logits;
+  }
 
-    const text = [...prompt];
-    const { spellings } = this.checkpoint.tokenizer;
-    let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
-    const { contextLength } = this.checkpoint.config.model;
-    for (;;) {
-      if (isAborted()) return 'aborted';
-      if (decoded.tokens === maxTokens) return 'length';
-      const never = decoded.tokens === 0 ? notFirst : [];
-      const { token, probability } = choose(logits, { text, copyWeights, never, givenBack, spellings });
-      if (stopTokens.includes(token)) return 'stop';
-      givenBack = givenBack.subarray(spellings[token]?.length ?? 0);
-      text.push(token);
-      decoded.tokens++;
-      listener({ type: 'token', token, probability });
-      if (text.length > contextLength) return 'context';
-      if (decoded.tokens === maxTokens) return 'length';
-      logits = await this.step([token], widths);
-    }
+  private decode(part: Pick<Decoding, 'request' | 'logits' | 'isAborted' | 'listener' | 'done'>): Promise<EndReason> {
+    const { widths, speculation } = part.request;
+    const pair = `${widths.join()} ${speculation?.widths.join() ?? ''}`;
+    const speculator = this.speculators.get(pair) ?? new Speculator();
+    this.speculators.set(pair, speculator);
+    const { config, tokenizer } = this.checkpoint;
+    const { contextLength } = config.model;
+    const reader = {
+      read: (tokens: readonly number[], widths: readonly number[]) => this.read(tokens, widths, [...tokens.keys()]),
+      truncate: (length: number) => {
+        this.cache.truncate(length);
+      },
+    };
+    return decode(reader, { ...part, speculator, spellings: tokenizer.spellings, contextLength });
   }
 
   /** Logits after the last of `tokens`, of which the cache holds the first few. */
@@ -171,14 +181,18 @@ export class OnnxEngine implements Measurable {
     let logits: Float32Array = new Float32Array();
     while (this.cache.length < tokens.length && !isAborted?.()) {
       const chunk = tokens.slice(this.cache.length, this.cache.length + this.settings.prefillTokens);
-      logits = await this.step(chunk, widths);
+      logits = await this.read(chunk, widths, [chunk.length - 1]);
     }
     return logits;
   }
 
-  /** Reads tokens at the end of the cache: the logits after the last. */
-  private async step(tokens: readonly number[], widths: readonly number[]): Promise<Float32Array> {
-    const logits = await this.model.read(tokens, this.cache.length, widths, [tokens.length - 1]);
+  /** Reads tokens at the end of the cache: the logits after those at `rows` among them. */
+  private async read(
+    tokens: readonly number[],
+    widths: readonly number[],
+    rows: readonly number[],
+  ): Promise<Float32Array> {
+    const logits = await this.model.read(tokens, this.cache.length, widths, rows);
     this.cache.append(tokens, widths);
     if (!logits.every(Number.isFinite))
       throw new Error(`${this.settings.provider} computed logits that are not numbers`);
@@ -193,10 +207,8 @@ export class OnnxEngine implements Measurable {
     givenBack = '',
   ): void {
     if (this.isDisposed) throw new Error('the engine was disposed');
-    const { layers, ffnSize, vocabularySize, contextLength } = this.checkpoint.config.model;
-    if (widths.length !== layers) throw new Error(`the model has ${layers} widths, not ${widths.length}`);
-    const wrong = widths.find((width) => width < 0 || width > ffnSize || width % 32 !== 0);
-    if (wrong !== undefined) throw new Error(`the width ${wrong} is not a multiple of 32 between 0 and ${ffnSize}`);
+    const { vocabularySize, contextLength } = this.checkpoint.config.model;
+    this.checkWidths(widths);
     if (tokens.length === 0) throw new Error('a request needs at least one token');
     if (tokens.length > contextLength) {
       throw new Error(`the prompt has ${tokens.length} tokens, the model's context ${contextLength}`);
@@ -210,5 +222,24 @@ export class OnnxEngine implements Measurable {
     if (unknown !== undefined) {
       throw new Error(`the token ${unknown} is not in the vocabulary of ${vocabularySize}`);
     }
+  }
+
+  private checkWidths(widths: readonly number[]): void {
+    const { layers, ffnSize } = this.checkpoint.config.model;
+    if (widths.length !== layers) throw new Error(`the model has ${layers} widths, not ${widths.length}`);
+    const wrong = widths.find((width) => width < 0 || width > ffnSize || width % 32 !== 0);
+    if (wrong !== undefined) throw new Error(`the width ${wrong} is not a multiple of 32 between 0 and ${ffnSize}`);
+  }
+
+  /** The draft reads the cache that the target writes, so it may run no layer that the target skips. */
+  private checkSpeculation({ widths: target, speculation }: GenerateRequest): void {
+    if (!speculation) return;
+    const { widths, maxTokens } = speculation;
+    if (maxTokens < 0 || maxTokens > MAX_DRAFT)
+      throw new Error(`a draft has 0 to ${MAX_DRAFT} tokens, not ${maxTokens}`);
+    if (widths.length === 0) return;
+    this.checkWidths(widths);
+    const wider = widths.findIndex((width, layer) => width > (target[layer] ?? 0));
+    if (wider >= 0) throw new Error(`the draft is wider than its target in layer ${wider}`);
   }
 }

@@ -4,8 +4,13 @@ import type * as onnxruntime from 'onnxruntime-node';
 
 export type Runtime = typeof onnxruntime;
 
-/** Execution providers that are tried; every desktop's package of onnxruntime-node has both. */
-export type Provider = 'cpu' | 'webgpu';
+/**
+ * Execution providers that are tried where the installed package lists them: WebGPU on every desktop, CUDA on Linux (for
+ * those who installed its libraries), Core ML on macOS, DirectML on Windows. TensorRT is not: it compiles the model anew
+ * for each length of a prompt.
+ */
+export const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
+export type Provider = (typeof PROVIDERS)[number];
 
 /** ONNX Runtime is missing or does not load. The message names the fault and what to do. */
 export class RuntimeError extends Error {
@@ -31,4 +36,10 @@ export function loadRuntime(root: string): Runtime {
   }
   runtime.env.logLevel = 'error';
   return runtime;
+}
+
+/** Those of PROVIDERS that the installed package has for this platform; whether one works is for a probe to find out. */
+export function providersOf(runtime: Runtime): Provider[] {
+  const listed = runtime.listSupportedBackends().map(({ name }) => name);
+  return PROVIDERS.filter((provider) => listed.includes(provider));
 }

@@ -15,9 +15,9 @@ export class SequenceCache {
     }
   }
 
-  /** Keep the first `length` tokens. */
+  /** Keep the first `length` tokens, or all where there are fewer. */
   truncate(length: number): void {
-    this.tokens.length = this.writers.length = length;
+    this.tokens.length = this.writers.length = Math.min(length, this.tokens.length);
   }
 
   /** How many of `wanted` need not be read again by a submodel: attention is not nested, but a layer may be missing. */

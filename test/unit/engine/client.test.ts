@@ -88,6 +88,24 @@ describe('the client of the engine’s process', () => {
     );
   });
 
+  for (const [backend, expected] of [
+    ['onnx-cuda', true],
+    ['onnx-cpu', false],
+    ['native', false],
+  ] as const) {
+    it(`${expected ? 'does without cards' : 'may use a card'} after a process of ${backend} died`, async () => {
+      start(`crashes in a request of ${backend}`);
+      await until('ready');
+      await generate();
+      await until('ready', 2);
+      const told = states.flatMap((state) => (state.kind === 'ready' ? [state.info as unknown] : []));
+      assert.deepEqual(
+        told.map((info) => (info as { avoidsCards: boolean }).avoidsCards),
+        [false, expected],
+      );
+    });
+  }
+
   it('gives up after three restarts, with the reason', async () => {
     start('crashes at start');
     const failed = await until('failed');

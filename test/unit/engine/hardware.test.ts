@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type HardwareReport, inOrder, type Kept, readReport, writeReport } from '../../../src/engine/hardware';
+import { describeChoice, describeHardware } from '../../../src/engine/describe';
+import {
+  forgetReport,
+  type HardwareReport,
+  inOrder,
+  type Kept,
+  readReport,
+  whyNoCard,
+  writeReport,
+} from '../../../src/engine/hardware';
 import { detectHardware } from '../../../src/engine/probe';
 import { temporaryFolder } from '../../temporary';
 
@@ -27,6 +36,25 @@ describe('what the probe found', () => {
     assert.deepEqual(order(kept('native', 2), aside), ['native']);
   });
 
+  it('is told as it is: the quickest, or the native engine where another is only a little quicker', () => {
+    const told = (...findings: HardwareReport['findings']) => describeChoice({ machine: 'm', findings });
+    assert.match(told(kept('native', 2), kept('onnx-webgpu', 1)), /Auto takes onnx-webgpu, the quickest/);
+    assert.match(told(kept('native', 1), kept('onnx-webgpu', 2)), /Auto takes native, the quickest/);
+    assert.match(told(kept('native', 2), kept('onnx-webgpu', 1.9)), /takes native, where another is a little quicker/);
+    assert.match(told(), /Nothing that was tried runs/);
+  });
+
+  it('is told to the user in a line, also where nothing was tried or nothing runs on a card', () => {
+    const aside = { backend: 'onnx-webgpu', kept: false, reason: 'No supported adapters' } as const;
+    const cases: [HardwareReport | undefined, RegExp][] = [
+      [undefined, /have not been tried yet/],
+      [{ machine: 'm', findings: [], unfinished: true }, /never ended/],
+      [{ machine: 'm', findings: [kept('native', 1), aside] }, /takes native 36 ms; nothing runs it on a GPU/],
+      [{ machine: 'm', findings: [kept('native', 1), kept('onnx-webgpu', 2)] }, /native 36 ms, onnx-webgpu 72 ms$/],
+    ];
+    for (const [report, expected] of cases) assert.match(describeHardware(report), expected);
+  });
+
   it('is stored by machine, and read for that one alone', () => {
     const file = join(temporaryFolder(), 'deep', 'hardware.json');
     const report = { machine: 'one card', findings: [kept('native', 2)] };
@@ -34,6 +62,9 @@ describe('what the probe found', () => {
     writeReport(file, { machine: 'another card', findings: [] });
     assert.deepEqual(readReport(file, 'one card'), report);
     assert.equal(readReport(file, 'one card, newer driver'), undefined);
+    forgetReport(file, 'one card');
+    assert.equal(readReport(file, 'one card'), undefined);
+    assert.ok(readReport(file, 'another card'), 'the others stay');
   });
 
   it('counts as none where its file is broken, and is written anew', () => {
@@ -45,13 +76,29 @@ describe('what the probe found', () => {
   });
 });
 
+describe('a graphics card', () => {
+  const folder = temporaryFolder();
+  it('is not looked for by a driver where Linux has no device of one', () => {
+    assert.match(whyNoCard(folder, {}, 'linux') ?? '', /there is no graphics card: none of \/dev\/dri, /);
+  });
+  it('may be there where the environment names a Vulkan driver, and on other systems', () => {
+    assert.equal(whyNoCard(folder, { VK_ICD_FILENAMES: '/driver.json' }, 'linux'), undefined);
+    for (const system of ['win32', 'darwin'] as const) assert.equal(whyNoCard(folder, {}, system), undefined);
+  });
+  it('may be there where its device is', () => {
+    mkdirSync(join(folder, 'dev', 'dri'), { recursive: true });
+    assert.equal(whyNoCard(folder, {}, 'linux'), undefined);
+  });
+});
+
 describe('a probe', () => {
   /** Stands for the engine's process: what it does with ONNX Runtime on the GPU. */
-  function hostThat(fault: string): string {
+  function hostThat(fault: string, list = "return process.send({ type: 'listed', providers: ['cpu', 'webgpu'] });") {
     const file = join(temporaryFolder(), 'host.cjs');
     writeFileSync(
       file,
-      `process.on('message', ({ backend, prefillTokens }) => {
+      `process.on('message', ({ type, backend, prefillTokens }) => {
+         if (type === 'list') { ${list} }
          const logits = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
          const costs = { XL: { prefillMsPerToken: 1, decodeMsPerToken: 1 } };
          if (backend === 'onnx-webgpu') { ${fault} }
@@ -91,6 +138,61 @@ describe('a probe', () => {
       assert.match(finding.reason, reason);
     });
   }
+
+  it('tells what the driver wrote beside the fault, without the place in a source that nobody here has', async () => {
+    const finding = await detect(`
+      console.error("\\u001b[1;31mWarning: Couldn't load Vulkan: libvulkan.so.1: no such file\\u001b[m");
+      const message = '/src/onnxruntime/core/webgpu.cc:136 f(const onnxruntime::T&) ok was false. No supported adapters';
+      process.send({ type: 'unusable', message });
+      return;`);
+    assert.deepEqual(finding, {
+      backend: 'onnx-webgpu',
+      kept: false,
+      reason: "No supported adapters (Warning: Couldn't load Vulkan: libvulkan.so.1: no such file)",
+    });
+  });
+
+  const options = { root: '', modelFolder: '', threads: 1, machine: 'm', limitMs: 1500 };
+
+  it('tries each provider that ONNX Runtime has here, those on a card after the processor', async () => {
+    const list = "return process.send({ type: 'listed', providers: ['cpu', 'webgpu', 'cuda'] });";
+    const { findings } = await detectHardware({ ...options, hostFile: hostThat('', list) });
+    const backends = findings.map(({ backend }) => backend);
+    assert.deepEqual(backends, ['native', 'onnx-cpu', 'onnx-webgpu', 'onnx-cuda']);
+  });
+
+  it('tries the processor alone where ONNX Runtime does not even list its providers', async () => {
+    for (const list of [
+      "process.kill(process.pid, 'SIGSEGV'); return;",
+      "return process.send({ type: 'unusable', message: 'it does not load' });",
+    ]) {
+      const { findings } = await detectHardware({ ...options, hostFile: hostThat('', list) });
+      assert.deepEqual(
+        findings.map(({ backend }) => backend),
+        ['native', 'onnx-cpu'],
+      );
+    }
+  });
+
+  it('starts no process for a card where there is none, and says so', async () => {
+    const hostFile = hostThat("process.kill(process.pid, 'SIGSEGV'); return;");
+    const { findings } = await detectHardware({ ...options, hostFile, noCard: 'there is no card' });
+    assert.deepEqual(findings[2], { backend: 'onnx-webgpu', kept: false, reason: 'there is no card' });
+  });
+
+  it('stops when it is told to', async () => {
+    const controller = new AbortController();
+    const probe = detectHardware({
+      ...options,
+      limitMs: 60_000,
+      hostFile: hostThat('return;'),
+      signal: controller.signal,
+    });
+    setTimeout(() => {
+      controller.abort();
+    }, 300);
+    await assert.rejects(probe, /abort|stopped/);
+  });
 
   it('reads in shorter chunks where a kernel for long ones is wrong', async () => {
     const finding = await detect('if (prefillTokens >= 32) logits.reverse();');

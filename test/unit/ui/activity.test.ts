@@ -38,6 +38,7 @@ describe('the activity', () => {
       now: () => nowMs,
       settings: () => settings,
       engine: () => ({ kind: 'starting' }),
+      hardware: () => undefined,
       config: () => config,
       costs: () => undefined,
       machine: () => undefined,

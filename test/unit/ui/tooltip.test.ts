@@ -4,6 +4,7 @@ import { tooltip, type TooltipParts } from '../../../src/ui/tooltip';
 
 const QUIET: TooltipParts = {
   engine: 'ready',
+  hardware: 'not tried yet',
   choice: 'Auto',
   last: undefined,
   today: NOTHING,
@@ -22,7 +23,10 @@ const USED = [
 
 describe('the tooltip', () => {
   it('says little before the first completion', () => {
-    assert.equal(tooltip(QUIET).split('\n\n').slice(0, -1).join('; '), '**MatCoder**: ready; Model size: Auto');
+    assert.equal(
+      tooltip(QUIET).split('\n\n').slice(0, -1).join('; '),
+      '**MatCoder**: ready; Hardware: not tried yet; Model size: Auto',
+    );
   });
 
   it('says why the last size was chosen', () => {

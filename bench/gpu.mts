@@ -1,0 +1,151 @@
+/**
+ * `npm run bench -- gpu [--json] [--rounds=N] [NAME...]`: the graphics card beside the processor, on the checkpoint that ships
+ * and on drawn ones of 60, 150 and 500 million parameters. Every provider of ONNX Runtime that a probe finds to be right,
+ * our engine on the processor and llama.cpp on the same card take turns at prefill and decoding, at S and at XL. Where
+ * there is no card that works it says why, and ends. `--look` does no more than that, with status 1.
+ *
+ * What launching kernels costs shows at `least`, every layer with an FFN of 32 hidden units: as many kernels as XL has, and
+ * hardly any work in them beside attention and the head.
+ */
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openCheckpoint } from '../src/matlm/checkpoint';
+import { isOnCard } from '../src/engine/engine';
+import { type HardwareReport, inOrder, machineOf, whyNoCard } from '../src/engine/hardware';
+import { defaultThreads } from '../src/engine/localEngine';
+import { detectHardware } from '../src/engine/probe';
+import { Child, median, tokens } from './children.mts';
+import type { Target } from './engines.mts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    look: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '7' },
+  },
+});
+const SIZES = ['least', 'S', 'XL'] as const;
+const PROMPT = { prefill: 512, decode: 64 };
+const DECODED = 48;
+
+interface Row {
+  readonly checkpoint: string;
+  readonly engine: string;
+  readonly size: Target['size'];
+  /** Medians. */
+  readonly prefillMs: number;
+  readonly decodeMsPerToken: number;
+}
+
+async function probe(modelFolder: string): Promise<HardwareReport> {
+  const { weightsFile } = await openCheckpoint(modelFolder);
+  const hostFile = join(root, 'dist', 'engine.js');
+  const machine = machineOf(root, weightsFile);
+  return detectHardware({ hostFile, root, modelFolder, threads: 0, machine, noCard: whyNoCard() });
+}
+
+/** Why nothing runs on a card; undefined where something does. */
+function whyNone({ findings }: HardwareReport): string | undefined {
+  const onCards = findings.filter(({ backend }) => isOnCard(backend));
+  if (onCards.some(({ kept }) => kept)) return undefined;
+  const reasons = onCards.map((finding) => `${finding.backend}: ${finding.kept ? '' : finding.reason}`);
+  return `No graphics card works here, so there is nothing to measure.\n${reasons.join('\n')}`;
+}
+
+async function measure(name: string, report: HardwareReport): Promise<Row[]> {
+  const folder = join(root, 'build', 'bench', name);
+  const cards = inOrder(report).filter(({ backend }) => isOnCard(backend));
+  const rows: Row[] = [];
+  for (const size of SIZES) {
+    const target = { root, folder, size, threads: defaultThreads() };
+    const engines = [
+      { engine: 'matcoder', target },
+      ...cards.map(({ backend, prefillTokens }) => ({ engine: backend, target: { ...target, prefillTokens } })),
+      // Its file has the widths of a size that is exported.
+      ...(size === 'least' ? [] : [{ engine: 'llama.cpp on the card', target }]),
+    ];
+    const opened = [];
+    for (const { engine, target } of engines) {
+      const child = await Child.open(engine, target).catch((error: unknown) => {
+        process.stderr.write(`${name} ${size}: ${engine}: ${(error as Error).message}\n`);
+      });
+      if (child) opened.push({ engine, child, prefill: [] as number[], decode: [] as number[] });
+    }
+    // The first round only warms up.
+    for (let round = 0; round <= Number(values.rounds); round++) {
+      for (const { child, prefill, decode } of round % 2 === 0 ? opened : [...opened].reverse()) {
+        const prefillMs = await child.call('prefill', tokens(PROMPT.prefill, round));
+        const { msPerToken } = await child.call('decode', tokens(PROMPT.decode, round), DECODED);
+        if (round === 0) continue;
+        prefill.push(prefillMs);
+        decode.push(msPerToken);
+      }
+    }
+    for (const { engine, child, prefill, decode } of opened) {
+      child.close();
+      const medians = { prefillMs: median(prefill), decodeMsPerToken: median(decode) };
+      rows.push({ checkpoint: name, engine, size, ...medians });
+    }
+  }
+  return rows;
+}
+
+/** Of an engine on one checkpoint, what a person wants to know of its steps. */
+function summary(rows: readonly Row[]): string[][] {
+  const names = new Set(rows.map(({ checkpoint, engine }) => `${checkpoint} ${engine}`));
+  return [...names].map((name) => {
+    const group = rows.filter(({ checkpoint, engine }) => `${checkpoint} ${engine}` === name);
+    const of = (size: Row['size']) => group.find((row) => row.size === size);
+    const [least, s, xl] = SIZES.map(of);
+    const ms = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(2));
+    const ratio = (a: number | undefined, b: number | undefined) => (a && b ? (a / b).toFixed(2) : '-');
+    return [
+      group[0]?.checkpoint ?? '',
+      group[0]?.engine ?? '',
+      ms(s?.prefillMs),
+      ms(xl?.prefillMs),
+      ms(s?.decodeMsPerToken),
+      ms(xl?.decodeMsPerToken),
+      ratio(xl?.decodeMsPerToken, s?.decodeMsPerToken),
+      ratio(least?.decodeMsPerToken, xl?.decodeMsPerToken),
+    ];
+  });
+}
+
+const report = await probe(join(root, 'models', 'matlm-6m'));
+const reason = whyNone(report);
+if (reason !== undefined) {
+  process.stdout.write(`${reason}\n`);
+  process.exit(values.look ? 1 : 0);
+}
+if (values.look) process.exit(0);
+const names = positionals.length > 0 ? positionals : ['shipped'];
+const rows: Row[] = [];
+for (const name of names) {
+  // Larger models may not fit, or compute wrongly where a small one does not.
+  const found = await probe(join(root, 'build', 'bench', name, 'model'));
+  const none = whyNone(found);
+  if (none !== undefined) process.stderr.write(`${name}: ${none}\n`);
+  rows.push(...(await measure(name, found)));
+}
+if (values.json) {
+  process.stdout.write(`${JSON.stringify({ machine: report.machine, cpu: cpus()[0]?.model, rows }, null, 2)}\n`);
+} else {
+  const { prefill, decode } = PROMPT;
+  const head = [
+    '',
+    '',
+    `prefill of ${prefill}, S, ms`,
+    'XL, ms',
+    `decode after ${decode}, S, ms/token`,
+    'XL, ms/token',
+    'XL / S',
+    'least / XL',
+  ];
+  const lines = [head, ['---', '---', ...Array<string>(6).fill('---:')], ...summary(rows)];
+  process.stdout.write(`${report.machine}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`);
+}

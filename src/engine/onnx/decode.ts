@@ -1,0 +1,145 @@
+import type { GenerateEvent, GenerateRequest } from '../engine';
+import type { DraftCounts, EndReason } from '../native';
+import { choose, findMatch, likeliest } from './choose';
+import { MAX_DRAFT, type Speculator } from './speculator';
+
+/** The model as decoding uses it. */
+export interface Reader {
+  /**
+   * Reads tokens at the end of the cache.
+   * @returns logits after each of them, [tokens, vocabulary]
+   */
+  read(tokens: readonly number[], widths: readonly number[]): Promise<Float32Array>;
+  /** Keeps the first `length` tokens of the cache. */
+  truncate(length: number): void;
+}
+
+export interface Decoding {
+  readonly request: GenerateRequest;
+  /** After the prompt, [vocabulary]; the cache holds the prompt. */
+  readonly logits: Float32Array;
+  readonly speculator: Speculator;
+  readonly spellings: readonly Uint8Array[];
+  readonly contextLength: number;
+  readonly isAborted: () => boolean;
+  readonly listener: (event: GenerateEvent) => void;
+  /** Counted while it goes on: what was done stands here also where it throws. */
+  readonly done: { tokens: number } & DraftCounts;
+}
+
+export const noDrafts = (): DraftCounts => ({
+  copiedDrafts: 0,
+  copiedAccepted: 0,
+  writtenDrafts: 0,
+  writtenAccepted: 0,
+});
+
+/** Tokens that the target is asked to check. */
+interface Draft {
+  readonly tokens: number[];
+  /** Of what they were copied after; 0 where the submodel wrote them. */
+  readonly matchLength: number;
+  /** The submodel's, of each that it wrote. */
+  readonly probabilities: number[];
+}
+
+const NO_DRAFT: Draft = { tokens: [], matchLength: 0, probabilities: [] };
+
+/**
+ * Greedy, as Engine::decode in native/src/engine.cc. Drafts change nothing but the time: the target looks at all of them
+ * in one pass, and the first that it would not have chosen ends them.
+ */
+export async function decode(reader: Reader, decoding: Decoding): Promise<EndReason> {
+  const { request, speculator, spellings, contextLength, isAborted, listener, done } = decoding;
+  const { widths, maxTokens, stopTokens, notFirst = [], copyWeights = [] } = request;
+  const vocabulary = decoding.logits.length;
+  const text = [...request.prompt];
+  let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
+  let { logits } = decoding;
+  let draft = NO_DRAFT; // what the logits were computed for, after the last token of `text`
+  for (;;) {
+    // Row i of the logits follows i accepted drafts.
+    for (let i = 0; i <= draft.tokens.length; i++) {
+      if (isAborted()) return 'aborted';
+      if (done.tokens === maxTokens) return 'length';
+      const cached = text.length;
+      const row = logits.subarray(i * vocabulary, (i + 1) * vocabulary);
+      const never = done.tokens === 0 ? notFirst : [];
+      const { token, probability } = choose(row, { text, copyWeights, never, givenBack, spellings });
+      const accepted = draft.tokens[i] === token;
+      if (i < draft.tokens.length) learn(draft, i, accepted, speculator, done);
+      if (!accepted) reader.truncate(cached);
+      if (stopTokens.includes(token)) {
+        reader.truncate(cached);
+        return 'stop';
+      }
+      givenBack = givenBack.subarray(spellings[token]?.length ?? 0);
+      text.push(token);
+      done.tokens++;
+      listener({ type: 'token', token, probability });
+      if (cached === contextLength || done.tokens === maxTokens) {
+        reader.truncate(cached);
+        return cached === contextLength ? 'context' : 'length';
+      }
+      if (!accepted) break;
+    }
+    const room = Math.min(maxTokens - done.tokens - 1, contextLength - text.length, MAX_DRAFT);
+    draft = await makeDraft(reader, decoding, text, room);
+    if (isAborted()) return 'aborted';
+    const tokens = [...text.slice(-1), ...draft.tokens];
+    const startMs = performance.now();
+    logits = await reader.read(tokens, widths);
+    speculator.targetTook(tokens.length, performance.now() - startMs);
+  }
+}
+
+/** What may follow `text`, whose last token is not in the cache yet; the cache is left as it was. */
+async function makeDraft(
+  reader: Reader,
+  { request, speculator, isAborted }: Decoding,
+  text: readonly number[],
+  left: number,
+): Promise<Draft> {
+  const { maxTokens = 0, widths = [], always = false } = request.speculation ?? {};
+  const room = Math.min(left, maxTokens);
+  if (room <= 0) return NO_DRAFT;
+  const explore = !always && speculator.explore();
+  const match = findMatch(text);
+  if (match.length > 0) {
+    const paying = always ? room : speculator.worthCopying(match.length, room);
+    const count = explore ? Math.max(paying, Math.min(2, room)) : paying;
+    if (count > 0) return { tokens: copy(text, match.next, count), matchLength: match.length, probabilities: [] };
+  }
+  if (widths.length === 0) return NO_DRAFT;
+  const draft: Draft = { tokens: [], matchLength: 0, probabilities: [] };
+  const { tokens, probabilities } = draft;
+  const wanted = () => always || (explore && tokens.length === 0) || speculator.worthWriting(probabilities);
+  while (tokens.length < room && !isAborted() && wanted()) {
+    const startMs = performance.now();
+    const { token, sum } = likeliest(await reader.read([tokens.at(-1) ?? text.at(-1) ?? 0], widths));
+    speculator.draftTook(performance.now() - startMs);
+    tokens.push(token);
+    probabilities.push(1 / sum);
+  }
+  reader.truncate(text.length - 1);
+  return draft;
+}
+
+/** What followed a place of the text, which may run on into itself. */
+function copy(text: readonly number[], from: number, count: number): number[] {
+  const longer = [...text];
+  for (let i = 0; i < count; i++) longer.push(longer[from + i] ?? 0);
+  return longer.slice(text.length);
+}
+
+function learn(draft: Draft, i: number, accepted: boolean, speculator: Speculator, counts: DraftCounts): void {
+  if (draft.matchLength > 0) {
+    speculator.copied(draft.matchLength + i, accepted);
+    counts.copiedDrafts++;
+    counts.copiedAccepted += Number(accepted);
+  } else {
+    speculator.wrote(draft.probabilities[i] ?? 0, accepted);
+    counts.writtenDrafts++;
+    counts.writtenAccepted += Number(accepted);
+  }
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { LocalEngine } from '../../src/engine/localEngine';
+import type { DraftCounts } from '../../src/engine/native';
+import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
+import { complete, type Completed } from './complete';
+import { ROOT } from './harness';
+import { random, TINY, tinyCheckpoint } from './tinyCheckpoint';
+
+const S = [32, 32, 32, 32];
+const XL = [128, 128, 128, 128];
+const XS = [32, 0, 32, 0];
+const MIX = [64, 32, 128, 96];
+
+/**
+ * Index of the first token at which two texts part; undefined where they are one. Rows that are read together are rounded
+ * otherwise than one by one, and one activation in int8 that falls to the other side moves the logits by a percent: what
+ * is nearly as likely may take its place.
+ */
+function partsAt(drafted: Completed, plain: Completed): number | undefined {
+  for (const [i, token] of plain.tokens.entries()) {
+    const [ours, theirs] = [drafted.probabilities[i] ?? Number.NaN, plain.probabilities[i] ?? Number.NaN];
+    assert.ok(Math.abs(ours - theirs) < 0.06, `token ${i} has the probabilities ${ours} and ${theirs}`);
+    if (drafted.tokens[i] !== token) return i;
+  }
+  assert.deepEqual([drafted.tokens.length, drafted.reason], [plain.tokens.length, plain.reason]);
+  return undefined;
+}
+
+describe('speculative decoding by ONNX Runtime', () => {
+  /** 64 characters are tokens, and some of their pairs and triples are too. */
+  const spellings = Array.from({ length: TINY.vocabularySize }, (_, i) =>
+    i < 64 ? Uint8Array.of(48 + i) : Uint8Array.from({ length: 2 + (i % 2) }, (_, n) => 48 + ((i * (n + 3)) % 64)),
+  );
+  const checkpoint = { ...tinyCheckpoint(TINY), tokenizer: { spellings } };
+  const next = random(77);
+  const below = (n: number) => Math.floor(next() * n);
+  /** A submodel that may draft for another: no wider anywhere. */
+  const within = (target: readonly number[]) => target.map((width) => 32 * below(width / 32 + 1));
+  let engine: OnnxEngine;
+  beforeEach(() => (engine = new OnnxEngine(ROOT, checkpoint, { provider: 'cpu', prefillTokens: 16 }, 1)));
+  afterEach(() => {
+    engine.dispose();
+  });
+
+  it('writes what plain greedy decoding writes, whatever drafts', async () => {
+    const seen = { copied: 0, written: 0, copiedAccepted: 0, writtenAccepted: 0, rejected: 0 };
+    let parted = 0;
+    for (let round = 0; round < 60; round++) {
+      // Few different tokens, so that the context often matches.
+      const kinds = 2 + below(30);
+      const widths = round % 4 === 0 ? XL : within(XL).map((width) => Math.max(32, width));
+      const request = {
+        prompt: Array.from({ length: 1 + below(90) }, () => below(kinds)),
+        widths,
+        maxTokens: below(40),
+        stopTokens: round % 3 === 0 ? [below(TINY.vocabularySize), below(kinds)] : [],
+        copyWeights: round % 2 === 0 ? [0.1, 0.3, 0.5, 0.7] : [],
+        notFirst: round % 5 === 0 ? [below(kinds)] : [],
+        givenBack: round % 6 === 0 ? String.fromCharCode(48 + below(64), 48 + below(64), 48 + below(64)) : '',
+      };
+      // Forgets what others wrote of the prompt.
+      const forget = () => complete(engine, { prompt: [TINY.vocabularySize - 1], widths, maxTokens: 0 });
+      await forget();
+      const plain = await complete(engine, request);
+      for (const always of [true, false]) {
+        await forget();
+        const draftWidths = round % 7 === 0 ? [] : round % 7 === 1 ? widths : within(widths);
+        const speculation = { widths: draftWidths, maxTokens: 1 + below(8), always };
+        const drafted = await complete(engine, { ...request, speculation });
+        if (partsAt(drafted, plain) !== undefined) parted++;
+        const { copiedDrafts, copiedAccepted, writtenDrafts, writtenAccepted } = drafted.drafts as DraftCounts;
+        seen.copied += copiedDrafts;
+        seen.written += writtenDrafts;
+        seen.copiedAccepted += copiedAccepted;
+        seen.writtenAccepted += writtenAccepted;
+        seen.rejected += copiedDrafts + writtenDrafts - copiedAccepted - writtenAccepted;
+      }
+    }
+    for (const [kind, count] of Object.entries(seen)) assert.ok(count > 10, `${kind}: ${count} only`);
+    assert.ok(parted <= 3, `${parted} of 120 texts parted`);
+  }).timeout(120_000);
+
+  it('counts its drafts as the native engine does', async () => {
+    const native = new LocalEngine(ROOT, checkpoint, 1);
+    // What repeats is copied, and holds as long as copying decides.
+    const prompt = [1, 2, 3, 7, 7, 7, 7, 7, 7, 7];
+    const counted = ({ tokens, drafts }: Completed) => {
+      const { copiedDrafts, copiedAccepted, writtenDrafts, writtenAccepted } = drafts;
+      return { tokens, counts: [copiedDrafts, copiedAccepted, writtenDrafts, writtenAccepted] };
+    };
+    for (const maxTokens of [0, 4]) {
+      const speculation = { widths: [], maxTokens, always: true };
+      const request = { prompt, widths: XL, copyWeights: [0.9], speculation };
+      const [ours, theirs] = [await complete(native, request), await complete(engine, request)];
+      assert.deepEqual(counted(theirs), counted(ours));
+      assert.equal((theirs.drafts.copiedDrafts ?? 0) > 0, maxTokens > 0);
+    }
+    native.dispose();
+  });
+
+  it('accepts every draft of the target itself', async () => {
+    const speculation = { widths: MIX, maxTokens: 4, always: true };
+    let [drafted, accepted] = [0, 0];
+    for (let seed = 0; seed < 8; seed++) {
+      const prompt = Array.from({ length: 12 }, (_, i) => (i * 11 + seed * 5) % TINY.vocabularySize);
+      const { drafts } = await complete(engine, { prompt, widths: MIX, maxTokens: 25, speculation });
+      drafted += drafts.writtenDrafts ?? 0;
+      accepted += drafts.writtenAccepted ?? 0;
+    }
+    assert.ok(drafted > 20 && accepted > 0.9 * drafted, `${accepted} of ${drafted}`);
+  });
+
+  it('goes on afterwards from a cache that holds the target alone', async () => {
+    const speculation = { widths: XS, maxTokens: 8, always: true };
+    const prompt = Array.from({ length: 30 }, (_, i) => (i * 7) % 50);
+    const first = await complete(engine, { prompt, widths: XL, maxTokens: 10, speculation });
+    const longer = [...prompt, ...first.tokens];
+    const second = await complete(engine, { prompt: longer, widths: XL, speculation });
+    assert.equal(second.reusedTokens, longer.length - 1);
+    const fresh = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
+    assert.deepEqual(second.tokens, (await complete(fresh, { prompt: longer, widths: XL })).tokens);
+    fresh.dispose();
+  });
+
+  it('ends with the context, as plain decoding does', async () => {
+    const prompt = Array.from({ length: TINY.contextLength - 5 }, (_, i) => i % 11);
+    const plain = await complete(engine, { prompt, widths: S, maxTokens: 100 });
+    const speculation = { widths: S, maxTokens: 8, always: true };
+    const drafted = await complete(engine, { prompt, widths: S, maxTokens: 100, speculation });
+    assert.deepEqual([drafted.tokens, drafted.reason], [plain.tokens, 'context']);
+  });
+
+  it('stops for an abort between two passes, and leaves no draft in the cache', async () => {
+    const request = { prompt: [1, 2, 3], widths: XL, maxTokens: 12 };
+    const plain = await complete(engine, request);
+    const speculation = { widths: XS, maxTokens: 4, always: true };
+    const { reason, tokens } = await complete(engine, { ...request, maxTokens: 100, speculation }, (count, abort) => {
+      if (count === 5) abort();
+    });
+    assert.deepEqual([reason, tokens.length], ['aborted', 5]);
+    assert.deepEqual((await complete(engine, request)).tokens, plain.tokens);
+  });
+
+  it('refuses drafts that make no sense', async () => {
+    const attempt = async (maxTokens: number, widths: readonly number[]) =>
+      complete(engine, { prompt: [1], widths: [32, 32, 0, 32], speculation: { widths, maxTokens } });
+    await assert.rejects(attempt(9, []), /a draft has 0 to 8 tokens, not 9/);
+    await assert.rejects(attempt(2, [32]), /the model has 4 widths, not 1/);
+    await assert.rejects(attempt(2, [64, 32, 0, 32]), /the draft is wider than its target in layer 0/);
+    await assert.rejects(attempt(2, [32, 32, 32, 32]), /the draft is wider than its target in layer 2/);
+  });
+});

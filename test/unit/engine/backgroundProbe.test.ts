@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { BackgroundProbe, type BackgroundProbeOptions } from '../../../src/engine/backgroundProbe';
+import { type HardwareReport, readReport, writeReport } from '../../../src/engine/hardware';
+import { temporaryFolder } from '../../temporary';
+
+describe('a probe in the background', () => {
+  const probes: BackgroundProbe[] = [];
+  let file: string;
+  let trials: string;
+  beforeEach(() => {
+    const folder = temporaryFolder();
+    file = join(folder, 'deep', 'hardware.json');
+    trials = join(folder, 'trials');
+    writeFileSync(trials, '');
+  });
+  afterEach(() => {
+    for (const probe of probes.splice(0)) probe.stop();
+  });
+
+  /** Stands for the engine's process: writes down each trial, and does what is asked of it in one on the GPU. */
+  function host(onGpu: string): string {
+    const hostFile = join(temporaryFolder(), 'host.cjs');
+    writeFileSync(
+      hostFile,
+      `process.on('message', ({ type, backend }) => {
+         if (type === 'list') return process.send({ type: 'listed', providers: ['cpu', 'webgpu'] });
+         require('node:fs').appendFileSync(${JSON.stringify(trials)}, backend + '\\n');
+         if (backend === 'onnx-webgpu') { ${onGpu} }
+         const costs = { XL: { prefillMsPerToken: 1, decodeMsPerToken: 1 } };
+         process.send({ type: 'tried', trial: { logits: new Float32Array([1, 2, 3]), costs } });
+       });
+       process.on('disconnect', () => process.exit());`,
+    );
+    return hostFile;
+  }
+
+  interface Heard {
+    readonly probe: BackgroundProbe;
+    readonly reports: HardwareReport[];
+    readonly faults: string[];
+  }
+
+  function start(onGpu = '', options: Partial<BackgroundProbeOptions> = {}): Heard {
+    const [reports, faults]: [HardwareReport[], string[]] = [[], []];
+    const probe = new BackgroundProbe({
+      probe: { hostFile: host(onGpu), root: '', modelFolder: '', threads: 1, machine: 'm' },
+      file,
+      isQuiet: () => true,
+      onReport: (report) => reports.push(report),
+      onFault: (reason) => faults.push(reason),
+      everyMs: 5,
+      ...options,
+    });
+    probes.push(probe);
+    probe.start();
+    return { probe, reports, faults };
+  }
+
+  const tried = () => readFileSync(trials, 'utf8').split('\n').slice(0, -1);
+  const ALL = ['native', 'onnx-cpu', 'onnx-webgpu'];
+
+  async function until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  /** Long enough for several looks of those that wait. */
+  const aWhile = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+  it('is made once, stored and told', async () => {
+    const { reports } = start();
+    await until(() => reports.length > 0);
+    assert.deepEqual(reports[0], readReport(file, 'm'));
+    assert.deepEqual(
+      reports[0]!.findings.map(({ backend, kept }) => [backend, kept]),
+      ALL.map((backend) => [backend, true]),
+    );
+    const again = start();
+    await aWhile();
+    assert.deepEqual([tried(), again.reports, existsSync(`${file}.lock`)], [ALL, [], false]);
+  });
+
+  it('waits for a quiet moment', async () => {
+    let quiet = false;
+    const { reports } = start('', { isQuiet: () => quiet });
+    await aWhile();
+    assert.deepEqual(tried(), []);
+    quiet = true;
+    await until(() => reports.length > 0);
+    assert.deepEqual(tried(), ALL);
+  });
+
+  it('ends when the quiet does, leaves nothing behind and is made anew in the next', async () => {
+    let quiet = true;
+    const seen = join(temporaryFolder(), 'seen');
+    const onceSlow = `const fs = require('node:fs');
+      if (!fs.existsSync(${JSON.stringify(seen)})) { fs.writeFileSync(${JSON.stringify(seen)}, ''); return; }`;
+    const { reports, faults } = start(onceSlow, { isQuiet: () => quiet });
+    await until(() => existsSync(seen));
+    assert.ok(readReport(file, 'm')?.unfinished, 'that it has begun is stored meanwhile');
+    quiet = false;
+    await until(() => !existsSync(`${file}.lock`));
+    assert.equal(readReport(file, 'm'), undefined);
+    quiet = true;
+    await until(() => reports.length > 0);
+    assert.deepEqual([tried(), faults], [[...ALL, ...ALL], []]);
+  });
+
+  it('is given up until the next start where the quiet is always too short', async () => {
+    const begun = () => tried().filter((backend) => backend === 'native').length;
+    let stopped = 0;
+    const isQuiet = () => {
+      if (begun() === stopped) return true;
+      stopped++;
+      return false;
+    };
+    const { reports } = start('return;', { isQuiet });
+    await until(() => stopped === 3);
+    await aWhile();
+    await aWhile();
+    assert.deepEqual([begun(), reports, readReport(file, 'm')], [3, [], undefined]);
+  });
+
+  it('is made by one of several windows, and all hear of it', async () => {
+    const windows = [start(), start(), start()];
+    await until(() => windows.every(({ reports }) => reports.length > 0));
+    assert.deepEqual(tried(), ALL);
+  });
+
+  it('tells what a driver did that takes its process down, and is not made again for it', async () => {
+    const { reports } = start("process.kill(process.pid, 'SIGSEGV'); return;");
+    await until(() => reports.length > 0);
+    const finding = reports[0]!.findings[2]!;
+    assert.match(finding.kept ? 'kept' : finding.reason, /ended by SIGSEGV/);
+    start();
+    await aWhile();
+    assert.deepEqual(tried(), ALL);
+  });
+
+  const GONE = String(spawnSync(process.execPath, ['-e', '']).pid);
+  function leftBehind(pid: string): void {
+    writeReport(file, { machine: 'm', findings: [], unfinished: true });
+    writeFileSync(`${file}.lock`, pid);
+  }
+
+  it('that took the editor down with it is not made again by itself, and says so', async () => {
+    leftBehind(GONE);
+    const { faults } = start();
+    await aWhile();
+    assert.deepEqual(tried(), []);
+    assert.match(faults.join(), /never ended.*Re-detect Hardware/);
+  });
+
+  it('of another window that goes away without an end is not taken up', async () => {
+    leftBehind(String(process.pid));
+    const { reports, faults } = start();
+    await aWhile();
+    writeFileSync(`${file}.lock`, GONE);
+    await aWhile();
+    assert.deepEqual([tried(), reports, faults], [[], [], []]);
+  });
+
+  it('for another machine is made although a lock was left behind', async () => {
+    for (const [machine, age] of [
+      ['with a process that is gone', 0],
+      ['that is a day old', 86_400],
+    ] as const) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(`${file}.lock`, age ? String(process.pid) : GONE);
+      const at = Date.now() / 1000 - age;
+      utimesSync(`${file}.lock`, at, at);
+      const probe = { hostFile: host(''), root: '', modelFolder: '', threads: 1, machine };
+      const { reports } = start('', { probe });
+      await until(() => reports.length > 0);
+    }
+    assert.equal(tried().length, 2 * ALL.length);
+  });
+
+  it('that is stopped in the middle leaves the next start free to make it', async () => {
+    const { probe } = start('return;');
+    await until(() => tried().includes('onnx-webgpu'));
+    probe.stop();
+    assert.deepEqual([readReport(file, 'm'), existsSync(`${file}.lock`)], [undefined, false]);
+  });
+
+  it('that cannot be stored is not made, and says why', async () => {
+    writeFileSync(dirname(file), 'a file where the folder should be');
+    const { faults } = start();
+    await until(() => faults.length > 0);
+    await aWhile();
+    assert.deepEqual([tried(), faults.length], [[], 1]);
+    assert.match(faults[0]!, /EEXIST|ENOTDIR/);
+  });
+});
