@@ -9,6 +9,7 @@ import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
 import { BackgroundProbe } from './engine/backgroundProbe';
+import { isOnCard } from './engine/engine';
 import { describeBackend, describePutAside, describeReport } from './engine/describe';
 import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoCard, writeReport } from './engine/hardware';
 import { detectHardware, type ProbeOptions } from './engine/probe';
@@ -89,7 +90,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   /** What the sensors say, and whether the engine is in the way of others on the card. */
   function machineNow(): Machine {
-    const runsOnGpu = client?.state.kind === 'ready' && client.state.info.backend === 'onnx-webgpu';
+    const runsOnGpu = client?.state.kind === 'ready' && isOnCard(client.state.info.backend);
     return { ...(client?.machine ?? UNKNOWN_MACHINE), runsOnGpu };
   }
 

@@ -17,6 +17,7 @@ const BARRED = -1e30;
 
 /** What may follow a text, and with what weight. */
 export interface Choice {
+  /** What stands before, marks left out. */
   readonly text: readonly number[];
   /** Copying from the context: by the match's length from 1; empty for the model alone. */
   readonly copyWeights: readonly number[];
@@ -48,10 +49,8 @@ export function choose(logits: Float32Array, choice: Choice): { token: number; p
   /** The model's probability of all tokens that may come. */
   const allowedShare = (Math.exp(largest - all.largest) * sum) / all.sum;
 
-  // No match would cross the mark between the text before the cursor and what follows it.
-  const spelled = copyWeights.length > 0 ? text.filter((id) => spellings[id]?.length) : [];
-  const { length, next } = findMatch(spelled);
-  const copy = spelled[next];
+  const { length, next } = copyWeights.length > 0 ? findMatch(text) : { length: 0, next: 0 };
+  const copy = text[next];
   if (length === 0 || copy === undefined || never.includes(copy) || !mayCome(copy)) return { token, probability };
   let weight = copyWeights[Math.min(length, copyWeights.length) - 1] ?? 0;
   // That the copy spells what was given back speaks for it.

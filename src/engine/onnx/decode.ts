@@ -54,6 +54,9 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   const { widths, maxTokens, stopTokens, notFirst = [], copyWeights = [] } = request;
   const vocabulary = decoding.logits.length;
   const text = [...request.prompt];
+  // As the look-up reads it: a mark stands between the text before the cursor and what follows, no match would cross it.
+  const isText = (token: number) => (spellings[token]?.length ?? 0) > 0;
+  const spelled = text.filter(isText);
   let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
   let { logits } = decoding;
   let draft = NO_DRAFT; // what the logits were computed for, after the last token of `text`
@@ -65,7 +68,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       const cached = text.length;
       const row = logits.subarray(i * vocabulary, (i + 1) * vocabulary);
       const never = done.tokens === 0 ? notFirst : [];
-      const { token, probability } = choose(row, { text, copyWeights, never, givenBack, spellings });
+      const { token, probability } = choose(row, { text: spelled, copyWeights, never, givenBack, spellings });
       const accepted = draft.tokens[i] === token;
       if (i < draft.tokens.length) learn(draft, i, accepted, speculator, done);
       if (!accepted) reader.truncate(cached);
@@ -75,6 +78,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       }
       givenBack = givenBack.subarray(spellings[token]?.length ?? 0);
       text.push(token);
+      if (isText(token)) spelled.push(token);
       done.tokens++;
       listener({ type: 'token', token, probability });
       if (cached === contextLength || done.tokens === maxTokens) {
@@ -84,7 +88,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       if (!accepted) break;
     }
     const room = Math.min(maxTokens - done.tokens - 1, contextLength - text.length, MAX_DRAFT);
-    draft = await makeDraft(reader, decoding, text, room);
+    draft = await makeDraft(reader, decoding, text, spelled, room);
     if (isAborted()) return 'aborted';
     const tokens = [...text.slice(-1), ...draft.tokens];
     const startMs = performance.now();
@@ -93,22 +97,23 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   }
 }
 
-/** What may follow `text`, whose last token is not in the cache yet; the cache is left as it was. */
+/** What may follow `text` (`spelled` without its marks), whose last token is not in the cache yet; the cache is left as it was. */
 async function makeDraft(
   reader: Reader,
   { request, speculator, isAborted }: Decoding,
   text: readonly number[],
+  spelled: readonly number[],
   left: number,
 ): Promise<Draft> {
   const { maxTokens = 0, widths = [], always = false } = request.speculation ?? {};
   const room = Math.min(left, maxTokens);
   if (room <= 0) return NO_DRAFT;
   const explore = !always && speculator.explore();
-  const match = findMatch(text);
+  const match = findMatch(spelled);
   if (match.length > 0) {
     const paying = always ? room : speculator.worthCopying(match.length, room);
     const count = explore ? Math.max(paying, Math.min(2, room)) : paying;
-    if (count > 0) return { tokens: copy(text, match.next, count), matchLength: match.length, probabilities: [] };
+    if (count > 0) return { tokens: copy(spelled, match.next, count), matchLength: match.length, probabilities: [] };
   }
   if (widths.length === 0) return NO_DRAFT;
   const draft: Draft = { tokens: [], matchLength: 0, probabilities: [] };
