@@ -13,9 +13,11 @@ Notable:
 import argparse
 import itertools
 import json
+import math
 import random
 from pathlib import Path
 
+import matplotlib
 import torch
 from tokenizers import Tokenizer
 
@@ -148,9 +150,48 @@ def line_between(rows: list[dict], size: int) -> float:
     return float("nan")
 
 
+def below_line(rows: list[dict], row: dict) -> str:
+    """How far a row lies below that line; nothing outside S to XL."""
+    gap = line_between(rows, row["bytesPerToken"]) - row["bitsPerByte"]
+    return "" if math.isnan(gap) else f"{gap:+.4f}"
+
+
 def best_within(rows: list[dict], size: int) -> float:
     """The least bits per byte among rows of at most so many bytes a token."""
     return min(row["bitsPerByte"] for row in rows if row["bytesPerToken"] <= size)
+
+
+def plot(rows: list[dict], kept: set[str], path: Path) -> None:
+    """Bits per byte against megabytes read a token: what was kept, what was not, and the line between granularities."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    corners = sorted((r["bytesPerToken"] / 1e6, r["bitsPerByte"]) for r in rows if r["name"] in GRANULARITIES)
+    axes.plot(*zip(*corners, strict=True), color="#8b949e", linewidth=1, label="straight line from S to XL")
+    for label, colour, found in (
+        ("mixes, not kept", "#c9d1d9", [r for r in rows if r["name"].startswith("mix") and r["name"] not in kept]),
+        ("mixes on the frontier", "#1f6feb", [r for r in rows if r["name"].startswith("mix") and r["name"] in kept]),
+        ("granularities", "#d29922", [r for r in rows if not r["name"].startswith("mix")]),
+    ):
+        axes.scatter(
+            [r["bytesPerToken"] / 1e6 for r in found],
+            [r["bitsPerByte"] for r in found],
+            s=22,
+            color=colour,
+            label=label,
+        )
+    for row in rows:
+        if not row["name"].startswith("mix"):
+            axes.annotate(
+                row["name"], (row["bytesPerToken"] / 1e6, row["bitsPerByte"]), (5, 5), textcoords="offset points"
+            )
+    axes.set(xlabel="megabytes of weights read for a token", ylabel="held-out bits per byte")
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
 
 
 def main() -> None:
@@ -162,8 +203,13 @@ def main() -> None:
     parser.add_argument("--search-tokens", type=int, default=20_000)
     parser.add_argument("--max-tokens", type=int, default=100_000, help="for the figures that are kept")
     parser.add_argument("--out", type=Path, default=Path("build/frontier.json"))
+    parser.add_argument("--plot", type=Path, help="draw what --out holds into this file, and measure nothing")
     parser.add_argument("--write", action="store_true", help="write the frontier into the checkpoint's config.json")
     args = parser.parse_args()
+    if args.plot:
+        found = json.loads(args.out.read_text())
+        plot(found["rows"], set(found["kept"]), args.plot)
+        return
 
     torch.set_grad_enabled(False)
     model = load_exported(args.model, fast_dtype())
@@ -196,14 +242,14 @@ def main() -> None:
     print_table(
         ["Submodel", "FFN widths", "Bytes a token", "Bits per byte", "Agrees with XL", "Below the straight line by"],
         [[r["name"], " ".join(map(str, r["ffnWidths"])), f"{r['bytesPerToken']:,}", f"{r['bitsPerByte']:.4f}",
-          f"{r['agreementWithXL']:.1%}", f"{line_between(rows, r['bytesPerToken']) - r['bitsPerByte']:+.4f}"]
+          f"{r['agreementWithXL']:.1%}", below_line(rows, r)]
          for r in best],
     )  # fmt: skip
     print("The paper's rule, widths that rise with depth:\n")
     print_table(
         ["FFN widths", "Bytes a token", "Bits per byte", "Below the straight line by", "Above the best as cheap by"],
         [[" ".join(map(str, r["ffnWidths"])), f"{r['bytesPerToken']:,}", f"{r['bitsPerByte']:.4f}",
-          f"{line_between(rows, r['bytesPerToken']) - r['bitsPerByte']:+.4f}",
+          below_line(rows, r),
           f"{r['bitsPerByte'] - best_within(frontier, r['bytesPerToken']):+.4f}"]
          for r in sorted(by_rule, key=lambda r: r["bytesPerToken"])],
     )  # fmt: skip
