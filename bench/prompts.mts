@@ -135,7 +135,7 @@ for (const place of places) {
     if (values.way.length > 0 && !values.way.includes(way)) continue;
     const prompt = build(place);
     const trim = trimAt(cursorOf(place.prefix, place.suffix, false));
-    const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal, 0);
+    const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     const text = decoded.pieces.map((piece) => piece.text).join('');
     const byKind = right.get(way) ?? new Map<string, number>();

@@ -60,7 +60,7 @@ export async function complete(root: string, model: string, place: Place, submod
     if (!decision.submodel) throw new Error(decision.reason);
     const trim = trimAt(cursorOf(prefix, suffix, decision.multiline, shape.blockEnd));
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never, 0);
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     return {
       text: trim(decoded.pieces.map((piece) => piece.text).join(''), false).suggestion?.text ?? '',

@@ -4,9 +4,6 @@ export interface Piece {
   readonly probability: number;
 }
 
-/** Below this the model is guessing: no text that goes on from there is worth decoding. */
-export const MIN_PROBABILITY = 0.12;
-
 /** How likely a suggestion has to be right before it is shown. */
 export const EAGERNESS = { careful: 0.7, balanced: 0.5, eager: 0.3 } as const;
 export type Eagerness = keyof typeof EAGERNESS;
@@ -72,6 +69,34 @@ export function score(features: readonly number[], weights: readonly number[] | 
   // Nothing was calibrated: the product of the probabilities.
   if (!weights) return Math.exp(features[1] ?? 0);
   return 1 / (1 + Math.exp(-features.reduce((sum, feature, i) => sum + feature * (weights[i] ?? 0), 0)));
+}
+
+/** Heads that are longer by more than this gain nothing from surer tokens. */
+const MOST_MORE_PIECES = 64;
+
+/**
+ * Whether decoding on may show more than what is written would: the last head is good enough for a line that ends there,
+ * or a longer one would be, were the model sure of all that follows. What stops here shows what going on would have shown.
+ */
+export function mayShowMore(
+  pieces: readonly Piece[],
+  place: PlaceOfHead,
+  weights: readonly number[] | undefined,
+  minScore: number,
+): boolean {
+  const features = featuresOf(pieces, place).at(-1);
+  if (!features || score(features, weights) >= minScore) return true;
+  const [constant = 1, sum = 0, , least = 0, , ...rest] = features;
+  const [, ofSum = 1, ofMean = 0, ofLeast = 0] = weights ?? [];
+  // Surer tokens would be worth less: nothing bounds what is to come.
+  if (Math.min(ofSum, ofMean, ofLeast) < 0) return true;
+  const others = [rest, rest.with(-1, 1)]; // with another line, or without
+  for (let n = pieces.length + 1; n <= pieces.length + MOST_MORE_PIECES; n++) {
+    for (const more of others) {
+      if (score([constant, sum, sum / n, least, Math.log(n), ...more], weights) >= minScore) return true;
+    }
+  }
+  return false;
 }
 
 /**

@@ -19,15 +19,21 @@ export interface Decoded {
   readonly aborted: boolean;
 }
 
+export interface DecodeOptions {
+  /** Whether more is wanted after what is written; asked after every token. */
+  readonly goesOn?: (pieces: readonly Piece[]) => boolean;
+  /** Called with the text so far: empty when the prompt was read, then longer with every token. */
+  readonly onProgress?: (text: string) => void;
+  /** Tokens that the text does not begin with: for another one than was written before. */
+  readonly notFirst?: readonly number[];
+}
+
 /** A line that opens a block. */
 const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
 
 /**
  * Decode until the model ends, or until nothing more could be shown. Where several lines are wanted and the model ends
  * with a line that opens a block, it is asked once to go on.
- * @param minProbability nothing after a token below it is shown
- * @param onProgress called with the text so far: empty when the prompt was read, then longer with every token
- * @param notFirst tokens that the text does not begin with: for another one than was written before
  */
 export async function decode(
   engine: Engine,
@@ -36,9 +42,7 @@ export async function decode(
   { submodel, draft, maxTokens, multiline }: Pick<Decision, 'submodel' | 'draft' | 'maxTokens' | 'multiline'>,
   trim: Trim,
   signal: AbortSignal,
-  minProbability: number,
-  onProgress: (text: string) => void = () => undefined,
-  notFirst: readonly number[] = [],
+  { notFirst = [], ...watch }: DecodeOptions = {},
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
   const { widths, copyWeights } = submodel;
@@ -46,7 +50,7 @@ export async function decode(
   const request = { prompt: prompt.tokens, widths, copyWeights, ...speculation, maxTokens, stopTokens };
   const { givenBack } = prompt;
   const healing = { ...request, notFirst, givenBack, maxTokens: maxTokens + tokenizer.encode(givenBack).length };
-  const first = await stream(engine, tokenizer, healing, trim, signal, minProbability, '', onProgress);
+  const first = await stream(engine, tokenizer, healing, trim, signal, [], watch);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
@@ -55,9 +59,8 @@ export async function decode(
     { ...request, prompt: [...prompt.tokens, ...first.tokens], notFirst: stopTokens },
     trim,
     signal,
-    minProbability,
-    text,
-    onProgress,
+    first.pieces,
+    watch,
   );
   return {
     ...more,
@@ -81,15 +84,14 @@ function stream(
   request: GenerateRequest,
   trim: Trim,
   signal: AbortSignal,
-  minProbability: number,
-  before: string,
-  onProgress: (text: string) => void,
+  before: readonly Piece[],
+  { goesOn = () => true, onProgress = () => undefined }: Omit<DecodeOptions, 'notFirst'>,
 ): Promise<Streamed> {
   const enough = new AbortController();
   const pieces: Piece[] = [];
   const tokens: number[] = [];
   const next = tokenizer.decoder();
-  let text = before;
+  let text = before.map((piece) => piece.text).join('');
   /** Characters that were given back and are written again: no news to anyone. */
   let known = request.givenBack?.length ?? 0;
   let prefilledTokens = 0;
@@ -111,7 +113,7 @@ function stream(
           pieces.push(piece);
           text += piece.text;
           onProgress(text);
-          if (piece.probability < minProbability || trim(text, true).isComplete) enough.abort();
+          if (!goesOn([...before, ...pieces]) || trim(text, true).isComplete) enough.abort();
           break;
         }
         case 'end':

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine';
 import type { Tokenizer } from '../matlm/tokenizer';
-import { MIN_PROBABILITY } from './confidence';
+import { mayShowMore, type Piece } from './confidence';
 import { decode, type Decoded } from './decode';
 import type { Outcome } from './outcome';
 import type { Plan } from './plan';
@@ -14,6 +14,8 @@ const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
 export interface FlightParts {
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
+  /** Of the submodel's score. */
+  readonly weights: readonly number[] | undefined;
   /** The engine has read the prompt. */
   readonly onRead: () => void;
   readonly finish: (decoded: Decoded) => Outcome;
@@ -32,13 +34,13 @@ export class Flight {
   private typed = '';
 
   constructor(
-    { engine, tokenizer, onRead, finish }: FlightParts,
+    { engine, tokenizer, weights, onRead, finish }: FlightParts,
     readonly plan: Plan,
     readonly purpose: Purpose,
     trace: Trace,
   ) {
-    const { prompt, decision, trim, request } = plan;
-    const floor = request.explicit ? 0 : MIN_PROBABILITY;
+    const { prompt, decision, trim, cursor, minScore } = plan;
+    const goesOn = (pieces: readonly Piece[]) => mayShowMore(pieces, cursor, weights, minScore);
     let isRead = false;
     const onProgress = (text: string) => {
       this.written = text;
@@ -47,12 +49,13 @@ export class Flight {
       // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
       onRead();
     };
-    this.outcome = decode(engine, tokenizer, prompt, decision, trim, this.controller.signal, floor, onProgress).then(
-      (decoded) => {
-        trace.end('decode');
-        return finish(decoded);
-      },
-    );
+    this.outcome = decode(engine, tokenizer, prompt, decision, trim, this.controller.signal, {
+      goesOn,
+      onProgress,
+    }).then((decoded) => {
+      trace.end('decode');
+      return finish(decoded);
+    });
   }
 
   /** Whether what it writes may serve a request, as far as can be seen by now. */

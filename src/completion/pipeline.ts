@@ -112,7 +112,7 @@ export class Pipeline {
     const found: Suggestion[] = [];
     const tried: number[] = [];
     for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
-      const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, 0, undefined, [...tried]);
+      const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, { notFirst: [...tried] });
       const [token] = decoded.tokens;
       if (decoded.aborted || token === undefined) break;
       tried.push(token);
@@ -243,6 +243,7 @@ export class Pipeline {
     const parts = {
       engine,
       tokenizer: checkpoint.tokenizer,
+      weights: this.weightsOf(plan),
       onRead: () => {
         this.planner.wasRead(plan.prompt.tokens);
       },
@@ -275,8 +276,7 @@ export class Pipeline {
       latencyMs: this.parts.now() - plan.startedMs,
     };
     if (purpose === 'asked') this.parts.history.answered(plan.place, decodedTokens);
-    const weights = this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
-    const sure = confidentHead(decoded.pieces, plan.cursor, weights, plan.minScore);
+    const sure = confidentHead(decoded.pieces, plan.cursor, this.weightsOf(plan), plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);
     trace.end('trim');
     if (!suggestion) {
@@ -290,6 +290,11 @@ export class Pipeline {
     if (purpose === 'asked') this.made = this.show(plan, suggestion, work);
     if (purpose === 'better') this.screen.improve(standing(plan, suggestion));
     return { kind: 'shown', suggestion, work };
+  }
+
+  /** Of the submodel's score. */
+  private weightsOf({ decision }: Plan): readonly number[] | undefined {
+    return this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
   }
 
   /** What was made for such a plan before. */

@@ -1,4 +1,4 @@
-import { confidentHead, type Eagerness, EAGERNESS, MIN_PROBABILITY, type Piece } from '../../completion/confidence';
+import { confidentHead, type Eagerness, EAGERNESS, type Piece } from '../../completion/confidence';
 import { type Cursor, cursorOf } from '../../completion/cursor';
 import { decode } from '../../completion/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
@@ -51,7 +51,7 @@ export async function write(
     multiline: shape.block,
   };
   const never = new AbortController().signal;
-  const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never, 0);
+  const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never);
   if (decoded.fault !== undefined) throw new Error(decoded.fault);
   return { pieces: decoded.pieces, cursor };
 }
@@ -66,12 +66,15 @@ export function show(
   const text =
     way === 'by hand'
       ? pieces.map((piece) => piece.text).join('')
-      : confidentHead(untilGuess(pieces), cursor, weights, EAGERNESS[way satisfies Eagerness]);
+      : confidentHead(pieces, cursor, weights, EAGERNESS[way satisfies Eagerness]);
   return trimAt(cursor, without)(text, false).suggestion;
 }
 
-/** While typing a decode stops at the first guess. */
+/** Below this the model is guessing, and what follows is never sure enough to be shown: it would blur the fit. */
+const GUESS = 0.12;
+
+/** What the score is fitted on: up to the first guess. */
 export function untilGuess(pieces: readonly Piece[]): readonly Piece[] {
-  const guess = pieces.findIndex(({ probability }) => probability < MIN_PROBABILITY);
+  const guess = pieces.findIndex(({ probability }) => probability < GUESS);
   return guess < 0 ? pieces : pieces.slice(0, guess + 1);
 }

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { confidentHead, FEATURES, featuresOf, isEagerness, score } from '../../../src/completion/confidence';
+import {
+  confidentHead,
+  EAGERNESS,
+  FEATURES,
+  featuresOf,
+  isEagerness,
+  mayShowMore,
+  score,
+} from '../../../src/completion/confidence';
+import { Random } from '../../../src/replay/random';
+import { shipped } from '../model';
 
 const PLACE = { linePrefix: 'const a = ', lineSuffix: '' };
 const pieces = (...list: [string, number][]) => list.map(([text, probability]) => ({ text, probability }));
@@ -74,6 +84,38 @@ describe('the features of a head', () => {
     assert.deepEqual(place('  ', ''), [1, 0, 0]);
     assert.deepEqual(place('con', ''), [0, 1, 0]);
     assert.deepEqual(place('f(', ')'), [0, 0, 1]);
+  });
+});
+
+describe('a decode that shows nothing more', () => {
+  const WORDS = ['return', ' this', '.', 'name', '(', ');', '\n  ', '\n}', ' = '];
+
+  it('stops early, and shows what it would have shown at its end', async () => {
+    const random = new Random(3);
+    const { calibration } = await shipped();
+    let [stopped, saved, shown] = [0, 0, 0];
+    for (let round = 0; round < 4000; round++) {
+      const weights =
+        round % 5 === 0 ? undefined : calibration?.submodels[(['S', 'M', 'L', 'XL'] as const)[round % 4]!];
+      const minScore = Object.values(EAGERNESS)[round % 3]!;
+      const place = { linePrefix: ['', '  ', 'const na'][round % 3]!, lineSuffix: ['', ')'][round % 2]! };
+      const written = Array.from({ length: 1 + Math.floor(12 * random.next()) }, () => ({
+        text: WORDS[Math.floor(WORDS.length * random.next())]!,
+        probability: random.next() ** 0.3,
+      }));
+      const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), place, weights, minScore));
+      const whole = confidentHead(written, place, weights, minScore);
+      shown += Number(whole !== '');
+      if (end < 0) continue;
+      stopped++;
+      saved += written.length - end - 1;
+      assert.equal(confidentHead(written.slice(0, end + 1), place, weights, minScore), whole);
+    }
+    assert.ok(stopped > 1000 && saved > 1000 && shown > 1000, `${stopped} stopped, ${saved} saved, ${shown} shown`);
+  });
+
+  it('goes on to its end where everything is shown', () => {
+    assert.ok(mayShowMore(pieces(['a', 0.001]), PLACE, undefined, 0));
   });
 });
 
