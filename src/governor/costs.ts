@@ -18,13 +18,12 @@ const LEARNING_RATE = 0.3;
 const MIN_PREFILL_TOKENS = 16;
 
 /**
- * What every submodel costs on this machine now: a few are measured when the engine starts, the others lie on the line
- * through these (decoding is bound by the bytes it reads, prefill by its operations), and every request since tells
- * how loaded the machine is.
+ * What every submodel costs on this machine now: a few are measured when the engine starts, and all lie on the line
+ * through these (decoding is bound by the bytes it reads, prefill by its operations), so that noise in one measurement
+ * makes no submodel cheaper than a smaller one; every request since tells how loaded the machine is.
  */
 export class CostModel implements Costs {
   readonly candidates: readonly Candidate[];
-  private readonly measured = new Map<string, Cost>();
   /** Milliseconds a token over bytes read. */
   private readonly decodeLine: Line | undefined;
   /** Milliseconds a token over parameters used. */
@@ -44,7 +43,6 @@ export class CostModel implements Costs {
       cost,
       widths: candidateOf(config, name).submodel.widths,
     }));
-    for (const [name, cost] of Object.entries(measured)) this.measured.set(name, cost);
     this.decodeLine = fitLine(
       rows.map(({ cost, widths }) => ({ x: bytesPerToken(model, widths), y: cost.decodeMsPerToken })),
     );
@@ -89,9 +87,7 @@ export class CostModel implements Costs {
   }
 
   /** On the machine as it was measured. */
-  private costOf({ name, widths }: Submodel): Cost | undefined {
-    const measured = this.measured.get(name);
-    if (measured) return measured;
+  private costOf({ widths }: Submodel): Cost | undefined {
     if (!this.prefillLine || !this.decodeLine) return undefined;
     return {
       prefillMsPerToken: this.prefillLine(parameters(this.config.model, widths)),
