@@ -18,12 +18,13 @@ const LEARNING_RATE = 0.3;
 const MIN_PREFILL_TOKENS = 16;
 
 /**
- * What every submodel costs on this machine now: a few are measured when the engine starts, and all lie on the line
- * through these (decoding is bound by the bytes it reads, prefill by its operations), so that noise in one measurement
- * makes no submodel cheaper than a smaller one; every request since tells how loaded the machine is.
+ * What every submodel costs on this machine now: a few are measured when the engine starts, the others lie on the line
+ * through these (decoding is bound by the bytes it reads, prefill by its operations), and every request since tells
+ * how loaded the machine is.
  */
 export class CostModel implements Costs {
   readonly candidates: readonly Candidate[];
+  private readonly measured = new Map<string, Cost>();
   /** Milliseconds a token over bytes read. */
   private readonly decodeLine: Line | undefined;
   /** Milliseconds a token over parameters used. */
@@ -43,6 +44,16 @@ export class CostModel implements Costs {
       cost,
       widths: candidateOf(config, name).submodel.widths,
     }));
+    // Noise only adds time: what a larger submodel was measured to take, a smaller one takes at most.
+    for (const [name, own] of Object.entries(measured)) {
+      const { bytesPerToken } = this.named(name);
+      const larger = Object.entries(measured).filter(([other]) => this.named(other).bytesPerToken > bytesPerToken);
+      const least = (of: (cost: Cost) => number) => Math.min(of(own), ...larger.map(([, cost]) => of(cost)));
+      this.measured.set(name, {
+        prefillMsPerToken: least((cost) => cost.prefillMsPerToken),
+        decodeMsPerToken: least((cost) => cost.decodeMsPerToken),
+      });
+    }
     this.decodeLine = fitLine(
       rows.map(({ cost, widths }) => ({ x: bytesPerToken(model, widths), y: cost.decodeMsPerToken })),
     );
@@ -87,7 +98,9 @@ export class CostModel implements Costs {
   }
 
   /** On the machine as it was measured. */
-  private costOf({ widths }: Submodel): Cost | undefined {
+  private costOf({ name, widths }: Submodel): Cost | undefined {
+    const measured = this.measured.get(name);
+    if (measured) return measured;
     if (!this.prefillLine || !this.decodeLine) return undefined;
     return {
       prefillMsPerToken: this.prefillLine(parameters(this.config.model, widths)),

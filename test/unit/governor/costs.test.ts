@@ -6,36 +6,42 @@ import { exampleConfig } from '../model';
 describe('the costs', () => {
   const config = exampleConfig();
   const of = (name: string) => submodelOf(config, name);
-  /** Milliseconds of a request for 100 prompt tokens and 10 new ones, on the line that is measured. */
-  const onLine = (widths: readonly number[]) => ({
-    prefillMsPerToken: 0.01 + parameters(config.model, widths) * 1e-8,
-    decodeMsPerToken: 0.1 + bytesPerToken(config.model, widths) * 1e-7,
-  });
-  const msOf = (name: string) => {
-    const { prefillMsPerToken, decodeMsPerToken } = onLine(of(name).widths);
-    return 100 * prefillMsPerToken + 10 * decodeMsPerToken;
-  };
-  const measured = Object.fromEntries(SIZES.map((size) => [size, onLine(of(size).widths)]));
-  const near = (found: number | undefined, expected: number) => {
-    assert.ok(Math.abs(found! / expected - 1) < 0.03, `${found}, not ${expected}`);
-  };
+  const measured = Object.fromEntries(
+    SIZES.map((size, i) => [size, { prefillMsPerToken: 0.1 * (i + 1), decodeMsPerToken: i + 1 }]),
+  );
 
   it('predict a request from its tokens', () => {
-    near(new CostModel(config, measured).predictMs(of('M'), 100, 10), msOf('M'));
+    assert.equal(new CostModel(config, measured).predictMs(of('M'), 100, 10), 100 * 0.2 + 10 * 2);
   });
 
   it('lie on a line over bytes and operations for a submodel that was never run', () => {
-    const costs = new CostModel(config, { S: measured.S!, XL: measured.XL! });
-    near(costs.predictMs(of('mix 16-8-8-8-16-16'), 100, 10), msOf('mix 16-8-8-8-16-16'));
+    const { model } = config;
+    const onLine = Object.fromEntries(
+      ['S', 'XL'].map((name) => {
+        const { widths } = of(name);
+        return [
+          name,
+          {
+            prefillMsPerToken: 0.01 + parameters(model, widths) * 1e-8,
+            decodeMsPerToken: 0.1 + bytesPerToken(model, widths) * 1e-7,
+          },
+        ];
+      }),
+    );
+    const mix = of('mix 16-8-8-8-16-16');
+    const expected =
+      100 * (0.01 + parameters(model, mix.widths) * 1e-8) + 10 * (0.1 + bytesPerToken(model, mix.widths) * 1e-7);
+    assert.ok(Math.abs(new CostModel(config, onLine).predictMs(mix, 100, 10)! - expected) < 1e-6);
   });
 
-  it('are those of the line too where one measurement was noisy', () => {
-    const slowS = {
-      prefillMsPerToken: 3 * measured.S!.prefillMsPerToken,
-      decodeMsPerToken: 3 * measured.S!.decodeMsPerToken,
-    };
-    const costs = new CostModel(config, { ...measured, S: slowS });
-    assert.ok(costs.predictMs(of('S'), 100, 10)! <= costs.predictMs(of('M'), 100, 10)!);
+  it('are at most those of a larger submodel, where a measurement was noisy', () => {
+    const [slow, quick] = [
+      { prefillMsPerToken: 0.3, decodeMsPerToken: 3 },
+      { prefillMsPerToken: 0.2, decodeMsPerToken: 2 },
+    ];
+    const costs = new CostModel(config, { S: slow, M: quick, XL: slow });
+    assert.equal(costs.predictMs(of('S'), 100, 10), costs.predictMs(of('M'), 100, 10));
+    assert.ok(costs.predictMs(of('XL'), 100, 10)! > costs.predictMs(of('M'), 100, 10)!);
   });
 
   it('stay positive and do not fall with size where the measurement was noisy', () => {
@@ -65,25 +71,22 @@ describe('the costs', () => {
 
   it('rise for all sizes when the machine is busy, and fall again', () => {
     const costs = new CostModel(config, measured);
-    const observe = (name: string, load: number) => {
-      const { prefillMsPerToken, decodeMsPerToken } = onLine(of(name).widths);
-      costs.observe(of(name), 100, 100 * load * prefillMsPerToken, 11, 10 * load * decodeMsPerToken);
-    };
-    for (let i = 0; i < 20; i++) observe('S', 3);
-    for (const size of SIZES) near(costs.predictMs(of(size), 100, 10), 3 * msOf(size));
-    for (let i = 0; i < 40; i++) observe('XL', 1);
-    near(costs.predictMs(of('S'), 100, 10), msOf('S'));
+    for (let i = 0; i < 20; i++) costs.observe(of('S'), 100, 100 * 0.3, 11, 10 * 3);
+    const busy = SIZES.map((size) => costs.predictMs(of(size), 100, 10)!);
+    assert.ok(Math.abs(busy[0]! - 60) < 1 && Math.abs(busy[3]! - 240) < 4, busy.join());
+    for (let i = 0; i < 40; i++) costs.observe(of('XL'), 100, 100 * 0.4, 11, 10 * 4);
+    assert.ok(Math.abs(costs.predictMs(of('S'), 100, 10)! - 20) < 1);
   });
 
   it('are not thrown off by one outlier', () => {
     const costs = new CostModel(config, measured);
     costs.observe(of('S'), 100, 60_000, 11, 60_000);
-    assert.ok(costs.predictMs(of('S'), 100, 10)! < 2 * msOf('S'));
+    assert.ok(costs.predictMs(of('S'), 100, 10)! < 2 * 20);
   });
 
   it('learn nothing from a handful of tokens', () => {
     const costs = new CostModel(config, measured);
     costs.observe(of('S'), 1, 50, 1, 50);
-    near(costs.predictMs(of('S'), 100, 10), msOf('S'));
+    assert.equal(costs.predictMs(of('S'), 100, 10), 20);
   });
 });
