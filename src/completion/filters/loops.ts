@@ -4,7 +4,7 @@ import { cutAt, cutBeforeLine, type Draft, type Filter, finishedLines } from './
 /** Longer lines do not come twice; short ones, a closing brace say, may well, but not so soon. */
 const SHORT_LINE_CHARS = 12;
 const LINES_BETWEEN_SHORT = 2;
-/** A line that stands just above the cursor is not wanted again. */
+/** A line that stands so closely above is not wanted again; further up, in another block, it may well be. */
 const LINES_ABOVE = 2;
 /** A stretch within a line is a loop when it comes so often on end. */
 const MIN_REPEATS = 3;
@@ -23,7 +23,7 @@ function cutLine(draft: Draft, cursor: Cursor): Draft {
     .slice(-LINES_ABOVE);
   const at = lines.findIndex((line, i) => {
     const isShort = line.length <= SHORT_LINE_CHARS;
-    if (!isShort && above.includes(line)) return true;
+    if (!isShort && above.slice(i).includes(line)) return true;
     return line.length > 3 && lines.slice(isShort ? Math.max(0, i - LINES_BETWEEN_SHORT) : 0, i).includes(line);
   });
   return at < 0 ? draft : cutBeforeLine(draft, at);
