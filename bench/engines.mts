@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 import type { CheckpointConfig } from '../src/matlm/config';
+import type { GenerateEvent } from '../src/engine/engine';
 import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/native';
 import { OnnxEngine } from '../src/engine/onnx/onnxEngine';
 import type { Provider } from '../src/engine/onnx/runtime';
@@ -53,24 +54,34 @@ async function onCard(target: Target, provider: Provider): Promise<Opened> {
   const engine = new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads);
   const widths = widthsOf(checkpoint.config, size);
   const run = (prompt: readonly number[], maxTokens: number) =>
-    new Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>((resolve, reject) => {
-      const result = { tokens: [] as number[], prefillMs: 0, decodeMs: 0 };
-      engine.generate({ prompt, widths, maxTokens, stopTokens: [] }, new AbortController().signal, (event) => {
-        if (event.type === 'prefill') result.prefillMs = event.prefillMs;
-        if (event.type === 'token') result.tokens.push(event.token);
-        if (event.type !== 'end') return;
-        result.decodeMs = event.decodeMs;
-        if (event.reason === 'failed') reject(new Error(event.message));
-        else resolve(result);
-      });
+    heard((listen) => {
+      engine.generate({ prompt, widths, maxTokens, stopTokens: [] }, new AbortController().signal, listen);
     });
   return openedBy(run);
 }
 
-type Run = (
-  prompt: readonly number[],
-  maxTokens: number,
-) => Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>;
+interface Result {
+  readonly tokens: number[];
+  prefillMs: number;
+  decodeMs: number;
+}
+
+type Run = (prompt: readonly number[], maxTokens: number) => Promise<Result>;
+
+/** What a request of ours came to, from its events. */
+function heard(generate: (listen: (event: NativeEvent | GenerateEvent) => void) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const result: Result = { tokens: [], prefillMs: 0, decodeMs: 0 };
+    generate((event) => {
+      if (event.type === 'prefill') result.prefillMs = event.prefillMs;
+      if (event.type === 'token') result.tokens.push(event.token);
+      if (event.type !== 'end') return;
+      result.decodeMs = event.decodeMs;
+      if (event.reason === 'failed') reject(new Error(event.message));
+      else resolve(result);
+    });
+  });
+}
 
 function openedBy(run: Run): Opened {
   return {
@@ -99,16 +110,7 @@ async function matcoder({ root, folder, size, threads }: Target): Promise<Opened
   });
   const widths = Int32Array.from(widthsOf(config, size));
   const run = (prompt: readonly number[], maxTokens: number) =>
-    new Promise<{ tokens: number[]; prefillMs: number; decodeMs: number }>((resolve, reject) => {
-      const result = { tokens: [] as number[], prefillMs: 0, decodeMs: 0 };
-      const listen = (event: NativeEvent) => {
-        if (event.type === 'prefill') result.prefillMs = event.prefillMs;
-        if (event.type === 'token') result.tokens.push(event.token);
-        if (event.type !== 'end') return;
-        result.decodeMs = event.decodeMs;
-        if (event.reason === 'failed') reject(new Error(event.message));
-        else resolve(result);
-      };
+    heard((listen) => {
       const stopTokens = new Int32Array();
       engine.generate({ tokens: Int32Array.from(prompt), widths, maxTokens, stopTokens }, listen);
     });

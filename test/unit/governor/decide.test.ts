@@ -229,6 +229,12 @@ describe('what is shown in a pause', () => {
 describe('a choice, whatever the moment,', () => {
   const MOMENTS = 2000;
 
+  /** Bytes a token of the submodel that is chosen; 0 for none. */
+  const sizeOf = (snapshot: Snapshot, history: Expectations) => {
+    const { submodel } = decide(snapshot, costs, history, AUTO);
+    return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+  };
+
   function moment(random: Random): { snapshot: Snapshot; history: Expectations } {
     const one = <T>(of: readonly T[]): T => of[Math.floor(random.next() * of.length)]!;
     const previous: Choice = {
@@ -253,8 +259,7 @@ describe('a choice, whatever the moment,', () => {
       const { snapshot, history } = moment(random);
       const sizes = [1, 0.6, 0.3, 0.15, 0.02].map((chargeShare) => {
         const machine: Machine = { ...snapshot.machine, powerSource: 'battery', chargeShare };
-        const { submodel } = decide({ ...snapshot, machine }, costs, history, AUTO);
-        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+        return sizeOf({ ...snapshot, machine }, history);
       });
       assert.deepEqual(
         sizes,
@@ -269,8 +274,7 @@ describe('a choice, whatever the moment,', () => {
     for (let i = 0; i < MOMENTS; i++) {
       const { snapshot, history } = moment(random);
       const size = (machine: Machine) => {
-        const { submodel } = decide({ ...snapshot, previous: {}, machine }, costs, history, AUTO);
-        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+        return sizeOf({ ...snapshot, previous: {}, machine }, history);
       };
       for (const machine of Object.values(MACHINES)) assert.ok(size(machine) <= size(calm.machine));
     }
@@ -283,8 +287,7 @@ describe('a choice, whatever the moment,', () => {
       const cpuBusyByOthersShare = random.next();
       const sizes = [undefined, 0.2, 0.5, 0.8, 1].map((share) => {
         const machine: Machine = { ...onGpu(share), cpuBusyByOthersShare };
-        const { submodel } = decide({ ...snapshot, machine }, costs, history, AUTO);
-        return submodel ? costs.named(submodel.name).bytesPerToken : 0;
+        return sizeOf({ ...snapshot, machine }, history);
       });
       assert.deepEqual(
         sizes,
