@@ -93,28 +93,18 @@ function snippetsFor(place: Place, count: number) {
   return index.find(place.file.path, place.prefix, count, () => performance.now(), Infinity);
 }
 
-/** The other place for snippets: as the head of the prefix. */
-function inPrefix(place: Place): Prompt {
-  const [snippet] = snippetsFor(place, 1);
-  const { tokens, givenBack } = buildPrompt(tokenizer, place, room - 260);
-  const at = tokens.indexOf(tokenizer.special.fimPrefix) + 1;
-  const text = snippet ? tokenizer.encode(`${snippet.text}\n`).slice(0, 260) : [];
-  return { tokens: [...tokens.slice(0, at), ...text, ...tokens.slice(at)], givenBack };
-}
-
 const withBudget = (place: Place, change: Partial<PromptBudget>) =>
   buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
-const plain = { importChars: 0, snippetChars: 0 };
+const plain = { importChars: 0 };
 
 const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   'nothing given back': (place) => buildPrompt(tokenizer, place, room, () => '', { ...BUDGET, ...plain }),
   healed: (place) => withBudget(place, plain),
   'imports kept': (place) => withBudget(place, { ...plain, importChars: 600 }),
-  'one snippet, a file before': (place) =>
-    withBudget({ ...place, snippets: snippetsFor(place, 1) }, { ...plain, snippetChars: 900 }),
-  'two snippets, files before': (place) =>
-    withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
-  'one snippet, in the prefix': inPrefix,
+  'one snippet': (place) => withBudget({ ...place, snippets: snippetsFor(place, 1) }, plain),
+  'two snippets': (place) => withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
+  'one snippet, imports kept': (place) =>
+    withBudget({ ...place, snippets: snippetsFor(place, 1) }, { ...plain, importChars: 600 }),
   'prefix of 800 to 1,400': (place) => withBudget(place, { ...plain, prefixChars: 800, prefixStepChars: 600 }),
   'prefix of 1,600 to 2,400': (place) => withBudget(place, { ...plain, prefixChars: 1600, prefixStepChars: 800 }),
   'suffix of 200': (place) => withBudget(place, { ...plain, suffixChars: 200 }),

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { type Eagerness, isEagerness } from './completion/confidence';
 import { Pipeline } from './completion/pipeline';
 import { EditorFiles } from './completion/editorFiles';
+import { EditorSnippets } from './completion/editorSnippets';
 import { CompletionProvider } from './completion/provider';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
@@ -260,9 +261,11 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 
   const files = new EditorFiles();
+  const snippets = new EditorSnippets(files);
   const provider = new CompletionProvider({
     pipeline: () => pipeline,
     files,
+    snippets,
     log,
     onRequest: (answer) => {
       statusBar.busyWhile(answer);
@@ -280,6 +283,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     files,
+    snippets,
     statistics,
     statusBar,
     grammars,

@@ -105,6 +105,7 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
       o.Set("type", "end");
       o.Set("reason", event.reason);
       o.Set("decodedTokens", event.decoded_tokens);
+      o.Set("passes", event.passes);
       o.Set("decodeMs", event.decode_ms);
       o.Set("copiedDrafts", event.drafts.copied);
       o.Set("copiedAccepted", event.drafts.copied_accepted);
@@ -237,6 +238,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     if (o.Has("notFirst")) request->not_first = integers(env, o.Get("notFirst"), "notFirst");
     if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
     if (o.Has("givenBack")) request->given_back = bytes(env, o.Get("givenBack"), "givenBack");
+    if (o.Has("expected")) request->expected = integers(env, o.Get("expected"), "expected");
     if (o.Has("draftTokens")) request->speculation.max_tokens = integer(o, "draftTokens");
     if (o.Has("draftWidths")) request->speculation.widths = integers(env, o.Get("draftWidths"), "draftWidths");
     if (o.Has("draftAlways")) request->speculation.always = o.Get("draftAlways").ToBoolean();

@@ -37,7 +37,7 @@ void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, 
     speculator.copied(draft.match_length + static_cast<int>(i), accepted);
     counts.copied++;
     counts.copied_accepted += accepted;
-  } else {
+  } else if (!draft.probabilities.empty()) {
     speculator.wrote(draft.probabilities[i], accepted);
     counts.written++;
     counts.written_accepted += accepted;
@@ -82,6 +82,7 @@ void Engine::submit(std::shared_ptr<Request> request) {
                                 " tokens, the model's context " + std::to_string(c.context));
   std::vector<int32_t> named = request->tokens;
   named.insert(named.end(), request->not_first.begin(), request->not_first.end());
+  named.insert(named.end(), request->expected.begin(), request->expected.end());
   for (const int32_t token : named)
     if (token < 0 || token >= c.vocabulary)
       throw std::invalid_argument("the token " + std::to_string(token) + " is not in the vocabulary of " +
@@ -132,26 +133,52 @@ void Engine::serve() {
 }
 
 void Engine::run(Request& request) {
-  if (!request.aborted && prefill(request) && !request.all_logits) {
-    request.on_event(decode(request));
+  const std::vector<int32_t> expected = request.all_logits ? std::vector<int32_t>() : this->expected(request);
+  Draft draft{expected, 0, {}};
+  if (!request.aborted && prefill(request, draft) && !request.all_logits) {
+    request.on_event(decode(request, expected, std::move(draft)));
   } else {
     request.on_event(ended(request.aborted ? "aborted" : "stop"));
   }
 }
 
+// What the answer probably begins with: the tokens with which the last one spelled what is given back, where it was in
+// this place, or else what the caller expects.
+std::vector<int32_t> Engine::expected(const Request& request) const {
+  const std::vector<int32_t>& cached = cache_.tokens;
+  const size_t total = request.tokens.size();
+  if (request.given_back.empty() || cached.size() <= total ||
+      !std::equal(request.tokens.begin(), request.tokens.end(), cached.begin()))
+    return request.expected;
+  std::string given_back = request.given_back;
+  size_t end = total;
+  while (!given_back.empty() && end < cached.size() && spellings_.may_come(cached[end], given_back))
+    spellings_.spelled(cached[end++], given_back);
+  if (!given_back.empty()) return request.expected;
+  return {cached.begin() + static_cast<std::ptrdiff_t>(total), cached.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
 // Brings the cache to the request's tokens; false if aborted on the way. What another submodel wrote is kept,
-// but the last token always runs, because its logits are wanted.
-bool Engine::prefill(Request& request) {
+// but the last token always runs, because its logits are wanted: and with it as much of the draft as fits.
+bool Engine::prefill(Request& request, Draft& draft) {
   const auto start = Clock::now();
   const int total = static_cast<int>(request.tokens.size());
   const int reused =
       request.all_logits ? 0 : std::min(cache_.reusable(request.tokens, layer_mask(request.widths)), total - 1);
   cache_.truncate(reused);
+  const int last_chunk = (total - reused - 1) % kChunk + 1;
+  const int drafted =
+      std::max(0, std::min({static_cast<int>(draft.tokens.size()), kMaxDraft, kChunk - last_chunk,
+                            model_->config.context - total, request.max_tokens - 1}));
+  draft.tokens.resize(drafted);
+  std::vector<int32_t> tokens = request.tokens;
+  tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
   Event logits;
   logits.kind = Event::kLogits;
   for (int done = reused; done < total; done += kChunk) {
     const int count = std::min(kChunk, total - done);
-    if (!forward(*model_, kernels_, request.widths, request.tokens.data() + done, count, cache_, scratch_, pool_,
+    const int also = done + count == total ? drafted : 0;
+    if (!forward(*model_, kernels_, request.widths, tokens.data() + done, count + also, cache_, scratch_, pool_,
                  request.aborted))
       return false;
     for (int t = 0; request.all_logits && t < count; t++) {
@@ -159,7 +186,7 @@ bool Engine::prefill(Request& request) {
       const float* row = logits_of(scratch_, 0);
       logits.logits.insert(logits.logits.end(), row, row + model_->config.vocabulary);
     }
-    if (done + count == total) heads(*model_, kernels_, count - 1, 1, scratch_, pool_);
+    if (done + count == total) heads(*model_, kernels_, count - 1, 1 + drafted, scratch_, pool_);
   }
   Event event;
   event.kind = Event::kPrefill;
@@ -204,7 +231,7 @@ void Engine::choose(const Request& request, float* logits, const std::vector<int
   }
 }
 
-// What may follow `text` and the token `last`, which is not in the cache yet; the cache is left as it was.
+// What may follow `text`, whose last token `last` is not in the cache yet; the cache is left as it was.
 Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, int32_t last, int room,
                     Speculator& speculator) {
   const Speculation& how = request.speculation;
@@ -242,25 +269,26 @@ Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, in
   return draft;
 }
 
-// Greedy, from the logits that prefill left. Drafts change nothing but the time: the target looks at each, and the
-// first that it would not have chosen ends them.
-Event Engine::decode(Request& request) {
+// Greedy, from the logits that prefill left of the prompt and a draft. Drafts change nothing but the time: the target
+// looks at each, and the first that it would not have chosen ends them.
+Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Draft draft) {
   const auto start = Clock::now();
   const Config& c = model_->config;
   // The prompt and what was decoded, as the look-up reads it: a mark stands between the text before the cursor and what
   // follows it, and no match would cross it.
   std::vector<int32_t> text;
-  std::copy_if(cache_.tokens.begin(), cache_.tokens.end(), std::back_inserter(text),
+  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(text),
                [&](int32_t token) { return !spellings_.is_mark(token); });
-  int length = static_cast<int>(cache_.tokens.size());  // of the sequence
+  int length = static_cast<int>(request.tokens.size());  // of the sequence
   std::vector<int> pair = request.widths;
   pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
   Speculator& speculator = speculators_[pair];
   DraftCounts drafts;
-  int decoded = 0;
+  int decoded = 0, passes = 0;
   const auto finish = [&](const char* reason) {
     Event event = ended(reason);
     event.decoded_tokens = decoded;
+    event.passes = passes;
     event.decode_ms = ms_since(start);
     event.drafts = drafts;
     return event;
@@ -269,7 +297,7 @@ Event Engine::decode(Request& request) {
   std::string given_back = request.given_back;  // what is left of it to spell
   for (const int32_t token : request.not_first) logits_of(scratch_, 0)[token] = kBarred;
   std::vector<int32_t> tokens;  // the pass's: the last of the sequence, and its draft
-  Draft draft;                  // what the logits were computed for
+  bool as_expected = true;
   for (;;) {
     // Row i of the logits follows i accepted drafts.
     for (size_t i = 0; i <= draft.tokens.size(); i++) {
@@ -280,6 +308,8 @@ Event Engine::decode(Request& request) {
       choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, given_back, event);
       const bool accepted = i < draft.tokens.size() && draft.tokens[i] == event.token;
       if (i < draft.tokens.size()) learn(draft, i, accepted, speculator, drafts);
+      const size_t nth = static_cast<size_t>(decoded);
+      as_expected = as_expected && nth < expected.size() && expected[nth] == event.token;
       const auto& stops = request.stop_tokens;
       if (std::find(stops.begin(), stops.end(), event.token) != stops.end()) {
         cache_.truncate(cached);
@@ -302,13 +332,18 @@ Event Engine::decode(Request& request) {
       }
     }
     const int room = std::min({request.max_tokens - decoded - 1, c.context - length, kMaxDraft});
-    draft = this->draft(request, text, tokens.back(), room, speculator);
+    const auto next = expected.begin() + (as_expected ? decoded : 0);
+    if (as_expected && next != expected.end() && room > 0)
+      draft = {{next, next + std::min<std::ptrdiff_t>(room, expected.end() - next)}, 0, {}};
+    else
+      draft = this->draft(request, text, tokens.back(), room, speculator);
     tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
     const int count = static_cast<int>(tokens.size());
     const auto pass = Clock::now();
     if (!forward(*model_, kernels_, request.widths, tokens.data(), count, cache_, scratch_, pool_, request.aborted))
       return finish("aborted");
     heads(*model_, kernels_, 0, count, scratch_, pool_);
+    passes++;
     speculator.target_took(count, ms_since(pass));
   }
 }

@@ -33,6 +33,7 @@ struct Event {
   std::string reason;  // stop, length, context, aborted or failed
   std::string message;
   int decoded_tokens = 0;
+  int passes = 0;  // over the submodel's weights, after the prompt's
   double decode_ms = 0;
   DraftCounts drafts;
 };
@@ -46,17 +47,18 @@ struct Request {
   std::vector<int32_t> not_first;   // never chosen as the first token: the end, where a caller asks for more
   std::vector<float> copy_weights;  // [length of the match - 1]: what the token that followed it weighs; empty for none
   std::string given_back;           // bytes that the first tokens spell: the end of the prompt's text, for healing
+  std::vector<int32_t> expected;    // what the answer probably begins with: drafted at once, whatever else is
   Speculation speculation;
   bool all_logits = false;  // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
   std::atomic<bool> aborted{false};
 };
 
-// Tokens that the target is asked to check, and where they come from.
+// Tokens that the target is asked to check, and where they come from: the caller where neither of the others is set.
 struct Draft {
   std::vector<int32_t> tokens;
-  int match_length = 0;              // of what they were copied after; 0 where the submodel wrote them
-  std::vector<float> probabilities;  // the submodel's, of each
+  int match_length = 0;              // of what they were copied after
+  std::vector<float> probabilities;  // of the submodel that wrote them, of each
 };
 
 // One model, one cache, one thread that serves requests in the order they came.
@@ -82,8 +84,9 @@ class Engine {
  private:
   void serve();
   void run(Request& request);
-  bool prefill(Request& request);
-  Event decode(Request& request);
+  std::vector<int32_t> expected(const Request& request) const;
+  bool prefill(Request& request, Draft& draft);
+  Event decode(Request& request, const std::vector<int32_t>& expected, Draft draft);
   void choose(const Request& request, float* logits, const std::vector<int32_t>& text, bool is_first,
               const std::string& given_back, Event& event) const;
   Draft draft(const Request& request, const std::vector<int32_t>& text, int32_t last, int room, Speculator& speculator);

@@ -42,9 +42,6 @@ struct Activations {
   size_t stride = 0;
 };
 
-// 16 floats in registers: one of AVX-512, two of AVX2, four of SSE; each lane computes the same everywhere.
-typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
-
 // One query of attention, a token's head: out = softmax(q . keys / sqrt(head_dim)) . values over its first positions.
 struct Query {
   const float* q;

@@ -79,19 +79,14 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     sums_of_panel<T>(w + p * panel_bytes, block_bytes, block_k, k, a, stride, a_sums, sums + p * T * kLanes);
 }
 
-void multiply_add(Lanes* sum, float a, const Lanes& x) {
-  for (int i = 0; i < kLanes; i += 8) {
-    float* half = (float*)sum + i;
-    const __m256 product = _mm256_loadu_ps((const float*)&x + i);
-    _mm256_storeu_ps(half, _mm256_fmadd_ps(_mm256_set1_ps(a), product, _mm256_loadu_ps(half)));
-  }
+constexpr int kWidth = 8;
+typedef float Vector __attribute__((vector_size(4 * kWidth)));
+
+Vector multiply_add(float a, Vector x, Vector sum) {
+  return (Vector)_mm256_fmadd_ps(_mm256_set1_ps(a), (__m256)x, (__m256)sum);
 }
 
-void from_half16(const uint16_t* x, Lanes* lanes) {
-  const __m256 halves[2] = {_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)x)),
-                            _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(x + 8)))};
-  __builtin_memcpy(lanes, halves, sizeof *lanes);
-}
+Vector from_half(const uint16_t* x) { return (Vector)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)x)); }
 
 void to_half16(const float* x, uint16_t* out) {
   for (int i = 0; i < kLanes; i += 8)

@@ -83,13 +83,14 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
 }
 #endif
 
-void multiply_add(Lanes* sum, float a, const Lanes& x) {
-  *sum = (Lanes)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)x, (__m512)*sum);
+constexpr int kWidth = 16;
+typedef float Vector __attribute__((vector_size(4 * kWidth)));
+
+Vector multiply_add(float a, Vector x, Vector sum) {
+  return (Vector)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)x, (__m512)sum);
 }
 
-void from_half16(const uint16_t* x, Lanes* lanes) {
-  *lanes = (Lanes)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)x));
-}
+Vector from_half(const uint16_t* x) { return (Vector)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)x)); }
 
 void to_half16(const float* x, uint16_t* out) {
   _mm256_storeu_si256((__m256i*)out, _mm512_cvtps_ph(_mm512_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));

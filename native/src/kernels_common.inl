@@ -1,27 +1,38 @@
 // Everything but the integer product, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
 // The including file defines before:
 //   panel_sums<T, P>(...)      the integer sums of P panels for T vectors
-//   from_half16, to_half16     sixteen float16 to floats and back
-//   multiply_add               sum += a * x in sixteen lanes, rounded once
+//   kWidth, Vector             floats of one register, and these
+//   multiply_add               a * x + sum, rounded once
+//   from_half, to_half16       float16 to the floats of a register, and sixteen floats back
 // No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
+// Loops over registers, not lanes: of those the compiler makes scalar code where anything in them is not simple.
 
-static inline float exp_lane(float x) {
+static inline Vector load(const float* x) {
+  Vector v;
+  __builtin_memcpy(&v, x, sizeof v);
+  return v;
+}
+
+static inline void store(float* x, Vector v) { __builtin_memcpy(x, &v, sizeof v); }
+
+static inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+
+static inline Vector exp_of(Vector x) {
   // exp(x) = 2^n * e^r, r in [-ln2/2, ln2/2], e^r by its Taylor series to r^6: relative error below 2e-7.
-  x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
-  const float shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the sum rounds to an integer
-  const float n = shifted - 12582912.0f;
-  const float r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
-  float p = 1.0f / 720;
+  typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
+  const Vector least = Vector{} - 87.0f, most = Vector{} + 88.0f;
+  x = x < least ? least : (x > most ? most : x);
+  const Vector shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the sum rounds to an integer
+  const Vector n = shifted - 12582912.0f;
+  const Vector r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  Vector p = Vector{} + 1.0f / 720;
   p = p * r + 1.0f / 120;
   p = p * r + 1.0f / 24;
   p = p * r + 1.0f / 6;
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const int32_t bits = ((int32_t)n + 127) << 23;
-  float power;
-  __builtin_memcpy(&power, &bits, 4);
-  return p * power;
+  return p * (Vector)((__builtin_convertvector(n, Integers) + 127) << 23);
 }
 
 // Lanes are added pairwise, in one order for all instruction sets.
@@ -80,13 +91,35 @@ static void to_half(const float* x, int n, uint16_t* out) {
   }
 }
 
+// How many lanes of a block of positions come before the position `end`.
+static inline int lanes_of(int block, int end) {
+  const int left = end - block * kLanes;
+  return left < 0 ? 0 : (left < kLanes ? left : kLanes);
+}
+
+// Scores of R queries with 16 keys: dots[r, l]. Four sums, for one would wait for itself at every step.
+template <int R>
+static inline void dot_products(const Query* queries, const uint16_t* block, int head_dim, float (*dots)[kLanes]) {
+  for (int l = 0; l < kLanes; l += kWidth) {
+    Vector sums[R][4] = {};
+    for (int d = 0; d < head_dim; d += 4)
+      for (int j = 0; j < 4; j++) {
+        const Vector column = from_half(block + (d + j) * kLanes + l);
+        for (int r = 0; r < R; r++) sums[r][j] = multiply_add(queries[r].q[d + j], column, sums[r][j]);
+      }
+    for (int r = 0; r < R; r++) store(dots[r] + l, (sums[r][0] + sums[r][1]) + (sums[r][2] + sums[r][3]));
+  }
+}
+
 // A query adds nothing for positions behind its own, where another still reads: zero times a finite value. The order of
 // additions does not depend on how many share the pass, so each gives the bits that it gives alone.
 template <int Q>
 static void attend(const Query* queries, const uint16_t* keys, const uint16_t* values, int head_dim, float* scores,
                    size_t stride) {
-  constexpr int kTile = 32;    // positions whose values stay close while all their columns are read
-  constexpr int kColumns = 4;  // runs of 16 columns that are summed up together
+  constexpr int kTile = 32;                          // positions whose values stay close while all their columns are read
+  constexpr int kColumns = 64;                       // that are summed up together
+  constexpr int kTogether = kWidth < 16 && Q > 2 ? 2 : Q;  // queries for whose sums there are registers
+  static_assert(Q % kTogether == 0 || Q == 3, "queries come in pairs");
   const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
   int positions = 0;
   for (int r = 0; r < Q; r++) positions = queries[r].positions > positions ? queries[r].positions : positions;
@@ -97,20 +130,17 @@ static void attend(const Query* queries, const uint16_t* keys, const uint16_t* v
     for (int l = 0; l < kLanes; l++) largest[r][l] = -1e30f;
   for (int b = 0; b < blocks; b++) {
     const uint16_t* block = keys + (size_t)b * head_dim * kLanes;  // [head_dim, 16]
-    // Four sums, for one would wait for itself at every step.
-    Lanes sums[Q][4] = {};
-    for (int d = 0; d < head_dim; d += 4)
-      for (int j = 0; j < 4; j++) {
-        Lanes column;
-        from_half16(block + (d + j) * kLanes, &column);
-        for (int r = 0; r < Q; r++) multiply_add(&sums[r][j], queries[r].q[d + j], column);
-      }
+    float dots[Q][kLanes];
+    int first = 0;
+    for (; first + kTogether <= Q; first += kTogether)
+      dot_products<kTogether>(queries + first, block, head_dim, dots + first);
+    for (; first < Q; first++) dot_products<1>(queries + first, block, head_dim, dots + first);
     for (int r = 0; r < Q; r++) {
-      const Lanes dots = (sums[r][0] + sums[r][1]) + (sums[r][2] + sums[r][3]);
-      for (int l = 0; l < kLanes; l++) {
-        const float score = b * kLanes + l < queries[r].positions ? dots[l] * scale : -1e30f;
-        scores[r * stride + b * kLanes + l] = score;
-        largest[r][l] = score > largest[r][l] ? score : largest[r][l];
+      for (int l = lanes_of(b, queries[r].positions); l < kLanes; l++) dots[r][l] = -1e30f;
+      for (int l = 0; l < kLanes; l += kWidth) {
+        const Vector score = load(dots[r] + l) * scale;
+        store(scores + r * stride + b * kLanes + l, score);
+        store(largest[r] + l, larger(score, load(largest[r] + l)));
       }
     }
   }
@@ -120,52 +150,49 @@ static void attend(const Query* queries, const uint16_t* keys, const uint16_t* v
     const float top = max_lanes(largest[r]);
     float* row = scores + r * stride;
     float sums[kLanes] = {0};
-    for (int b = 0; b < blocks; b++)
-      for (int l = 0; l < kLanes; l++) {
-        const int i = b * kLanes + l;
-        const float e = i < queries[r].positions ? exp_lane(row[i] - top) : 0.0f;
-        row[i] = e;
-        sums[l] += e;
-      }
+    for (int b = 0; b < blocks; b++) {
+      float* e = row + b * kLanes;
+      for (int l = 0; l < kLanes; l += kWidth) store(e + l, exp_of(load(e + l) - top));
+      for (int l = lanes_of(b, queries[r].positions); l < kLanes; l++) e[l] = 0;
+      for (int l = 0; l < kLanes; l += kWidth) store(sums + l, load(sums + l) + load(e + l));
+    }
     inverse[r] = 1.0f / sum_lanes(sums);
   }
 
-  for (int first = 0; first < head_dim; first += kColumns * kLanes) {
-    const int columns = head_dim - first < kColumns * kLanes ? (head_dim - first) / kLanes : kColumns;
-    Lanes sums[Q][kColumns][2] = {};
+  for (int from = 0; from < head_dim; from += kColumns) {
+    const int columns = head_dim - from < kColumns ? head_dim - from : kColumns;
+    Vector sums[Q][kColumns / kWidth][2] = {};
     for (int tile = 0; tile < positions; tile += kTile) {
       const int end = tile + kTile < positions ? tile + kTile : positions;
-      for (int c = 0; c < columns; c++) {
-        const uint16_t* column = values + first + c * kLanes;
-        Lanes even[Q], odd[Q];
+      for (int c = 0; c < columns; c += kWidth) {
+        const uint16_t* column = values + from + c;
+        Vector even[Q], odd[Q];
         for (int r = 0; r < Q; r++) {
-          even[r] = sums[r][c][0];
-          odd[r] = sums[r][c][1];
+          even[r] = sums[r][c / kWidth][0];
+          odd[r] = sums[r][c / kWidth][1];
         }
         int i = tile;
         for (; i + 2 <= end; i += 2) {
-          Lanes here, there;
-          from_half16(column + (size_t)i * head_dim, &here);
-          from_half16(column + (size_t)(i + 1) * head_dim, &there);
+          const Vector here = from_half(column + (size_t)i * head_dim);
+          const Vector there = from_half(column + (size_t)(i + 1) * head_dim);
           for (int r = 0; r < Q; r++) {
-            multiply_add(&even[r], scores[r * stride + i], here);
-            multiply_add(&odd[r], scores[r * stride + i + 1], there);
+            even[r] = multiply_add(scores[r * stride + i], here, even[r]);
+            odd[r] = multiply_add(scores[r * stride + i + 1], there, odd[r]);
           }
         }
         if (i < end) {
-          Lanes here;
-          from_half16(column + (size_t)i * head_dim, &here);
-          for (int r = 0; r < Q; r++) multiply_add(&even[r], scores[r * stride + i], here);
+          const Vector here = from_half(column + (size_t)i * head_dim);
+          for (int r = 0; r < Q; r++) even[r] = multiply_add(scores[r * stride + i], here, even[r]);
         }
         for (int r = 0; r < Q; r++) {
-          sums[r][c][0] = even[r];
-          sums[r][c][1] = odd[r];
+          sums[r][c / kWidth][0] = even[r];
+          sums[r][c / kWidth][1] = odd[r];
         }
       }
     }
     for (int r = 0; r < Q; r++)
-      for (int c = 0; c < columns; c++)
-        *(Lanes*)(queries[r].out + first + c * kLanes) = (sums[r][c][0] + sums[r][c][1]) * inverse[r];
+      for (int c = 0; c < columns; c += kWidth)
+        store(queries[r].out + from + c, (sums[r][c / kWidth][0] + sums[r][c / kWidth][1]) * inverse[r]);
   }
 }
 
@@ -185,20 +212,24 @@ static void attention(const Query* queries, int count, const uint16_t* keys, con
 
 static void silu_product(const float* gate_up, int n, float* out) {
   for (int i = 0; i < n; i += kLanes)
-    for (int l = 0; l < kLanes; l++) {
-      const float gate = gate_up[2 * i + l];
-      out[i + l] = gate / (1.0f + exp_lane(-gate)) * gate_up[2 * i + kLanes + l];
+    for (int l = 0; l < kLanes; l += kWidth) {
+      const Vector gate = load(gate_up + 2 * i + l), up = load(gate_up + 2 * i + kLanes + l);
+      store(out + i + l, gate / (1.0f + exp_of(-gate)) * up);
     }
 }
 
 static int most_likely(const float* logits, int n, float* probability) {
+  float lanes[kLanes];
+  __builtin_memcpy(lanes, logits, sizeof lanes);
+  for (int i = kLanes; i < n; i += kLanes)
+    for (int l = 0; l < kLanes; l += kWidth) store(lanes + l, larger(load(logits + i + l), load(lanes + l)));
+  const float top = max_lanes(lanes);
   int best = 0;
-  for (int i = 1; i < n; i++)
-    if (logits[i] > logits[best]) best = i;
-  const float top = logits[best];
+  while (best + 1 < n && !(logits[best] == top)) best++;
   float sums[kLanes] = {0};
   for (int i = 0; i < n; i += kLanes)
-    for (int l = 0; l < kLanes; l++) sums[l] += exp_lane(logits[i + l] - top);
+    for (int l = 0; l < kLanes; l += kWidth)
+      store(sums + l, load(sums + l) + exp_of(load(logits + i + l) - top));
   *probability = 1.0f / sum_lanes(sums);
   return best;
 }
@@ -217,7 +248,7 @@ static void panel_products(const Matrix& w, int k, int panel, const Activations&
       const int32_t* first = sums + (p * T + i) * kLanes;
       float* row = out + (size_t)((t + i) / terms) * out_stride + (panel + p) * kLanes;
       const float scale = a.scales[t + i];
-      if (terms == 1) {
+      if (T == 1 || terms == 1) {
         for (int l = 0; l < kLanes; l++) row[l] = (float)first[l] * (scales[l] * scale);
       } else {
         const float rest = a.scales[t + i + 1];
@@ -235,6 +266,7 @@ static void panels(const Matrix& w, int k, int panel, const Activations& a, int 
   int t = 0;
   for (; t + 8 <= count; t += 8) panel_products<8, P>(w, k, panel, a, t, terms, out, out_stride);
   for (; t + 4 <= count; t += 4) panel_products<4, P>(w, k, panel, a, t, terms, out, out_stride);
+  if (t + 3 == count && terms == 1) return panel_products<3, P>(w, k, panel, a, t, 1, out, out_stride);
   for (; t + 2 <= count; t += 2) panel_products<2, P>(w, k, panel, a, t, terms, out, out_stride);
   for (; t < count; t++) panel_products<1, P>(w, k, panel, a, t, terms, out, out_stride);
 }

@@ -42,16 +42,12 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   }
 }
 
-void multiply_add(Lanes* sum, float a, const Lanes& x) {
-  for (int i = 0; i < kLanes; i += 4) {
-    float* part = (float*)sum + i;
-    vst1q_f32(part, vfmaq_n_f32(vld1q_f32(part), vld1q_f32((const float*)&x + i), a));
-  }
-}
+constexpr int kWidth = 4;
+typedef float Vector __attribute__((vector_size(4 * kWidth)));
 
-void from_half16(const uint16_t* x, Lanes* lanes) {
-  for (int i = 0; i < kLanes; i += 4) vst1q_f32((float*)lanes + i, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x + i))));
-}
+Vector multiply_add(float a, Vector x, Vector sum) { return (Vector)vfmaq_n_f32((float32x4_t)sum, (float32x4_t)x, a); }
+
+Vector from_half(const uint16_t* x) { return (Vector)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x))); }
 
 void to_half16(const float* x, uint16_t* out) {
   for (int i = 0; i < kLanes; i += 4) vst1_u16(out + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(x + i))));

@@ -22,19 +22,25 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     }
 }
 
-void multiply_add(Lanes* sum, float a, const Lanes& x) {
-  for (int l = 0; l < kLanes; l++) (*sum)[l] = __builtin_fmaf(a, x[l], (*sum)[l]);
+constexpr int kWidth = 4;
+typedef float Vector __attribute__((vector_size(4 * kWidth)));
+
+Vector multiply_add(float a, Vector x, Vector sum) {
+  for (int l = 0; l < kWidth; l++) sum[l] = __builtin_fmaf(a, x[l], sum[l]);
+  return sum;
 }
 
-void from_half16(const uint16_t* x, Lanes* lanes) {
-  for (int l = 0; l < kLanes; l++) {
+Vector from_half(const uint16_t* x) {
+  Vector floats;
+  for (int l = 0; l < kWidth; l++) {
     // Exponents of float16 are 112 less, of subnormals too.
     const uint32_t bits = (uint32_t)(x[l] & 0x7fff) << 13;
     float magnitude;
     __builtin_memcpy(&magnitude, &bits, 4);
     magnitude *= 5.192296858534828e33f;  // 2^112
-    (*lanes)[l] = x[l] & 0x8000 ? -magnitude : magnitude;
+    floats[l] = x[l] & 0x8000 ? -magnitude : magnitude;
   }
+  return floats;
 }
 
 void to_half16(const float* x, uint16_t* out) {

@@ -175,6 +175,8 @@ void test_callers(const Weights& weights, int threads) {
     callers.emplace_back([&, caller] {
       for (int i = caller * kEach; i < (caller + 1) * kEach; i++) {
         Sent sent(i, true);
+        if (i % 2) sent.request->expected = alone[i];
+        if (i % 4 == 1) sent.request->expected[alone[i].size() / 2] ^= 1;
         engine->submit(sent.request);
         if (i % 3 == 0) {
           std::this_thread::sleep_for(std::chrono::microseconds(i * 40));

@@ -68,7 +68,11 @@ export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }:
 export function score(features: readonly number[], weights: readonly number[] | undefined): number {
   // Nothing was calibrated: the product of the probabilities.
   if (!weights) return Math.exp(features[1] ?? 0);
-  return 1 / (1 + Math.exp(-features.reduce((sum, feature, i) => sum + feature * (weights[i] ?? 0), 0)));
+  return 1 / (1 + Math.exp(-logit(features, weights)));
+}
+
+function logit(features: readonly number[], weights: readonly number[]): number {
+  return features.reduce((sum, feature, i) => sum + feature * (weights[i] ?? 0), 0);
 }
 
 /** Heads that are longer by more than this gain nothing from surer tokens. */
@@ -86,15 +90,17 @@ export function mayShowMore(
 ): boolean {
   const features = featuresOf(pieces, place).at(-1);
   if (!features || score(features, weights) >= minScore) return true;
-  const [constant = 1, sum = 0, , least = 0, , ...rest] = features;
-  const [, ofSum = 1, ofMean = 0, ofLeast = 0] = weights ?? [];
+  const [, sum = 0, mean = 0, , logOfTokens = 0] = features;
+  if (!weights) return false; // a longer product is a smaller one
+  const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofTokens = 0] = weights;
+  const ofLines = weights[FEATURES.length - 1] ?? 0;
   // Surer tokens would be worth less: nothing bounds what is to come.
   if (Math.min(ofSum, ofMean, ofLeast) < 0) return true;
-  const others = [rest, rest.with(-1, 1)]; // with another line, or without
+  const withLine = Math.max(0, ofLines * (1 - (features.at(-1) ?? 0)));
+  const rest = logit(features, weights) - ofMean * mean - ofTokens * logOfTokens + withLine;
+  const least = Math.log(minScore / (1 - minScore));
   for (let n = pieces.length + 1; n <= pieces.length + MOST_MORE_PIECES; n++) {
-    for (const more of others) {
-      if (score([constant, sum, sum / n, least, Math.log(n), ...more], weights) >= minScore) return true;
-    }
+    if (rest + (ofMean * sum) / n + ofTokens * Math.log(n) >= least) return true;
   }
   return false;
 }

@@ -12,6 +12,8 @@ export interface Decoded {
   readonly tokens: readonly number[];
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
+  /** Over the submodel's weights, after the prompt's. */
+  readonly passes: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
   /** Set where the engine could not do it. */
@@ -49,7 +51,9 @@ export async function decode(
   const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
   const request = { prompt: prompt.tokens, widths, copyWeights, ...speculation, maxTokens, stopTokens };
   const { givenBack } = prompt;
-  const healing = { ...request, notFirst, givenBack, maxTokens: maxTokens + tokenizer.encode(givenBack).length };
+  // Mostly the tokenizer's own tokens spell what is given back, so the engine checks them all at once.
+  const expected = tokenizer.encode(givenBack);
+  const healing = { ...request, notFirst, givenBack, expected, maxTokens: maxTokens + expected.length };
   const first = await stream(engine, tokenizer, healing, trim, signal, [], watch);
   const text = first.pieces.map((piece) => piece.text).join('');
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
@@ -68,6 +72,7 @@ export async function decode(
     tokens: [...first.tokens, ...more.tokens],
     prefilledTokens: first.prefilledTokens,
     decodedTokens: first.decodedTokens + more.decodedTokens,
+    passes: first.passes + more.passes,
     prefillMs: first.prefillMs + more.prefillMs,
     decodeMs: first.decodeMs + more.decodeMs,
   };
@@ -123,6 +128,7 @@ function stream(
             prefilledTokens,
             prefillMs,
             decodedTokens: event.decodedTokens,
+            passes: event.passes,
             decodeMs: event.decodeMs,
             endedByModel: event.reason === 'stop',
             aborted: event.reason === 'aborted' && !enough.signal.aborted,

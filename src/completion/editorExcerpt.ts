@@ -16,7 +16,7 @@ export function excerptAt(document: vscode.TextDocument, range: vscode.Range, in
   const start = document.positionAt(Math.max(0, document.offsetAt(range.start) - EXCERPT_PREFIX_CHARS));
   const end = document.positionAt(document.offsetAt(range.end) + EXCERPT_SUFFIX_CHARS);
   const own = {
-    path: pathOf(document),
+    path: pathOf(document.uri, document.languageId),
     prefix: textOf(document, start, range.start) + inserted,
     prefixStart: document.offsetAt(start),
     suffix: textOf(document, range.end, end),
@@ -27,10 +27,9 @@ export function excerptAt(document: vscode.TextDocument, range: vscode.Range, in
   return { ...own, head: textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS)) };
 }
 
-/** A document's name for the model: from the project's root, with an extension that tells the language. */
-export function pathOf(document: vscode.TextDocument): string {
-  const relative = vscode.workspace.asRelativePath(document.uri.with({ fragment: '', query: '' }), false);
-  return documentPath(relative, document.languageId);
+/** A document's name for the model: from the project's root, with an extension that tells the language where it is known. */
+export function pathOf(uri: vscode.Uri, languageId = ''): string {
+  return documentPath(vscode.workspace.asRelativePath(uri.with({ fragment: '', query: '' }), false), languageId);
 }
 
 /** Line ends as \n, whatever the document has. */

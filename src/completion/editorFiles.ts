@@ -11,14 +11,19 @@ type Rules = Readonly<Record<'own' | 'git', IgnoreRules>>;
 /** Which files MatCoder stays out of, and which it never quotes in another. Reads through `workspace.fs` alone. */
 export class EditorFiles implements vscode.Disposable {
   private readonly rules = new Map<string, Promise<Rules>>();
+  private readonly changed = new vscode.EventEmitter<void>();
   private readonly subscriptions: vscode.Disposable[];
+  /** What may be quoted may be other files now. */
+  readonly onDidChangeRules = this.changed.event;
 
   constructor() {
     const watcher = vscode.workspace.createFileSystemWatcher(`**/{${OWN},${GIT}}`);
     const forget = () => {
       this.rules.clear();
+      this.changed.fire();
     };
     this.subscriptions = [
+      this.changed,
       watcher,
       watcher.onDidChange(forget),
       watcher.onDidCreate(forget),

@@ -20,9 +20,14 @@ const MAX_LINE_CHARS = 2000;
 /** In the middle of a line only closing marks may follow: what else stands there was written on purpose. */
 const CLOSING = /^[\s)\]}>'"`;,:]*$/;
 
+/** Whether documents of a scheme are ones that somebody writes: no output, no side of a comparison. */
+export function isEdited(scheme: string): boolean {
+  return !READ_ONLY_SCHEMES.has(scheme);
+}
+
 /** Why no completion is wanted here, or undefined where one is. */
 export function gate(input: GateInput): string | undefined {
-  if (READ_ONLY_SCHEMES.has(input.scheme)) return `documents of the scheme ${input.scheme} are not edited`;
+  if (!isEdited(input.scheme)) return `documents of the scheme ${input.scheme} are not edited`;
   if (input.closed !== undefined) return input.closed;
   if (input.cursors > 1) return 'there is more than one cursor';
   if (input.hasSelection) return 'text is selected';

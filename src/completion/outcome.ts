@@ -14,6 +14,8 @@ export interface Work {
   readonly promptTokens: number;
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
+  /** Over the submodel's weights, after the prompt's. */
+  readonly passes: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
   /** From the request to the answer. */

@@ -263,19 +263,20 @@ export class Pipeline {
       return { kind: 'failed', reason: decoded.fault };
     }
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
-    const { prefilledTokens, prefillMs, decodedTokens, decodeMs } = decoded;
-    this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, decodedTokens, decodeMs);
+    const { prefilledTokens, prefillMs, decodedTokens, passes, decodeMs } = decoded;
+    this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     const work: Work = {
       submodel: decision.submodel.name,
       reason: decision.reason,
       promptTokens: plan.prompt.tokens.length,
       prefilledTokens,
       decodedTokens,
+      passes,
       prefillMs,
       decodeMs,
       latencyMs: this.parts.now() - plan.startedMs,
     };
-    if (purpose === 'asked') this.parts.history.answered(plan.place, decodedTokens);
+    if (purpose === 'asked') this.parts.history.answered(plan.place, passes);
     const sure = confidentHead(decoded.pieces, plan.cursor, this.weightsOf(plan), plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);
     trace.end('trim');

@@ -44,7 +44,7 @@ export const BUDGET: PromptBudget = {
   prefixStepChars: 1000,
   suffixChars: 500,
   importChars: 0,
-  snippetChars: 0,
+  snippetChars: 900,
 };
 
 /** Where a window has too many tokens, text dense with digits or in Chinese, its head moves on in smaller steps. */
@@ -57,8 +57,9 @@ export const EXCERPT_SUFFIX_CHARS = BUDGET.suffixChars + 500;
 export const EXCERPT_HEAD_CHARS = 4000;
 
 /**
- * The prompt for a fill-in-the-middle completion: snippets of other files, then path, suffix, prefix, in this order
- * (SPM), so that typing only appends and a key costs its own tokens.
+ * The prompt for a fill-in-the-middle completion: path, suffix, prefix, in this order (SPM), so that typing only appends
+ * and a key costs its own tokens. Snippets of other files stand as if the prefix began with them: no checkpoint was
+ * trained on two files at once.
  * @param maxTokens room for the prompt; where it is short, snippets are left out first, then the head of the prefix
  * @param giveBack how much of the text before the cursor the model writes again
  */
@@ -84,16 +85,15 @@ function promptTokens(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number,
 function* promptsByLength(tokenizer: Tokenizer, excerpt: Excerpt, budget: PromptBudget): Generator<number[]> {
   const { fileSeparator, fimSuffix, fimPrefix, fimMiddle } = tokenizer.special;
   const encode = (text: string) => tokenizer.encode(text);
-  const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars)
-    .reverse() // the best stands nearest
-    .flatMap(({ path, text }) => [fileSeparator, ...encode(`${path}\n${text}\n`)]);
   const suffix = encode(suffixWindow(excerpt.suffix, budget));
   const head = [fileSeparator, ...encode(`${excerpt.path}\n`), fimSuffix, ...suffix, fimPrefix];
   const [widest = 0, ...narrower] = prefixWindows(excerpt, budget);
+  const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars).reverse(); // the best stands nearest
   const imports = encode(importsBefore(excerpt, widest, budget));
-  const file = (start: number) => [...head, ...imports, ...encode(prefixFrom(excerpt, start, budget)), fimMiddle];
-  if (snippets.length > 0) yield [...snippets, ...file(widest)];
-  for (const start of [widest, ...narrower]) yield file(start);
+  const quoted = snippets.flatMap(({ text }) => encode(`${text}\n`));
+  const file = (start: number) => [...imports, ...encode(prefixFrom(excerpt, start, budget)), fimMiddle];
+  if (quoted.length > 0) yield [...head, ...quoted, ...file(widest)];
+  for (const start of [widest, ...narrower]) yield [...head, ...file(start)];
   yield [...head, fimMiddle];
 }
 
@@ -107,13 +107,19 @@ function withinChars(snippets: readonly Snippet[], chars: number): Snippet[] {
   });
 }
 
-/**
- * Offsets in the document at which the window may begin, the widest window first. The first stays where it is while
- * `prefixStepChars` are typed.
- */
-function prefixWindows({ prefix, prefixStart }: Excerpt, { prefixChars, prefixStepChars }: PromptBudget): number[] {
+/** Offset in the document at which the widest window begins: it stays where it is while `prefixStepChars` are typed. */
+export function windowStart(
+  { prefix, prefixStart }: Pick<Excerpt, 'prefix' | 'prefixStart'>,
+  { prefixChars, prefixStepChars }: PromptBudget = BUDGET,
+): number {
   const cursor = prefixStart + prefix.length;
-  const first = Math.max(0, Math.floor((cursor - prefixChars) / prefixStepChars) * prefixStepChars);
+  return Math.max(0, Math.floor((cursor - prefixChars) / prefixStepChars) * prefixStepChars);
+}
+
+/** Offsets in the document at which the window may begin, the widest window first. */
+function prefixWindows(excerpt: Excerpt, budget: PromptBudget): number[] {
+  const first = windowStart(excerpt, budget);
+  const cursor = excerpt.prefixStart + excerpt.prefix.length;
   const count = Math.ceil((cursor - first) / SHORTER_BY_CHARS);
   return Array.from({ length: Math.max(1, count) }, (_, i) => first + i * SHORTER_BY_CHARS);
 }

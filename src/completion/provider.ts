@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { excerptAt } from './editorExcerpt';
 import type { EditorFiles } from './editorFiles';
+import type { EditorSnippets } from './editorSnippets';
 import { describe, type Outcome } from './outcome';
 import type { Pipeline } from './pipeline';
 import { EXCERPT_SUFFIX_CHARS } from './prompt';
@@ -12,6 +13,7 @@ export interface ProviderParts {
   /** Undefined while the engine is not ready, with a reason to log. */
   readonly pipeline: () => Pipeline | undefined;
   readonly files: EditorFiles;
+  readonly snippets: EditorSnippets;
   readonly log: vscode.LogOutputChannel;
   /** A completion is being made. */
   readonly onRequest: (answer: Promise<Outcome>) => void;
@@ -50,7 +52,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
-    const { files, log, onRequest, onOutcome, onOffer, pipeline: current, acceptedCommand } = this.parts;
+    const { files, snippets, log, onRequest, onOutcome, onOffer, pipeline: current, acceptedCommand } = this.parts;
     const number = ++this.requests;
     const pipeline = current();
     if (!pipeline) {
@@ -63,12 +65,13 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     });
     try {
       const trace = new Trace(() => performance.now());
-      const { request, range, lead } = targetAt(document, position, context, await files.closed(document.uri));
+      const closed = await files.closed(document.uri);
+      const { request, range, lead } = targetAt(document, position, context, closed, snippets);
       trace.end('context');
       const answer = pipeline.complete(request, cancelled.signal, trace);
       onRequest(answer);
       const outcome = await answer;
-      log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]`);
+      log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${readBeside(request)}`);
       onOutcome(outcome);
       if (token.isCancellationRequested || !('suggestion' in outcome)) return undefined;
       const { suggestion } = outcome;
@@ -94,6 +97,11 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   }
 }
 
+/** For the log: the other files whose text was in the prompt, by name. */
+function readBeside({ snippets = [] }: CompletionRequest): string {
+  return snippets.length > 0 ? ` beside ${snippets.map(({ path }) => path).join(', ')}` : '';
+}
+
 /** A completion that is wanted, and where its text goes. */
 interface Target {
   readonly request: CompletionRequest;
@@ -109,6 +117,7 @@ function targetAt(
   position: vscode.Position,
   context: vscode.InlineCompletionContext,
   closed: string | undefined,
+  snippets: EditorSnippets,
 ): Target {
   const selected = context.selectedCompletionInfo;
   const fits = selected?.range.isSingleLine && selected.range.contains(position) && !/[\r\n]/.test(selected.text);
@@ -116,8 +125,10 @@ function targetAt(
   const lead = fits ? selected.text : '';
   const { activeTextEditor, visibleTextEditors } = vscode.window;
   const line = document.lineAt(position.line).range;
+  const excerpt = excerptAt(document, range, lead);
   const request = {
-    ...excerptAt(document, range, lead),
+    ...excerpt,
+    snippets: snippets.around(document, excerpt),
     document: document.uri.toString(),
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),
     lineLength: line.end.character,

@@ -236,5 +236,5 @@ export class EngineClient implements Engine {
 }
 
 function failed(message: string): GenerateEvent {
-  return { type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message };
+  return { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message };
 }

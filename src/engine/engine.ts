@@ -25,6 +25,11 @@ export interface GenerateRequest {
    */
   readonly copyWeights?: readonly number[];
   /**
+   * Tokens that the answer probably begins with: those that would spell `givenBack` by themselves, or an answer from a
+   * moment ago. They are drafted before all else, with or without `speculation`, and change the time only.
+   */
+  readonly expected?: readonly number[];
+  /**
    * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
    * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,
    * for tests and measurements, has it draft all the same.
@@ -44,6 +49,8 @@ export type GenerateEvent =
       readonly type: 'end';
       readonly reason: EndReason;
       readonly decodedTokens: number;
+      /** Over the submodel's weights, after the prompt's: fewer than the tokens where drafts held. */
+      readonly passes: number;
       readonly decodeMs: number;
       readonly message?: string;
     } & Partial<DraftCounts>);

@@ -227,6 +227,7 @@ function remaining(
     prompt: [...request.prompt, ...tokens],
     maxTokens: request.maxTokens - tokens.length,
     notFirst: [],
+    expected: [],
     givenBack: new TextDecoder('utf-8', { fatal: true }).decode(left),
   };
 }

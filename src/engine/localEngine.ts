@@ -45,6 +45,7 @@ export class LocalEngine implements Measurable {
         notFirst: Int32Array.from(request.notFirst ?? []),
         copyWeights: Float32Array.from(request.copyWeights ?? []),
         givenBack: new TextEncoder().encode(request.givenBack ?? ''),
+        expected: Int32Array.from(request.expected ?? []),
         draftTokens: request.speculation?.maxTokens ?? 0,
         draftWidths: Int32Array.from(request.speculation?.widths ?? []),
         draftAlways: request.speculation?.always ?? false,

@@ -32,6 +32,8 @@ export interface NativeRequest {
   readonly copyWeights?: Float32Array;
   /** UTF-8 that the first tokens have to spell: the end of the prompt's text, given back. */
   readonly givenBack?: Uint8Array;
+  /** What the answer probably begins with: drafted at once, with the end of the prompt. */
+  readonly expected?: Int32Array;
   /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
   readonly draftTokens?: number;
   /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */
@@ -54,7 +56,15 @@ export type NativeEvent =
   | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }
   | { type: 'token'; token: number; probability: number }
   | { type: 'logits'; logits: Float32Array }
-  | ({ type: 'end'; reason: EndReason; decodedTokens: number; decodeMs: number; message?: string } & DraftCounts);
+  | ({
+      type: 'end';
+      reason: EndReason;
+      decodedTokens: number;
+      /** Over the submodel's weights, after the prompt's. */
+      passes: number;
+      decodeMs: number;
+      message?: string;
+    } & DraftCounts);
 
 /** The engine of the addon: one model, one cache, requests served in order on a thread of its own. */
 export interface NativeEngine {

@@ -68,14 +68,14 @@ export class CostModel implements Costs {
   }
 
   /**
-   * One request's times. A submodel that was not used lately is as much slower as the one that was: the load of the
+   * One request's times, and passes over the weights in which it decoded. A submodel that was not used lately is as much slower as the one that was: the load of the
    * machine is shared.
    */
   observe(
     submodel: Submodel,
     prefilledTokens: number,
     prefillMs: number,
-    decodedTokens: number,
+    passes: number,
     decodeMs: number,
   ): void {
     const cost = this.costOf(submodel);
@@ -83,17 +83,17 @@ export class CostModel implements Costs {
     if (prefilledTokens >= MIN_PREFILL_TOKENS && cost.prefillMsPerToken > 0) {
       this.prefillLoad *= step(prefillMs / prefilledTokens / (cost.prefillMsPerToken * this.prefillLoad));
     }
-    if (decodedTokens >= 2 && cost.decodeMsPerToken > 0) {
-      this.decodeLoad *= step(decodeMs / (decodedTokens - 1) / (cost.decodeMsPerToken * this.decodeLoad));
+    if (passes > 0 && cost.decodeMsPerToken > 0) {
+      this.decodeLoad *= step(decodeMs / passes / (cost.decodeMsPerToken * this.decodeLoad));
     }
   }
 
-  /** Milliseconds to read `promptTokens` and write `newTokens`, or undefined where nothing was measured. */
-  predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined {
+  /** Milliseconds to read `promptTokens` and decode in so many passes over the weights, or undefined where nothing was measured. */
+  predictMs(submodel: Submodel, promptTokens: number, passes: number): number | undefined {
     const cost = this.costOf(submodel);
     return (
       cost &&
-      promptTokens * cost.prefillMsPerToken * this.prefillLoad + newTokens * cost.decodeMsPerToken * this.decodeLoad
+      promptTokens * cost.prefillMsPerToken * this.prefillLoad + passes * cost.decodeMsPerToken * this.decodeLoad
     );
   }
 

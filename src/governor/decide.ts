@@ -126,33 +126,33 @@ export function decide(
   }
 
   const budgetMs = budgetOf(snapshot, situation, settings);
-  const answerMs = ({ submodel }: Candidate, tokens: number) =>
-    costs.predictMs(submodel, snapshot.newPromptTokens, tokens);
+  const answerMs = ({ submodel }: Candidate, passes: number) =>
+    costs.predictMs(submodel, snapshot.newPromptTokens, passes);
   const here = history.expect(snapshot.place);
   const typical = situation === 'typing' ? history.expectInLine() : here;
   const allowed = allowedBy(snapshot, costs, settings);
   const quickest = allowed[0];
   if (!quickest) throw new Error('there is no submodel to choose');
-  if (answerMs(quickest, here.tokens) === undefined) {
+  if (answerMs(quickest, here.passes) === undefined) {
     return decision(
       quickest.submodel,
       0,
       `${why(snapshot, situation)}: ${quickest.submodel.name}, for no cost was measured yet`,
     );
   }
-  const inTime = allowed.filter((candidate) => (answerMs(candidate, typical.tokens) ?? Infinity) <= budgetMs);
+  const inTime = allowed.filter((candidate) => (answerMs(candidate, typical.passes) ?? Infinity) <= budgetMs);
   if (snapshot.explicit) {
     const largest = inTime.at(-1) ?? quickest;
     return decision(
       largest.submodel,
       0,
-      explain(snapshot, situation, largest, answerMs(largest, here.tokens), budgetMs),
+      explain(snapshot, situation, largest, answerMs(largest, here.passes), budgetMs),
     );
   }
 
   const worth = (candidate: Candidate) =>
     expectedCharacters(typical, snapshot.gapMs) * quality(candidate) -
-    priceOf(candidate.submodel, typical.tokens, snapshot, costs);
+    priceOf(candidate.submodel, typical.passes, snapshot, costs);
 
   const previous = snapshot.previous[situation];
   const chosen = choose(
@@ -162,9 +162,9 @@ export function decide(
     previous?.conditions === conditionsOf(snapshot.machine) ? previous : undefined,
     snapshot.nowMs,
   );
-  const ms = answerMs(chosen, here.tokens) ?? 0;
+  const ms = answerMs(chosen, here.passes) ?? 0;
   const pays = (gapMs: number | undefined) =>
-    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.tokens, snapshot, costs);
+    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.passes, snapshot, costs);
   if (!pays(undefined) && history.declinedInARow(snapshot.place) < TRY_AGAIN_AFTER) {
     const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
     return declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`);
@@ -175,15 +175,15 @@ export function decide(
   return decision(chosen.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
 }
 
-/** What it takes of a submodel to write so many tokens at a place, in characters that it has to bring. */
+/** What it takes of a submodel to decode at a place in so many passes, in characters that it has to bring. */
 export function priceOf(
   submodel: Submodel,
-  tokens: number,
+  passes: number,
   { machine, newPromptTokens }: Snapshot,
   costs: Costs,
 ): number {
   const promptTokens = Math.min(newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
-  return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, tokens) ?? Infinity);
+  return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, passes) ?? Infinity);
 }
 
 /** The conditions under which a choice was made: where they change, it is made anew at once. */

@@ -7,21 +7,21 @@ export interface Expectation {
   readonly rightShare: number;
   /** Characters that were right where it did. */
   readonly characters: number;
-  /** Tokens decoded. */
-  readonly tokens: number;
+  /** Of the engine over the weights, to decode. */
+  readonly passes: number;
 }
 
 /** Measured by replaying files that no checkpoint was trained on, before anything is known of this user. */
 export const PRIORS: Readonly<Record<CodePlace, Expectation>> = {
-  'block start': { rightShare: 0.24, characters: 10, tokens: 12 },
-  'line start': { rightShare: 0.17, characters: 5, tokens: 3.5 },
-  'after a dot': { rightShare: 0.04, characters: 5, tokens: 4.5 },
-  'word start': { rightShare: 0.05, characters: 5, tokens: 3.6 },
-  'inside a word': { rightShare: 0.03, characters: 4, tokens: 3.5 },
-  'deep in a word': { rightShare: 0.05, characters: 3, tokens: 5 },
-  'after a symbol': { rightShare: 0.06, characters: 6, tokens: 4.5 },
-  'statement end': { rightShare: 0.11, characters: 4, tokens: 2.5 },
-  comment: { rightShare: 0.03, characters: 3, tokens: 2 },
+  'block start': { rightShare: 0.24, characters: 10, passes: 12 },
+  'line start': { rightShare: 0.17, characters: 5, passes: 3.5 },
+  'after a dot': { rightShare: 0.04, characters: 5, passes: 4.5 },
+  'word start': { rightShare: 0.05, characters: 5, passes: 3.6 },
+  'inside a word': { rightShare: 0.03, characters: 4, passes: 3.5 },
+  'deep in a word': { rightShare: 0.05, characters: 3, passes: 5 },
+  'after a symbol': { rightShare: 0.06, characters: 6, passes: 4.5 },
+  'statement end': { rightShare: 0.11, characters: 4, passes: 2.5 },
+  comment: { rightShare: 0.03, characters: 3, passes: 2 },
 };
 
 /** A prior weighs as many requests, and the past no more than these. */
@@ -32,7 +32,7 @@ interface Counts {
   requests: number;
   right: number;
   characters: number;
-  tokens: number;
+  passes: number;
 }
 
 /** What suggestions have come to at each kind of place: counts, no text. */
@@ -41,8 +41,8 @@ export class History implements Expectations {
   private readonly declines = new Map<CodePlace, number>();
 
   expect(place: CodePlace): Expectation {
-    const { requests, right, characters, tokens } = this.at(place);
-    return { rightShare: right / requests, characters: characters / right, tokens: tokens / requests };
+    const { requests, right, characters, passes } = this.at(place);
+    return { rightShare: right / requests, characters: characters / right, passes: passes / requests };
   }
 
   expectInLine(): Expectation {
@@ -53,7 +53,7 @@ export class History implements Expectations {
     return {
       rightShare: sum('right') / sum('requests'),
       characters: sum('characters') / sum('right'),
-      tokens: sum('tokens') / sum('requests'),
+      passes: sum('passes') / sum('requests'),
     };
   }
 
@@ -65,14 +65,14 @@ export class History implements Expectations {
     this.declines.set(place, this.declinedInARow(place) + 1);
   }
 
-  /** A request was answered. @param tokens decoded for it */
-  answered(place: CodePlace, tokens: number): void {
+  /** A request was answered. @param passes that it took to decode */
+  answered(place: CodePlace, passes: number): void {
     this.declines.delete(place);
     const counts = this.at(place);
     counts.requests++;
-    counts.tokens += tokens;
+    counts.passes += passes;
     if (counts.requests <= REMEMBERED_REQUESTS) return;
-    for (const key of ['requests', 'right', 'characters', 'tokens'] as const) counts[key] /= 2;
+    for (const key of ['requests', 'right', 'characters', 'passes'] as const) counts[key] /= 2;
   }
 
   /**
@@ -88,9 +88,9 @@ export class History implements Expectations {
   private at(place: CodePlace): Counts {
     const known = this.counts.get(place);
     if (known) return known;
-    const { rightShare, characters, tokens } = PRIORS[place];
+    const { rightShare, characters, passes } = PRIORS[place];
     const right = PRIOR_REQUESTS * rightShare;
-    const fresh = { requests: PRIOR_REQUESTS, right, characters: right * characters, tokens: PRIOR_REQUESTS * tokens };
+    const fresh = { requests: PRIOR_REQUESTS, right, characters: right * characters, passes: PRIOR_REQUESTS * passes };
     this.counts.set(place, fresh);
     return fresh;
   }

@@ -20,7 +20,7 @@ export function refine(
   const expected = history.expect(snapshot.place);
   const better = quality(costs.named(decision.submodel.name)) - quality(costs.named(shown));
   const gain = better * expectedCharacters(expected, undefined);
-  const isWorthIt = gain > priceOf(decision.submodel, expected.tokens, snapshot, costs);
+  const isWorthIt = gain > priceOf(decision.submodel, expected.passes, snapshot, costs);
   const nothing = `what ${shown} has suggested is good enough`;
   return isWorthIt ? decision : { submodel: undefined, reason: nothing };
 }

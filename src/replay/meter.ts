@@ -93,10 +93,7 @@ export class MeteredEngine implements Engine {
 
   private addDecode({ widths, speculation }: GenerateRequest, end: Extract<GenerateEvent, { type: 'end' }>): void {
     this.used.decodedTokens += end.decodedTokens;
-    const accepted = (end.copiedAccepted ?? 0) + (end.writtenAccepted ?? 0);
-    // The first token comes of the prefill.
-    const passes = Math.max(0, end.decodedTokens - 1 - accepted);
-    this.used.bytesRead += passes * bytesPerToken(this.config.model, widths);
+    this.used.bytesRead += end.passes * bytesPerToken(this.config.model, widths);
     if (speculation)
       this.used.bytesRead += (end.writtenDrafts ?? 0) * bytesPerToken(this.config.model, speculation.widths);
   }

@@ -70,7 +70,7 @@ export class Activity {
     this.last = { work, settings: settingsKey(settings) };
     this.recent.add({ timeMs: now(), submodel: work.submodel, latencyMs: work.latencyMs });
     const { shortName } = standingOf(config, work.submodel);
-    const read = weightsRead(config, work.submodel, work.prefilledTokens, work.decodedTokens);
+    const read = weightsRead(config, work.submodel, work.prefilledTokens, work.passes);
     const saving = settings.submodel === 'auto' ? { saving: read } : {};
     statistics.add({ kind: 'answered', size: shortName, latencyMs: work.latencyMs, ...saving });
     onChange();

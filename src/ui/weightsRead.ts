@@ -5,15 +5,14 @@ import type { Saving } from '../statistics/tally';
 /** Tokens of a prompt that the engine reads the weights for at once. */
 const PREFILL_CHUNK = 64;
 
-/** Bytes of weights that a completion read, and that XL would have read for the same tokens; drafts are left out. */
+/** Bytes of weights that a completion read, and that XL would have read in as many passes; what drafts read is left out. */
 export function weightsRead(
   config: CheckpointConfig,
   submodel: string,
   prefilledTokens: number,
-  decodedTokens: number,
+  decodePasses: number,
 ): Saving {
-  // The first token comes of the prompt's last pass.
-  const passes = Math.ceil(prefilledTokens / PREFILL_CHUNK) + Math.max(0, decodedTokens - 1);
+  const passes = Math.ceil(prefilledTokens / PREFILL_CHUNK) + decodePasses;
   const by = (name: string) => passes * bytesPerToken(config.model, submodelOf(config, name).widths);
   return { bytes: by(submodel), bytesByXL: by('XL') };
 }

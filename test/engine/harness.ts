@@ -16,6 +16,7 @@ export interface Generated {
   reusedTokens: number;
   prefilledTokens: number;
   reason: EndReason;
+  passes?: number;
   drafts?: DraftCounts;
 }
 
@@ -29,6 +30,7 @@ export function generate(
     notFirst?: readonly number[];
     copyWeights?: readonly number[];
     givenBack?: Uint8Array;
+    expected?: readonly number[];
     draftTokens?: number;
     draftWidths?: readonly number[];
     draftAlways?: boolean;
@@ -51,6 +53,7 @@ export function generate(
       notFirst: Int32Array.from(options.notFirst ?? []),
       copyWeights: Float32Array.from(options.copyWeights ?? []),
       givenBack: options.givenBack ?? new Uint8Array(),
+      expected: Int32Array.from(options.expected ?? []),
       draftTokens: options.draftTokens ?? 0,
       draftWidths: Int32Array.from(options.draftWidths ?? []),
       draftAlways: options.draftAlways ?? false,
@@ -67,6 +70,7 @@ export function generate(
       if (event.type === 'end') {
         result.reason = event.reason;
         result.drafts = event;
+        result.passes = event.passes;
         resolve(result);
       }
     });

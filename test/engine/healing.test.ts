@@ -90,6 +90,7 @@ describe('token healing', () => {
       await logits(engine, prompt, WIDTHS);
       const drafted = await generate(engine, prompt, WIDTHS, 20, {
         ...options,
+        expected: plain.tokens.slice(0, below(20)).map((token) => (below(6) ? token : MARKS + below(9))),
         draftTokens: 1 + below(8),
         draftWidths: round % 3 ? [32, 32, 0, 32] : [],
         draftAlways: true,
@@ -99,6 +100,23 @@ describe('token healing', () => {
       rejected += copiedDrafts - copiedAccepted;
     }
     assert.ok(rejected > 20, `${rejected} drafts were rejected`);
+  });
+
+  it('reads in one pass what was expected, and goes on from where it was wrong', async () => {
+    const prompt = drawn(30, 40);
+    const ways = async (expected: (plain: readonly number[]) => readonly number[]) => {
+      await logits(engine, prompt, WIDTHS);
+      const plain = await generate(engine, prompt, WIDTHS, 12);
+      assert.equal(plain.passes, 11);
+      await logits(engine, prompt, WIDTHS);
+      const found = await generate(engine, prompt, WIDTHS, 12, { expected: expected(plain.tokens) });
+      assert.deepEqual([found.tokens, found.probabilities], [plain.tokens, plain.probabilities]);
+      return found.passes;
+    };
+    assert.equal(await ways((plain) => plain.slice(0, 4)), 7, 'four come with the prompt, which tells the fifth');
+    assert.equal(await ways((plain) => plain), 1, 'eight come with the prompt and the others in one pass');
+    const wrong = (plain: readonly number[]) => [...plain.slice(0, 2), (plain[2]! + 1) % TINY.vocabularySize, 5];
+    assert.equal(await ways(wrong), 9);
   });
 
   it('never chooses a mark before the text is spelled, and never a token that must not be first', async () => {

@@ -1,3 +1,5 @@
+import { holdsSecret } from './secrets';
+
 /** A stretch of another file that may tell the model something about the place at the cursor. */
 export interface Snippet {
   /** Where it stands, from the project's root. */
@@ -40,6 +42,10 @@ export class SnippetIndex {
     if (this.documents.size > this.capacity && !oldest.done) this.documents.delete(oldest.value);
   }
 
+  has(document: string): boolean {
+    return this.documents.has(document);
+  }
+
   delete(document: string): void {
     this.documents.delete(document);
   }
@@ -69,6 +75,35 @@ export class SnippetIndex {
   }
 }
 
+/**
+ * Snippets that stay while typing only appends to the prompt: other ones would have it read anew. They are looked for
+ * again where the prompt changes in front of the cursor's line in any case: in another document, below another stretch
+ * of this one, or with other text after the cursor.
+ */
+export class StableSnippets {
+  private place = '';
+  private found: Snippet[] = [];
+
+  constructor(
+    private readonly index: SnippetIndex,
+    private readonly count: number,
+  ) {}
+
+  /** @param windowStart offset at which the prompt's part of the document begins; see `SnippetIndex.find` for the rest */
+  at(
+    document: string,
+    windowStart: number,
+    { prefix, suffix }: { readonly prefix: string; readonly suffix: string },
+    now: () => number,
+    limitMs: number,
+  ): readonly Snippet[] {
+    const place = `${document}\n${windowStart}\n${suffix}`;
+    if (place !== this.place) this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
+    this.place = place;
+    return this.found;
+  }
+}
+
 function best(found: { chunk: Chunk; similarity: number }[], count: number): Snippet[] {
   found.sort((a, b) => b.similarity - a.similarity);
   const chosen: Snippet[] = [];
@@ -93,7 +128,7 @@ function chunksOf(path: string, text: string): Chunk[] {
     const stretch = lines.slice(start, start + CHUNK_LINES).filter((line) => line.length <= MAX_LINE_CHARS);
     const chunk = stretch.join('\n');
     const words = wordsOf(chunk);
-    if (words.size > 0) chunks.push({ path, text: chunk, words });
+    if (words.size > 0 && !holdsSecret(chunk)) chunks.push({ path, text: chunk, words });
   }
   return chunks;
 }

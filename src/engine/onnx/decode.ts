@@ -24,7 +24,7 @@ export interface Decoding {
   readonly isAborted: () => boolean;
   readonly listener: (event: GenerateEvent) => void;
   /** Counted while it goes on: what was done stands here also where it throws. */
-  readonly done: { tokens: number } & DraftCounts;
+  readonly done: { tokens: number; passes: number } & DraftCounts;
 }
 
 export const noDrafts = (): DraftCounts => ({
@@ -37,9 +37,9 @@ export const noDrafts = (): DraftCounts => ({
 /** Tokens that the target is asked to check. */
 interface Draft {
   readonly tokens: number[];
-  /** Of what they were copied after; 0 where the submodel wrote them. */
+  /** Of what they were copied after; 0 where they were not. */
   readonly matchLength: number;
-  /** The submodel's, of each that it wrote. */
+  /** Of the submodel that wrote them, of each. */
   readonly probabilities: number[];
 }
 
@@ -51,7 +51,7 @@ const NO_DRAFT: Draft = { tokens: [], matchLength: 0, probabilities: [] };
  */
 export async function decode(reader: Reader, decoding: Decoding): Promise<EndReason> {
   const { request, speculator, spellings, contextLength, isAborted, listener, done } = decoding;
-  const { widths, maxTokens, stopTokens, notFirst = [], copyWeights = [] } = request;
+  const { widths, maxTokens, stopTokens, notFirst = [], copyWeights = [], expected = [] } = request;
   const vocabulary = decoding.logits.length;
   const text = [...request.prompt];
   // As the look-up reads it: a mark stands between the text before the cursor and what follows, no match would cross it.
@@ -59,6 +59,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   const spelled = text.filter(isText);
   let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
   let { logits } = decoding;
+  let isAsExpected = true;
   let draft = NO_DRAFT; // what the logits were computed for, after the last token of `text`
   for (;;) {
     // Row i of the logits follows i accepted drafts.
@@ -72,6 +73,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       const accepted = draft.tokens[i] === token;
       if (i < draft.tokens.length) learn(draft, i, accepted, speculator, done);
       if (!accepted) reader.truncate(cached);
+      isAsExpected &&= token === expected[done.tokens];
       if (stopTokens.includes(token)) {
         reader.truncate(cached);
         return 'stop';
@@ -88,11 +90,14 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       if (!accepted) break;
     }
     const room = Math.min(maxTokens - done.tokens - 1, contextLength - text.length, MAX_DRAFT);
-    draft = await makeDraft(reader, decoding, text, spelled, room);
+    const ahead = isAsExpected ? expected.slice(done.tokens, done.tokens + room) : [];
+    draft =
+      ahead.length > 0 ? { ...NO_DRAFT, tokens: ahead } : await makeDraft(reader, decoding, text, spelled, room);
     if (isAborted()) return 'aborted';
     const tokens = [...text.slice(-1), ...draft.tokens];
     const startMs = performance.now();
     logits = await reader.read(tokens, widths);
+    done.passes++;
     speculator.targetTook(tokens.length, performance.now() - startMs);
   }
 }
@@ -142,7 +147,7 @@ function learn(draft: Draft, i: number, accepted: boolean, speculator: Speculato
     speculator.copied(draft.matchLength + i, accepted);
     counts.copiedDrafts++;
     counts.copiedAccepted += Number(accepted);
-  } else {
+  } else if (draft.probabilities.length > 0) {
     speculator.wrote(draft.probabilities[i] ?? 0, accepted);
     counts.writtenDrafts++;
     counts.writtenAccepted += Number(accepted);

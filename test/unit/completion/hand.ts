@@ -12,7 +12,7 @@ export class HandEngine implements Engine {
     this.requests.push({ request, signal, emit });
     emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: request.prompt.length, prefillMs: 1 });
     signal.addEventListener('abort', () => {
-      emit({ type: 'end', reason: 'aborted', decodedTokens: 0, decodeMs: 0 });
+      emit({ type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 });
     });
   }
 
@@ -25,7 +25,7 @@ export class HandEngine implements Engine {
   }
 
   end(): void {
-    this.requests.at(-1)!.emit({ type: 'end', reason: 'stop', decodedTokens: 4, decodeMs: 4 });
+    this.requests.at(-1)!.emit({ type: 'end', reason: 'stop', decodedTokens: 4, passes: 3, decodeMs: 4 });
   }
 }
 

@@ -210,7 +210,7 @@ describe('a completion request', () => {
   it('fails with the reason where the engine dies, and the next one is fresh', async () => {
     const outcome = ask('const a = █');
     await settle();
-    engine.requests[0]!.emit({ type: 'end', reason: 'failed', decodedTokens: 0, decodeMs: 0, message: 'it died' });
+    engine.requests[0]!.emit({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'it died' });
     assert.deepEqual(await outcome, { kind: 'failed', reason: 'it died' });
     assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
   });

@@ -101,20 +101,16 @@ describe('the prompt', () => {
     assert.equal(textOf({ ...excerpt, prefix: imports }).split(imports.trim()).length, 2, 'and says nothing twice');
   });
 
-  it('places snippets of other files before the file, the best nearest, and drops them where room is short', () => {
+  it('begins the prefix with snippets of other files, the best nearest, and drops them where room is short', () => {
     const snippets = [
       { path: 'best.ts', text: 'best();' },
       { path: 'next.ts', text: 'next();' },
       { path: 'long.ts', text: 'x'.repeat(5000) },
     ];
-    const budget = { ...BUDGET, snippetChars: 1000 };
-    const excerpt = { path: 'a.ts', prefix: 'let x =', prefixStart: 0, suffix: '', snippets };
-    const tokens = (room: number) => buildPrompt(tokenizer, excerpt, room, undefined, budget).tokens;
-    const { fileSeparator } = tokenizer.special;
-    assert.equal(
-      tokenizer.decode(tokens(900).slice(0, tokens(900).lastIndexOf(fileSeparator))),
-      '<|file_sep|>next.ts\nnext();\n<|file_sep|>best.ts\nbest();\n',
-    );
-    assert.equal(tokens(20).filter((token) => token === fileSeparator).length, 1);
+    const excerpt = { path: 'a.ts', prefix: 'let x =', prefixStart: 0, suffix: '' };
+    const textOf = (room: number, quoted: typeof snippets) =>
+      tokenizer.decode(buildPrompt(tokenizer, { ...excerpt, snippets: quoted }, room, () => '').tokens);
+    assert.ok(textOf(900, snippets).endsWith('<|fim_prefix|>next();\nbest();\nlet x =<|fim_middle|>'));
+    assert.equal(textOf(17, snippets), textOf(900, []));
   });
 });

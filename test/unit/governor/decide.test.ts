@@ -33,8 +33,8 @@ const costs: Costs = {
 
 /** Every request right with this chance, and this long. */
 const expecting = (rightShare: number, characters: number, declinedInARow = 0): Expectations => ({
-  expect: () => ({ rightShare, characters, tokens: 12 }),
-  expectInLine: () => ({ rightShare, characters, tokens: 12 }),
+  expect: () => ({ rightShare, characters, passes: 12 }),
+  expectInLine: () => ({ rightShare, characters, passes: 12 }),
   declinedInARow: () => declinedInARow,
 });
 const GOOD = expecting(0.2, 20);

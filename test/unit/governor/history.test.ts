@@ -11,7 +11,7 @@ describe('what suggestions have come to', () => {
     }
     const [start, comment] = [history.expect('line start'), history.expect('comment')];
     assert.ok(Math.abs(start.rightShare - 0.5) < 0.05 && Math.abs(start.characters - 30) < 2);
-    assert.ok(Math.abs(start.tokens - 10) < 1 && Math.abs(comment.tokens - 3) < 0.5);
+    assert.ok(Math.abs(start.passes - 10) < 1 && Math.abs(comment.passes - 3) < 0.5);
     assert.ok(comment.rightShare < 0.01);
   });
 

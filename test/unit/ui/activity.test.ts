@@ -64,6 +64,7 @@ describe('the activity', () => {
     promptTokens: 700,
     prefilledTokens: 20,
     decodedTokens: 10,
+    passes: 9,
     prefillMs: 5,
     decodeMs: 10,
     latencyMs: 18,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { SnippetIndex } from '../../../../src/completion/context/snippets';
+import { SnippetIndex, StableSnippets } from '../../../../src/completion/context/snippets';
 
 const filler = (word: string, lines: number) =>
   Array.from({ length: lines }, (_, i) => `const ${word}${i} = make${word}(${word}${i + 1});`).join('\n');
@@ -28,6 +28,36 @@ describe('snippets of other documents', () => {
     index.set('file:///order.ts', 'order.ts', `${filler('Pear', 12)}\n${order}\n${filler('Plum', 12)}`);
     const found = index.find('file:///a.ts', order, 5, never, 1);
     assert.equal(found.filter(({ text }) => text.includes('interface Order')).length, 1);
+  });
+
+  it('leave out stretches that hold a secret', () => {
+    const index = new SnippetIndex(8);
+    index.set('order.ts', 'order.ts', `${order}\nconst apiKey = 'k3y5Xq9ZpL2mN8vR';`);
+    assert.deepEqual(index.find('a.ts', before, 1, never, 1), []);
+  });
+
+  describe('stay as they are', () => {
+    const other = order.replace('interface Order', 'interface OtherOrder');
+    const place = { document: 'a.ts', start: 0, prefix: before, suffix: '\n' };
+    const cases: [string, boolean, Partial<typeof place>][] = [
+      ['while one types on', true, { prefix: `${before}total` }],
+      ['unless the prompt begins at another stretch', false, { start: 1000 }],
+      ['unless other text follows the cursor', false, { suffix: '\n}' }],
+      ['unless another document is written', false, { document: 'b.ts' }],
+    ];
+    for (const [name, stay, change] of cases) {
+      it(name, () => {
+        const index = new SnippetIndex(8);
+        index.set('order.ts', 'order.ts', order);
+        const stable = new StableSnippets(index, 1);
+        const at = ({ document, start, ...excerpt }: typeof place) =>
+          stable.at(document, start, excerpt, never, 1).map(({ path }) => path);
+        assert.deepEqual(at(place), ['order.ts']);
+        index.delete('order.ts');
+        index.set('other.ts', 'other.ts', other);
+        assert.deepEqual(at({ ...place, ...change }), [stay ? 'order.ts' : 'other.ts']);
+      });
+    }
   });
 
   it('are of the documents used last, as these are now', () => {

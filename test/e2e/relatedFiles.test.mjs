@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { oneMoreSignature } from './places.mjs';
+import { describeVSCode } from './vscode.mjs';
+import { until } from './wait.mjs';
+
+/** Like what stands at the place, word for word. */
+const alike = `export function summarizeWind(readings: readonly Reading[]): Summary | undefined {
+  return summarizeQuantity(readings, 'wind');
+}
+`;
+
+/** The files that stood in the prompts so far. */
+function readBeside({ log }) {
+  return log.requests().map(({ outcome }) => / beside (.+)$/.exec(outcome)?.[1]);
+}
+
+describeVSCode('Other files', {}, (vscode) => {
+  before('are in the folder', () => {
+    writeFileSync(join(vscode.workspace, '.gitignore'), 'src/product.ts\n');
+    const inSource = (name) => join(vscode.workspace, 'src', name);
+    copyFileSync(inSource('statistics.ts'), inSource('product.ts')); // nothing is more like it
+    writeFileSync(inSource('wind.ts'), alike);
+  });
+
+  it('are read beside the one that is written, unless Git ignores them', async () => {
+    await vscode.editor.openFile(oneMoreSignature.path);
+    await vscode.editor.typeBelow(oneMoreSignature);
+    await until('a request that quotes', () => readBeside(vscode).includes('src/wind.ts'));
+    assert.ok(!vscode.log.text().includes('product.ts'));
+  });
+});
+
+describeVSCode('Where other files are not to be read', { settings: { 'matcoder.relatedFiles': false } }, (vscode) => {
+  it('none is', async () => {
+    writeFileSync(join(vscode.workspace, 'src', 'wind.ts'), alike);
+    await vscode.editor.openFile(oneMoreSignature.path);
+    await vscode.editor.typeBelow(oneMoreSignature);
+    await until('an answer', () => vscode.log.requests().some(({ outcome }) => /decoded/.test(outcome)));
+    assert.deepEqual(readBeside(vscode).filter(Boolean), []);
+  });
+});
