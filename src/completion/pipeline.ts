@@ -4,6 +4,7 @@ import { TYPING_GAP_MS } from '../governor/typing';
 import { quality } from '../governor/value';
 import { confidentHead, type Eagerness } from './confidence';
 import { decode, type Decoded } from './decode';
+import { type Doubt, isStillInDoubt } from './doubt';
 import { fateOf } from './fate';
 import { Flight, type Purpose } from './flight';
 import { gate } from './gate';
@@ -37,6 +38,8 @@ export class Pipeline {
   /** The suggestion that was made last, until it is known what became of it. */
   private made: Standing | undefined;
   private flight: Flight | undefined;
+  /** The decode that was asked for last, where nothing of it was sure enough. */
+  private doubt: Doubt | undefined;
   /** Aborted when the user goes on. */
   private pause = new AbortController();
 
@@ -82,6 +85,8 @@ export class Pipeline {
       if (plan.decision.speculateNext) void this.lookAhead(plan, cached);
       return this.reuse({ from, suggestion: cached }, 'cached');
     }
+    if (this.doubt && isStillInDoubt(this.doubt, plan, this.weightsOf(plan)))
+      return { kind: 'gated', reason: 'the model was not sure how to go on a moment ago' };
     if (plan.decision.delayMs > 0) {
       await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
@@ -142,6 +147,7 @@ export class Pipeline {
     this.screen.clear();
     this.planner.wasRead([]);
     this.memory.clear();
+    this.doubt = undefined;
   }
 
   private terms(): Terms {
@@ -280,8 +286,9 @@ export class Pipeline {
     const sure = confidentHead(decoded.pieces, plan.cursor, this.weightsOf(plan), plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);
     trace.end('trim');
+    const unsure = sure.trim() === '' && decoded.pieces.length > 0;
+    if (purpose === 'asked') this.doubt = unsure ? { plan, pieces: decoded.pieces } : undefined;
     if (!suggestion) {
-      const unsure = sure.trim() === '' && decoded.pieces.length > 0;
       const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
       return { kind: 'empty', reason: unsure ? 'the model was not sure' : nothing, work };
     }

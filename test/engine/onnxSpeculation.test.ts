@@ -66,7 +66,8 @@ describe('speculative decoding by ONNX Runtime', () => {
         await forget();
         const draftWidths = round % 7 === 0 ? [] : round % 7 === 1 ? widths : within(widths);
         const speculation = { widths: draftWidths, maxTokens: 1 + below(8), always };
-        const drafted = await complete(engine, { ...request, speculation });
+        const expected = plain.tokens.slice(0, below(12)).map((token) => (below(5) ? token : below(kinds)));
+        const drafted = await complete(engine, { ...request, speculation, expected });
         if (partsAt(drafted, plain) !== undefined) parted++;
         const { copiedDrafts, copiedAccepted, writtenDrafts, writtenAccepted } = drafted.drafts as DraftCounts;
         seen.copied += copiedDrafts;

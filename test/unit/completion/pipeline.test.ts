@@ -96,6 +96,55 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 1);
   });
 
+  describe('where the model was not sure', () => {
+    /** The product of these is what a head scores: nothing is shown below a half. */
+    const unsure = async () => {
+      const outcome = ask('const a = █');
+      await settle();
+      engine.write('fun', 0.9);
+      engine.write('(x', 0.2);
+      engine.end();
+      assert.equal((await outcome).kind, 'empty');
+      assert.equal(engine.requests.length, 1);
+    };
+
+    const places: [string, string, boolean][] = [
+      ['is not asked again while what it wrote is typed', 'const a = f█', false],
+      ['is not asked again at the same place', 'const a = █', false],
+      ['is asked where something else is typed', 'const a = g█', true],
+      ['is asked where only what is sure is left', 'const a = fun(█', true],
+      ['is asked where all is typed that it wrote', 'const a = fun(x█', true],
+      ['is asked where other text follows', 'const a = f█;', true],
+    ];
+    for (const [name, text, asks] of places) {
+      it(name, async () => {
+        await unsure();
+        const outcome = ask(text);
+        await settle();
+        assert.equal(engine.requests.length, asks ? 2 : 1);
+        if (!asks) {
+          const reason = 'the model was not sure how to go on a moment ago';
+          assert.deepEqual(await outcome, { kind: 'gated', reason });
+        }
+      });
+    }
+
+    it('is asked where a surer answer is not needed', async () => {
+      await unsure();
+      void ask('const a = f█', undefined, { explicit: true });
+      await settle();
+      assert.equal(engine.requests.length, 2);
+    });
+
+    it('is asked where another size answers', async () => {
+      await unsure();
+      settings = { ...AUTO, submodel: 'S' };
+      void ask('const a = f█');
+      await settle();
+      assert.equal(engine.requests.length, 2);
+    });
+  });
+
   it('comes from the cache where the same was asked before', async () => {
     await shown('const a = █', 'f(x);');
     await shown('const b = █', 'g(y);');

@@ -61,7 +61,7 @@ describe('the costs', () => {
   it('stay finite where a cost was too small for the clock', () => {
     const nothing = { prefillMsPerToken: 0, decodeMsPerToken: 1 };
     const costs = new CostModel(config, { S: nothing, XL: nothing });
-    for (let i = 0; i < 2000; i++) costs.observe(of('S'), 100, 5, 11, 10);
+    for (let i = 0; i < 2000; i++) costs.observe(of('S'), 100, 5, 10, 10);
     assert.ok(Number.isFinite(costs.predictMs(of('M'), 100, 10)));
   });
 
@@ -71,22 +71,22 @@ describe('the costs', () => {
 
   it('rise for all sizes when the machine is busy, and fall again', () => {
     const costs = new CostModel(config, measured);
-    for (let i = 0; i < 20; i++) costs.observe(of('S'), 100, 100 * 0.3, 11, 10 * 3);
+    for (let i = 0; i < 20; i++) costs.observe(of('S'), 100, 100 * 0.3, 10, 10 * 3);
     const busy = SIZES.map((size) => costs.predictMs(of(size), 100, 10)!);
     assert.ok(Math.abs(busy[0]! - 60) < 1 && Math.abs(busy[3]! - 240) < 4, busy.join());
-    for (let i = 0; i < 40; i++) costs.observe(of('XL'), 100, 100 * 0.4, 11, 10 * 4);
+    for (let i = 0; i < 40; i++) costs.observe(of('XL'), 100, 100 * 0.4, 10, 10 * 4);
     assert.ok(Math.abs(costs.predictMs(of('S'), 100, 10)! - 20) < 1);
   });
 
   it('are not thrown off by one outlier', () => {
     const costs = new CostModel(config, measured);
-    costs.observe(of('S'), 100, 60_000, 11, 60_000);
+    costs.observe(of('S'), 100, 60_000, 10, 60_000);
     assert.ok(costs.predictMs(of('S'), 100, 10)! < 2 * 20);
   });
 
   it('learn nothing from a handful of tokens', () => {
     const costs = new CostModel(config, measured);
-    costs.observe(of('S'), 1, 50, 1, 50);
+    costs.observe(of('S'), 1, 50, 0, 50);
     assert.equal(costs.predictMs(of('S'), 100, 10), 20);
   });
 });
