@@ -43,7 +43,7 @@ export const BUDGET: PromptBudget = {
   prefixChars: 1200,
   prefixStepChars: 1000,
   suffixChars: 500,
-  importChars: 0,
+  importChars: 600,
   snippetChars: 900,
 };
 
