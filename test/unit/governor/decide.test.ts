@@ -14,7 +14,7 @@ import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
 import { refine } from '../../../src/governor/refine';
 import { PLACES } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
-import { price } from '../../../src/governor/value';
+import { CHARACTERS_PER_SECOND, price } from '../../../src/governor/value';
 import type { Candidate } from '../../../src/matlm/submodel';
 import { Random } from '../../../src/replay/random';
 
@@ -31,12 +31,11 @@ const costs: Costs = {
   predictMs: ({ name }, promptTokens) => (MS[name] ?? 0) * (1 + promptTokens / 100),
 };
 
-/** Every request right with this chance, and this long. */
-const expecting = (rightShare: number, characters: number, declinedInARow = 0): Expectations => ({
-  expect: () => ({ rightShare, characters, passes: 12 }),
-  expectInLine: () => ({ rightShare, characters, passes: 12 }),
-  declinedInARow: () => declinedInARow,
-});
+/** Every request right with this chance, where the engine's time costs 1.5 characters a second, and this long. */
+const expecting = (chance: number, characters: number, declinedInARow = 0): Expectations => {
+  const expectation = { rightShare: (chance / 1.5) * CHARACTERS_PER_SECOND, characters, passes: 12 };
+  return { expect: () => expectation, expectInLine: () => expectation, declinedInARow: () => declinedInARow };
+};
 const GOOD = expecting(0.2, 20);
 const POOR = expecting(0.004, 5);
 const HOPELESS = expecting(0.0005, 5);
