@@ -102,7 +102,8 @@ const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   healed: (place) => withBudget(place, plain),
   'imports kept': (place) => withBudget(place, { ...plain, importChars: 600 }),
   'one snippet': (place) => withBudget({ ...place, snippets: snippetsFor(place, 1) }, plain),
-  'two snippets': (place) => withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
+  'two snippets': (place) =>
+    withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
   'one snippet, imports kept': (place) =>
     withBudget({ ...place, snippets: snippetsFor(place, 1) }, { ...plain, importChars: 600 }),
   'prefix of 800 to 1,400': (place) => withBudget(place, { ...plain, prefixChars: 800, prefixStepChars: 600 }),

@@ -18,7 +18,7 @@ import { CostModel } from './governor/costs';
 import { History } from './governor/history';
 import { type Machine, UNKNOWN_MACHINE } from './governor/machine';
 import { decide, type Snapshot } from './governor/decide';
-import { type CodePlace, codePlaceAt } from './governor/place';
+import { type CodePlace, codePlaceAt, spotAt } from './governor/place';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
 import { Activity, TYPICAL } from './ui/activity';
@@ -68,7 +68,7 @@ export function activate(context: vscode.ExtensionContext): void {
         explicit: false,
         gapMs: rhythm.gapMs(now()),
         pauseChance: rhythm.pauseChance(place),
-        place,
+        ...spotAt(place),
         block: false,
         newPromptTokens: TYPICAL.promptTokens,
         machine: machineNow(),

@@ -167,9 +167,8 @@ bool Engine::prefill(Request& request, Draft& draft) {
       request.all_logits ? 0 : std::min(cache_.reusable(request.tokens, layer_mask(request.widths)), total - 1);
   cache_.truncate(reused);
   const int last_chunk = (total - reused - 1) % kChunk + 1;
-  const int drafted =
-      std::max(0, std::min({static_cast<int>(draft.tokens.size()), kMaxDraft, kChunk - last_chunk,
-                            model_->config.context - total, request.max_tokens - 1}));
+  const int drafted = std::max(0, std::min({static_cast<int>(draft.tokens.size()), kMaxDraft, kChunk - last_chunk,
+                                            model_->config.context - total, request.max_tokens - 1}));
   draft.tokens.resize(drafted);
   std::vector<int32_t> tokens = request.tokens;
   tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());

@@ -28,7 +28,9 @@ void Spellings::check(const std::string& given) const {
 
 bool Spellings::may_come(int32_t token, const std::string& given) const {
   const std::string& bytes = bytes_[token];
-  return !bytes.empty() && std::memcmp(bytes.data(), given.data(), std::min(bytes.size(), given.size())) == 0;
+  // Nearly all differ in the first byte.
+  return !bytes.empty() && bytes[0] == given[0] &&
+         std::memcmp(bytes.data(), given.data(), std::min(bytes.size(), given.size())) == 0;
 }
 
 void Spellings::bar_others(const std::string& given, float* logits) const {

@@ -116,8 +116,8 @@ static inline void dot_products(const Query* queries, const uint16_t* block, int
 template <int Q>
 static void attend(const Query* queries, const uint16_t* keys, const uint16_t* values, int head_dim, float* scores,
                    size_t stride) {
-  constexpr int kTile = 32;                          // positions whose values stay close while all their columns are read
-  constexpr int kColumns = 64;                       // that are summed up together
+  constexpr int kTile = 32;     // positions whose values stay close while all their columns are read
+  constexpr int kColumns = 64;  // that are summed up together
   constexpr int kTogether = kWidth < 16 && Q > 2 ? 2 : Q;  // queries for whose sums there are registers
   static_assert(Q % kTogether == 0 || Q == 3, "queries come in pairs");
   const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
@@ -228,8 +228,7 @@ static int most_likely(const float* logits, int n, float* probability) {
   while (best + 1 < n && !(logits[best] == top)) best++;
   float sums[kLanes] = {0};
   for (int i = 0; i < n; i += kLanes)
-    for (int l = 0; l < kLanes; l += kWidth)
-      store(sums + l, load(sums + l) + exp_of(load(logits + i + l) - top));
+    for (int l = 0; l < kLanes; l += kWidth) store(sums + l, load(sums + l) + exp_of(load(logits + i + l) - top));
   *probability = 1.0f / sum_lanes(sums);
   return best;
 }

@@ -12,7 +12,7 @@ import { CostModel } from '../governor/costs';
 import { decide, type Snapshot } from '../governor/decide';
 import { History } from '../governor/history';
 import { UNKNOWN_MACHINE } from '../governor/machine';
-import { codePlaceAt } from '../governor/place';
+import { codePlaceAt, spotAt } from '../governor/place';
 import { AUTO } from '../governor/settings';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { type Place, splitAt } from './place';
@@ -49,7 +49,7 @@ export async function complete(root: string, model: string, place: Place, submod
       explicit: true,
       gapMs: undefined,
       pauseChance: 1,
-      place: codePlaceAt(prefix),
+      ...spotAt(codePlaceAt(prefix)),
       newPromptTokens: prompt.tokens.length,
       block: shape.block,
       machine: UNKNOWN_MACHINE,

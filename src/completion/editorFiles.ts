@@ -12,7 +12,7 @@ type Rules = Readonly<Record<'own' | 'git', IgnoreRules>>;
 export class EditorFiles implements vscode.Disposable {
   private readonly rules = new Map<string, Promise<Rules>>();
   private readonly changed = new vscode.EventEmitter<void>();
-  private readonly subscriptions: vscode.Disposable[];
+  private readonly subscriptions: readonly { dispose(): unknown }[];
   /** What may be quoted may be other files now. */
   readonly onDidChangeRules = this.changed.event;
 

@@ -160,8 +160,8 @@ export class Pipeline {
     const fate = fateOf(this.made, now);
     if (fate.kind === 'open') return;
     if (fate.kind === 'settled' && fate.characters > 0) {
-      const { place, submodel } = this.made;
-      this.parts.history.agreed(place, fate.characters, quality(this.parts.costs.named(submodel)));
+      const { spot, submodel } = this.made;
+      this.parts.history.agreed(spot, fate.characters, quality(this.parts.costs.named(submodel)));
     }
     this.made = undefined;
   }
@@ -282,7 +282,10 @@ export class Pipeline {
       decodeMs,
       latencyMs: this.parts.now() - plan.startedMs,
     };
-    if (purpose === 'asked') this.parts.history.answered(plan.place, passes);
+    if (purpose === 'asked') {
+      this.parts.history.answered(plan.spot, passes);
+      this.planner.wasWritten(request, decoded.pieces.map(({ text }) => text).join(''));
+    }
     const sure = confidentHead(decoded.pieces, plan.cursor, this.weightsOf(plan), plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);
     trace.end('trim');
@@ -318,7 +321,7 @@ export class Pipeline {
 }
 
 function standing(
-  { request: { document, prefix, suffix }, terms, decision, place }: Plan,
+  { request: { document, prefix, suffix }, terms, decision, spot }: Plan,
   suggestion: Suggestion,
   unreported?: Work,
 ): Standing {
@@ -329,7 +332,7 @@ function standing(
     suggestion,
     terms: termsKey(terms),
     submodel: decision.submodel.name,
-    place,
+    spot,
     unreported,
   };
 }

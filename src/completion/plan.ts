@@ -2,7 +2,7 @@ import type { CostModel } from '../governor/costs';
 import { type Choice, conditionsOf, decide, type Decision, type Declined, type Situation } from '../governor/decide';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
-import { type CodePlace, codePlaceAt } from '../governor/place';
+import { codePlaceAt, isSeen, type Spot } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
@@ -12,6 +12,7 @@ import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt';
 import type { CompletionRequest } from './request';
+import { typedSince } from './reuse';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 
@@ -43,7 +44,7 @@ export function termsKey({ settings, eagerness }: Terms): string {
 export interface Plan {
   readonly request: CompletionRequest;
   readonly terms: Terms;
-  readonly place: CodePlace;
+  readonly spot: Spot;
   readonly prompt: Prompt;
   readonly decision: Decision;
   readonly cursor: Cursor;
@@ -57,7 +58,7 @@ export interface Plan {
 
 /** The governor wants none made here. */
 export interface NoPlan {
-  readonly place: CodePlace;
+  readonly spot: Spot;
   readonly decision: Declined;
 }
 
@@ -68,6 +69,7 @@ const ROOM_TO_WRITE = 100;
 export class Planner {
   /** What the engine has in its cache. */
   private lastPrompt: readonly number[] = [];
+  private lastWritten: { readonly request: CompletionRequest; readonly text: string } | undefined;
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
   constructor(private readonly parts: PlannerParts) {}
@@ -91,21 +93,21 @@ export class Planner {
     const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
     const prompt = buildPrompt(checkpoint.tokenizer, request, room);
     trace?.end('prompt');
-    const place = codePlaceAt(request.prefix);
-    const decision = this.decide(request, place, prompt.tokens, shape.block, terms.settings, shown);
+    const spot = this.spotOf(request);
+    const decision = this.decide(request, spot, prompt.tokens, shape.block, terms.settings, shown);
     trace?.end('decide');
-    if (!decision.submodel) return { place, decision };
+    if (!decision.submodel) return { spot, decision };
     const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
     const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
     const author = `${decision.submodel.name} ${minScore}`;
-    return { request, terms, place, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };
+    return { request, terms, spot, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };
   }
 
   /** A request is answered by this plan: remember what was decided, for the decisions to come. */
-  settle({ place, decision }: Plan | NoPlan): void {
+  settle({ spot, decision }: Plan | NoPlan): void {
     const { history, machine, now } = this.parts;
     if (!decision.submodel) {
-      history.declined(place);
+      history.declined(spot);
       return;
     }
     const { situation, submodel } = decision;
@@ -121,9 +123,22 @@ export class Planner {
     this.lastPrompt = prompt;
   }
 
+  /** What was asked for last came to be written so, all of it, shown or not. */
+  wasWritten(request: CompletionRequest, text: string): void {
+    this.lastWritten = { request, text };
+  }
+
+  private spotOf(request: CompletionRequest): Spot {
+    const { prefix, suffix } = request;
+    const typed = this.lastWritten && typedSince(this.lastWritten.request, request);
+    const text = this.lastWritten?.text ?? '';
+    const isOnTheWay = typed === undefined || typed.includes('\n') || text.startsWith(typed) || typed.startsWith(text);
+    return { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), strayed: !isOnTheWay };
+  }
+
   private decide(
     request: CompletionRequest,
-    place: CodePlace,
+    spot: Spot,
     prompt: readonly number[],
     block: boolean,
     settings: GovernorSettings,
@@ -134,8 +149,8 @@ export class Planner {
     const snapshot = {
       explicit: request.explicit,
       gapMs: rhythm.gapMs(nowMs),
-      pauseChance: rhythm.pauseChance(place),
-      place,
+      pauseChance: rhythm.pauseChance(spot.place),
+      ...spot,
       block,
       newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
       machine: machine(),

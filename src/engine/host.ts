@@ -57,7 +57,14 @@ process.on('message', (message: ToHost) => {
       } catch (error) {
         running.delete(id);
         const fault = (error as Error).message;
-        const end = { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: fault } as const;
+        const end = {
+          type: 'end',
+          reason: 'failed',
+          decodedTokens: 0,
+          passes: 0,
+          decodeMs: 0,
+          message: fault,
+        } as const;
         send({ type: 'events', id, events: [end] });
       }
       break;

@@ -71,13 +71,7 @@ export class CostModel implements Costs {
    * One request's times, and passes over the weights in which it decoded. A submodel that was not used lately is as much slower as the one that was: the load of the
    * machine is shared.
    */
-  observe(
-    submodel: Submodel,
-    prefilledTokens: number,
-    prefillMs: number,
-    passes: number,
-    decodeMs: number,
-  ): void {
+  observe(submodel: Submodel, prefilledTokens: number, prefillMs: number, passes: number, decodeMs: number): void {
     const cost = this.costOf(submodel);
     if (!cost) return;
     if (prefilledTokens >= MIN_PREFILL_TOKENS && cost.prefillMsPerToken > 0) {

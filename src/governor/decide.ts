@@ -1,19 +1,18 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
 import type { Expectation } from './history';
 import { hasTimeToSpare, isBusy, isHot, type Machine } from './machine';
-import type { CodePlace } from './place';
+import type { Spot } from './place';
 import type { GovernorSettings } from './settings';
 import { expectedCharacters, price, quality } from './value';
 
 /** What the choice depends on. */
-export interface Snapshot {
+export interface Snapshot extends Spot {
   /** The user asked for a completion by hand. */
   readonly explicit: boolean;
   /** Median gap between keys, undefined where nobody is typing. */
   readonly gapMs: number | undefined;
   /** How likely the hand pauses here, 0 to 1. */
   readonly pauseChance: number;
-  readonly place: CodePlace;
   /** By the syntax of the place a block is wanted, not the rest of a line. */
   readonly block: boolean;
   /** Prompt tokens that the cache does not hold. */
@@ -74,11 +73,11 @@ export interface Costs {
 
 /** What suggestions have come to. */
 export interface Expectations {
-  expect(place: CodePlace): Expectation;
+  expect(spot: Spot): Expectation;
   /** Over all places in the middle of a line. */
   expectInLine(): Expectation;
   /** Requests declined at a place since the last that was not. */
-  declinedInARow(place: CodePlace): number;
+  declinedInARow(spot: Spot): number;
 }
 
 /** What the editor waits after a key before it asks. */
@@ -128,7 +127,7 @@ export function decide(
   const budgetMs = budgetOf(snapshot, situation, settings);
   const answerMs = ({ submodel }: Candidate, passes: number) =>
     costs.predictMs(submodel, snapshot.newPromptTokens, passes);
-  const here = history.expect(snapshot.place);
+  const here = history.expect(snapshot);
   const typical = situation === 'typing' ? history.expectInLine() : here;
   const allowed = allowedBy(snapshot, costs, settings);
   const quickest = allowed[0];
@@ -165,7 +164,7 @@ export function decide(
   const ms = answerMs(chosen, here.passes) ?? 0;
   const pays = (gapMs: number | undefined) =>
     expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.passes, snapshot, costs);
-  if (!pays(undefined) && history.declinedInARow(snapshot.place) < TRY_AGAIN_AFTER) {
+  if (!pays(undefined) && history.declinedInARow(snapshot) < TRY_AGAIN_AFTER) {
     const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
     return declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`);
   }

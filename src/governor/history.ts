@@ -1,5 +1,5 @@
 import type { Expectations } from './decide';
-import { type CodePlace, PLACES } from './place';
+import { type CodePlace, type Spot, spotAt } from './place';
 
 /** What a request at a place has come to, per request, had XL answered it. */
 export interface Expectation {
@@ -11,18 +11,26 @@ export interface Expectation {
   readonly passes: number;
 }
 
-/** Measured by replaying files that no checkpoint was trained on, before anything is known of this user. */
-export const PRIORS: Readonly<Record<CodePlace, Expectation>> = {
-  'block start': { rightShare: 0.24, characters: 10, passes: 12 },
-  'line start': { rightShare: 0.17, characters: 5, passes: 3.5 },
-  'after a dot': { rightShare: 0.04, characters: 5, passes: 4.5 },
-  'word start': { rightShare: 0.05, characters: 5, passes: 3.6 },
-  'inside a word': { rightShare: 0.03, characters: 4, passes: 3.5 },
-  'deep in a word': { rightShare: 0.05, characters: 3, passes: 5 },
-  'after a symbol': { rightShare: 0.06, characters: 6, passes: 4.5 },
-  'statement end': { rightShare: 0.11, characters: 4, passes: 2.5 },
-  comment: { rightShare: 0.03, characters: 3, passes: 2 },
+/** What is expected of a place before anything is known of this user. */
+interface Prior extends Expectation {
+  /** The share where the text before the cursor stands somewhere else too. */
+  readonly rightShareSeen: number;
+}
+
+/** Measured by completing at every place of files that no checkpoint was trained on. */
+const PRIORS: Readonly<Record<CodePlace, Prior>> = {
+  'block start': { rightShare: 0.005, rightShareSeen: 0.035, characters: 7, passes: 1.5 },
+  'line start': { rightShare: 0.02, rightShareSeen: 0.1, characters: 5, passes: 1.6 },
+  'after a dot': { rightShare: 0.1, rightShareSeen: 0.1, characters: 10, passes: 2.5 },
+  'word start': { rightShare: 0.06, rightShareSeen: 0.16, characters: 9, passes: 1.4 },
+  'inside a word': { rightShare: 0.24, rightShareSeen: 0.26, characters: 6, passes: 2.9 },
+  'deep in a word': { rightShare: 0.155, rightShareSeen: 0.17, characters: 5.5, passes: 2.9 },
+  'after a symbol': { rightShare: 0.1, rightShareSeen: 0.3, characters: 6, passes: 2 },
+  'statement end': { rightShare: 0.12, rightShareSeen: 0.12, characters: 2.5, passes: 1 },
+  comment: { rightShare: 0.055, rightShareSeen: 0.135, characters: 5.7, passes: 1.9 },
 };
+/** Where the model strayed it is right so much less often, and takes longer to find that it is not sure. */
+const STRAYED = { rightShare: 0.5, passes: 1.4 };
 
 /** A prior weighs as many requests, and the past no more than these. */
 const PRIOR_REQUESTS = 20;
@@ -37,38 +45,30 @@ interface Counts {
 
 /** What suggestions have come to at each kind of place: counts, no text. */
 export class History implements Expectations {
-  private readonly counts = new Map<CodePlace, Counts>();
-  private readonly declines = new Map<CodePlace, number>();
+  private readonly counts = new Map<string, Counts & { readonly spot: Spot }>();
+  private readonly declines = new Map<string, number>();
 
-  expect(place: CodePlace): Expectation {
-    const { requests, right, characters, passes } = this.at(place);
-    return { rightShare: right / requests, characters: characters / right, passes: passes / requests };
+  expect(spot: Spot): Expectation {
+    return expectationOf([this.at(spot)]);
   }
 
   expectInLine(): Expectation {
-    const places = PLACES.filter((place) => !place.endsWith('start') || place === 'word start').map((place) =>
-      this.at(place),
-    );
-    const sum = (of: keyof Counts) => places.reduce((total, counts) => total + counts[of], 0);
-    return {
-      rightShare: sum('right') / sum('requests'),
-      characters: sum('characters') / sum('right'),
-      passes: sum('passes') / sum('requests'),
-    };
+    for (const place of IN_LINE) this.at(spotAt(place));
+    return expectationOf([...this.counts.values()].filter(({ spot }) => IN_LINE.includes(spot.place)));
   }
 
-  declinedInARow(place: CodePlace): number {
-    return this.declines.get(place) ?? 0;
+  declinedInARow(spot: Spot): number {
+    return this.declines.get(keyOf(spot)) ?? 0;
   }
 
-  declined(place: CodePlace): void {
-    this.declines.set(place, this.declinedInARow(place) + 1);
+  declined(spot: Spot): void {
+    this.declines.set(keyOf(spot), this.declinedInARow(spot) + 1);
   }
 
   /** A request was answered. @param passes that it took to decode */
-  answered(place: CodePlace, passes: number): void {
-    this.declines.delete(place);
-    const counts = this.at(place);
+  answered(spot: Spot, passes: number): void {
+    this.declines.delete(keyOf(spot));
+    const counts = this.at(spot);
     counts.requests++;
     counts.passes += passes;
     if (counts.requests <= REMEMBERED_REQUESTS) return;
@@ -79,19 +79,45 @@ export class History implements Expectations {
    * Of what was suggested at a place, the text now holds so many characters.
    * @param quality of the submodel that suggested it, of XL's: what it got right, XL would have got right more often
    */
-  agreed(place: CodePlace, characters: number, quality: number): void {
-    const counts = this.at(place);
+  agreed(spot: Spot, characters: number, quality: number): void {
+    const counts = this.at(spot);
     counts.right += 1 / quality;
     counts.characters += characters / quality;
   }
 
-  private at(place: CodePlace): Counts {
-    const known = this.counts.get(place);
+  private at(spot: Spot): Counts {
+    const key = keyOf(spot);
+    const known = this.counts.get(key);
     if (known) return known;
-    const { rightShare, characters, passes } = PRIORS[place];
-    const right = PRIOR_REQUESTS * rightShare;
-    const fresh = { requests: PRIOR_REQUESTS, right, characters: right * characters, passes: PRIOR_REQUESTS * passes };
-    this.counts.set(place, fresh);
+    const prior = PRIORS[spot.place];
+    const share = (spot.seen ? prior.rightShareSeen : prior.rightShare) * (spot.strayed ? STRAYED.rightShare : 1);
+    const right = PRIOR_REQUESTS * share;
+    const passes = PRIOR_REQUESTS * prior.passes * (spot.strayed ? STRAYED.passes : 1);
+    const fresh = { spot, requests: PRIOR_REQUESTS, right, characters: right * prior.characters, passes };
+    this.counts.set(key, fresh);
     return fresh;
   }
+}
+
+const IN_LINE: readonly CodePlace[] = [
+  'after a dot',
+  'word start',
+  'inside a word',
+  'deep in a word',
+  'after a symbol',
+  'statement end',
+  'comment',
+];
+
+function keyOf({ place, seen, strayed }: Spot): string {
+  return `${place}, ${seen ? 'seen' : 'new'}, ${strayed ? 'strayed' : 'on the way'}`;
+}
+
+function expectationOf(all: readonly Counts[]): Expectation {
+  const sum = (of: keyof Counts) => all.reduce((total, counts) => total + counts[of], 0);
+  return {
+    rightShare: sum('right') / sum('requests'),
+    characters: sum('characters') / sum('right'),
+    passes: sum('passes') / sum('requests'),
+  };
 }

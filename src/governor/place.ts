@@ -12,6 +12,23 @@ export const PLACES = [
 ] as const;
 export type CodePlace = (typeof PLACES)[number];
 
+/** A place, and how the model fares there. */
+export interface Spot {
+  readonly place: CodePlace;
+  /** The text before the cursor stands somewhere else too: how it went on there is known. */
+  readonly seen: boolean;
+  /** On this line something else was typed than what the model wrote last. */
+  readonly strayed: boolean;
+}
+
+/** A place of which no more is known. */
+export function spotAt(place: CodePlace): Spot {
+  return { place, seen: false, strayed: false };
+}
+
+/** Of the text before the cursor, what has to stand somewhere else. */
+const SEEN_CHARS = 16;
+
 const COMMENT = /^\s*(\/\/|\/?\*|#(?!\w)|--\s)|\s\/\/\s/;
 const OPENS_BLOCK = /([{([:]|=>)\s*$/;
 
@@ -28,6 +45,13 @@ export function codePlaceOf(linePrefix: string, lineBefore: string): CodePlace {
   if (linePrefix.endsWith('.')) return 'after a dot';
   if (/[;})\]]\s*$/.test(linePrefix)) return 'statement end';
   return /[\s([{]$/.test(linePrefix) ? 'word start' : 'after a symbol';
+}
+
+/** Whether the end of a text stands once more in it, or in what follows it. */
+export function isSeen(prefix: string, suffix: string): boolean {
+  const end = prefix.slice(-SEEN_CHARS);
+  if (end.length < SEEN_CHARS) return false;
+  return prefix.lastIndexOf(end, prefix.length - SEEN_CHARS - 1) >= 0 || suffix.includes(end);
 }
 
 /** The place at the end of a text. */

@@ -17,7 +17,7 @@ export function refine(
   const decision = decide({ ...snapshot, explicit: false, previous: {} }, costs, history, settings);
   if (!decision.submodel) return decision;
   if (!decision.speculateNext) return { submodel: undefined, reason: 'there is no time to spare' };
-  const expected = history.expect(snapshot.place);
+  const expected = history.expect(snapshot);
   const better = quality(costs.named(decision.submodel.name)) - quality(costs.named(shown));
   const gain = better * expectedCharacters(expected, undefined);
   const isWorthIt = gain > priceOf(decision.submodel, expected.passes, snapshot, costs);

@@ -3,7 +3,7 @@ import type { Expectation } from './history';
 import { type Machine, takenByOthers } from './machine';
 
 /** Characters that a second of the engine's work has to bring, on a quiet machine on mains. */
-export const CHARACTERS_PER_SECOND = 1.5;
+export const CHARACTERS_PER_SECOND = 10;
 
 /** How much dearer the engine's time is in a state of the machine: battery, heat and others' work multiply. */
 export function price(machine: Machine): number {
@@ -15,12 +15,12 @@ export function price(machine: Machine): number {
   return CHARACTERS_PER_SECOND * battery * saving * heat * load;
 }
 
-/**
- * Of the characters that XL completes, the share that a submodel does. Where XL is right it is sure, and then the
- * smaller ones agree more than elsewhere: replay loses about this part of the disagreement.
- */
-export function quality({ agreementWithXL }: Candidate): number {
-  return 1 - 0.4 * (1 - agreementWithXL);
+/** What a hundredth more bits per byte costs of the characters that are completed, in hundredths: measured by replay. */
+export const LOSS_BY_BITS = 3;
+
+/** Of the characters that XL completes, the share that a submodel does. */
+export function quality({ excessBits }: Candidate): number {
+  return Math.max(0, 1 - LOSS_BY_BITS * excessBits);
 }
 
 /** What takes longer to read than to type helps nobody: characters typed while a suggestion is read, at least. */

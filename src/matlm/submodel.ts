@@ -60,12 +60,12 @@ export interface Candidate {
   readonly submodel: Submodel;
   /** Bytes of weights read to decode a token. */
   readonly bytesPerToken: number;
-  /** Share of tokens where its likeliest next token is that of the full model, 0 to 1. */
-  readonly agreementWithXL: number;
+  /** Share by which its held-out bits per byte exceed those of the full model; 0 where they do not. */
+  readonly excessBits: number;
 }
 
-/** What agreement is taken to fall by with each halving of the bytes read, where a checkpoint was not measured. */
-const UNMEASURED_LOSS = 0.06;
+/** What each halving of the bytes read is taken to add to the bits per byte, where a checkpoint was not measured. */
+const UNMEASURED_LOSS = 0.015;
 
 /**
  * The submodels worth choosing between, cheapest first: the checkpoint's measured frontier, or its sizes where it has
@@ -83,9 +83,10 @@ export function candidateOf(config: CheckpointConfig, name: string): Candidate {
   const submodel = submodelOf(config, name);
   const bytes = bytesPerToken(config.model, submodel.widths);
   const full = bytesPerToken(config.model, submodelOf(config, 'XL').widths);
-  const measured = config.frontier.find((row) => row.name === name);
-  const estimated = Math.max(0, 1 - UNMEASURED_LOSS * Math.log2(full / bytes));
-  return { submodel, bytesPerToken: bytes, agreementWithXL: measured?.agreementWithXL ?? estimated };
+  const bitsOf = (of: string) => config.frontier.find((row) => row.name === of)?.bitsPerByte;
+  const [own, best] = [bitsOf(name), bitsOf('XL')];
+  const excess = own !== undefined && best !== undefined ? own / best - 1 : UNMEASURED_LOSS * Math.log2(full / bytes);
+  return { submodel, bytesPerToken: bytes, excessBits: Math.max(0, excess) };
 }
 
 /**

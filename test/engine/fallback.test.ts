@@ -261,7 +261,8 @@ describe('a card that others need', () => {
     const failing = () => {
       const engine = new LocalEngine(ROOT, checkpoint, 1);
       const generate: Measurable['generate'] = (request, signal, listener) => {
-        if (fail) listener({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'no memory' });
+        if (fail)
+          listener({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'no memory' });
         else engine.generate(request, signal, listener);
       };
       return {

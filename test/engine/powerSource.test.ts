@@ -5,6 +5,7 @@ import { READ_EVERY_MS, type SensedState, watchMachine } from '../../src/engine/
 import { CostModel } from '../../src/governor/costs';
 import { DWELL_MS } from '../../src/governor/decide';
 import { History } from '../../src/governor/history';
+import { spotAt } from '../../src/governor/place';
 import { AUTO } from '../../src/governor/settings';
 import { TypingRhythm } from '../../src/governor/typing';
 import { RecordedMachine } from '../recordedMachine';
@@ -48,8 +49,8 @@ describe('the governor, when the power source changes', function () {
     });
     const history = new History();
     for (let i = 0; i < 400; i++) {
-      history.answered('word start', 10);
-      if (i % 12 === 0) history.agreed('word start', 20, 1);
+      history.answered(spotAt('word start'), 10);
+      if (i % 12 === 0) history.agreed(spotAt('word start'), 20, 1);
     }
     const planner = new Planner({
       checkpoint: { ...(await shipped()), config },

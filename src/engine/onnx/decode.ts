@@ -91,8 +91,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
     }
     const room = Math.min(maxTokens - done.tokens - 1, contextLength - text.length, MAX_DRAFT);
     const ahead = isAsExpected ? expected.slice(done.tokens, done.tokens + room) : [];
-    draft =
-      ahead.length > 0 ? { ...NO_DRAFT, tokens: ahead } : await makeDraft(reader, decoding, text, spelled, room);
+    draft = ahead.length > 0 ? { ...NO_DRAFT, tokens: ahead } : await makeDraft(reader, decoding, text, spelled, room);
     if (isAborted()) return 'aborted';
     const tokens = [...text.slice(-1), ...draft.tokens];
     const startMs = performance.now();

@@ -51,7 +51,12 @@ export class OnnxEngine implements Measurable {
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
-    this.check(request.prompt, request.widths, [...(request.notFirst ?? []), ...(request.expected ?? [])], request.givenBack);
+    this.check(
+      request.prompt,
+      request.widths,
+      [...(request.notFirst ?? []), ...(request.expected ?? [])],
+      request.givenBack,
+    );
     this.checkSpeculation(request);
     let ended = false;
     const done = { tokens: 0, passes: 0, ...noDrafts() };

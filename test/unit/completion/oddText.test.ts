@@ -14,7 +14,7 @@ import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
-import { ROOT, shipped } from '../model';
+import { exampleConfig, ROOT, shipped } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
 const LONG = 20_000;
@@ -26,7 +26,7 @@ describe('a completion in unusual text', () => {
   let pipeline: Pipeline;
 
   before(async () => {
-    checkpoint = { ...(await shipped()), calibration: undefined };
+    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
     await grammars.load('typescript');
   });
 

@@ -5,14 +5,16 @@ import { Pipeline } from '../../../src/completion/pipeline';
 import type { Engine } from '../../../src/engine/engine';
 import { CostModel } from '../../../src/governor/costs';
 import { History } from '../../../src/governor/history';
+import { spotAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
+import { CHARACTERS_PER_SECOND } from '../../../src/governor/value';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import type { Cost } from '../../../src/matlm/submodel';
 import { VirtualClock } from '../../../src/replay/clock';
 import { OracleEngine } from '../replay/oracle';
-import { shipped } from '../model';
+import { exampleConfig, shipped } from '../model';
 
 const FILE = 'const value = compute(first, second);\nconst other = compute(third, fourth);\n';
 
@@ -26,7 +28,7 @@ describe('the pace of requests', () => {
 
   before(async () => {
     // Scores are the plain product of what the oracle claims.
-    checkpoint = { ...(await shipped()), calibration: undefined };
+    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
   });
 
   beforeEach(() => {
@@ -91,11 +93,11 @@ describe('the pace of requests', () => {
     );
   }
 
-  /** Where a request brings the fiftieth part of a character, it pays in a pause and not in mid-typing. */
+  /** What a request brings is worth a bit more than it takes: it pays in a pause and not in mid-typing. */
   function typeWhereLittleIsRight(): void {
     for (let i = 0; i < 4000; i++) {
-      history.answered('deep in a word', 10);
-      if (i % 10 === 0) history.agreed('deep in a word', 0.2, 1);
+      history.answered(spotAt('deep in a word'), 10);
+      if (i % 10 === 0) history.agreed(spotAt('deep in a word'), 0.13 * CHARACTERS_PER_SECOND, 1);
     }
     for (const timeMs of [0, 100, 200, 300]) rhythm.key(timeMs, 'deep in a word');
   }
@@ -142,17 +144,17 @@ describe('the pace of requests', () => {
   });
 
   it('declines where nothing came of it, and learns when it does again', async () => {
-    for (let i = 0; i < 4000; i++) history.answered('deep in a word', 10);
+    for (let i = 0; i < 4000; i++) history.answered(spotAt('deep in a word'), 10);
     const pipeline = pipelineWith(FLAT);
     const outcome = await ask(pipeline, 'const value', new AbortController().signal);
     assert.equal(outcome.kind, 'gated');
     assert.match('reason' in outcome ? outcome.reason : '', /deep in a word: what .* would add is not worth its time/);
-    assert.equal(history.declinedInARow('deep in a word'), 1);
+    assert.equal(history.declinedInARow(spotAt('deep in a word')), 1);
   });
 
   it('learns from what the text came to hold', async () => {
     const pipeline = pipelineWith(FLAT);
-    const before = history.expect('word start').rightShare;
+    const before = history.expect(spotAt('word start')).rightShare;
     const { signal } = new AbortController();
     let done = false;
     void (async () => {
@@ -161,7 +163,7 @@ describe('the pace of requests', () => {
       done = true;
     })();
     await clock.run(() => done);
-    assert.ok(history.expect('word start').rightShare > before);
+    assert.ok(history.expect(spotAt('word start')).rightShare > before);
   });
 
   it('follows a change of the power source with the next request', async () => {
@@ -171,8 +173,8 @@ describe('the pace of requests', () => {
     };
     const pipeline = pipelineWith(dear);
     for (let i = 0; i < 400; i++) {
-      history.answered('word start', 10);
-      if (i % 8 === 0) history.agreed('word start', 20, 1);
+      history.answered(spotAt('word start'), 10);
+      if (i % 8 === 0) history.agreed(spotAt('word start'), 20, 1);
     }
     const submodels: string[] = [];
     const bytes = (name: string) => new CostModel(checkpoint.config, dear).named(name).bytesPerToken;

@@ -9,12 +9,13 @@ import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
 import { History } from '../../../src/governor/history';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
+import type { Spot } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
 import { SIZES } from '../../../src/matlm/submodel';
-import { ROOT, shipped } from '../model';
+import { exampleConfig, ROOT, shipped } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
 describe('a completion request', () => {
@@ -24,10 +25,12 @@ describe('a completion request', () => {
   let pipeline: Pipeline;
   let settings: GovernorSettings;
   let machine: Machine;
+  /** Where requests were answered. */
+  let answeredAt: Spot[];
 
   before(async () => {
     // Scores are the plain product of what the test's engine claims.
-    checkpoint = { ...(await shipped()), calibration: undefined };
+    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
     await grammars.load('typescript');
   });
 
@@ -39,6 +42,7 @@ describe('a completion request', () => {
     let nowMs = 0;
     settings = AUTO;
     machine = UNKNOWN_MACHINE;
+    answeredAt = [];
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
     const cost = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
     pipeline = new Pipeline({
@@ -46,7 +50,12 @@ describe('a completion request', () => {
       checkpoint,
       costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
-      history: new History(),
+      history: new (class extends History {
+        override answered(spot: Spot, passes: number): void {
+          answeredAt.push(spot);
+          super.answered(spot, passes);
+        }
+      })(),
       syntax: new SyntaxByGrammar(grammars),
       settings: () => settings,
       eagerness: () => 'balanced',
@@ -143,6 +152,17 @@ describe('a completion request', () => {
       await settle();
       assert.equal(engine.requests.length, 2);
     });
+  });
+
+  it('knows where the model strayed from what is typed, until the line ends', async () => {
+    await shown('const a = █', 'f(x);');
+    await shown('const a = g█', '(y);');
+    await shown('const a = go█', '();');
+    await shown('const a = go();\n█', 'b();');
+    assert.deepEqual(
+      answeredAt.map(({ strayed }) => strayed),
+      [false, true, true, false],
+    );
   });
 
   it('comes from the cache where the same was asked before', async () => {
@@ -259,7 +279,14 @@ describe('a completion request', () => {
   it('fails with the reason where the engine dies, and the next one is fresh', async () => {
     const outcome = ask('const a = █');
     await settle();
-    engine.requests[0]!.emit({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'it died' });
+    engine.requests[0]!.emit({
+      type: 'end',
+      reason: 'failed',
+      decodedTokens: 0,
+      passes: 0,
+      decodeMs: 0,
+      message: 'it died',
+    });
     assert.deepEqual(await outcome, { kind: 'failed', reason: 'it died' });
     assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
   });

@@ -4,9 +4,11 @@ import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
 import { History } from '../../../src/governor/history';
+import { spotAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
+import { CHARACTERS_PER_SECOND } from '../../../src/governor/value';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { exampleConfig, shipped } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
@@ -43,8 +45,8 @@ describe('a suggestion that a small submodel made while one types', () => {
     history = new History();
     // At such places much is right.
     for (let i = 0; i < 200; i++) {
-      history.answered('word start', 6);
-      history.agreed('word start', 20, 1);
+      history.answered(spotAt('word start'), 6);
+      history.agreed(spotAt('word start'), 30 * CHARACTERS_PER_SECOND, 1);
     }
     pipeline = new Pipeline({
       engine,
@@ -145,9 +147,9 @@ describe('a suggestion that a small submodel made while one types', () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     await ask('const a = g█');
-    const before = history.expect('word start');
+    const before = history.expect(spotAt('word start'));
     void ask('const a = g(y);█');
-    assert.ok(history.expect('word start').rightShare > before.rightShare);
+    assert.ok(history.expect(spotAt('word start')).rightShare > before.rightShare);
   });
 
   it('is not touched while one types on', async () => {
@@ -196,7 +198,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   });
 
   it('is not touched where a larger one would save too little', async () => {
-    for (let i = 0; i < 1000; i++) history.answered('word start', 6);
+    for (let i = 0; i < 1000; i++) history.answered(spotAt('word start'), 6);
     await typed('const a = █', 'f(x);');
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);

@@ -12,9 +12,9 @@ import {
 } from '../../../src/governor/decide';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
 import { refine } from '../../../src/governor/refine';
-import { PLACES } from '../../../src/governor/place';
+import { PLACES, spotAt } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
-import { CHARACTERS_PER_SECOND, price } from '../../../src/governor/value';
+import { CHARACTERS_PER_SECOND, LOSS_BY_BITS, price } from '../../../src/governor/value';
 import type { Candidate } from '../../../src/matlm/submodel';
 import { Random } from '../../../src/replay/random';
 
@@ -22,7 +22,7 @@ const MS: Record<string, number> = { S: 10, M: 20, L: 40, XL: 90 };
 const candidates = Object.keys(MS).map((name, i): Candidate => ({
   submodel: { name, widths: [], fittedAs: name, copyWeights: [], draftWidths: [] },
   bytesPerToken: (i + 1) * 1e6,
-  agreementWithXL: 0.85 + 0.05 * i,
+  excessBits: (0.06 - 0.02 * i) / LOSS_BY_BITS,
 }));
 /** A hundred tokens of prompt take as long as what is written. */
 const costs: Costs = {
@@ -44,7 +44,7 @@ const calm: Snapshot = {
   explicit: false,
   gapMs: undefined,
   pauseChance: 0.1,
-  place: 'word start',
+  ...spotAt('word start'),
   block: true,
   newPromptTokens: 0,
   machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' },
@@ -207,7 +207,7 @@ describe('what is shown in a pause', () => {
     ['pause … busy', 'S', expecting(0.4, 40), 'none'],
   ];
   for (const [line, shown, history, expected] of rows) {
-    const { rightShare, characters } = history.expect('word start');
+    const { rightShare, characters } = history.expect(spotAt('word start'));
     it(`by ${shown}, ${line}, ${rightShare * characters} characters expected → ${expected}`, () => {
       const decision = refine(drawn(line), shown, costs, history, AUTO);
       assert.equal(nameOf(decision), expected, decision.reason);
@@ -336,14 +336,14 @@ describe('a choice, whatever the moment,', () => {
     let none = 0;
     for (let i = 0; i < MOMENTS; i++) {
       const { snapshot, history } = moment(random);
-      if (history.declinedInARow(snapshot.place) > 0) continue; // tried again, whatever it costs
+      if (history.declinedInARow(snapshot) > 0) continue; // tried again, whatever it costs
       const machine = Object.values(MACHINES)[i % Object.keys(MACHINES).length]!;
       const decision = decide({ ...snapshot, machine }, costs, history, AUTO);
       if (!decision.submodel) {
         none++;
         continue;
       }
-      const { rightShare, characters } = history.expect(snapshot.place);
+      const { rightShare, characters } = history.expect(snapshot);
       const workMs = costs.predictMs(decision.submodel, 0, 12)!;
       assert.ok(rightShare * characters > (price(machine) * workMs) / 1000, decision.reason);
     }

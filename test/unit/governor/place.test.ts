@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type CodePlace, codePlaceAt } from '../../../src/governor/place';
+import { type CodePlace, codePlaceAt, isSeen } from '../../../src/governor/place';
 
 describe('the place in the code', () => {
   const cases: [string, CodePlace][] = [
@@ -27,6 +27,23 @@ describe('the place in the code', () => {
   for (const [text, place] of cases) {
     it(`is ${place} in ${JSON.stringify(text)}`, () => {
       assert.equal(codePlaceAt(text.replace('█', '')), place);
+    });
+  }
+});
+
+describe('the text before the cursor', () => {
+  const line = 'return total(readings);';
+  const cases: [string, string, boolean][] = [
+    ['stands above too', `${line}\n${line}█`, true],
+    ['stands below too', `${line}█\n${line}`, true],
+    ['stands there once', `${line}█`, false],
+    ['is unlike what is above', `${line}\nreturn total(values);█`, false],
+    ['is too short to tell', 'a = 1;\na = 1;█', false],
+  ];
+  for (const [name, text, expected] of cases) {
+    it(`${name}: ${expected ? 'seen' : 'new'}`, () => {
+      const [prefix = '', suffix = ''] = text.split('█');
+      assert.equal(isSeen(prefix, suffix), expected);
     });
   }
 });

@@ -29,7 +29,13 @@ export class OracleEngine implements Engine {
     let cancel: () => void = () => undefined;
     const end = (reason: 'stop' | 'aborted') => {
       signal.removeEventListener('abort', onAbort);
-      emit({ type: 'end', reason, decodedTokens: written, passes: Math.max(0, written - 1), decodeMs: this.clock.now() - startMs });
+      emit({
+        type: 'end',
+        reason,
+        decodedTokens: written,
+        passes: Math.max(0, written - 1),
+        decodeMs: this.clock.now() - startMs,
+      });
     };
     const onAbort = () => {
       cancel();
