@@ -85,7 +85,7 @@ export class Pipeline {
       if (plan.decision.speculateNext) void this.lookAhead(plan, cached);
       return this.reuse({ from, suggestion: cached }, 'cached');
     }
-    if (this.doubt && isStillInDoubt(this.doubt, plan, this.weightsOf(plan)))
+    if (this.doubt && isStillInDoubt(this.doubt, plan, this.weights))
       return { kind: 'gated', reason: 'the model was not sure how to go on a moment ago' };
     if (plan.decision.delayMs > 0) {
       await this.parts.wait(plan.decision.delayMs, signal);
@@ -249,7 +249,7 @@ export class Pipeline {
     const parts = {
       engine,
       tokenizer: checkpoint.tokenizer,
-      weights: this.weightsOf(plan),
+      weights: this.weights,
       onRead: () => {
         this.planner.wasRead(plan.prompt.tokens);
       },
@@ -286,7 +286,7 @@ export class Pipeline {
       this.parts.history.answered(plan.spot, passes);
       this.planner.wasWritten(request, decoded.pieces.map(({ text }) => text).join(''));
     }
-    const sure = confidentHead(decoded.pieces, plan.cursor, this.weightsOf(plan), plan.minScore);
+    const sure = confidentHead(decoded.pieces, plan.cursor, this.weights, plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);
     trace.end('trim');
     const unsure = sure.trim() === '' && decoded.pieces.length > 0;
@@ -303,9 +303,9 @@ export class Pipeline {
     return { kind: 'shown', suggestion, work };
   }
 
-  /** Of the submodel's score. */
-  private weightsOf({ decision }: Plan): readonly number[] | undefined {
-    return this.parts.checkpoint.calibration?.submodels[decision.submodel.fittedAs];
+  /** Of the score. */
+  private get weights(): readonly number[] | undefined {
+    return this.parts.checkpoint.calibration?.weights;
   }
 
   /** What was made for such a plan before. */

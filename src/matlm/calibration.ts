@@ -3,13 +3,13 @@ import { CheckpointError } from './errors';
 import { isObject } from './config';
 
 /**
- * How often a submodel is right where it claims a probability: weights of a logistic function. It belongs to the
- * weights that it was measured on, so it lies beside them: another checkpoint's claims mean something else.
+ * How often a checkpoint is right where it claims a probability: weights of a logistic function, the same for all its
+ * submodels. It belongs to the weights that it was measured on, so it lies beside them.
  */
 export interface Calibration {
   /** What the weights are of, in their order. */
   readonly features: readonly string[];
-  readonly submodels: Readonly<Record<string, readonly number[]>>;
+  readonly weights: readonly number[];
 }
 
 export const CALIBRATION_FILE = 'confidence.json';
@@ -33,14 +33,12 @@ export async function readCalibration(file: string): Promise<Calibration | undef
   } catch {
     throw new CheckpointError(file, 'it is not JSON', REMEDY);
   }
-  const { features, submodels } = isObject(json) ? json : {};
+  const { features, weights } = isObject(json) ? json : {};
   const isComplete =
     Array.isArray(features) &&
-    isObject(submodels) &&
-    Object.values(submodels).every(
-      (weights) => Array.isArray(weights) && weights.length === features.length && weights.every(Number.isFinite),
-    );
-  if (!isComplete)
-    throw new CheckpointError(file, 'it does not give every submodel a number for every feature', REMEDY);
-  return { features: features as string[], submodels: submodels as Record<string, number[]> };
+    Array.isArray(weights) &&
+    weights.length === features.length &&
+    weights.every(Number.isFinite);
+  if (!isComplete) throw new CheckpointError(file, 'it does not give a number for every feature', REMEDY);
+  return { features: features as string[], weights: weights as number[] };
 }

@@ -5,8 +5,6 @@ export interface Submodel {
   readonly name: string;
   /** FFN width of each layer; 0 skips the layer. */
   readonly widths: readonly number[];
-  /** The granularity that it goes by where something was fitted for granularities alone: itself, or the nearest in bytes. */
-  readonly fittedAs: string;
   /** How much copying from the context weighs beside it, by the length of the match from 1; empty where not at all. */
   readonly copyWeights: readonly number[];
   /** The submodel that drafts for it; empty where none is smaller. */
@@ -105,11 +103,11 @@ export function submodelOf(config: CheckpointConfig, name: string): Submodel {
   const isWithin = draft.every((width, layer) => width <= (widths[layer] ?? 0));
   // A draft that costs most of what it saves is none.
   const isCheap = bytesPerToken(model, draft) <= MAX_DRAFT_SHARE * bytes;
+  // Fitted for granularities alone: a submodel between them goes by the nearest.
   const fittedAs = name in granularities ? name : nearest(config, bytes);
   return {
     name,
     widths,
-    fittedAs,
     copyWeights: copyWeights[fittedAs] ?? [],
     draftWidths: isWithin && isCheap ? draft : [],
   };

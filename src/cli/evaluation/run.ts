@@ -6,7 +6,7 @@ import { Grammars } from '../../completion/syntax/grammars';
 import { languageOf } from '../../completion/syntax/languages';
 import { SyntaxByGrammar } from '../../completion/syntax/shape';
 import { LocalEngine } from '../../engine/localEngine';
-import { type Calibration, CALIBRATION_FILE } from '../../matlm/calibration';
+import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { type Bin, calibrationError, curveOf, type Figures, figuresOf, round } from './figures';
 import { judge, type Judgement } from './judge';
@@ -67,16 +67,16 @@ export async function evaluateCompletion(
       group.spans.push({ kind: span.kind, judgement });
     };
     const heads = new Map<string, Head[]>(options.submodels.map((name) => [name, []]));
-    const weights = weightsOf(parts.checkpoint.calibration);
+    const weights = parts.checkpoint.calibration?.weights;
     for (const span of spans) {
       for (const submodel of options.submodels) {
         const written = await write(parts, span, submodel, []);
-        for (const way of WAYS) add({ submodel, way }, span, judge(span, show(written, weights(submodel), way, [])));
-        heads.get(submodel)?.push(...headsOf(span, written, weights(submodel)));
+        for (const way of WAYS) add({ submodel, way }, span, judge(span, show(written, weights, way, [])));
+        heads.get(submodel)?.push(...headsOf(span, written, weights));
         for (const name of options.without) {
           const other = await write(parts, span, submodel, [name]);
           const way = 'balanced';
-          add({ submodel, way, without: name }, span, judge(span, show(other, weights(submodel), way, [name])));
+          add({ submodel, way, without: name }, span, judge(span, show(other, weights, way, [name])));
         }
       }
       add({ submodel: 'words', way: 'by hand' }, span, judge(span, firstWord(span)));
@@ -92,7 +92,10 @@ export async function evaluateCompletion(
   });
 }
 
-/** Fit the scores of every submodel to what is right, and write them beside the weights. */
+/**
+ * Fit one score of all submodels to what is right, and write it beside the weights. Fitted apart they would differ by
+ * chance, and a larger submodel might show less than a smaller one that knows less; and those in between have none.
+ */
 export async function calibrate(
   root: string,
   model: string,
@@ -101,20 +104,22 @@ export async function calibrate(
 ): Promise<string> {
   const spans = sources.flatMap(({ path, text }) => spansOf(path, text, each, seed));
   return withParts(root, model, spans, async (parts) => {
-    const fitted: Record<string, number[]> = {};
-    const curves: Record<string, Bin[]> = {};
+    const heads = new Map<string, Head[]>();
     for (const submodel of submodels) {
-      const heads: Head[] = [];
-      for (const span of spans) heads.push(...headsOf(span, await write(parts, span, submodel, []), undefined));
-      const weights = fitLogistic(
-        heads.map(({ features }) => features),
-        heads.map(({ right }) => right),
-      );
-      fitted[submodel] = weights.map(round);
-      curves[submodel] = curveOf(heads.map(({ features, right }) => ({ score: score(features, weights), right })));
+      const of: Head[] = [];
+      for (const span of spans) of.push(...headsOf(span, await write(parts, span, submodel, []), undefined));
+      heads.set(submodel, of);
     }
+    const all = [...heads.values()].flat();
+    const weights = fitLogistic(
+      all.map(({ features }) => features),
+      all.map(({ right }) => right),
+    ).map(round);
+    const curves: Record<string, Bin[]> = {};
+    for (const [submodel, of] of heads)
+      curves[submodel] = curveOf(of.map(({ features, right }) => ({ score: score(features, weights), right })));
     const file = join(model, CALIBRATION_FILE);
-    await writeFile(file, `${JSON.stringify({ features: FEATURES, submodels: fitted, curves }, null, 2)}\n`);
+    await writeFile(file, `${JSON.stringify({ features: FEATURES, weights, curves }, null, 2)}\n`);
     return file;
   });
 }
@@ -146,10 +151,6 @@ function figuresFor(judged: readonly Judged[], kind: Kind | 'all'): Figures {
   return Object.fromEntries(
     Object.entries(figures).map(([name, value]) => [name, round(value as number)]),
   ) as unknown as Figures;
-}
-
-function weightsOf(calibration: Calibration | undefined): (submodel: string) => readonly number[] | undefined {
-  return (submodel) => calibration?.submodels[submodel];
 }
 
 async function withParts<T>(

@@ -95,8 +95,7 @@ describe('a decode that shows nothing more', () => {
     const { calibration } = await shipped();
     let [stopped, saved, shown] = [0, 0, 0];
     for (let round = 0; round < 4000; round++) {
-      const weights =
-        round % 5 === 0 ? undefined : calibration?.submodels[(['S', 'M', 'L', 'XL'] as const)[round % 4]!];
+      const weights = round % 5 === 0 ? undefined : calibration?.weights;
       const minScore = Object.values(EAGERNESS)[round % 3]!;
       const place = { linePrefix: ['', '  ', 'const na'][round % 3]!, lineSuffix: ['', ')'][round % 2]! };
       const written = Array.from({ length: 1 + Math.floor(12 * random.next()) }, () => ({

@@ -20,7 +20,7 @@ import { Random } from '../../../src/replay/random';
 
 const MS: Record<string, number> = { S: 10, M: 20, L: 40, XL: 90 };
 const candidates = Object.keys(MS).map((name, i): Candidate => ({
-  submodel: { name, widths: [], fittedAs: name, copyWeights: [], draftWidths: [] },
+  submodel: { name, widths: [], copyWeights: [], draftWidths: [] },
   bytesPerToken: (i + 1) * 1e6,
   excessBits: (0.06 - 0.02 * i) / LOSS_BY_BITS,
 }));

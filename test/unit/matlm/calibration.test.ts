@@ -10,8 +10,8 @@ describe('the calibration of a checkpoint', () => {
   const file = join(temporaryFolder(), 'confidence.json');
 
   it('is read where it is whole', async () => {
-    writeFileSync(file, '{ "features": ["constant"], "submodels": { "S": [0.5] } }');
-    assert.deepEqual(await readCalibration(file), { features: ['constant'], submodels: { S: [0.5] } });
+    writeFileSync(file, '{ "features": ["constant"], "weights": [0.5] }');
+    assert.deepEqual(await readCalibration(file), { features: ['constant'], weights: [0.5] });
   });
 
   it('may be missing', async () => {
@@ -20,9 +20,9 @@ describe('the calibration of a checkpoint', () => {
 
   const faults: [string, string, RegExp][] = [
     ['half a file', '{ "features": [', /confidence\.json: it is not JSON\. Make it anew/],
-    ['another JSON', '[]', /it does not give every submodel a number for every feature/],
-    ['a weight too few', '{ "features": ["a", "b"], "submodels": { "S": [1] } }', /every feature/],
-    ['a weight that is none', '{ "features": ["a"], "submodels": { "S": ["1"] } }', /every feature/],
+    ['another JSON', '[]', /it does not give a number for every feature/],
+    ['a weight too few', '{ "features": ["a", "b"], "weights": [1] }', /every feature/],
+    ['a weight that is none', '{ "features": ["a"], "weights": ["1"] }', /every feature/],
   ];
   for (const [name, text, message] of faults) {
     it(`is an error where it is ${name}`, async () => {
@@ -31,12 +31,10 @@ describe('the calibration of a checkpoint', () => {
     });
   }
 
-  it('of the one that ships is of the features that are computed, for every size', async () => {
-    const { calibration, config } = await shipped();
+  it('of the one that ships is of the features that are computed', async () => {
+    const { calibration } = await shipped();
     assert.ok(calibration, 'it has none');
     assert.deepEqual(calibration.features, FEATURES);
-    for (const size of ['S', 'M', 'L', 'XL'].filter((name) => name in config.granularities)) {
-      assert.equal(calibration.submodels[size]?.length, FEATURES.length, size);
-    }
+    assert.equal(calibration.weights.length, FEATURES.length);
   });
 });
