@@ -8,7 +8,7 @@ import { spotAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
-import { CHARACTERS_PER_SECOND } from '../../../src/governor/value';
+import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../../src/governor/value';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { exampleConfig, shipped } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
@@ -46,7 +46,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     // At such places much is right.
     for (let i = 0; i < 200; i++) {
       history.answered(spotAt('word start'), 6);
-      history.agreed(spotAt('word start'), 30 * CHARACTERS_PER_SECOND, 1);
+      history.agreed(spotAt('word start'), (100 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     pipeline = new Pipeline({
       engine,
