@@ -120,7 +120,7 @@ export function confidentHead(
     const isWhole = i === pieces.length - 1 || /^\s*\n/.test(pieces[i + 1]?.text ?? '');
     return score(features, weights) >= (isWhole ? minScore : (1 + minScore) / 2);
   });
-  const head = join(pieces.slice(0, last + 1));
+  const head = textOf(pieces.slice(0, last + 1));
   const rest = pieces.slice(last + 1);
   // A character that tokens cut in two has no text before its last part; it is a letter, most likely.
   const next = rest.find(({ text }) => text !== '')?.text ?? 'é';
@@ -129,6 +129,7 @@ export function confidentHead(
   return words.replace(/\s/g, '').length >= MIN_HEAD_CHARS ? words : '';
 }
 
-function join(pieces: readonly Piece[]): string {
+/** What pieces say together. */
+export function textOf(pieces: readonly Piece[]): string {
   return pieces.map((piece) => piece.text).join('');
 }

@@ -1,7 +1,7 @@
 import type { Engine, GenerateRequest } from '../engine/engine';
 import type { Decision } from '../governor/decide';
 import type { Tokenizer } from '../matlm/tokenizer';
-import type { Piece } from './confidence';
+import { type Piece, textOf } from './confidence';
 import type { Trim } from './filters';
 import type { Prompt } from './prompt';
 
@@ -55,7 +55,7 @@ export async function decode(
   const expected = tokenizer.encode(givenBack);
   const healing = { ...request, notFirst, givenBack, expected, maxTokens: maxTokens + expected.length };
   const first = await stream(engine, tokenizer, healing, trim, signal, [], watch);
-  const text = first.pieces.map((piece) => piece.text).join('');
+  const text = textOf(first.pieces);
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
     engine,
@@ -96,7 +96,7 @@ function stream(
   const pieces: Piece[] = [];
   const tokens: number[] = [];
   const next = tokenizer.decoder();
-  let text = before.map((piece) => piece.text).join('');
+  let text = textOf(before);
   /** Characters that were given back and are written again: no news to anyone. */
   let known = request.givenBack?.length ?? 0;
   let prefilledTokens = 0;

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine';
 import type { GovernorSettings } from '../governor/settings';
 import { TYPING_GAP_MS } from '../governor/typing';
 import { quality } from '../governor/value';
-import { confidentHead, type Eagerness } from './confidence';
+import { confidentHead, type Eagerness, textOf } from './confidence';
 import { decode, type Decoded } from './decode';
 import { type Doubt, isStillInDoubt } from './doubt';
 import { fateOf } from './fate';
@@ -121,7 +121,7 @@ export class Pipeline {
       const [token] = decoded.tokens;
       if (decoded.aborted || token === undefined) break;
       tried.push(token);
-      const { suggestion } = trim(decoded.pieces.map((piece) => piece.text).join(''), false);
+      const { suggestion } = trim(textOf(decoded.pieces), false);
       const isNew = suggestion && [first, ...found].every(({ text }) => text !== suggestion.text);
       if (isNew) found.push(suggestion);
       if (now() - startedMs > ALTERNATIVES_MS) break;
@@ -284,7 +284,7 @@ export class Pipeline {
     };
     if (purpose === 'asked') {
       this.parts.history.answered(plan.spot, passes);
-      this.planner.wasWritten(request, decoded.pieces.map(({ text }) => text).join(''));
+      this.planner.wasWritten(request, textOf(decoded.pieces));
     }
     const sure = confidentHead(decoded.pieces, plan.cursor, this.weights, plan.minScore);
     const { suggestion, emptiedBy } = plan.trim(sure, false);

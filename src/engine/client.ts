@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { MachineState } from '../machine/state';
 import {
+  failed,
   type Backend,
   type Engine,
   type EngineInfo,
@@ -233,8 +234,4 @@ export class EngineClient implements Engine {
   private send(message: ToHost): void {
     if (this.child?.connected) this.child.send(message, () => undefined);
   }
-}
-
-function failed(message: string): GenerateEvent {
-  return { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message };
 }

@@ -55,6 +55,11 @@ export type GenerateEvent =
       readonly message?: string;
     } & Partial<DraftCounts>);
 
+/** The end of a request of which nothing was done. */
+export function failed(message: string): GenerateEvent {
+  return { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message };
+}
+
 /** What the model runs on: our own engine, or a provider of ONNX Runtime. */
 export type Backend = 'native' | `onnx-${Provider}`;
 

@@ -1,7 +1,7 @@
 /** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
 import { openCheckpoint } from '../matlm/checkpoint';
 import { CARD_IS_USED, shareCard } from './cardSharing';
-import type { GenerateEvent } from './engine';
+import { failed, type GenerateEvent } from './engine';
 import type { FallbackEngine } from './fallbackEngine';
 import { hardwareFile, type HardwareReport, machineOf, readReport } from './hardware';
 import { AddonError } from './native';
@@ -56,16 +56,7 @@ process.on('message', (message: ToHost) => {
         });
       } catch (error) {
         running.delete(id);
-        const fault = (error as Error).message;
-        const end = {
-          type: 'end',
-          reason: 'failed',
-          decodedTokens: 0,
-          passes: 0,
-          decodeMs: 0,
-          message: fault,
-        } as const;
-        send({ type: 'events', id, events: [end] });
+        send({ type: 'events', id, events: [failed((error as Error).message)] });
       }
       break;
     }

@@ -1,5 +1,5 @@
 import type { Expectations } from './decide';
-import { type CodePlace, type Spot, spotAt } from './place';
+import { type CodePlace, PLACES, type Spot, spotAt } from './place';
 
 /** What a request at a place has come to, per request, had XL answered it. */
 export interface Expectation {
@@ -99,15 +99,7 @@ export class History implements Expectations {
   }
 }
 
-const IN_LINE: readonly CodePlace[] = [
-  'after a dot',
-  'word start',
-  'inside a word',
-  'deep in a word',
-  'after a symbol',
-  'statement end',
-  'comment',
-];
+const IN_LINE = PLACES.filter((place) => !place.endsWith('start') || place === 'word start');
 
 function keyOf({ place, seen, strayed }: Spot): string {
   return `${place}, ${seen ? 'seen' : 'new'}, ${strayed ? 'strayed' : 'on the way'}`;
