@@ -1,5 +1,14 @@
 import type { CostModel } from '../governor/costs';
-import { type Choice, conditionsOf, decide, type Decision, type Declined, type Situation } from '../governor/decide';
+import {
+  type Choice,
+  conditionsOf,
+  decide,
+  type Decision,
+  type Declined,
+  mayBeSeveralLines,
+  type Situation,
+  type Snapshot,
+} from '../governor/decide';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
 import { codePlaceAt, isSeen, type Spot } from '../governor/place';
@@ -21,7 +30,7 @@ export interface PlannerParts {
   readonly costs: CostModel;
   readonly rhythm: TypingRhythm;
   readonly history: History;
-  /** One line or a block. */
+  /** One line or a block; asked where a block may come. */
   readonly syntax: Syntax;
   /** The machine as the sensors see it now. */
   readonly machine: () => Machine;
@@ -62,6 +71,9 @@ export interface NoPlan {
   readonly decision: Declined;
 }
 
+/** What the choice depends on, before the place is parsed and the prompt is written. */
+type Moment = Omit<Snapshot, 'block' | 'newPromptTokens'>;
+
 /** Tokens of the context that a prompt leaves for what is written. */
 const ROOM_TO_WRITE = 100;
 
@@ -87,17 +99,23 @@ export class Planner {
   ): Promise<Plan | NoPlan | undefined> {
     const { checkpoint, syntax, now } = this.parts;
     const startedMs = now();
-    const shape = await syntax.shapeAt(request.languageId, request, request.explicit);
+    const spot = this.spotOf(request);
+    const moment = this.momentOf(request, spot, startedMs);
+    // Parsing takes longer than everything else before the decode, and most keys want the rest of a line in any case.
+    const shape = mayBeSeveralLines(moment)
+      ? await syntax.shapeAt(request.languageId, request, request.explicit)
+      : undefined;
     trace?.end('syntax');
     if (!isWanted()) return undefined;
     const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
     const prompt = buildPrompt(checkpoint.tokenizer, request, room);
     trace?.end('prompt');
-    const spot = this.spotOf(request);
-    const decision = this.decide(request, spot, prompt.tokens, shape.block, terms.settings, shown);
+    const newPromptTokens = prompt.tokens.length - commonPrefix(prompt.tokens, this.lastPrompt);
+    const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };
+    const decision = this.decide(snapshot, terms.settings, shown);
     trace?.end('decide');
     if (!decision.submodel) return { spot, decision };
-    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape.blockEnd);
+    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape?.blockEnd);
     const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
     const author = `${decision.submodel.name} ${minScore}`;
     return { request, terms, spot, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };
@@ -136,27 +154,21 @@ export class Planner {
     return { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), strayed: !isOnTheWay };
   }
 
-  private decide(
-    request: CompletionRequest,
-    spot: Spot,
-    prompt: readonly number[],
-    block: boolean,
-    settings: GovernorSettings,
-    shown: string | undefined,
-  ): Decision | Declined {
-    const { costs, rhythm, history, machine, now } = this.parts;
-    const nowMs = now();
-    const snapshot = {
-      explicit: request.explicit,
+  private momentOf({ explicit }: CompletionRequest, spot: Spot, nowMs: number): Moment {
+    const { rhythm, machine } = this.parts;
+    return {
+      explicit,
       gapMs: rhythm.gapMs(nowMs),
       pauseChance: rhythm.pauseChance(spot.place),
       ...spot,
-      block,
-      newPromptTokens: prompt.length - commonPrefix(prompt, this.lastPrompt),
       machine: machine(),
       nowMs,
       previous: this.choices,
     };
+  }
+
+  private decide(snapshot: Snapshot, settings: GovernorSettings, shown: string | undefined): Decision | Declined {
+    const { costs, history } = this.parts;
     return shown === undefined
       ? decide(snapshot, costs, history, settings)
       : refine(snapshot, shown, costs, history, settings);

@@ -23,6 +23,9 @@ export interface Snapshot extends Spot {
   readonly previous: Readonly<Partial<Record<Situation, Choice>>>;
 }
 
+/** Of the moment, what its situation follows from. */
+type Rhythm = Pick<Snapshot, 'explicit' | 'gapMs' | 'place' | 'pauseChance'>;
+
 /** The choices of one kind of moment stay together: a line's head may get a larger submodel than its middle. */
 export type Situation = 'asked' | 'pause' | 'start' | 'typing';
 
@@ -109,7 +112,7 @@ export function decide(
 ): Decision | Declined {
   if (settings.manualOnly && !snapshot.explicit) return declined('the settings say: only when asked by hand');
   const situation = situationOf(snapshot);
-  const multiline = snapshot.block && situation !== 'typing' && situation !== 'start';
+  const multiline = snapshot.block && mayBeSeveralLines(snapshot);
   const decision = (submodel: Submodel, delayMs: number, reason: string): Decision => ({
     submodel,
     draft: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },
@@ -190,7 +193,13 @@ export function conditionsOf({ powerSource, lowPower, thermal }: Machine): strin
   return `${powerSource}, ${String(lowPower)}, ${thermal}`;
 }
 
-function situationOf({ explicit, gapMs, place, pauseChance }: Snapshot): Situation {
+/** Whether several lines are allowed here at all, should the syntax of the place want a block. */
+export function mayBeSeveralLines(moment: Rhythm): boolean {
+  const situation = situationOf(moment);
+  return situation !== 'typing' && situation !== 'start';
+}
+
+function situationOf({ explicit, gapMs, place, pauseChance }: Rhythm): Situation {
   if (explicit) return 'asked';
   const isStart = place === 'block start' || place === 'line start';
   if (gapMs === undefined || (isStart && pauseChance >= LIKELY_PAUSE)) return 'pause';

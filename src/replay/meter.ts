@@ -11,8 +11,8 @@ export interface Use {
   readonly decodes: number;
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
-  /** Processor time of this process while the engine worked, all threads. */
-  readonly cpuMs: number;
+  /** Milliseconds that the engine worked, by its own clock. */
+  readonly engineMs: number;
   /** Weights read, by passes: a pass is one prefill chunk, one decoded token, or one check of several drafted ones. */
   readonly bytesRead: number;
 }
@@ -35,10 +35,9 @@ export class RealTimeEngine implements Engine {
 
 /** An engine whose work is counted, and which seems as slow as the scenario makes it. */
 export class MeteredEngine implements Engine {
-  private readonly used = { decodes: 0, prefilledTokens: 0, decodedTokens: 0, cpuMs: 0, bytesRead: 0 };
+  private readonly used = { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, bytesRead: 0 };
   private readonly byWidths = new Map<string, number>();
   private running = 0;
-  private cpuBefore = process.cpuUsage();
 
   constructor(
     private readonly inner: Engine,
@@ -64,43 +63,38 @@ export class MeteredEngine implements Engine {
 
   /** Forget what was counted so far. */
   reset(): void {
-    Object.assign(this.used, { decodes: 0, prefilledTokens: 0, decodedTokens: 0, cpuMs: 0, bytesRead: 0 });
+    Object.assign(this.used, { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, bytesRead: 0 });
     this.byWidths.clear();
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
-    if (this.running++ === 0) this.cpuBefore = process.cpuUsage();
+    this.running++;
     this.used.decodes++;
     const widths = request.widths.join();
     this.byWidths.set(widths, (this.byWidths.get(widths) ?? 0) + 1);
     this.inner.generate(request, signal, (event) => {
       if (event.type === 'prefill') {
-        this.addPrefill(request, event.prefilledTokens);
+        this.addPrefill(request, event);
         listener({ ...event, prefillMs: event.prefillMs * this.slowdown });
       } else if (event.type === 'end') {
         this.addDecode(request, event);
         this.running--;
-        this.addCpu();
         listener({ ...event, decodeMs: event.decodeMs * this.slowdown });
       } else listener(event);
     });
   }
 
-  private addPrefill({ widths }: GenerateRequest, tokens: number): void {
-    this.used.prefilledTokens += tokens;
-    this.used.bytesRead += Math.ceil(tokens / PREFILL_CHUNK) * bytesPerToken(this.config.model, widths);
+  private addPrefill({ widths }: GenerateRequest, read: Extract<GenerateEvent, { type: 'prefill' }>): void {
+    this.used.prefilledTokens += read.prefilledTokens;
+    this.used.engineMs += read.prefillMs;
+    this.used.bytesRead += Math.ceil(read.prefilledTokens / PREFILL_CHUNK) * bytesPerToken(this.config.model, widths);
   }
 
   private addDecode({ widths, speculation }: GenerateRequest, end: Extract<GenerateEvent, { type: 'end' }>): void {
     this.used.decodedTokens += end.decodedTokens;
+    this.used.engineMs += end.decodeMs;
     this.used.bytesRead += end.passes * bytesPerToken(this.config.model, widths);
     if (speculation)
       this.used.bytesRead += (end.writtenDrafts ?? 0) * bytesPerToken(this.config.model, speculation.widths);
-  }
-
-  private addCpu(): void {
-    const { user, system } = process.cpuUsage(this.cpuBefore);
-    this.used.cpuMs += (user + system) / 1000;
-    this.cpuBefore = process.cpuUsage();
   }
 }

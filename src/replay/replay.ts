@@ -19,6 +19,8 @@ export interface Run {
   readonly scenario: string;
   readonly files: readonly Typed[];
   readonly use: Use;
+  /** Processor time of this process, all threads: engine, pipeline, parser, and the simulated hand. */
+  readonly cpuMs: number;
   /** Decodes by the submodel that wrote them. */
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
 }
@@ -48,6 +50,8 @@ export async function replay(
   const metered = new MeteredEngine(engine(clock), checkpoint.config, scenario.slowdown);
   await forget(metered, clock);
   metered.reset();
+  // Asked once at each end: where the system counts slowly, asking at every decode costs as much as the decode.
+  const cpuBefore = process.cpuUsage();
   const rhythm = new TypingRhythm();
   const pipeline = new Pipeline({
     engine: metered,
@@ -71,11 +75,13 @@ export async function replay(
   }
   pipeline.reset();
   await clock.run(() => metered.idle);
+  const { user, system } = process.cpuUsage(cpuBefore);
   return {
     policy,
     scenario: scenario.name,
     files,
     use: metered.use,
+    cpuMs: (user + system) / 1000,
     decodesBySubmodel: metered.decodesBySubmodel,
   };
 }

@@ -20,6 +20,7 @@ export interface Summary {
   /** Tokens decoded that never stood on the screen. */
   readonly wastedTokens: number;
   readonly prefilledTokens: number;
+  readonly engineSeconds: number;
   readonly cpuSeconds: number;
   readonly gigabytesRead: number;
   /** Taken meanwhile, by whatever the sensors count: the processor's packages, or the machine on its battery. */
@@ -30,7 +31,7 @@ export interface Summary {
 }
 
 /** @param joules undefined where no sensor tells */
-export function summarise({ policy, scenario, files, use, decodesBySubmodel }: Run, joules?: number): Summary {
+export function summarise({ policy, scenario, files, use, cpuMs, decodesBySubmodel }: Run, joules?: number): Summary {
   const sum = (of: (file: Run['files'][number]) => number) => files.reduce((total, file) => total + of(file), 0);
   const keysByHand = sum((file) => file.keysByHand);
   const keysSaved = keysByHand - sum((file) => file.keys);
@@ -40,7 +41,7 @@ export function summarise({ policy, scenario, files, use, decodesBySubmodel }: R
   for (const file of files) {
     for (const [name, count] of Object.entries(file.outcomes)) outcomes[name] = (outcomes[name] ?? 0) + count;
   }
-  const cpuSeconds = use.cpuMs / 1000;
+  const cpuSeconds = cpuMs / 1000;
   return {
     scenario,
     policy,
@@ -56,6 +57,7 @@ export function summarise({ policy, scenario, files, use, decodesBySubmodel }: R
     decodedTokens: use.decodedTokens,
     wastedTokens: use.decodedTokens - sum((file) => file.shownTokens),
     prefilledTokens: use.prefilledTokens,
+    engineSeconds: use.engineMs / 1000,
     cpuSeconds,
     gigabytesRead: use.bytesRead / 1e9,
     joules: joules ?? 'unknown',
@@ -80,6 +82,8 @@ export function replayTable(rows: readonly Summary[]): string {
     'decodes',
     'tokens',
     'never shown',
+    'engine s',
+    'of XL’s',
     'CPU s',
     'of XL’s',
     'GB read',
@@ -103,6 +107,8 @@ export function replayTable(rows: readonly Summary[]): string {
       String(row.decodes),
       String(row.decodedTokens),
       String(row.wastedTokens),
+      row.engineSeconds.toFixed(2),
+      xl ? percent(row.engineSeconds / xl.engineSeconds) : '-',
       row.cpuSeconds.toFixed(2),
       xl ? percent(row.cpuSeconds / xl.cpuSeconds) : '-',
       row.gigabytesRead.toFixed(2),
