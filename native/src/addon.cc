@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "cpu.h"
@@ -29,6 +30,14 @@ std::vector<float> floats(const Napi::Env& env, const Napi::Value& value, const 
     throw Napi::TypeError::New(env, std::string(name) + " must be a Float32Array");
   const auto array = value.As<Napi::Float32Array>();
   return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+// None where the array is empty.
+std::optional<Odds> odds(const Napi::Env& env, const Napi::Value& value) {
+  const std::vector<float> weights = floats(env, value, "odds");
+  if (weights.empty()) return std::nullopt;
+  if (weights.size() != 5) throw Napi::TypeError::New(env, "odds must hold 5 numbers");
+  return Odds{weights[0], weights[1], weights[2], weights[3], weights[4]};
 }
 
 std::string bytes(const Napi::Env& env, const Napi::Value& value, const char* name) {
@@ -239,6 +248,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
     if (o.Has("givenBack")) request->given_back = bytes(env, o.Get("givenBack"), "givenBack");
     if (o.Has("expected")) request->expected = integers(env, o.Get("expected"), "expected");
+    if (o.Has("endsWithLine")) request->ends_with_line = o.Get("endsWithLine").ToBoolean();
+    if (o.Has("odds")) request->odds = odds(env, o.Get("odds"));
     if (o.Has("draftTokens")) request->speculation.max_tokens = integer(o, "draftTokens");
     if (o.Has("draftWidths")) request->speculation.widths = integers(env, o.Get("draftWidths"), "draftWidths");
     if (o.Has("draftAlways")) request->speculation.always = o.Get("draftAlways").ToBoolean();

@@ -145,17 +145,16 @@ void Engine::run(Request& request) {
 // What the answer probably begins with: the tokens with which the last one spelled what is given back, where it was in
 // this place, or else what the caller expects.
 std::vector<int32_t> Engine::expected(const Request& request) const {
-  const std::vector<int32_t>& cached = cache_.tokens;
   const size_t total = request.tokens.size();
-  if (request.given_back.empty() || cached.size() <= total ||
-      !std::equal(request.tokens.begin(), request.tokens.end(), cached.begin()))
+  if (request.given_back.empty() || answered_.size() <= total ||
+      !std::equal(request.tokens.begin(), request.tokens.end(), answered_.begin()))
     return request.expected;
   std::string given_back = request.given_back;
   size_t end = total;
-  while (!given_back.empty() && end < cached.size() && spellings_.may_come(cached[end], given_back))
-    spellings_.spelled(cached[end++], given_back);
+  while (!given_back.empty() && end < answered_.size() && spellings_.may_come(answered_[end], given_back))
+    spellings_.spelled(answered_[end++], given_back);
   if (!given_back.empty()) return request.expected;
-  return {cached.begin() + static_cast<std::ptrdiff_t>(total), cached.begin() + static_cast<std::ptrdiff_t>(end)};
+  return {answered_.begin() + static_cast<std::ptrdiff_t>(total), answered_.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
 // Brings the cache to the request's tokens; false if aborted on the way. What another submodel wrote is kept,
@@ -284,6 +283,8 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
   Speculator& speculator = speculators_[pair];
   DraftCounts drafts;
   int decoded = 0, passes = 0;
+  answered_ = request.tokens;
+  Tally tally;
   const auto finish = [&](const char* reason) {
     Event event = ended(reason);
     event.decoded_tokens = decoded;
@@ -314,16 +315,29 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
         cache_.truncate(cached);
         return finish("stop");
       }
-      if (!given_back.empty()) spellings_.spelled(event.token, given_back);
       const int32_t last = event.token;
+      const std::string_view beyond = spellings_.beyond(last, given_back);
+      const bool is_news = given_back.empty() || !beyond.empty();
+      if (is_news) tally.add(event.probability);
+      if (!given_back.empty()) spellings_.spelled(last, given_back);
+      answered_.push_back(last);
       if (!spellings_.is_mark(last)) text.push_back(last);
       tokens = {last};
       length++;
       decoded++;
       request.on_event(std::move(event));
-      if (cached == c.context || decoded == request.max_tokens) {
+      const char* reason = nullptr;
+      if (request.ends_with_line && beyond.find('\n') != std::string_view::npos)
+        reason = "line";
+      else if (is_news && request.odds && !tally.may_become_even(*request.odds))
+        reason = "odds";
+      else if (cached == c.context)
+        reason = "context";
+      else if (decoded == request.max_tokens)
+        reason = "length";
+      if (reason) {
         cache_.truncate(cached);
-        return finish(cached == c.context ? "context" : "length");
+        return finish(reason);
       }
       if (!accepted) {
         cache_.truncate(cached);

@@ -7,12 +7,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "forward.h"
 #include "healing.h"
+#include "odds.h"
 #include "speculation.h"
 
 namespace matcoder {
@@ -30,7 +32,7 @@ struct Event {
   // kLogits: [tokens, vocabulary]
   std::vector<float> logits;
   // kEnd
-  std::string reason;  // stop, length, context, aborted or failed
+  std::string reason;  // stop, line, odds, length, context, aborted or failed
   std::string message;
   int decoded_tokens = 0;
   int passes = 0;  // over the submodel's weights, after the prompt's
@@ -48,6 +50,8 @@ struct Request {
   std::vector<float> copy_weights;  // [length of the match - 1]: what the token that followed it weighs; empty for none
   std::string given_back;           // bytes that the first tokens spell: the end of the prompt's text, for healing
   std::vector<int32_t> expected;    // what the answer probably begins with: drafted at once, whatever else is
+  bool ends_with_line = false;      // with the first token that spells a line end beyond what is given back
+  std::optional<Odds> odds;         // that the tokens beyond it have to have a chance of reaching
   Speculation speculation;
   bool all_logits = false;  // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
@@ -96,6 +100,7 @@ class Engine {
   const Spellings spellings_;
   ThreadPool pool_;
   KvCache cache_;
+  std::vector<int32_t> answered_;  // the tokens of the request before, and its answer's
   Scratch scratch_;
   std::map<std::vector<int>, Speculator> speculators_;  // by the widths of target and draft, one after the other
 

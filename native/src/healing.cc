@@ -38,6 +38,12 @@ void Spellings::bar_others(const std::string& given, float* logits) const {
     if (!may_come(static_cast<int32_t>(token), given)) logits[token] = kBarred;
 }
 
+std::string_view Spellings::beyond(int32_t token, const std::string& given) const {
+  if (bytes_.empty()) return {};
+  const std::string_view bytes = bytes_[token];
+  return bytes.substr(std::min(bytes.size(), given.size()));
+}
+
 void Spellings::spelled(int32_t token, std::string& given) const {
   given.erase(0, std::min(given.size(), bytes_[token].size()));
 }

@@ -3,6 +3,7 @@
 #include <bitset>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace matcoder {
@@ -26,6 +27,9 @@ class Spellings {
 
   // Leaves the logits of the tokens that may come. logits: [vocabulary]
   void bar_others(const std::string& given, float* logits) const;
+
+  // What a token that may come spells beyond the text; nothing where it is not known what tokens spell.
+  std::string_view beyond(int32_t token, const std::string& given) const;
 
   // Takes from the given text what the token spells.
   void spelled(int32_t token, std::string& given) const;

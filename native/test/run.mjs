@@ -34,7 +34,7 @@ const KERNELS = [
   { name: 'kernels_neon', arch: 'arm64', flags: ['-march=armv8.2-a+dotprod'] },
 ];
 const PARTS = ['cpu', 'thread_pool'];
-const ENGINE = ['copier', 'engine', 'forward', 'healing', 'model', 'speculation'];
+const ENGINE = ['copier', 'engine', 'forward', 'healing', 'model', 'odds', 'speculation'];
 const SENSORS = readdirSync(join(native, 'src', 'sensors'))
   .filter((name) => /^linux.*\.cc$/.test(name))
   .map((name) => name.slice(0, -'.cc'.length));

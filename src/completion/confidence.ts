@@ -1,3 +1,5 @@
+import { mayBecomeEven, NOTHING, type Odds, withToken } from '../engine/odds';
+
 /** A decoded piece of text with the model's probability for it. */
 export interface Piece {
   readonly text: string;
@@ -40,15 +42,12 @@ const MIN_HEAD_CHARS = 4;
 const BEGINS_WITHIN_WORD = /^[\w\p{L}\p{M}\p{N}]/u;
 const ENDS_WITHIN_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
 
-const LEAST_LOG = Math.log(1e-4);
-
 /** The features of every head of what was written: of its first piece, its first two, and so on. [pieces, features] */
 export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {
-  let [sum, least, text] = [0, 0, ''];
+  let [tally, text] = [NOTHING, ''];
   return pieces.map((piece, i) => {
-    const log = Math.max(LEAST_LOG, Math.log(piece.probability));
-    sum += log;
-    least = Math.min(least, log);
+    tally = withToken(tally, piece.probability);
+    const { sum, least } = tally;
     text += piece.text;
     return [
       1,
@@ -75,34 +74,36 @@ function logit(features: readonly number[], weights: readonly number[]): number 
   return features.reduce((sum, feature, i) => sum + feature * (weights[i] ?? 0), 0);
 }
 
-/** Heads that are longer by more than this gain nothing from surer tokens. */
-const MOST_MORE_PIECES = 64;
+/**
+ * The log odds, above those that are asked for, that a head at a place is right; undefined where nothing bounds what is
+ * to come, because everything is shown or surer tokens would be worth less.
+ */
+export function oddsAt(place: PlaceOfHead, weights: readonly number[] | undefined, minScore: number): Odds | undefined {
+  if (minScore <= 0) return undefined;
+  if (!weights) return { constant: -Math.log(minScore), ofSum: 1, ofMean: 0, ofLeast: 0, ofLogCount: 0 };
+  const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofLogCount = 0] = weights;
+  if (Math.min(ofSum, ofMean, ofLeast) < 0) return undefined;
+  const [nothing = []] = featuresOf([{ text: '', probability: 1 }], place);
+  // A line end may come, and with it what it is worth.
+  const ofLines = Math.max(0, weights[FEATURES.length - 1] ?? 0);
+  return { constant: logit(nothing, weights) + ofLines - logitOf(minScore), ofSum, ofMean, ofLeast, ofLogCount };
+}
 
 /**
  * Whether decoding on may show more than what is written would: the last head is good enough for a line that ends there,
  * or a longer one would be, were the model sure of all that follows. What stops here shows what going on would have shown.
+ * @param odds at the place, from `oddsAt`
  */
-export function mayShowMore(
-  pieces: readonly Piece[],
-  place: PlaceOfHead,
-  weights: readonly number[] | undefined,
-  minScore: number,
-): boolean {
-  const features = featuresOf(pieces, place).at(-1);
-  if (!features || score(features, weights) >= minScore) return true;
-  const [, sum = 0, mean = 0, , logOfTokens = 0] = features;
-  if (!weights) return false; // a longer product is a smaller one
-  const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofTokens = 0] = weights;
-  const ofLines = weights[FEATURES.length - 1] ?? 0;
-  // Surer tokens would be worth less: nothing bounds what is to come.
-  if (Math.min(ofSum, ofMean, ofLeast) < 0) return true;
-  const withLine = Math.max(0, ofLines * (1 - (features.at(-1) ?? 0)));
-  const rest = logit(features, weights) - ofMean * mean - ofTokens * logOfTokens + withLine;
-  const least = Math.log(minScore / (1 - minScore));
-  for (let n = pieces.length + 1; n <= pieces.length + MOST_MORE_PIECES; n++) {
-    if (rest + (ofMean * sum) / n + ofTokens * Math.log(n) >= least) return true;
-  }
-  return false;
+export function mayShowMore(pieces: readonly Piece[], odds: Odds | undefined): boolean {
+  if (!odds || pieces.length === 0) return true;
+  return mayBecomeEven(
+    odds,
+    pieces.reduce((tally, { probability }) => withToken(tally, probability), NOTHING),
+  );
+}
+
+function logitOf(share: number): number {
+  return Math.log(share / (1 - share));
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Engine, GenerateRequest } from '../engine/engine';
 import type { Decision } from '../governor/decide';
 import type { Tokenizer } from '../matlm/tokenizer';
-import { type Piece, textOf } from './confidence';
+import type { Odds } from '../engine/odds';
+import { mayShowMore, type Piece, textOf } from './confidence';
 import type { Trim } from './filters';
 import type { Prompt } from './prompt';
 
@@ -22,8 +23,8 @@ export interface Decoded {
 }
 
 export interface DecodeOptions {
-  /** Whether more is wanted after what is written; asked after every token. */
-  readonly goesOn?: (pieces: readonly Piece[]) => boolean;
+  /** Above those that are asked for: what cannot reach them any more is not gone on with. */
+  readonly odds?: Odds | undefined;
   /** Called with the text so far: empty when the prompt was read, then longer with every token. */
   readonly onProgress?: (text: string) => void;
   /** Tokens that the text does not begin with: for another one than was written before. */
@@ -49,11 +50,21 @@ export async function decode(
   const stopTokens = Object.values(tokenizer.special);
   const { widths, copyWeights } = submodel;
   const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
-  const request = { prompt: prompt.tokens, widths, copyWeights, ...speculation, maxTokens, stopTokens };
+  const request = {
+    prompt: prompt.tokens,
+    widths,
+    copyWeights,
+    ...speculation,
+    maxTokens,
+    stopTokens,
+    endsWithLine: !multiline,
+  };
   const { givenBack } = prompt;
   // Mostly the tokenizer's own tokens spell what is given back, so the engine checks them all at once.
   const expected = tokenizer.encode(givenBack);
-  const healing = { ...request, notFirst, givenBack, expected, maxTokens: maxTokens + expected.length };
+  // The engine stops by itself where it can tell: until it hears from here, it has decoded a token or two more.
+  const odds = watch.odds ? { odds: watch.odds } : {};
+  const healing = { ...request, notFirst, givenBack, expected, ...odds, maxTokens: maxTokens + expected.length };
   const first = await stream(engine, tokenizer, healing, trim, signal, [], watch);
   const text = textOf(first.pieces);
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
@@ -90,7 +101,7 @@ function stream(
   trim: Trim,
   signal: AbortSignal,
   before: readonly Piece[],
-  { goesOn = () => true, onProgress = () => undefined }: Omit<DecodeOptions, 'notFirst'>,
+  { odds, onProgress = () => undefined }: Omit<DecodeOptions, 'notFirst'>,
 ): Promise<Streamed> {
   const enough = new AbortController();
   const pieces: Piece[] = [];
@@ -118,7 +129,7 @@ function stream(
           pieces.push(piece);
           text += piece.text;
           onProgress(text);
-          if (!goesOn([...before, ...pieces]) || trim(text, true).isComplete) enough.abort();
+          if (!mayShowMore([...before, ...pieces], odds) || trim(text, true).isComplete) enough.abort();
           break;
         }
         case 'end':

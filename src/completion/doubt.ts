@@ -1,4 +1,4 @@
-import { confidentHead, mayShowMore, type Piece } from './confidence';
+import { confidentHead, mayShowMore, oddsAt, type Piece } from './confidence';
 import type { Plan } from './plan';
 import { typedSince } from './reuse';
 
@@ -25,7 +25,7 @@ export function isStillInDoubt({ plan: before, pieces }: Doubt, plan: Plan, weig
   return (
     rest.length > 0 &&
     confidentHead(rest, plan.cursor, weights, plan.minScore) === '' &&
-    !mayShowMore(rest, plan.cursor, weights, plan.minScore)
+    !mayShowMore(rest, oddsAt(plan.cursor, weights, plan.minScore))
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine';
 import type { Tokenizer } from '../matlm/tokenizer';
-import { mayShowMore, type Piece } from './confidence';
+import { oddsAt } from './confidence';
 import { decode, type Decoded } from './decode';
 import type { Outcome } from './outcome';
 import type { Plan } from './plan';
@@ -40,7 +40,6 @@ export class Flight {
     trace: Trace,
   ) {
     const { prompt, decision, trim, cursor, minScore } = plan;
-    const goesOn = (pieces: readonly Piece[]) => mayShowMore(pieces, cursor, weights, minScore);
     let isRead = false;
     const onProgress = (text: string) => {
       this.written = text;
@@ -50,7 +49,7 @@ export class Flight {
       onRead();
     };
     this.outcome = decode(engine, tokenizer, prompt, decision, trim, this.controller.signal, {
-      goesOn,
+      odds: oddsAt(cursor, weights, minScore),
       onProgress,
     }).then((decoded) => {
       trace.end('decode');

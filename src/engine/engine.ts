@@ -1,5 +1,6 @@
 import type { Cost } from '../matlm/submodel';
 import type { DraftCounts, EndReason, Isa } from './native';
+import type { Odds } from './odds';
 import type { Provider } from './onnx/runtime';
 
 /** One completion asked of the engine. */
@@ -29,6 +30,10 @@ export interface GenerateRequest {
    * moment ago. They are drafted before all else, with or without `speculation`, and change the time only.
    */
   readonly expected?: readonly number[];
+  /** Ends, reason `line`, after the first token that spells a line end beyond what is given back. */
+  readonly endsWithLine?: boolean;
+  /** Ends, reason `odds`, after the first token beyond what is given back at which no longer answer could be even. */
+  readonly odds?: Odds;
   /**
    * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
    * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,

@@ -9,6 +9,10 @@ export function defaultThreads(): number {
   return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 }
 
+function oddsOf({ odds }: GenerateRequest): Float32Array {
+  return Float32Array.from(odds ? [odds.constant, odds.ofSum, odds.ofMean, odds.ofLeast, odds.ofLogCount] : []);
+}
+
 /** The native engine in this process. */
 export class LocalEngine implements Measurable {
   private readonly native: NativeEngine;
@@ -46,6 +50,8 @@ export class LocalEngine implements Measurable {
         copyWeights: Float32Array.from(request.copyWeights ?? []),
         givenBack: new TextEncoder().encode(request.givenBack ?? ''),
         expected: Int32Array.from(request.expected ?? []),
+        endsWithLine: request.endsWithLine ?? false,
+        odds: oddsOf(request),
         draftTokens: request.speculation?.maxTokens ?? 0,
         draftWidths: Int32Array.from(request.speculation?.widths ?? []),
         draftAlways: request.speculation?.always ?? false,

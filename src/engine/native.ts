@@ -34,6 +34,10 @@ export interface NativeRequest {
   readonly givenBack?: Uint8Array;
   /** What the answer probably begins with: drafted at once, with the end of the prompt. */
   readonly expected?: Int32Array;
+  /** Ends after the first token that spells a line end beyond what is given back. */
+  readonly endsWithLine?: boolean;
+  /** [5] of the odds that an answer has to have a chance of reaching: constant, and weights in the order of `Odds`. */
+  readonly odds?: Float32Array;
   /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
   readonly draftTokens?: number;
   /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */
@@ -50,7 +54,7 @@ export interface DraftCounts {
   writtenAccepted: number;
 }
 
-export type EndReason = 'stop' | 'length' | 'context' | 'aborted' | 'failed';
+export type EndReason = 'stop' | 'line' | 'odds' | 'length' | 'context' | 'aborted' | 'failed';
 
 export type NativeEvent =
   | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }

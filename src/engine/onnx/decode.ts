@@ -1,5 +1,6 @@
 import type { GenerateEvent, GenerateRequest } from '../engine';
 import type { DraftCounts, EndReason } from '../native';
+import { mayBecomeEven, NOTHING, withToken } from '../odds';
 import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
 
@@ -43,6 +44,8 @@ interface Draft {
   readonly probabilities: number[];
 }
 
+const LINE_END = 0x0a;
+
 const NO_DRAFT: Draft = { tokens: [], matchLength: 0, probabilities: [] };
 
 /**
@@ -51,7 +54,16 @@ const NO_DRAFT: Draft = { tokens: [], matchLength: 0, probabilities: [] };
  */
 export async function decode(reader: Reader, decoding: Decoding): Promise<EndReason> {
   const { request, speculator, spellings, contextLength, isAborted, listener, done } = decoding;
-  const { widths, maxTokens, stopTokens, notFirst = [], copyWeights = [], expected = [] } = request;
+  const {
+    widths,
+    maxTokens,
+    stopTokens,
+    notFirst = [],
+    copyWeights = [],
+    expected = [],
+    endsWithLine = false,
+    odds,
+  } = request;
   const vocabulary = decoding.logits.length;
   const text = [...request.prompt];
   // As the look-up reads it: a mark stands between the text before the cursor and what follows, no match would cross it.
@@ -59,8 +71,16 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   const spelled = text.filter(isText);
   let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
   let { logits } = decoding;
+  let tally = NOTHING;
   let isAsExpected = true;
   let draft = NO_DRAFT; // what the logits were computed for, after the last token of `text`
+  /** @param beyond what the last token spells after what is given back; undefined where it spells no more than that */
+  const reasonToEnd = (beyond: Uint8Array | undefined): EndReason | undefined => {
+    if (endsWithLine && beyond?.includes(LINE_END)) return 'line';
+    if (beyond && odds && !mayBecomeEven(odds, tally)) return 'odds';
+    if (text.length > contextLength) return 'context';
+    return done.tokens === maxTokens ? 'length' : undefined;
+  };
   for (;;) {
     // Row i of the logits follows i accepted drafts.
     for (let i = 0; i <= draft.tokens.length; i++) {
@@ -78,14 +98,19 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
         reader.truncate(cached);
         return 'stop';
       }
-      givenBack = givenBack.subarray(spellings[token]?.length ?? 0);
+      const spelling = spellings[token] ?? new Uint8Array();
+      const isNews = givenBack.length === 0 || spelling.length > givenBack.length;
+      const beyond = isNews ? spelling.subarray(givenBack.length) : undefined;
+      if (isNews) tally = withToken(tally, probability);
+      givenBack = givenBack.subarray(spelling.length);
       text.push(token);
       if (isText(token)) spelled.push(token);
       done.tokens++;
       listener({ type: 'token', token, probability });
-      if (cached === contextLength || done.tokens === maxTokens) {
+      const reason = reasonToEnd(beyond);
+      if (reason) {
         reader.truncate(cached);
-        return cached === contextLength ? 'context' : 'length';
+        return reason;
       }
       if (!accepted) break;
     }

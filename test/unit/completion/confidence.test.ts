@@ -6,6 +6,7 @@ import {
   featuresOf,
   isEagerness,
   mayShowMore,
+  oddsAt,
   score,
 } from '../../../src/completion/confidence';
 import { Random } from '../../../src/replay/random';
@@ -102,7 +103,8 @@ describe('a decode that shows nothing more', () => {
         text: WORDS[Math.floor(WORDS.length * random.next())]!,
         probability: random.next() ** 0.3,
       }));
-      const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), place, weights, minScore));
+      const odds = oddsAt(place, weights, minScore);
+      const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), odds));
       const whole = confidentHead(written, place, weights, minScore);
       shown += Number(whole !== '');
       if (end < 0) continue;
@@ -114,7 +116,7 @@ describe('a decode that shows nothing more', () => {
   });
 
   it('goes on to its end where everything is shown', () => {
-    assert.ok(mayShowMore(pieces(['a', 0.001]), PLACE, undefined, 0));
+    assert.ok(mayShowMore(pieces(['a', 0.001]), oddsAt(PLACE, undefined, 0)));
   });
 });
 

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import type { Engine } from '../../src/engine/engine';
+import { LocalEngine } from '../../src/engine/localEngine';
+import { mayBecomeEven, NOTHING, type Odds, withToken } from '../../src/engine/odds';
+import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
+import { complete } from './complete';
+import { ROOT } from './harness';
+import { random, TINY, tinyCheckpoint } from './tinyCheckpoint';
+
+/** Single letters and line ends, and runs of two to four of them. */
+const ALPHABET = 'abcdefg\n';
+const SPELLED = Array.from({ length: TINY.vocabularySize }, (_, i) =>
+  i < ALPHABET.length
+    ? ALPHABET.charAt(i)
+    : Array.from({ length: 2 + (i % 3) }, (_, n) => ALPHABET.charAt((i * (n + 3) + n) % ALPHABET.length)).join(''),
+);
+const WIDTHS = [64, 32, 128, 96];
+
+const ENGINES = {
+  'the native engine': (checkpoint: ReturnType<typeof tinyCheckpoint>) =>
+    new LocalEngine(ROOT, { ...checkpoint, tokenizer: { spellings: SPELLED.map((text) => Buffer.from(text)) } }, 1),
+  'ONNX Runtime': (checkpoint: ReturnType<typeof tinyCheckpoint>) =>
+    new OnnxEngine(
+      ROOT,
+      { ...checkpoint, tokenizer: { spellings: SPELLED.map((text) => Buffer.from(text)) } },
+      ONNX_CPU,
+      1,
+    ),
+};
+
+for (const [name, open] of Object.entries(ENGINES)) {
+  describe(`what ends an answer of ${name}`, () => {
+    const next = random(31);
+    const below = (n: number) => Math.floor(next() * n);
+    let engine: Engine & { dispose(): void };
+    before(() => (engine = open(tinyCheckpoint(TINY))));
+    after(() => {
+      engine.dispose();
+    });
+
+    /** Rows that are read together are rounded otherwise by ONNX Runtime: nothing is drafted. */
+    const request = () => ({
+      prompt: Array.from({ length: 2 + below(40) }, () => below(TINY.vocabularySize)),
+      widths: WIDTHS,
+      maxTokens: 24,
+      stopTokens: [],
+      givenBack: below(2) ? Array.from({ length: 1 + below(4) }, () => ALPHABET.charAt(below(8))).join('') : '',
+    });
+    /** How many of the first tokens only spell what is given back, and what is left of it before each token. */
+    const leftBefore = (tokens: readonly number[], givenBack: string) => {
+      let left = givenBack;
+      return tokens.map((token) => {
+        const before = left;
+        left = left.slice(SPELLED[token]!.length);
+        return before;
+      });
+    };
+
+    it('is the first line end beyond what was given back', async () => {
+      let ended = 0;
+      for (let round = 0; round < 60; round++) {
+        const asked = request();
+        const whole = await complete(engine, asked);
+        const found = await complete(engine, { ...asked, endsWithLine: true });
+        const left = leftBefore(whole.tokens, asked.givenBack);
+        const end = whole.tokens.findIndex((token, i) => SPELLED[token]!.slice(left[i]!.length).includes('\n'));
+        assert.deepEqual(found.tokens, end < 0 ? whole.tokens : whole.tokens.slice(0, end + 1));
+        assert.equal(found.reason, end < 0 ? 'length' : 'line');
+        ended += Number(end >= 0);
+      }
+      assert.ok(ended > 10, `${ended} answers ended with a line`);
+    });
+
+    it('is where no longer answer could be even, as the pipeline reckons it', async () => {
+      const seen = new Map<string, number>();
+      for (let round = 0; round < 80; round++) {
+        const asked = request();
+        const odds: Odds = {
+          constant: 4 * next() - 0.5,
+          ofSum: 0.3 * next(),
+          ofMean: next(),
+          ofLeast: 0.7 * next(),
+          ofLogCount: next() - 0.8,
+        };
+        const whole = await complete(engine, asked);
+        const found = await complete(engine, { ...asked, odds });
+        const left = leftBefore(whole.tokens, asked.givenBack);
+        let tally = NOTHING;
+        const end = whole.tokens.findIndex((token, i) => {
+          if (left[i] !== '' && SPELLED[token]!.length <= left[i]!.length) return false;
+          tally = withToken(tally, whole.probabilities[i]!);
+          return !mayBecomeEven(odds, tally);
+        });
+        assert.deepEqual(found.tokens, end < 0 ? whole.tokens : whole.tokens.slice(0, end + 1));
+        const reason = end < 0 ? 'length' : end === 0 ? 'odds at once' : 'odds';
+        assert.equal(found.reason, end < 0 ? 'length' : 'odds');
+        seen.set(reason, (seen.get(reason) ?? 0) + 1);
+      }
+      assert.ok([...seen.values()].every((count) => count > 5) && seen.size === 3, JSON.stringify([...seen]));
+    });
+  });
+}
