@@ -73,7 +73,7 @@ export class Flight {
   }
 
   stop(): void {
-    this.controller.abort();
+    this.controller.abort('what was typed diverged from it');
   }
 
   /**

@@ -24,7 +24,9 @@ export interface PipelineParts extends PlannerParts {
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
-const REMEMBERED_SUGGESTIONS = 200;
+const REMEMBERED_SUGGESTIONS = 50;
+/** Given as a string: without a reason every abort makes an error with its stack, which takes longer than the abort. */
+const TYPING_GOES_ON = 'typing goes on';
 /** Alternatives beside the first, decodes that may be tried for them, and how long all may take. */
 const MAX_ALTERNATIVES = 2;
 const MAX_TRIES = 4;
@@ -109,7 +111,7 @@ export class Pipeline {
     const { engine, checkpoint, now } = this.parts;
     const { tokenizer } = checkpoint;
     const startedMs = now();
-    this.pause.abort();
+    this.pause.abort(TYPING_GOES_ON);
     this.stopFlight();
     const plan = await this.planner.plan(request, this.terms(), () => !signal.aborted);
     if (!plan || !('prompt' in plan)) return [];
@@ -134,7 +136,7 @@ export class Pipeline {
    * the editor's own delay.
    */
   edited(document: string, inserted: string, removedChars: number): void {
-    this.pause.abort();
+    this.pause.abort(TYPING_GOES_ON);
     const { flight } = this;
     if (flight?.plan.request.document !== document) return;
     if (!flight.survives(inserted, removedChars)) this.stopFlight();
@@ -142,7 +144,7 @@ export class Pipeline {
 
   /** Forget what other settings or another model have suggested. */
   reset(): void {
-    this.pause.abort();
+    this.pause.abort(TYPING_GOES_ON);
     this.stopFlight();
     this.screen.clear();
     this.planner.wasRead([]);
@@ -216,7 +218,7 @@ export class Pipeline {
 
   /** In a pause over a suggestion, have a larger submodel write it too where that is worth it: for what is shown next. */
   private async refine(request: CompletionRequest, shown: string): Promise<void> {
-    this.pause.abort();
+    this.pause.abort(TYPING_GOES_ON);
     const { signal } = (this.pause = new AbortController());
     await this.parts.wait(TYPING_GAP_MS, signal);
     await this.flight?.outcome;
@@ -231,7 +233,7 @@ export class Pipeline {
 
   /** The user goes on: what was begun in the pause stops, unless it has written already what was typed. */
   private endPause(request: CompletionRequest): void {
-    this.pause.abort();
+    this.pause.abort(TYPING_GOES_ON);
     if (this.flight?.purpose === 'better' && !this.flight.serves(request)) this.stopFlight();
   }
 

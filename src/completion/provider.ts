@@ -61,7 +61,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     }
     const cancelled = new AbortController();
     const subscription = token.onCancellationRequested(() => {
-      cancelled.abort();
+      cancelled.abort('the editor wants it no more');
     });
     try {
       const trace = new Trace(() => performance.now());

@@ -20,7 +20,7 @@ const CLOSERS = /^[)\]}'"`]+$/;
  */
 export function typedAlong(shown: Remembered, now: Place): Suggestion | undefined {
   if (shown.document !== now.document) return undefined;
-  const typed = typedSince(shown, now);
+  const typed = typedSince(shown, now, shown.suggestion.text.length);
   if (typed === undefined || !shown.suggestion.text.startsWith(typed)) return undefined;
   const text = shown.suggestion.text.slice(typed.length);
   if (text === '') return undefined;
@@ -33,13 +33,18 @@ export function typedAlong(shown: Remembered, now: Place): Suggestion | undefine
     : undefined;
 }
 
+/** Where an excerpt's start has moved, so much text is taken for the same place. */
+const TAIL_CHARS = 200;
+
 /**
  * The characters typed since a place was left, where only typing happened. The excerpt's start may have moved
- * meanwhile, so the shorter of the two prefixes has to be the end of the other's.
+ * meanwhile, so the end of the text before the cursor is looked for in what stands there now.
+ * @param most where more is typed than this it need not be told
  */
-export function typedSince(then: Place, now: Place): string | undefined {
+export function typedSince(then: Place, now: Place, most = Infinity): string | undefined {
   if (now.prefix.startsWith(then.prefix)) return now.prefix.slice(then.prefix.length);
-  const tail = then.prefix.slice(-200);
-  const at = tail.length < 200 ? -1 : now.prefix.lastIndexOf(tail);
-  return at < 0 ? undefined : now.prefix.slice(at + tail.length);
+  const tail = then.prefix.slice(-TAIL_CHARS);
+  const recent = now.prefix.slice(-(TAIL_CHARS + most));
+  const at = tail.length < TAIL_CHARS ? -1 : recent.lastIndexOf(tail);
+  return at < 0 ? undefined : recent.slice(at + TAIL_CHARS);
 }

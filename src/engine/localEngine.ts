@@ -9,6 +9,8 @@ export function defaultThreads(): number {
   return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 }
 
+const encoder = new TextEncoder();
+
 function oddsOf({ odds }: GenerateRequest): Float32Array {
   return Float32Array.from(odds ? [odds.constant, odds.ofSum, odds.ofMean, odds.ofLeast, odds.ofLogCount] : []);
 }
@@ -42,18 +44,18 @@ export class LocalEngine implements Measurable {
     };
     const handle = this.native.generate(
       {
-        tokens: Int32Array.from(request.prompt),
-        widths: Int32Array.from(request.widths),
+        tokens: new Int32Array(request.prompt),
+        widths: new Int32Array(request.widths),
         maxTokens: request.maxTokens,
-        stopTokens: Int32Array.from(request.stopTokens),
-        notFirst: Int32Array.from(request.notFirst ?? []),
-        copyWeights: Float32Array.from(request.copyWeights ?? []),
-        givenBack: new TextEncoder().encode(request.givenBack ?? ''),
-        expected: Int32Array.from(request.expected ?? []),
+        stopTokens: new Int32Array(request.stopTokens),
+        notFirst: new Int32Array(request.notFirst ?? []),
+        copyWeights: new Float32Array(request.copyWeights ?? []),
+        givenBack: encoder.encode(request.givenBack ?? ''),
+        expected: new Int32Array(request.expected ?? []),
         endsWithLine: request.endsWithLine ?? false,
         odds: oddsOf(request),
         draftTokens: request.speculation?.maxTokens ?? 0,
-        draftWidths: Int32Array.from(request.speculation?.widths ?? []),
+        draftWidths: new Int32Array(request.speculation?.widths ?? []),
         draftAlways: request.speculation?.always ?? false,
       },
       (event) => {

@@ -87,7 +87,7 @@ export class Typist {
     this.cancelAsk();
     this.cancelKey();
     this.cancelAccept();
-    this.request.abort();
+    this.request.abort('a key was struck');
     return {
       keysByHand: keysByHand(stretch),
       keys: this.keys,
@@ -118,7 +118,7 @@ export class Typist {
     this.cancelAccept();
     this.cancelKey();
     this.cancelAsk();
-    this.request.abort();
+    this.request.abort('a key was struck');
     this.write(text);
     this.lastKeyMs = clock.now();
     rhythm.key(this.lastKeyMs, codePlaceAt(this.task.before + this.task.stretch.slice(0, this.position)));

@@ -9,7 +9,7 @@ import { spotAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
-import { CHARACTERS_PER_SECOND } from '../../../src/governor/value';
+import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../../src/governor/value';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import type { Cost } from '../../../src/matlm/submodel';
 import { VirtualClock } from '../../../src/replay/clock';
@@ -174,7 +174,8 @@ describe('the pace of requests', () => {
     const pipeline = pipelineWith(dear);
     for (let i = 0; i < 400; i++) {
       history.answered(spotAt('word start'), 10);
-      if (i % 8 === 0) history.agreed(spotAt('word start'), 20, 1);
+      // So much that what a larger submodel adds is worth its time on mains, whatever that time and its loss are set to.
+      if (i % 8 === 0) history.agreed(spotAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     const submodels: string[] = [];
     const bytes = (name: string) => new CostModel(checkpoint.config, dear).named(name).bytesPerToken;

@@ -107,8 +107,8 @@ describe('the choice of a submodel', () => {
     ['pause … saver', GOOD, 'L', /^a pause in typing, saving power: L/],
     ['pause … hot', GOOD, 'M', /^a pause in typing, hot: M/],
     ['pause … critical', GOOD, 'S', /^a pause in typing, hot: S/],
-    ['pause … busy', GOOD, 'M', /^a pause in typing, busy processor: M/],
-    ['pause … busy GPU', GOOD, 'M', /^a pause in typing, busy GPU: M/],
+    ['pause … busy', GOOD, 'L', /^a pause in typing, busy processor: L/],
+    ['pause … busy GPU', GOOD, 'L', /^a pause in typing, busy GPU: L/],
     ['pause … busy GPU, not ours', GOOD, 'XL', /^a pause in typing: XL/],
     ['pause … mains', POOR, 'S', /^a pause in typing: S/],
     [
