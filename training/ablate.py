@@ -1,11 +1,12 @@
 """The recipe, by ablation: rows of the same CPU time on the same data, one table.
 
 Every row is one process of `--cpu-minutes` (40: twenty minutes of both cores of a two-core machine), two rows side by
-side; a row that is done is kept, so that an interrupted table goes on. The model is small (d 192, six layers, 3.2
-million parameters without embedding) so that rows get past the steep part of the curve.
+side; a row that is done is kept in `docs/results/recipe/`, so that the table grows run by run: remove a row's file to
+have it anew. The model is small (d 192, six layers, 3.2 million parameters without embedding) so that rows get past the
+steep part of the curve.
 
-    python -m training.ablate                    # run what is missing
-    python -m training.ablate --table            # docs/results/recipe.md, from what is there
+    python -m training.ablate sampled-xs adamw   # run these, or what is missing
+    python -m training.ablate --table            # for docs/results/recipe.md, from what is there
 """
 
 import argparse
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+RESULTS = Path("docs/results/recipe")
 SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "4096", "--chunk", "2048", "--compile"]
 
 
@@ -64,9 +66,9 @@ def rows() -> dict[str, Row]:
     return table
 
 
-def train_and_measure(module: str, key: str, row: Row, out: Path) -> None:
+def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path) -> None:
     """Train one row and let `module` measure it, each a process of one thread; nothing where the result is there."""
-    if (out / f"{key}.json").exists():
+    if (results / f"{key}.json").exists():
         return
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     train = ["training.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
@@ -75,15 +77,15 @@ def train_and_measure(module: str, key: str, row: Row, out: Path) -> None:
             subprocess.run([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log, check=True)
 
 
-def run_all(module: str, wanted: dict[str, Row], out: Path, workers: int) -> None:
+def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int) -> None:
     """Rows side by side; the first that fails ends it, after those under way."""
     with ThreadPoolExecutor(workers) as pool:
-        for future in [pool.submit(train_and_measure, module, key, row, out) for key, row in wanted.items()]:
+        for future in [pool.submit(train_and_measure, module, key, row, out, results) for key, row in wanted.items()]:
             future.result()
 
 
 def measure(key: str, row: Row, out: Path) -> None:
-    """Held-out figures of a finished row, into its JSON file."""
+    """Held-out figures of a finished row, into its JSON file among the results."""
     import torch
     from tokenizers import Tokenizer
 
@@ -107,17 +109,18 @@ def measure(key: str, row: Row, out: Path) -> None:
         "accuracy": round(scores["XL"].accuracy, 4),
         "lines": {"XL": metrics.summary(cursors, metrics.complete(model, model.config.widths("XL"), encoder, cursors))},
     }  # fmt: skip
-    (out / f"{key}.json").write_text(json.dumps(result, indent=1) + "\n")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{key}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
-def table(out: Path) -> str:
+def table() -> str:
     """The measured rows as a table, in the order of `rows`."""
     lines = [
         "| Row | Tokens (M) | XS | S | M | L | XL | S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key in rows():
-        path = out / f"{key}.json"
+        path = RESULTS / f"{key}.json"
         if path.exists():
             r = json.loads(path.read_text())
             bits = " | ".join(f"{r['bitsPerByte'][n]:.3f}" for n in ("XS", "S", "M", "L", "XL"))
@@ -134,7 +137,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help="rows to run; all by default")
     parser.add_argument("--cpu-minutes", type=float, default=40)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("build/ablations"))
+    parser.add_argument("--out", type=Path, default=Path("build/ablations"), help="folder of the runs")
     parser.add_argument("--table", action="store_true", help="print the table of what has been measured")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -145,11 +148,11 @@ def main() -> None:
     if args.measure:
         measure(args.measure, known[args.measure], args.out)
     elif args.table:
-        print(table(args.out), end="")
+        print(table(), end="")
     else:
         budget = (*SMALL, "--cpu-minutes", str(args.cpu_minutes))
         wanted = {key: replace(known[key], arguments=budget + known[key].arguments) for key in args.rows or known}
-        run_all("training.ablate", wanted, args.out, args.workers)
+        run_all("training.ablate", wanted, args.out, RESULTS, args.workers)
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def main() -> None:
     elif args.report:
         report(args.out, args.media)
     else:
-        run_all("training.claims", {key: known[key] for key in args.rows or known}, args.out, args.workers)
+        run_all("training.claims", {key: known[key] for key in args.rows or known}, args.out, args.out, args.workers)
 
 
 if __name__ == "__main__":
