@@ -129,7 +129,8 @@ function stream(
           pieces.push(piece);
           text += piece.text;
           onProgress(text);
-          if (!mayShowMore([...before, ...pieces], odds) || trim(text, true).isComplete) enough.abort('nothing more could be shown');
+          if (!mayShowMore([...before, ...pieces], odds) || trim(text, true).isComplete)
+            enough.abort('nothing more could be shown');
           break;
         }
         case 'end':

@@ -4,10 +4,11 @@ import { cutAt, type Draft, type Filter } from './filter';
 
 /** Nothing from a bracket on that closes what is not open, or what is closed after the cursor. */
 export const balance: Filter = (cursor) => {
-  const open = unmatched(withoutStrings(cursor.prefix)).openers.map(({ bracket }) => bracket);
+  let openBefore: string[] | undefined; // a long text to look through, and most drafts close nothing
   return (draft) => {
     const { closers } = unmatched(withoutOpenStrings(draft.text));
     if (closers.length === 0) return draft;
+    const open = (openBefore ??= unmatched(withoutStrings(cursor.prefix)).openers.map(({ bracket }) => bracket));
     const free = isClosedAfter(cursor, draft, open) ? [] : [...open];
     const stray = closers.find(({ bracket, offset }) => {
       const opener = free.pop();
