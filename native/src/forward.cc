@@ -9,6 +9,9 @@ namespace {
 // Multiply-adds below which waking helpers costs more than it saves.
 constexpr int64_t kSerialWork = 1 << 16;
 
+// Tokens below which the same holds for what is done to each by itself.
+constexpr int kSerialTokens = 8;
+
 // out[t, r] = w[r, :k] . a[t, :k] for the first `rows` rows, shared out by runs of panels; pairs of vectors add up to
 // one where `terms` is 2
 void multiply(const Kernels& kernels, const Matrix& w, int rows, int k, const Activations& a, int count, int terms,
@@ -63,17 +66,18 @@ void add(float* x, const float* delta, size_t n) {
 
 }  // namespace
 
+TokenScratch::TokenScratch(const Config& c)
+    : normed(c.hidden), active(c.ffn), remainder(std::max(c.hidden, c.ffn)) {}
+
 Scratch::Scratch(const Config& c, int threads)
     : x(static_cast<size_t>(kChunk) * c.hidden),
-      normed(c.hidden),
       qkv(static_cast<size_t>(kChunk) * (c.heads + 2 * c.kv_heads) * c.head_dim),
       mixed(static_cast<size_t>(kChunk) * c.heads * c.head_dim),
       gate_up(static_cast<size_t>(kChunk) * 2 * c.ffn),
-      active(c.ffn),
-      remainder(std::max(c.hidden, c.ffn)),
       delta(static_cast<size_t>(kChunk) * c.hidden),
       scores(static_cast<size_t>(threads) * kMaxQueries * ((c.context + kLanes - 1) / kLanes * kLanes)),
       logits(static_cast<size_t>(kMaxHeads) * c.vocabulary),
+      of_thread(threads, TokenScratch(c)),
       vocabulary(c.vocabulary) {
   const size_t widest = std::max({c.hidden, c.ffn, c.heads * c.head_dim});
   values_.resize(2 * kChunk * widest);
@@ -91,11 +95,18 @@ bool forward(const Model& model, const Kernels& kernels, const std::vector<int>&
   const size_t mixed_stride = static_cast<size_t>(c.heads) * dim;
   const size_t scores_stride = s.scores.size() / (static_cast<size_t>(pool.threads()) * kMaxQueries);
 
+  // What is done to each token by itself is shared out too: a prefill would wait for it between any two matrices.
+  const auto each_token = [&](const auto& body) {
+    const int chunks = count < kSerialTokens ? 1 : std::min(count, 2 * pool.threads());
+    pool.run(chunks, [&](int i, int thread) {
+      for (int t = count * i / chunks; t < count * (i + 1) / chunks; t++) body(t, s.of_thread[thread]);
+    });
+  };
   const auto norm_and_quantise = [&](const std::vector<float>& weight) {
-    for (int t = 0; t < count; t++) {
-      kernels.rms_norm(&s.x[static_cast<size_t>(t) * c.hidden], weight.data(), c.hidden, c.norm_eps, s.normed.data());
-      kernels.quantise(s.normed.data(), c.hidden, s.quantised, t);
-    }
+    each_token([&](int t, TokenScratch& own) {
+      kernels.rms_norm(&s.x[static_cast<size_t>(t) * c.hidden], weight.data(), c.hidden, c.norm_eps, own.normed.data());
+      kernels.quantise(own.normed.data(), c.hidden, s.quantised, t);
+    });
   };
 
   pool.look_around();
@@ -109,7 +120,7 @@ bool forward(const Model& model, const Kernels& kernels, const std::vector<int>&
 
     norm_and_quantise(layer.input_norm);
     multiply(kernels, layer.qkv, layer.qkv.rows, c.hidden, s.quantised, count, 1, s.qkv.data(), qkv_stride, pool);
-    for (int t = 0; t < count; t++) {
+    each_token([&](int t, TokenScratch&) {
       float* q = &s.qkv[t * qkv_stride];
       float* k = q + static_cast<size_t>(c.heads) * dim;
       const float* v = k + static_cast<size_t>(c.kv_heads) * dim;
@@ -121,7 +132,7 @@ bool forward(const Model& model, const Kernels& kernels, const std::vector<int>&
         store_key(key, start + t, dim, cache.keys_of(l, h));
         kernels.to_half(v + h * dim, dim, cache.values_of(l, h) + static_cast<size_t>(start + t) * dim);
       }
-    }
+    });
     // Queries of one key-value head, in token order, go through its keys and values a few at a time.
     const int queries = count * group, runs = (queries + kMaxQueries - 1) / kMaxQueries;
     pool.run(c.kv_heads * runs, [&](int i, int thread) {
@@ -134,8 +145,9 @@ bool forward(const Model& model, const Kernels& kernels, const std::vector<int>&
       kernels.attention(shared, last - first, cache.keys_of(l, kv), cache.values_of(l, kv), dim,
                         &s.scores[thread * kMaxQueries * scores_stride], scores_stride);
     });
-    for (int t = 0; t < count; t++)
+    each_token([&](int t, TokenScratch&) {
       kernels.quantise(&s.mixed[t * mixed_stride], static_cast<int>(mixed_stride), s.quantised, t);
+    });
     multiply(kernels, layer.o, c.hidden, layer.o.k, s.quantised, count, 1, s.delta.data(), c.hidden, pool);
     add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
 
@@ -143,10 +155,10 @@ bool forward(const Model& model, const Kernels& kernels, const std::vector<int>&
     norm_and_quantise(layer.ffn_norm);
     multiply(kernels, layer.gate_up, 2 * width, c.hidden, s.quantised, count, 1, s.gate_up.data(), 2 * c.ffn, pool);
     if (aborted) return false;
-    for (int t = 0; t < count; t++) {
-      kernels.silu_product(&s.gate_up[static_cast<size_t>(t) * 2 * c.ffn], width, s.active.data());
-      quantise_twice(kernels, s.active.data(), width, s.quantised, 2 * t, s.remainder.data());
-    }
+    each_token([&](int t, TokenScratch& own) {
+      kernels.silu_product(&s.gate_up[static_cast<size_t>(t) * 2 * c.ffn], width, own.active.data());
+      quantise_twice(kernels, own.active.data(), width, s.quantised, 2 * t, own.remainder.data());
+    });
     multiply(kernels, layer.down, c.hidden, width, s.quantised, 2 * count, 2, s.delta.data(), c.hidden, pool);
     add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden);
   }
@@ -161,8 +173,9 @@ void heads(const Model& model, const Kernels& kernels, int first, int count, Scr
   const Config& c = model.config;
   for (int i = 0; i < count; i++) {
     const float* x = &s.x[static_cast<size_t>(first + i) * c.hidden];
-    kernels.rms_norm(x, model.norm.data(), c.hidden, c.norm_eps, s.normed.data());
-    quantise_twice(kernels, s.normed.data(), c.hidden, s.quantised, 2 * i, s.remainder.data());
+    TokenScratch& own = s.of_thread[0];
+    kernels.rms_norm(x, model.norm.data(), c.hidden, c.norm_eps, own.normed.data());
+    quantise_twice(kernels, own.normed.data(), c.hidden, s.quantised, 2 * i, own.remainder.data());
   }
   multiply(kernels, model.embedding, c.vocabulary, c.hidden, s.quantised, 2 * count, 2, s.logits.data(), c.vocabulary,
            pool);

@@ -15,20 +15,27 @@ constexpr int kChunk = 64;
 // Tokens whose logits are computed together: what was just chosen, and the drafts after it.
 constexpr int kMaxHeads = 9;
 
+// Working memory of a thread that works on one token.
+struct TokenScratch {
+  explicit TokenScratch(const Config& config);
+
+  std::vector<float> normed;     // [hidden]
+  std::vector<float> active;     // [ffn]
+  std::vector<float> remainder;  // [max(hidden, ffn)] what one int8 vector leaves out
+};
+
 // Working memory of one forward pass of up to kChunk tokens.
 struct Scratch {
   Scratch(const Config& config, int threads);
 
   std::vector<float> x;          // [kChunk, hidden] residual stream
-  std::vector<float> normed;     // [hidden]
   std::vector<float> qkv;        // [kChunk, (heads + 2 * kv_heads) * head_dim]
   std::vector<float> mixed;      // [kChunk, heads * head_dim] what attention gathered
   std::vector<float> gate_up;    // [kChunk, 2 * ffn]
-  std::vector<float> active;     // [ffn]
-  std::vector<float> remainder;  // [max(hidden, ffn)] what one int8 vector leaves out
   std::vector<float> delta;      // [kChunk, hidden]
   std::vector<float> scores;     // [threads, kMaxQueries, context]
   std::vector<float> logits;     // [kMaxHeads, vocabulary]
+  std::vector<TokenScratch> of_thread;
   size_t vocabulary;
   Activations quantised;  // [2 * kChunk, widest input]
   std::vector<int8_t> values_;
