@@ -66,8 +66,7 @@ void add(float* x, const float* delta, size_t n) {
 
 }  // namespace
 
-TokenScratch::TokenScratch(const Config& c)
-    : normed(c.hidden), active(c.ffn), remainder(std::max(c.hidden, c.ffn)) {}
+TokenScratch::TokenScratch(const Config& c) : normed(c.hidden), active(c.ffn), remainder(std::max(c.hidden, c.ffn)) {}
 
 Scratch::Scratch(const Config& c, int threads)
     : x(static_cast<size_t>(kChunk) * c.hidden),

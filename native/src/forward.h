@@ -28,13 +28,13 @@ struct TokenScratch {
 struct Scratch {
   Scratch(const Config& config, int threads);
 
-  std::vector<float> x;          // [kChunk, hidden] residual stream
-  std::vector<float> qkv;        // [kChunk, (heads + 2 * kv_heads) * head_dim]
-  std::vector<float> mixed;      // [kChunk, heads * head_dim] what attention gathered
-  std::vector<float> gate_up;    // [kChunk, 2 * ffn]
-  std::vector<float> delta;      // [kChunk, hidden]
-  std::vector<float> scores;     // [threads, kMaxQueries, context]
-  std::vector<float> logits;     // [kMaxHeads, vocabulary]
+  std::vector<float> x;        // [kChunk, hidden] residual stream
+  std::vector<float> qkv;      // [kChunk, (heads + 2 * kv_heads) * head_dim]
+  std::vector<float> mixed;    // [kChunk, heads * head_dim] what attention gathered
+  std::vector<float> gate_up;  // [kChunk, 2 * ffn]
+  std::vector<float> delta;    // [kChunk, hidden]
+  std::vector<float> scores;   // [threads, kMaxQueries, context]
+  std::vector<float> logits;   // [kMaxHeads, vocabulary]
   std::vector<TokenScratch> of_thread;
   size_t vocabulary;
   Activations quantised;  // [2 * kChunk, widest input]

@@ -8,6 +8,7 @@ import { History } from '../../src/governor/history';
 import { spotAt } from '../../src/governor/place';
 import { AUTO } from '../../src/governor/settings';
 import { TypingRhythm } from '../../src/governor/typing';
+import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../src/governor/value';
 import { RecordedMachine } from '../recordedMachine';
 import { requestAt } from '../unit/completion/hand';
 import { exampleConfig, shipped } from '../unit/model';
@@ -50,7 +51,8 @@ describe('the governor, when the power source changes', function () {
     const history = new History();
     for (let i = 0; i < 400; i++) {
       history.answered(spotAt('word start'), 10);
-      if (i % 12 === 0) history.agreed(spotAt('word start'), 20, 1);
+      // So much that a larger submodel is worth its time on mains, whatever that time and its loss are set to.
+      if (i % 12 === 0) history.agreed(spotAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     const planner = new Planner({
       checkpoint: { ...(await shipped()), config },
