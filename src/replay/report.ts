@@ -20,7 +20,9 @@ export interface Summary {
   /** Tokens decoded that never stood on the screen. */
   readonly wastedTokens: number;
   readonly prefilledTokens: number;
+  /** By the engine's own clock. */
   readonly engineSeconds: number;
+  /** Of the whole process, all threads. */
   readonly cpuSeconds: number;
   readonly gigabytesRead: number;
   /** Taken meanwhile, by whatever the sensors count: the processor's packages, or the machine on its battery. */
