@@ -122,10 +122,11 @@ def baseline_lines(
 
 
 def by_confidence(cursors: list[metrics.Line], completions: list[metrics.Completion]) -> list[list[str]]:
-    """How often a line is right, by the product of its tokens' probabilities."""
+    """How often a line is right, by the product of its tokens' probabilities, where any were written."""
     rows = []
     for low, high in ((0.0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 0.9), (0.9, 1.01)):
-        here = [(x, c) for x, c in zip(cursors, completions, strict=True) if low <= c.confidence < high]
+        pairs = zip(cursors, completions, strict=True)
+        here = [(x, c) for x, c in pairs if c.text.strip() and low <= c.confidence < high]
         right = sum(metrics.exact(x, c) for x, c in here)
         rows.append([f"{low:.2f} to {min(high, 1):.2f}", str(len(here)), f"{right / len(here):.1%}" if here else "-"])
     return rows

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import claims, copying, frontier, metrics, ngram, sharing
+from training import claims, copying, evaluate, frontier, metrics, ngram, sharing
 from training.copier import LONGEST, Copier
 from training.data import Encoder
 from training.model import Config, MatLM
@@ -113,6 +113,17 @@ def test_an_exact_line_is_right_to_its_end_and_ended_by_the_model():
         "edit_similarity": pytest.approx((1 + 16 / 18) / 2),
         "stopped": 0.5,
     }
+
+
+def test_lines_of_which_nothing_was_written_have_no_confidence():
+    line = metrics.Line([1], "1;", "TypeScript", "const a = ", "")
+    written = [
+        metrics.Completion("1;", True, 0.95),
+        metrics.Completion("", True, 1.0),
+        metrics.Completion("2;", True, 0.3),
+    ]
+    rows = evaluate.by_confidence([line] * 3, written)
+    assert [row[1:] for row in rows if row[1] != "0"] == [["1", "0.0%"], ["1", "100.0%"]]
 
 
 def test_a_line_ends_with_a_line_feed_or_a_mark(encoder: Encoder):

@@ -199,7 +199,8 @@ async function completeLines(
     sums.exact += exact;
     sums.stopped += Number(stopped);
     sums.editSimilarity += editSimilarity(text.trimEnd(), middle);
-    const group = groups.findLast(({ from }) => confidence >= from);
+    // Where nothing was written nothing would be shown, and there is no confidence to speak of.
+    const group = text.trim() === '' ? undefined : groups.findLast(({ from }) => confidence >= from);
     if (group) {
       group.lines++;
       group.exact += exact;
