@@ -25,6 +25,7 @@ describe('the pace of requests', () => {
   let rhythm: TypingRhythm;
   let machine: Machine;
   let asked: number;
+  let parsed: number;
 
   before(async () => {
     // Scores are the plain product of what the oracle claims.
@@ -36,7 +37,7 @@ describe('the pace of requests', () => {
     history = new History();
     rhythm = new TypingRhythm();
     machine = { ...UNKNOWN_MACHINE, powerSource: 'mains' };
-    asked = 0;
+    [asked, parsed] = [0, 0];
   });
 
   function pipelineWith(costs: Readonly<Record<string, Cost>>): Pipeline {
@@ -59,8 +60,10 @@ describe('the pace of requests', () => {
       history,
       settings: () => AUTO,
       syntax: {
-        shapeAt: (_languageId, { prefix }) =>
-          Promise.resolve({ block: false, reason: '', blockEnd: blockEndByIndentation(prefix) }),
+        shapeAt: (_languageId, { prefix }) => {
+          parsed++;
+          return Promise.resolve({ block: false, reason: '', blockEnd: blockEndByIndentation(prefix) });
+        },
       },
       eagerness: () => 'eager',
       machine: () => machine,
@@ -150,6 +153,22 @@ describe('the pace of requests', () => {
     assert.equal(outcome.kind, 'gated');
     assert.match('reason' in outcome ? outcome.reason : '', /deep in a word: what .* would add is not worth its time/);
     assert.equal(history.declinedInARow(spotAt('deep in a word')), 1);
+  });
+
+  it('parses the place where a block may come, and not for the rest of a line that is being typed', async () => {
+    for (const timeMs of [0, 100, 200, 300]) rhythm.key(timeMs, 'deep in a word');
+    const pipeline = pipelineWith(FLAT);
+    const parses = async (timeMs: number, prefix: string, explicit: boolean) => {
+      await at(timeMs);
+      parsed = 0;
+      let isAnswered = false;
+      void ask(pipeline, prefix, new AbortController().signal, explicit).then(() => (isAnswered = true));
+      await clock.run(() => isAnswered);
+      return parsed;
+    };
+    assert.equal(await parses(350, 'const val', false), 0, 'typing');
+    assert.ok((await parses(360, 'const valu', true)) > 0, 'asked by hand');
+    assert.ok((await parses(2000, 'if (value) {', false)) > 0, 'a pause');
   });
 
   it('learns from what the text came to hold', async () => {
