@@ -1,7 +1,7 @@
 import type { Engine, GenerateRequest } from '../engine/engine';
+import type { Odds } from '../engine/odds';
 import type { Decision } from '../governor/decide';
 import type { Tokenizer } from '../matlm/tokenizer';
-import type { Odds } from '../engine/odds';
 import { mayShowMore, type Piece, textOf } from './confidence';
 import type { Trim } from './filters';
 import type { Prompt } from './prompt';
@@ -63,8 +63,8 @@ export async function decode(
   // Mostly the tokenizer's own tokens spell what is given back, so the engine checks them all at once.
   const expected = tokenizer.encode(givenBack);
   // The engine stops by itself where it can tell: until it hears from here, it has decoded a token or two more.
-  const odds = watch.odds ? { odds: watch.odds } : {};
-  const healing = { ...request, notFirst, givenBack, expected, ...odds, maxTokens: maxTokens + expected.length };
+  const { odds } = watch;
+  const healing = { ...request, notFirst, givenBack, expected, odds, maxTokens: maxTokens + expected.length };
   const first = await stream(engine, tokenizer, healing, trim, signal, [], watch);
   const text = textOf(first.pieces);
   if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;

@@ -33,7 +33,7 @@ export interface GenerateRequest {
   /** Ends, reason `line`, after the first token that spells a line end beyond what is given back. */
   readonly endsWithLine?: boolean;
   /** Ends, reason `odds`, after the first token beyond what is given back at which no longer answer could be even. */
-  readonly odds?: Odds;
+  readonly odds?: Odds | undefined;
   /**
    * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
    * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,

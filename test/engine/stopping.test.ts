@@ -3,6 +3,7 @@ import type { Engine } from '../../src/engine/engine';
 import { LocalEngine } from '../../src/engine/localEngine';
 import { mayBecomeEven, NOTHING, type Odds, withToken } from '../../src/engine/odds';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
+import type { EngineCheckpoint } from '../../src/matlm/checkpoint';
 import { complete } from './complete';
 import { ROOT } from './harness';
 import { random, TINY, tinyCheckpoint } from './tinyCheckpoint';
@@ -17,15 +18,8 @@ const SPELLED = Array.from({ length: TINY.vocabularySize }, (_, i) =>
 const WIDTHS = [64, 32, 128, 96];
 
 const ENGINES = {
-  'the native engine': (checkpoint: ReturnType<typeof tinyCheckpoint>) =>
-    new LocalEngine(ROOT, { ...checkpoint, tokenizer: { spellings: SPELLED.map((text) => Buffer.from(text)) } }, 1),
-  'ONNX Runtime': (checkpoint: ReturnType<typeof tinyCheckpoint>) =>
-    new OnnxEngine(
-      ROOT,
-      { ...checkpoint, tokenizer: { spellings: SPELLED.map((text) => Buffer.from(text)) } },
-      ONNX_CPU,
-      1,
-    ),
+  'the native engine': (checkpoint: EngineCheckpoint) => new LocalEngine(ROOT, checkpoint, 1),
+  'ONNX Runtime': (checkpoint: EngineCheckpoint) => new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1),
 };
 
 for (const [name, open] of Object.entries(ENGINES)) {
@@ -33,7 +27,10 @@ for (const [name, open] of Object.entries(ENGINES)) {
     const next = random(31);
     const below = (n: number) => Math.floor(next() * n);
     let engine: Engine & { dispose(): void };
-    before(() => (engine = open(tinyCheckpoint(TINY))));
+    before(() => {
+      const spellings = SPELLED.map((text) => Buffer.from(text));
+      engine = open({ ...tinyCheckpoint(TINY), tokenizer: { spellings } });
+    });
     after(() => {
       engine.dispose();
     });
@@ -46,7 +43,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
       stopTokens: [],
       givenBack: below(2) ? Array.from({ length: 1 + below(4) }, () => ALPHABET.charAt(below(8))).join('') : '',
     });
-    /** How many of the first tokens only spell what is given back, and what is left of it before each token. */
+    /** What is left to spell of what is given back, before each token. */
     const leftBefore = (tokens: readonly number[], givenBack: string) => {
       let left = givenBack;
       return tokens.map((token) => {
