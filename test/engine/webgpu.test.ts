@@ -77,7 +77,7 @@ describe('ONNX Runtime by WebGPU, on a driver in software', function () {
           if (event.type === 'prefill') heard.push(event.reusedTokens);
           if (event.type === 'token') heard.push(event.token);
           if (event.type === 'token' && maxTokens === 100 && heard.length === 4) controller.abort();
-          if (event.type === 'end') resolve([...heard.slice(0, 4), event.reason]);
+          if (event.type === 'end') resolve({ heard: heard.slice(0, 4), reason: event.reason });
         });
       });
       const answers = [];
@@ -87,8 +87,17 @@ describe('ONNX Runtime by WebGPU, on a driver in software', function () {
         all.push(await run(engine, [...prompt.slice(0, 20), 3, 4, 5], XL, 2));
         answers.push(all);
       }
-      return answers;`)) as unknown[];
-    assert.deepEqual(answers[1], answers[0]);
+      return answers;`)) as { heard: number[]; reason: string }[][];
+    const [native, webgpu] = answers as [typeof answers[0], typeof answers[0]];
+    assert.deepEqual(
+      webgpu.map(({ heard }) => heard),
+      native.map(({ heard }) => heard),
+    );
+    // The native engine may have written all hundred tokens of this little model before the abort reaches it.
+    assert.deepEqual(
+      webgpu.map(({ reason }) => reason),
+      ['length', 'length', 'aborted', 'length'],
+    );
   });
 
   it('writes with drafts what it writes without, and goes on from a cache without them', async () => {
