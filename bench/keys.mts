@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pipeline } from '../src/completion/pipeline';
-import type { CompletionRequest } from '../src/completion/request';
+import { requestIn } from '../src/completion/request';
 import { Grammars } from '../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../src/completion/syntax/shape';
 import { LocalEngine } from '../src/engine/localEngine';
@@ -42,10 +42,7 @@ for (const file of process.argv.slice(2)) {
   const text = readFileSync(file, 'utf8').replaceAll('\r\n', '\n').slice(0, 4000);
   for (let typed = 0; typed < text.length; typed++) {
     const prefix = text.slice(0, typed);
-    const request: CompletionRequest = {
-      ...{ document: file, path: file, prefix, prefixStart: 0, suffix: '', lineSuffix: '', lineLength: 80 },
-      ...{ explicit: false, enabled: true, scheme: 'file', languageId: 'typescript', cursors: 1, hasSelection: false },
-    };
+    const request = requestIn(file, prefix, '');
     const startMs = now();
     const outcome = await pipeline.complete(request, new AbortController().signal);
     const source = outcome.kind === 'reused' ? outcome.reason : 'work' in outcome ? 'decoded' : outcome.kind;

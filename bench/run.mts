@@ -200,10 +200,26 @@ interface Ceiling {
   readonly peak: number;
 }
 
-function cellsOf({ checkpoint, size, measure, engine, threads, median, spread, ratio }: Row): string[] {
-  const digits = median < 10 ? 3 : median < 1000 ? 1 : 0;
-  const figures = [median.toFixed(digits), spread.toFixed(digits), ratio.toFixed(2)];
-  return [`${checkpoint} ${size}`, measure, engine, String(threads), ...figures];
+/** One checkpoint and size: a measure a row, an engine a column; a peer's bracket says how many times as long it takes. */
+function tableOf(rows: readonly Row[]): string[] {
+  const lines = [line(['', 'ours', ...PEERS.slice(1)]), line(['---', ...PEERS.map(() => '---:')])];
+  for (const measure of new Set(rows.map((row) => row.measure))) {
+    const cells = PEERS.map((engine) => {
+      const row = rows.find((r) => r.measure === measure && r.engine === engine);
+      if (!row) return '';
+      const unit = measure.endsWith('bytes') ? 1e6 : 1;
+      const note = row.ratio === 1 && engine === PEERS[0] ? spreadOf(row) : ` (${row.ratio.toFixed(2)}×)`;
+      return digits(row.median / unit) + note;
+    });
+    lines.push(line([measure.replace(', bytes', ', MB'), ...cells]));
+  }
+  return lines;
+}
+
+const spreadOf = ({ spread }: Row) => (spread > 0 ? ` ±${digits(spread)}` : '');
+
+function digits(value: number): string {
+  return value.toFixed(value < 10 ? 3 : value < 1000 ? 1 : 0);
 }
 
 const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -212,7 +228,6 @@ const write = (text: string) => process.stdout.write(`${text}\n`);
 const machine = { cpu: cpus()[0]?.model ?? '', threads, rounds, date: new Date().toISOString().slice(0, 10) };
 if (!values.json) {
   write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n`);
-  write('| | | | threads | median | spread | times ours |\n| --- | --- | --- | ---: | ---: | ---: | ---: |');
 }
 const rows: Row[] = [];
 const peaks: Ceiling[] = [];
@@ -222,7 +237,7 @@ for (const name of names) {
     rows.push(...found);
     peaks.push(...(await ceilings(found))); // near in time: on a shared machine the peak changes too
     // As soon as they are known: all of it takes a quarter of an hour.
-    if (!values.json) for (const row of found) write(line(cellsOf(row)));
+    if (!values.json) write(`**${name} ${size}**\n\n${tableOf(found).join('\n')}\n`);
   }
 }
 const grace = graces(rows);
@@ -233,9 +248,15 @@ if (values.json) {
   for (const { checkpoint, size, measure, threads, achieved, peak, unit } of peaks) {
     write(line([`${checkpoint} ${size}`, measure, String(threads), achieved.toFixed(1), peak.toFixed(1), unit]));
   }
-  write('\n| with a busy loop on every core, times the quiet median | | median | 95th percentile |');
-  write('| --- | --- | ---: | ---: |');
-  for (const { checkpoint, size, engine, median, p95 } of grace) {
-    write(line([`${checkpoint} ${size}`, engine, median.toFixed(2), p95.toFixed(2)]));
+  write(`\n${line(['busy, times quiet: median, 95th percentile', 'ours', ...PEERS.slice(1)])}`);
+  write(line(['---', ...PEERS.map(() => '---:')]));
+  for (const name of names) {
+    for (const size of ['XL', 'S']) {
+      const cells = PEERS.map((engine) => {
+        const found = grace.find((g) => g.checkpoint === name && g.size === size && g.engine === engine);
+        return found ? `${found.median.toFixed(2)}, ${found.p95.toFixed(2)}` : '';
+      });
+      write(line([`${name} ${size}`, ...cells]));
+    }
   }
 }

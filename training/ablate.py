@@ -3,7 +3,8 @@
 Every row is one process of `--cpu-minutes` (40: twenty minutes of both cores of a two-core machine), two rows side by
 side; a row that is done is kept in `docs/results/recipe/`, so that the table grows run by run: remove a row's file to
 have it anew. The model is small (d 192, six layers, 3.2 million parameters without embedding) so that rows get past the
-steep part of the curve.
+steep part of the curve. Processors without bfloat16 train in float32 and see fewer tokens in the same time: rows are
+compared with rows of the same arithmetic.
 
     python -m training.ablate sampled-xs adamw   # run these, or what is missing
     python -m training.ablate --table            # for docs/results/recipe.md, from what is there
@@ -92,7 +93,7 @@ def measure(key: str, row: Row, out: Path) -> None:
     from training import metrics
     from training.data import Encoder, read_files
     from training.export import load_run
-    from training.model import GRANULARITIES
+    from training.model import GRANULARITIES, fast_dtype
 
     torch.set_num_threads(1)
     model = load_run(out / key)
@@ -104,6 +105,7 @@ def measure(key: str, row: Row, out: Path) -> None:
     last = json.loads((out / key / "log.jsonl").read_text().splitlines()[-1])
     result = {
         "name": row.name, "arguments": list(row.arguments), "tokens": last["tokens"], "updates": last["update"],
+        "arithmetic": str(fast_dtype()).removeprefix("torch."),
         "bitsPerByte": {n: round(s.bits_per_byte, 4) for n, s in scores.items()},
         "agreement": {n: round(s.agreement, 4) for n, s in scores.items()},
         "accuracy": round(scores["XL"].accuracy, 4),
@@ -116,8 +118,8 @@ def measure(key: str, row: Row, out: Path) -> None:
 def table() -> str:
     """The measured rows as a table, in the order of `rows`."""
     lines = [
-        "| Row | Tokens (M) | XS | S | M | L | XL | S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| Row | Arithmetic | Tokens (M) | XS | S | M | L | XL | S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key in rows():
         path = RESULTS / f"{key}.json"
@@ -126,7 +128,7 @@ def table() -> str:
             bits = " | ".join(f"{r['bitsPerByte'][n]:.3f}" for n in ("XS", "S", "M", "L", "XL"))
             agreement, line = r["agreement"], r["lines"]["XL"]
             lines.append(
-                f"| {r['name']} | {r['tokens'] / 1e6:.2f} | {bits} | {agreement['S']:.1%} | {agreement['XS']:.1%} "
+                f"| {r['name']} | {r['arithmetic']} | {r['tokens'] / 1e6:.2f} | {bits} | {agreement['S']:.1%} | {agreement['XS']:.1%} "
                 f"| {line['exact']:.1%} | {line['stopped']:.1%} |"
             )
     return "\n".join(lines) + "\n"

@@ -1,19 +1,16 @@
 import { join, relative, resolve } from 'node:path';
-import { cursorOf } from '../completion/cursor';
 import { decode } from '../completion/decode';
-import { trimAt } from '../completion/filters';
-import { buildPrompt } from '../completion/prompt';
+import { Planner } from '../completion/plan';
+import { requestIn } from '../completion/request';
 import { Grammars } from '../completion/syntax/grammars';
-import { languageOf } from '../completion/syntax/languages';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { hardwareFile, machineOf, readReport } from '../engine/hardware';
 import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
-import { decide, type Snapshot } from '../governor/decide';
 import { History } from '../governor/history';
 import { UNKNOWN_MACHINE } from '../governor/machine';
-import { codePlaceAt, spotAt } from '../governor/place';
 import { AUTO } from '../governor/settings';
+import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { type Place, splitAt } from './place';
 
@@ -38,27 +35,22 @@ export async function complete(root: string, model: string, place: Place, submod
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
   const engine = openEngine(root, checkpoint, 0, report);
   try {
-    const costs = new CostModel(checkpoint.config, (await engine.measure()).costs);
     const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
-    const excerpt = { path, prefix, prefixStart: 0, suffix };
-    const languageId = languageOf(place.file);
-    await grammars.load(languageId);
-    const shape = await new SyntaxByGrammar(grammars).shapeAt(languageId, excerpt, true);
-    const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
-    const snapshot: Snapshot = {
-      explicit: true,
-      gapMs: undefined,
-      pauseChance: 1,
-      ...spotAt(codePlaceAt(prefix)),
-      newPromptTokens: prompt.tokens.length,
-      block: shape.block,
-      machine: UNKNOWN_MACHINE,
-      nowMs: 0,
-      previous: {},
-    };
-    const decision = decide(snapshot, costs, new History(), { ...AUTO, submodel });
-    if (!decision.submodel) throw new Error(decision.reason);
-    const trim = trimAt(cursorOf(prefix, suffix, decision.multiline, shape.blockEnd));
+    const request = requestIn(path, prefix, suffix, true);
+    await grammars.load(request.languageId);
+    const planner = new Planner({
+      checkpoint,
+      costs: new CostModel(checkpoint.config, (await engine.measure()).costs),
+      rhythm: new TypingRhythm(),
+      history: new History(),
+      syntax: new SyntaxByGrammar(grammars),
+      machine: () => UNKNOWN_MACHINE,
+      now: () => 0,
+    });
+    const terms = { settings: { ...AUTO, submodel }, eagerness: 'balanced' } as const;
+    const plan = await planner.plan(request, terms, () => true);
+    if (!plan || !('prompt' in plan)) throw new Error(plan?.decision.reason);
+    const { prompt, decision, trim } = plan;
     const never = new AbortController().signal;
     const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);

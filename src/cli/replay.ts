@@ -45,7 +45,7 @@ export async function replayFiles(
   const meter = new EnergyMeter(sensors.read, () => performance.now());
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   try {
-    await Promise.all(tasks.map(({ languageId }) => grammars.load(languageId)));
+    await Promise.all(tasks.map(({ path }) => grammars.load(languageOf(path))));
     const syntax = new SyntaxByGrammar(grammars);
     const { costs } = await engine.measure();
     const rows: Summary[] = [];
@@ -89,7 +89,7 @@ async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promi
   const tasks: Task[] = [];
   for (const file of files) {
     const path = relative(process.cwd(), resolve(file)).replaceAll('\\', '/');
-    const task = taskOf(path, languageOf(path), await readSource(file), maxChars, seed);
+    const task = taskOf(path, await readSource(file), maxChars, seed);
     if (!task) throw new UsageError(`${file}: it is too short to replay`);
     tasks.push(task);
   }
@@ -107,7 +107,7 @@ async function heldoutTasks(
   const tasks: Task[] = [];
   for (const row of await readHeldout(file, seed, half)) {
     if (tasks.length === count) break;
-    const task = taskOf(`${row.package}/${row.path}`, languageOf(row.path), row.text, maxChars, seed);
+    const task = taskOf(`${row.package}/${row.path}`, row.text, maxChars, seed);
     if (task) tasks.push({ ...task, path: row.path });
   }
   return tasks;

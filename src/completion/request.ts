@@ -1,8 +1,35 @@
 import type { GateInput } from './gate';
-import type { Excerpt } from './prompt';
+import { type Excerpt, EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt';
+import { languageOf } from './syntax/languages';
 
 /** One place at which a completion is wanted. */
 export interface CompletionRequest extends Excerpt, GateInput {
   /** Distinguishes documents: their URI. */
   readonly document: string;
+}
+
+/**
+ * The request that an editor would make in a file, where no editor is there.
+ * @param before the file's text before the cursor, line ends as \n
+ * @param after what follows it
+ */
+export function requestIn(path: string, before: string, after: string, explicit = false): CompletionRequest {
+  const prefixStart = Math.max(0, before.length - EXCERPT_PREFIX_CHARS);
+  const lineSuffix = after.split('\n', 1)[0] ?? '';
+  return {
+    document: path,
+    path,
+    prefix: before.slice(prefixStart),
+    prefixStart,
+    ...(prefixStart > 0 ? { head: before.slice(0, EXCERPT_HEAD_CHARS) } : {}),
+    suffix: after.slice(0, EXCERPT_SUFFIX_CHARS),
+    lineSuffix,
+    lineLength: before.length - before.lastIndexOf('\n') - 1 + lineSuffix.length,
+    explicit,
+    enabled: true,
+    scheme: 'file',
+    languageId: languageOf(path),
+    cursors: 1,
+    hasSelection: false,
+  };
 }

@@ -61,6 +61,8 @@ export interface Decision {
 /** No completion is worth making here. */
 export interface Declined {
   readonly submodel: undefined;
+  /** The best of those that were not worth it; none where the choice did not come to submodels. */
+  readonly considered?: Submodel;
   readonly reason: string;
 }
 
@@ -169,7 +171,7 @@ export function decide(
     expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.passes, snapshot, costs);
   if (!pays(undefined) && history.declinedInARow(snapshot) < TRY_AGAIN_AFTER) {
     const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
-    return declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`);
+    return { ...declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`), considered: chosen.submodel };
   }
   // Where it pays in a pause alone, wait as long as the answer can still come before the next key is due.
   const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(budgetMs - ms));

@@ -1,7 +1,6 @@
 import type { Outcome } from '../completion/outcome';
 import type { Pipeline } from '../completion/pipeline';
-import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../completion/prompt';
-import type { CompletionRequest } from '../completion/request';
+import { type CompletionRequest, requestIn } from '../completion/request';
 import { codePlaceAt } from '../governor/place';
 import type { TypingRhythm } from '../governor/typing';
 import type { VirtualClock } from './clock';
@@ -10,7 +9,6 @@ import type { Hand } from './hand';
 /** A stretch of a file that is to be typed where the rest stands already. */
 export interface Task {
   readonly path: string;
-  readonly languageId: string;
   readonly before: string;
   readonly stretch: string;
   readonly after: string;
@@ -176,25 +174,8 @@ export class Typist {
   }
 
   private requestHere(): CompletionRequest {
-    const { path, languageId, before, stretch, after } = this.task;
-    const prefix = before + stretch.slice(0, this.position);
-    const prefixStart = Math.max(0, prefix.length - EXCERPT_PREFIX_CHARS);
-    const lineSuffix = after.split('\n', 1)[0] ?? '';
-    return {
-      document: path,
-      path,
-      prefix: prefix.slice(prefixStart),
-      prefixStart,
-      suffix: after.slice(0, EXCERPT_SUFFIX_CHARS),
-      lineSuffix,
-      lineLength: prefix.length - prefix.lastIndexOf('\n') - 1 + lineSuffix.length,
-      explicit: false,
-      enabled: true,
-      scheme: 'file',
-      languageId,
-      cursors: 1,
-      hasSelection: false,
-    };
+    const { path, before, stretch, after } = this.task;
+    return requestIn(path, before + stretch.slice(0, this.position), after);
   }
 }
 

@@ -91,7 +91,10 @@ export class Activity {
     return { shortName: standingOf(config, submodel).shortName, latencyMs };
   }
 
-  /** The submodel under the given settings: that of the last completion where it was made under them. */
+  /**
+   * The submodel under the given settings: that of the last completion where it was made under them, else what a request
+   * now would take or not be worth.
+   */
   present(settings: GovernorSettings): PresentChoice | undefined {
     const config = this.parts.config();
     if (!config) return undefined;
@@ -102,7 +105,8 @@ export class Activity {
     });
     if (this.last?.settings === settingsKey(settings)) return chosen(this.last.work.submodel, this.last.work.reason);
     const decision = this.parts.preview({ ...settings, manualOnly: false });
-    return decision?.submodel && chosen(decision.submodel.name, decision.reason);
+    const submodel = decision && (decision.submodel ?? decision.considered);
+    return submodel && chosen(submodel.name, decision.reason);
   }
 
   /** Milliseconds of a typical completion; undefined where nothing was measured. */

@@ -27,7 +27,8 @@ describeVSCode('The size of the model', {}, (vscode) => {
     const rows = await vscode.editor.pickerRows();
     await vscode.editor.page.mouse.move(640, 700); // no hover over a row
     await vscode.editor.screenshot('picker.png');
-    assert.match(rows[0], /^Auto, current, now (XS|S|M|L|XL)\+?, .*\d ms\b/, 'Auto with its present choice, and why');
+    // Where the machine is busy with other tests, a completion now may not be worth its time: the list says so.
+    assert.match(rows[0], /^Auto, current, now (XS|S|M|L|XL)\+?, .*(\d ms\b|worth its time$)/, rows[0]);
     for (const [index, name] of ['XS', 'S', 'M', 'L', 'XL'].entries()) {
       assert.match(
         rows[index + 1],

@@ -88,7 +88,7 @@ describe('ONNX Runtime by WebGPU, on a driver in software', function () {
         answers.push(all);
       }
       return answers;`)) as { heard: number[]; reason: string }[][];
-    const [native, webgpu] = answers as [typeof answers[0], typeof answers[0]];
+    const [native, webgpu] = answers as [(typeof answers)[0], (typeof answers)[0]];
     assert.deepEqual(
       webgpu.map(({ heard }) => heard),
       native.map(({ heard }) => heard),

@@ -3,8 +3,8 @@ import { type Cursor, cursorOf } from '../../completion/cursor';
 import { decode } from '../../completion/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
 import type { Suggestion } from '../../completion/outcome';
-import { buildPrompt, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../../completion/prompt';
-import { languageOf } from '../../completion/syntax/languages';
+import { buildPrompt } from '../../completion/prompt';
+import { requestIn } from '../../completion/request';
 import type { Syntax } from '../../completion/syntax/shape';
 import type { Engine } from '../../engine/engine';
 import type { Checkpoint } from '../../matlm/checkpoint';
@@ -37,13 +37,10 @@ export async function write(
   submodel: string,
   without: readonly FilterName[],
 ): Promise<Written> {
-  const prefixStart = Math.max(0, span.prefix.length - EXCERPT_PREFIX_CHARS);
-  const prefix = span.prefix.slice(prefixStart);
-  const suffix = span.suffix.slice(0, EXCERPT_SUFFIX_CHARS);
-  const excerpt = { path: span.path, prefix, prefixStart, suffix };
-  const shape = await syntax.shapeAt(languageOf(span.path), excerpt, false);
-  const cursor = cursorOf(prefix, suffix, shape.block, shape.blockEnd);
-  const prompt = buildPrompt(checkpoint.tokenizer, excerpt, checkpoint.config.model.contextLength - 100);
+  const request = requestIn(span.path, span.prefix, span.suffix);
+  const shape = await syntax.shapeAt(request.languageId, request, false);
+  const cursor = cursorOf(request.prefix, request.suffix, shape.block, shape.blockEnd);
+  const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - 100);
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
     draft: { widths: [], maxTokens: 8 },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
+import { requestIn } from '../../../src/completion/request';
 import { blockEndByIndentation } from '../../../src/completion/syntax/indentation';
 import { Pipeline } from '../../../src/completion/pipeline';
 import type { Engine } from '../../../src/engine/engine';
@@ -76,24 +77,7 @@ describe('the pace of requests', () => {
   const FLAT: Readonly<Record<string, Cost>> = { S: COST, XL: COST };
 
   function ask(pipeline: Pipeline, prefix: string, signal: AbortSignal, explicit = false): Promise<Outcome> {
-    return pipeline.complete(
-      {
-        document: 'a.ts',
-        path: 'a.ts',
-        prefix,
-        prefixStart: 0,
-        suffix: '\n',
-        lineSuffix: '',
-        lineLength: prefix.length,
-        explicit,
-        enabled: true,
-        scheme: 'file',
-        languageId: 'typescript',
-        cursors: 1,
-        hasSelection: false,
-      },
-      signal,
-    );
+    return pipeline.complete(requestIn('a.ts', prefix, '\n', explicit), signal);
   }
 
   /** What a request brings is worth a bit more than it takes: it pays in a pause and not in mid-typing. */

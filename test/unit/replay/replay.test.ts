@@ -32,7 +32,7 @@ describe('a replay', () => {
     grammars.dispose();
   });
 
-  const task: Task = { path: 'a.ts', languageId: 'typescript', before: '', stretch: FILE.trimEnd(), after: '\n' };
+  const task: Task = { path: 'a.ts', before: '', stretch: FILE.trimEnd(), after: '\n' };
 
   async function run(
     policy: string,
@@ -121,14 +121,14 @@ describe('what is typed of a file', () => {
 
   it('is whole lines, and the rest stands there already', () => {
     for (let seed = 0; seed < 20; seed++) {
-      const { before, stretch, after } = taskOf('a.ts', 'typescript', text, 300, seed)!;
+      const { before, stretch, after } = taskOf('a.ts', text, 300, seed)!;
       assert.equal(before + stretch + after, `${text}\n`);
       assert.ok(stretch.startsWith('  line(') && stretch.endsWith(');') && stretch.length >= 280, stretch);
     }
   });
 
   it('is all of a short one', () => {
-    const { before, stretch } = taskOf('a.ts', 'typescript', text, 10_000, 1)!;
+    const { before, stretch } = taskOf('a.ts', text, 10_000, 1)!;
     assert.deepEqual([before, stretch], ['', text]);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Work } from '../../../src/completion/outcome';
+import type { Decision, Declined } from '../../../src/governor/decide';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { submodelOf } from '../../../src/matlm/submodel';
 import { Statistics } from '../../../src/statistics/statistics';
@@ -15,11 +16,22 @@ describe('the activity', () => {
   let settings: GovernorSettings;
   let statistics: Statistics;
   let activity: Activity;
+  let preview: Decision | Declined;
 
   beforeEach(() => {
     nowMs = 0;
     changes = 0;
     settings = AUTO;
+    preview = {
+      submodel: submodelOf(config, 'S'),
+      draft: { widths: [], maxTokens: 0 },
+      delayMs: 0,
+      maxTokens: 40,
+      multiline: false,
+      speculateNext: false,
+      situation: 'typing',
+      reason: 'typing fast',
+    };
     let stored: unknown;
     const storage = {
       load: () => stored,
@@ -42,16 +54,7 @@ describe('the activity', () => {
       config: () => config,
       costs: () => undefined,
       machine: () => undefined,
-      preview: () => ({
-        submodel: submodelOf(config, 'S'),
-        draft: { widths: [], maxTokens: 0 },
-        delayMs: 0,
-        maxTokens: 40,
-        multiline: false,
-        speculateNext: false,
-        situation: 'typing',
-        reason: 'typing fast',
-      }),
+      preview: () => preview,
       onChange: () => {
         changes++;
       },
@@ -75,6 +78,12 @@ describe('the activity', () => {
 
   it('has the governor’s choice as the present one before the first completion', () => {
     assert.deepEqual(activity.present(AUTO), { submodel: 'S', shortName: 'S', reason: 'typing fast' });
+  });
+
+  it('has what is not worth its time now as the present one, and says so', () => {
+    const reason = 'what M would add is not worth its time';
+    preview = { submodel: undefined, considered: submodelOf(config, 'M'), reason };
+    assert.deepEqual(activity.present(AUTO), { submodel: 'M', shortName: 'M', reason });
   });
 
   it('has the last completion’s submodel as the present choice, until the settings change', () => {
