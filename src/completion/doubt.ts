@@ -1,3 +1,4 @@
+import { withoutClosers } from './closers';
 import { confidentHead, mayShowMore, oddsAt, type Piece } from './confidence';
 import type { Plan } from './plan';
 import { typedSince } from './reuse';
@@ -17,7 +18,7 @@ export interface Doubt {
 export function isStillInDoubt({ plan: before, pieces }: Doubt, plan: Plan, weights?: readonly number[]): boolean {
   const isSame =
     before.request.document === plan.request.document &&
-    before.request.suffix === plan.request.suffix &&
+    withoutClosers(before.request.suffix) === withoutClosers(plan.request.suffix) &&
     before.author === plan.author &&
     before.decision.multiline === plan.decision.multiline;
   const typed = isSame ? typedSince(before.request, plan.request) : undefined;

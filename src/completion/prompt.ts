@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../matlm/tokenizer';
+import { withoutClosers } from './closers';
 import { importsOf } from './context/imports';
 import type { Snippet } from './context/snippets';
 import { givenBack } from './heal';
@@ -85,7 +86,7 @@ function promptTokens(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number,
 function* promptsByLength(tokenizer: Tokenizer, excerpt: Excerpt, budget: PromptBudget): Generator<number[]> {
   const { fileSeparator, fimSuffix, fimPrefix, fimMiddle } = tokenizer.special;
   const encode = (text: string) => tokenizer.encode(text);
-  const suffix = encode(suffixWindow(excerpt.suffix, budget));
+  const suffix = encode(suffixWindow(withoutClosers(excerpt.suffix), budget));
   const head = [fileSeparator, ...encode(`${excerpt.path}\n`), fimSuffix, ...suffix, fimPrefix];
   const [widest = 0, ...narrower] = prefixWindows(excerpt, budget);
   const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars).reverse(); // the best stands nearest

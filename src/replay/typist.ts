@@ -3,6 +3,7 @@ import type { Pipeline } from '../completion/pipeline';
 import { type CompletionRequest, requestIn } from '../completion/request';
 import { codePlaceAt } from '../governor/place';
 import type { TypingRhythm } from '../governor/typing';
+import { AutoClosed } from './autoClosed';
 import type { VirtualClock } from './clock';
 import type { Hand } from './hand';
 
@@ -47,6 +48,8 @@ export interface TypistParts {
 /** Ghost text at the cursor. */
 interface Ghost {
   readonly text: string;
+  /** Characters after the cursor that it replaces. */
+  readonly replaces: number;
   /** When it appeared, whole; typing along does not begin the reading anew. */
   readonly sinceMs: number;
   readonly asFirstShown: string;
@@ -54,6 +57,7 @@ interface Ghost {
 
 /** An editor with a hand at it, as far as suggestions can tell. */
 export class Typist {
+  private readonly closed = new AutoClosed();
   private position = 0;
   private ghost: Ghost | undefined;
   private request = new AbortController();
@@ -106,6 +110,9 @@ export class Typist {
       const key = stretch.charAt(this.position);
       const typed = key === '\n' ? key + leadingBlanks(stretch, this.position + 1) : key;
       this.keys++;
+      const before = this.task.before + stretch.slice(0, this.position);
+      const line = before.slice(before.lastIndexOf('\n') + 1);
+      this.closed.typed(typed, line, stretch.slice(this.position + typed.length));
       this.change(typed);
     });
   }
@@ -141,10 +148,12 @@ export class Typist {
 
   private show(outcome: Outcome): void {
     const { clock, tokens } = this.parts;
-    // A bracket that it replaces was not written by this hand: there it would be wrong.
-    const text = 'suggestion' in outcome && outcome.suggestion.replaces === 0 ? outcome.suggestion.text : undefined;
-    if (text === this.ghost?.text) return;
-    this.ghost = text === undefined ? undefined : { text, sinceMs: clock.now(), asFirstShown: text };
+    const { text, replaces = 0 } = 'suggestion' in outcome ? outcome.suggestion : {};
+    if (text === this.ghost?.text) {
+      if (this.ghost) this.ghost = { ...this.ghost, replaces };
+      return;
+    }
+    this.ghost = text === undefined ? undefined : { text, replaces, sinceMs: clock.now(), asFirstShown: text };
     this.cancelAccept();
     if (text === undefined) return;
     this.shown++;
@@ -159,8 +168,10 @@ export class Typist {
     if (!this.ghost) return;
     const { sinceMs, asFirstShown } = this.ghost;
     this.cancelAccept = clock.at(Math.max(clock.now(), sinceMs + this.hand.readingMs(asFirstShown)), () => {
-      const taken = this.hand.takes(this.ghost?.text ?? '', this.task.stretch.slice(this.position));
+      const { text, replaces } = this.ghost ?? { text: '', replaces: 0 };
+      const taken = this.hand.takes(text, this.task.stretch.slice(this.position));
       if (taken === '') return;
+      this.closed.taken(taken === text ? replaces : 0);
       this.keys++;
       this.accepted++;
       this.acceptedCharacters += taken.length;
@@ -175,7 +186,7 @@ export class Typist {
 
   private requestHere(): CompletionRequest {
     const { path, before, stretch, after } = this.task;
-    return requestIn(path, before + stretch.slice(0, this.position), after);
+    return requestIn(path, before + stretch.slice(0, this.position), this.closed.text + after);
   }
 }
 

@@ -1,3 +1,4 @@
+import { withoutClosers } from '../closers';
 import { holdsSecret } from './secrets';
 
 /** A stretch of another file that may tell the model something about the place at the cursor. */
@@ -97,7 +98,7 @@ export class StableSnippets {
     now: () => number,
     limitMs: number,
   ): readonly Snippet[] {
-    const place = `${document}\n${windowStart}\n${suffix}`;
+    const place = `${document}\n${windowStart}\n${withoutClosers(suffix)}`;
     if (place !== this.place) this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
     this.place = place;
     return this.found;

@@ -4,7 +4,7 @@ import { cutAt, type Draft, type Filter } from './filter';
 const CLOSING_MARKS = /^[\s)\]}>'"`;,]*$/;
 
 /**
- * Fits a finished text to what follows on the line: what it repeats of that is cut off, and closing brackets that it
+ * Fits a finished text to what follows on the line: what it repeats of that is cut off, and a quote and brackets that it
  * closes itself, further inside, are replaced.
  */
 export const lineSuffix: Filter = (cursor) => {
@@ -13,7 +13,7 @@ export const lineSuffix: Filter = (cursor) => {
     if (draft.open || rest === '') return draft;
     const overlap = overlapOf(draft.text, rest);
     if (overlap > 0) return cutAt(draft, draft.text.length - overlap);
-    const closers = closersOf(draft.text);
+    const closers = closersOf(draft.text, /^['"`]/.exec(rest)?.[0]);
     if (closers !== '' && closers.startsWith(rest)) return { ...draft, replaces: cursor.lineSuffix.length };
     return beforeRest(draft, rest, cursor.linePrefix);
   };
@@ -30,10 +30,12 @@ function overlapOf(text: string, rest: string): number {
   return 0;
 }
 
-function closersOf(text: string): string {
-  return unmatched(text)
-    .closers.map(({ bracket }) => bracket)
-    .join('');
+/** What a text closes that was opened before it. @param quote of the string in which it begins */
+function closersOf(text: string, quote = ''): string {
+  const stringEnd = text.indexOf(quote);
+  if (stringEnd < 0) return '';
+  const brackets = unmatched(text.slice(stringEnd + quote.length)).closers.map(({ bracket }) => bracket);
+  return quote + brackets.join('');
 }
 
 /** More lines than one would tear the rest of the line off, unless it only closes what stood before. */

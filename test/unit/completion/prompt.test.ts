@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUDGET, buildPrompt } from '../../../src/completion/prompt';
 import type { Tokenizer } from '../../../src/matlm/tokenizer';
+import { AutoClosed } from '../../../src/replay/autoClosed';
 import { ROOT, shipped } from '../model';
 
 const code = (lines: number) => Array.from({ length: lines }, (_, i) => `const value${i} = compute(${i});\n`).join('');
@@ -71,13 +72,16 @@ describe('the prompt', () => {
     assert.ok(suffix.length <= 500);
   });
 
-  it('costs less than 8 new tokens a key, at the median, while a file is typed', async () => {
+  it('costs less than 8 new tokens a key, at the median, in an editor that closes brackets by itself', async () => {
     const text = await readFile(join(ROOT, 'examples', 'src', 'report.ts'), 'utf8');
     const half = text.indexOf('\n', text.length / 2) + 1;
     const costs: number[] = [];
     let previous: readonly number[] = [];
+    const closed = new AutoClosed();
     for (let typed = 0; typed < half; typed++) {
-      const prompt = build(text.slice(0, typed), text.slice(half));
+      const prompt = build(text.slice(0, typed), closed.text + text.slice(half));
+      const line = text.slice(text.lastIndexOf('\n', typed - 1) + 1, typed);
+      closed.typed(text.charAt(typed), line, text.slice(typed + 1));
       // The engine reads the last token anew in any case: its prediction is wanted.
       costs.push(Math.max(1, prompt.length - common(previous, prompt)));
       previous = prompt;
@@ -86,6 +90,15 @@ describe('the prompt', () => {
     const median = costs[Math.floor(costs.length / 2)]!;
     assert.ok(median < 8, `${median} tokens`);
     assert.ok(costs[Math.floor(0.95 * costs.length)]! < 16, 'and seldom more than twice that');
+  });
+
+  it('does not tell of what the editor closes on the rest of the line', () => {
+    for (const closers of [')', '}', '])', "'", '")', '`)}']) {
+      assert.deepEqual(build('f(', `${closers}\nend();\n`), build('f(', '\nend();\n'), closers);
+    }
+    for (const rest of [');', ') {', ', b)', "'a'", 'x)']) {
+      assert.notDeepEqual(build('f(', `${rest}\nend();\n`), build('f(', '\nend();\n'), rest);
+    }
   });
 
   it('keeps what the file imports where the window begins below it', () => {

@@ -41,6 +41,7 @@ describe('snippets of other documents', () => {
     const place = { document: 'a.ts', start: 0, prefix: before, suffix: '\n' };
     const cases: [string, boolean, Partial<typeof place>][] = [
       ['while one types on', true, { prefix: `${before}total` }],
+      ['while the editor closes a bracket', true, { prefix: `${before}f(`, suffix: ')\n' }],
       ['unless the prompt begins at another stretch', false, { start: 1000 }],
       ['unless other text follows the cursor', false, { suffix: '\n}' }],
       ['unless another document is written', false, { document: 'b.ts' }],

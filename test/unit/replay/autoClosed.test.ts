@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { AutoClosed } from '../../../src/replay/autoClosed';
+
+describe('what the editor closes by itself', () => {
+  /** What stands after the cursor when so much of a text was typed. */
+  function after(text: string, length: number): string {
+    const closed = new AutoClosed();
+    for (let at = 0; at < length;) {
+      const keys = /^(\n[ \t]*|[^])/.exec(text.slice(at))![0];
+      const line = text.slice(text.lastIndexOf('\n', at - 1) + 1, at);
+      closed.typed(keys, line, text.slice(at + keys.length));
+      at += keys.length;
+    }
+    return closed.text;
+  }
+  const cases: [string, string, string][] = [
+    ['is closed behind the cursor', 'call([', '])'],
+    ['is typed over', 'call([a])', ''],
+    ['goes to the line below, with the indentation of its own', '  if (a) {\n    b', '\n  }'],
+    ['is where the hand goes at the end of the body', 'if (a) {\n  b;\n\n  c;\n}', ''],
+    ['leaves the bracket of the outer body', 'f() {\n  if (a) {\n    b;\n  }\n  c', '\n}'],
+    ['closes a quote', "x = 'a", "'"],
+    ['takes no apostrophe for a quote', "// don't", ''],
+    ['is taken away where the hand does not come to it', "// as in 'a\nnext", ''],
+  ];
+  for (const [name, text, expected] of cases) {
+    it(name, () => {
+      assert.equal(after(text, text.length), expected);
+    });
+  }
+
+  it('is replaced by a suggestion that closes it too, and a suggestion closes by itself', () => {
+    const closed = new AutoClosed();
+    closed.typed('(', 'call', '');
+    closed.taken(1);
+    assert.equal(closed.text, '');
+  });
+});
