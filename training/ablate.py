@@ -118,7 +118,8 @@ def measure(key: str, row: Row, out: Path) -> None:
 def table() -> str:
     """The measured rows as a table, in the order of `rows`."""
     lines = [
-        "| Row | Arithmetic | Tokens (M) | XS | S | M | L | XL | S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
+        "| Row | Arithmetic | Tokens (M) | XS | S | M | L | XL "
+        "| S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key in rows():
@@ -128,7 +129,8 @@ def table() -> str:
             bits = " | ".join(f"{r['bitsPerByte'][n]:.3f}" for n in ("XS", "S", "M", "L", "XL"))
             agreement, line = r["agreement"], r["lines"]["XL"]
             lines.append(
-                f"| {r['name']} | {r['arithmetic']} | {r['tokens'] / 1e6:.2f} | {bits} | {agreement['S']:.1%} | {agreement['XS']:.1%} "
+                f"| {r['name']} | {r['arithmetic']} | {r['tokens'] / 1e6:.2f} | {bits} "
+                f"| {agreement['S']:.1%} | {agreement['XS']:.1%} "
                 f"| {line['exact']:.1%} | {line['stopped']:.1%} |"
             )
     return "\n".join(lines) + "\n"
