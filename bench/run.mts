@@ -202,7 +202,7 @@ interface Ceiling {
 
 /** One checkpoint and size: a measure a row, an engine a column; a peer's bracket says how many times as long it takes. */
 function tableOf(rows: readonly Row[]): string[] {
-  const lines = [line(['', 'ours', ...PEERS.slice(1)]), line(['---', ...PEERS.map(() => '---:')])];
+  const lines = headOf('');
   for (const measure of new Set(rows.map((row) => row.measure))) {
     const cells = PEERS.map((engine) => {
       const row = rows.find((r) => r.measure === measure && r.engine === engine);
@@ -214,6 +214,11 @@ function tableOf(rows: readonly Row[]): string[] {
     lines.push(line([measure.replace(', bytes', ', MB'), ...cells]));
   }
   return lines;
+}
+
+/** Of a table with an engine a column. */
+function headOf(corner: string): string[] {
+  return [line([corner, 'ours', ...PEERS.slice(1)]), line(['---', ...PEERS.map(() => '---:')])];
 }
 
 const spreadOf = ({ spread }: Row) => (spread > 0 ? ` ±${digits(spread)}` : '');
@@ -229,10 +234,11 @@ const machine = { cpu: cpus()[0]?.model ?? '', threads, rounds, date: new Date()
 if (!values.json) {
   write(`${machine.cpu}, up to ${threads} threads, medians of ${rounds}, ${machine.date}\n`);
 }
+const sizes = ['XL', 'S'] as const;
 const rows: Row[] = [];
 const peaks: Ceiling[] = [];
 for (const name of names) {
-  for (const size of ['XL', 'S'] as const) {
+  for (const size of sizes) {
     const found = await measure(name, size);
     rows.push(...found);
     peaks.push(...(await ceilings(found))); // near in time: on a shared machine the peak changes too
@@ -248,10 +254,9 @@ if (values.json) {
   for (const { checkpoint, size, measure, threads, achieved, peak, unit } of peaks) {
     write(line([`${checkpoint} ${size}`, measure, String(threads), achieved.toFixed(1), peak.toFixed(1), unit]));
   }
-  write(`\n${line(['busy, times quiet: median, 95th percentile', 'ours', ...PEERS.slice(1)])}`);
-  write(line(['---', ...PEERS.map(() => '---:')]));
+  write(`\n${headOf('busy, times quiet: median, 95th percentile').join('\n')}`);
   for (const name of names) {
-    for (const size of ['XL', 'S']) {
+    for (const size of sizes) {
       const cells = PEERS.map((engine) => {
         const found = grace.find((g) => g.checkpoint === name && g.size === size && g.engine === engine);
         return found ? `${found.median.toFixed(2)}, ${found.p95.toFixed(2)}` : '';
