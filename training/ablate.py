@@ -1,10 +1,9 @@
-"""The recipe, by ablation: rows of the same CPU time on the same data, one table.
+"""The recipe, by ablation: rows of the same compute on the same data, one table.
 
-Every row is one process of `--cpu-minutes` (40: twenty minutes of both cores of a two-core machine), two rows side by
-side; a row that is done is kept in `docs/results/recipe/`, so that the table grows run by run: remove a row's file to
-have it anew. The model is small (d 192, six layers, 3.2 million parameters without embedding) so that rows get past the
-steep part of the curve. Processors without bfloat16 train in float32 and see fewer tokens in the same time: rows are
-compared with rows of the same arithmetic.
+Every row is one process of `--petaflops` (0.25: forty minutes of a core with bfloat16, a minute of a GPU that it
+shares); a row that is done is kept in `docs/results/recipe/`, so that the table grows run by run: remove a row's file
+to have it anew. The model is small (d 192, six layers, 3.2 million parameters without embedding) so that rows get past
+the steep part of the curve. An objective that runs several submodels an update sees fewer tokens.
 
     python -m training.ablate sampled-xs adamw   # run these, or what is missing
     python -m training.ablate --table            # for docs/results/recipe.md, from what is there
@@ -19,8 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+from tokenizers import Tokenizer
+
+from training import metrics
+from training.data import Encoder, read_files
+from training.export import load_run
+from training.model import GRANULARITIES, best_device
+
 RESULTS = Path("docs/results/recipe")
-SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "4096", "--chunk", "2048", "--compile"]
+SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "8192"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,11 @@ class Row:
     arguments: tuple[str, ...]
     data: str = "tokens"
     tokenizer: str = "tokenizer.json"
+
+
+def hardware() -> tuple[str, ...]:
+    """On a CPU compiled, in pieces that its caches hold; on a GPU, which rows share, all at once and as it is."""
+    return ("--chunk", "8192") if best_device().type == "cuda" else ("--chunk", "2048", "--compile")
 
 
 def rows() -> dict[str, Row]:
@@ -87,16 +99,8 @@ def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, worke
 
 def measure(key: str, row: Row, out: Path) -> None:
     """Held-out figures of a finished row, into its JSON file among the results."""
-    import torch
-    from tokenizers import Tokenizer
-
-    from training import metrics
-    from training.data import Encoder, read_files
-    from training.export import load_run
-    from training.model import GRANULARITIES, fast_dtype
-
     torch.set_num_threads(1)
-    model = load_run(out / key)
+    model = load_run(out / key).to(best_device())
     encoder = Encoder(Tokenizer.from_file(f"build/{row.tokenizer}"))
     files = read_files(Path("build/corpus/heldout.jsonl"))
     found = metrics.windows(files, encoder, model.config.context, 150_000)
@@ -105,7 +109,7 @@ def measure(key: str, row: Row, out: Path) -> None:
     last = json.loads((out / key / "log.jsonl").read_text().splitlines()[-1])
     result = {
         "name": row.name, "arguments": list(row.arguments), "tokens": last["tokens"], "updates": last["update"],
-        "arithmetic": str(fast_dtype()).removeprefix("torch."),
+        "petaflops": last["petaflops"],
         "bitsPerByte": {n: round(s.bits_per_byte, 4) for n, s in scores.items()},
         "agreement": {n: round(s.agreement, 4) for n, s in scores.items()},
         "accuracy": round(scores["XL"].accuracy, 4),
@@ -118,9 +122,8 @@ def measure(key: str, row: Row, out: Path) -> None:
 def table() -> str:
     """The measured rows as a table, in the order of `rows`."""
     lines = [
-        "| Row | Arithmetic | Tokens (M) | XS | S | M | L | XL "
-        "| S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| Row | Tokens (M) | XS | S | M | L | XL | S agrees with XL | XS | Exact lines, XL | Line ended, XL |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key in rows():
         path = RESULTS / f"{key}.json"
@@ -129,7 +132,7 @@ def table() -> str:
             bits = " | ".join(f"{r['bitsPerByte'][n]:.3f}" for n in ("XS", "S", "M", "L", "XL"))
             agreement, line = r["agreement"], r["lines"]["XL"]
             lines.append(
-                f"| {r['name']} | {r['arithmetic']} | {r['tokens'] / 1e6:.2f} | {bits} "
+                f"| {r['name']} | {r['tokens'] / 1e6:.2f} | {bits} "
                 f"| {agreement['S']:.1%} | {agreement['XS']:.1%} "
                 f"| {line['exact']:.1%} | {line['stopped']:.1%} |"
             )
@@ -139,8 +142,8 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help="rows to run; all by default")
-    parser.add_argument("--cpu-minutes", type=float, default=40)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--petaflops", type=float, default=0.25)
+    parser.add_argument("--workers", type=int, default=2, help="rows side by side")
     parser.add_argument("--out", type=Path, default=Path("build/ablations"), help="folder of the runs")
     parser.add_argument("--table", action="store_true", help="print the table of what has been measured")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
@@ -154,7 +157,7 @@ def main() -> None:
     elif args.table:
         print(table(), end="")
     else:
-        budget = (*SMALL, "--cpu-minutes", str(args.cpu_minutes))
+        budget = (*SMALL, *hardware(), "--petaflops", str(args.petaflops))
         wanted = {key: replace(known[key], arguments=budget + known[key].arguments) for key in args.rows or known}
         run_all("training.ablate", wanted, args.out, RESULTS, args.workers)
 

@@ -7,7 +7,7 @@ get .20, .22, .24 and .34. What is asked:
 - do the nested granularities agree with their XL more often than the twins with theirs?
 - does a fit of loss = a (parameters * tokens)^b + c give the nested models the same slope?
 
-    python -m training.claims                    # run what is missing: about three hours of two cores
+    python -m training.claims                    # run what is missing: minutes of a GPU, six hours of two cores
     python -m training.claims --report           # the tables, and the plots beside docs/results/matlm.md
 """
 
@@ -25,19 +25,18 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from training import metrics
-from training.ablate import Row, run_all
+from training.ablate import Row, hardware, run_all
 from training.data import Encoder, read_files
 from training.evaluate import print_table
 from training.export import load_run
-from training.model import GRANULARITIES, Config, MatLM
+from training.model import GRANULARITIES, Config, MatLM, best_device
 
 # Of each size: what the trainer is told, and the tokens of each twin.
 SIZES = {
-    "d128": (("--hidden", "128", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 3_000_000),
-    "d192": (("--hidden", "192", "--layers", "5", "--heads", "3", "--kv-heads", "1"), 3_500_000),
-    "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 4_500_000),
+    "d128": (("--hidden", "128", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 6_000_000),
+    "d192": (("--hidden", "192", "--layers", "5", "--heads", "3", "--kv-heads", "1"), 8_000_000),
+    "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 10_000_000),
 }
-COMMON = ("--batch", "4096", "--chunk", "2048", "--compile")
 EVALUATION_TOKENS = 150_000
 
 
@@ -47,7 +46,7 @@ def rows() -> dict[str, Row]:
     for size, (shape, tokens) in SIZES.items():
         for name in ("nested", *GRANULARITIES):
             objective, budget = ("sampled", 4 * tokens) if name == "nested" else (name, tokens)
-            arguments = (*COMMON, *shape, "--objective", objective, "--tokens", str(budget))
+            arguments = ("--batch", "8192", *hardware(), *shape, "--objective", objective, "--tokens", str(budget))
             found[f"{size}-{name}"] = Row(f"{size}, {name}", arguments)
     return found
 
@@ -62,7 +61,7 @@ def held_out(config: Config) -> list[metrics.Window]:
 def measure(key: str, out: Path) -> None:
     """Bits per byte of the granularities that the run trained."""
     torch.set_num_threads(1)
-    model = load_run(out / key)
+    model = load_run(out / key).to(best_device())
     trained = GRANULARITIES if key.endswith("-nested") else (key.rpartition("-")[2],)
     found = held_out(model.config)
     result = {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in trained}
@@ -76,7 +75,7 @@ def agreement(
     """Share of tokens where both choose the same next token, and the mean KL(small || large) in nats."""
     same, divergence, count = 0, 0.0, 0
     for batch in metrics.batches(found):
-        inputs, targets, segments = metrics.flatten(batch)
+        inputs, targets, segments = metrics.flatten(batch, small[0].device)
 
         def logs(of: tuple[MatLM, list[int]]) -> Tensor:
             model, widths = of
@@ -104,8 +103,8 @@ def report(out: Path, media: Path) -> None:
     results = {key: json.loads((out / f"{key}.json").read_text()) for key in rows()}
     table, consistency, points = [], [], {"nested": [], "twins": []}
     for size, (_, tokens) in SIZES.items():
-        nested = load_run(out / f"{size}-nested")
-        twins = {name: load_run(out / f"{size}-{name}") for name in GRANULARITIES}
+        nested = load_run(out / f"{size}-nested").to(best_device())
+        twins = {name: load_run(out / f"{size}-{name}").to(best_device()) for name in GRANULARITIES}
         config = nested.config
         found = held_out(config)[::2]
         for name in GRANULARITIES:

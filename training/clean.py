@@ -154,10 +154,15 @@ class Duplicates:
         return None
 
 
+def rank(path: str) -> bytes:
+    """The order in which files are chosen: by hash, which prefers no corner of a package."""
+    return hashlib.md5(path.encode()).digest()
+
+
 def sample_evenly(sizes: Iterable[tuple[str, int]], max_bytes: int) -> set[str]:
     """Paths of at most `max_bytes` in all, chosen by hash so that no corner of a large package is preferred."""
     total, chosen = 0, set()
-    for path, size in sorted(sizes, key=lambda f: hashlib.md5(f[0].encode()).digest()):
+    for path, size in sorted(sizes, key=lambda f: rank(f[0])):
         if total + size <= max_bytes:
             chosen.add(path)
             total += size

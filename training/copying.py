@@ -36,12 +36,12 @@ def chances(model: MatLM, widths: list[int], found: list[Window]) -> np.ndarray:
     """The model's probability of every scored token, windows in order."""
     parts = []
     for batch in batches(found):
-        inputs, targets, segments = flatten(batch)
+        inputs, targets, segments = flatten(batch, model.device)
         scored = targets >= 0
         states = model.states(inputs, widths, segments)[scored]
         logs = F.log_softmax(F.linear(states, model.embedding.to(model.dtype)).float(), dim=-1)
         parts.append(logs.gather(1, targets[scored][:, None])[:, 0].exp())
-    return torch.cat(parts).numpy().astype(np.float64)
+    return torch.cat(parts).cpu().numpy().astype(np.float64)
 
 
 def fit(model_chances: np.ndarray, lengths: np.ndarray, right: np.ndarray, rounds: int = 60) -> list[float]:

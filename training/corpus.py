@@ -46,17 +46,25 @@ def read_manifest(path: Path = MANIFEST) -> tuple[list[Package], dict[str, int]]
     return packages, caps
 
 
-def clean_package(job: tuple[Package, Path, set[str]]) -> tuple[list[dict], dict]:
-    """The files of a fetched package that pass every rule, and why the others did not. For one process."""
+def clean_package(job: tuple[Package, Path, dict[str, int | None]]) -> tuple[list[dict], dict]:
+    """The files of a fetched package that pass every rule, and why the others did not. For one process.
+
+    The job: (package, folder of archives, for each language the bytes after which no more of it is looked at).
+    """
     package, folder, languages = job
     archive = folder / package.file_stem
-    candidates, metadata, reasons = [], {}, Counter()
+    candidates, metadata, reasons, kept_bytes = [], {}, Counter(), Counter()
     licences = registries.debian_licences(package, folder) if package.registry == "debian" else None
+    found = []
     for path, raw in registries.files(archive):
         if path in ("package.json", "PKG-INFO"):
             metadata[path] = raw
+        if clean.language(path) in languages:
+            found.append((path, raw))
+    for path, raw in sorted(found, key=lambda f: clean.rank(f[0])):
         kind = clean.language(path)
-        if kind is None or kind not in languages:
+        if languages[kind] is not None and kept_bytes[kind] > languages[kind]:
+            reasons["over the package's share"] += 1
             continue
         text = clean.decode(raw)
         reason = "binary or not UTF-8" if text is None else clean.reject_reason(path, text)
@@ -68,6 +76,7 @@ def clean_package(job: tuple[Package, Path, set[str]]) -> tuple[list[dict], dict
         text = clean.without_licence_header(text)
         if len(text) >= 200:
             candidates.append((path, kind, text))
+            kept_bytes[kind] += len(text)
     registries.check_licence(package, metadata, archive)
     typescript = sum(len(text) for _, kind, text in candidates if kind in ("TypeScript", "TSX"))
     if typescript > 30_000:
@@ -81,7 +90,7 @@ def clean_package(job: tuple[Package, Path, set[str]]) -> tuple[list[dict], dict
     return rows, dict(reasons)
 
 
-def prepare(job: tuple[Package, Path, set[str]]) -> Path:
+def prepare(job: tuple[Package, Path, dict[str, int | None]]) -> Path:
     """Clean a package unless an earlier run did; the path of its rows, the first of which holds the reasons."""
     package, folder, _ = job
     kept = folder.parent / "packages" / f"{package.file_stem}.jsonl"
@@ -108,14 +117,16 @@ def build(manifest: Path, out: Path) -> dict:
     languages = core | {name for name in caps if name in set(clean.LANGUAGES.values())}
     tarballs = out / "tarballs"
     (out / "packages").mkdir(parents=True, exist_ok=True)
+    if any(package.registry == "debian" for package in packages):
+        registries.debian_sources()  # read once here, not by each thread for itself
     with ThreadPoolExecutor(8) as pool:
         fetched = pool.map(lambda p: registries.fetch(p, tarballs), packages)
         for _ in tqdm(fetched, total=len(packages), desc="fetching", file=sys.stderr):
             pass
-    jobs = [
-        (package, tarballs, languages if package.registry != "npm" else core | (languages & clean.PROSE))
-        for package in packages
-    ]
+    # A tenth more than may be kept, for duplicates are found later; of the core's languages everything.
+    limits = {name: None if name in core else caps[name] * 11 // 10 for name in languages}
+    of_npm = {name: limit for name, limit in limits.items() if name in core | clean.PROSE}
+    jobs = [(package, tarballs, of_npm if package.registry == "npm" else limits) for package in packages]
     with ProcessPoolExecutor() as pool:
         prepared = list(tqdm(pool.map(prepare, jobs), total=len(jobs), desc="cleaning", file=sys.stderr))
 

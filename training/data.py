@@ -27,7 +27,8 @@ from tokenizers import Tokenizer
 from training.tokenizer import END_OF_TEXT, FILE_SEPARATOR, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 
 CONTEXT = 1024
-PIECE_CHARS = (600, 3400)  # about 200 to 1050 tokens
+SHORTEST_PIECE_CHARS = 600
+CHARS_A_TOKEN = 3.32  # the longest pieces fill the context
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Holes:
     suffix: str
 
 
-def pieces(text: str, rng: random.Random) -> Iterator[str]:
-    """Cut a file at line ends into stretches of random length."""
+def pieces(text: str, rng: random.Random, context: int = CONTEXT) -> Iterator[str]:
+    """Cut a file at line ends into stretches of random length, up to about `context` tokens."""
     start = 0
     while start < len(text):
-        end = start + rng.randint(*PIECE_CHARS)
+        end = start + rng.randint(SHORTEST_PIECE_CHARS, int(CHARS_A_TOKEN * context))
         if end < len(text):
             newline = text.find("\n", end)
             end = len(text) if newline < 0 or newline - end > 400 else newline + 1
@@ -124,25 +125,25 @@ class Encoder:
         return [*prompt, *self.ids(holes.middle), self.end]
 
 
-def encode_files(job: tuple[list[dict], str, Mix, int]) -> list[np.ndarray]:
-    """All pieces of some files, in order. A job for one process: (files, tokenizer file, mix, seed)."""
-    files, tokenizer_file, mix, seed = job
+def encode_files(job: tuple[list[dict], str, Mix, int, int]) -> list[np.ndarray]:
+    """All pieces of some files, in order. A job for one process: (files, tokenizer file, mix, context, seed)."""
+    files, tokenizer_file, mix, context, seed = job
     encoder, rng = Encoder(Tokenizer.from_file(tokenizer_file), mix), random.Random(seed)
     encoded = []
     for file in files:
-        parts = list(pieces(file["text"], rng))
+        parts = list(pieces(file["text"], rng, context))
         for i, part in enumerate(parts):
             ids = encoder.piece(file["path"], part, i == len(parts) - 1, rng)
-            while len(ids) > CONTEXT:  # text that needs more tokens a character than most
-                part = part[: int(len(part) * 0.95 * CONTEXT / len(ids))]
+            while len(ids) > context:  # text that needs more tokens a character than most
+                part = part[: int(len(part) * 0.95 * context / len(ids))]
                 ids = encoder.piece(file["path"], part, False, rng)
             encoded.append(np.array(ids, dtype=np.uint16))
     return encoded
 
 
-def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, seed: int, out: Path) -> int:
+def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, context: int, seed: int, out: Path) -> int:
     """One pass over the corpus with fresh holes, pieces shuffled, as one array of uint16; the number of tokens."""
-    jobs = [(files[i::64], tokenizer_file, mix, seed * 1000 + i) for i in range(64)]
+    jobs = [(files[i::64], tokenizer_file, mix, context, seed * 1000 + i) for i in range(64)]
     with ProcessPoolExecutor() as pool:
         encoded = [piece for part in pool.map(encode_files, jobs) for piece in part]
     random.Random(seed).shuffle(encoded)
@@ -154,17 +155,26 @@ def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, seed: int, out
 
 
 class Stream:
-    """The tokens of the epoch files, end to end; after the last file the first comes again."""
+    """The tokens of the epoch files, end to end; after the last file the first comes again.
+
+    Files may be added while training reads: the folder is looked through anew when the last one ends.
+    """
 
     def __init__(self, folder: Path):
-        files = sorted(folder.glob("epoch-*.bin"))
+        self.folder = folder
+        self.open()
+
+    def open(self) -> None:
+        files = sorted(self.folder.glob("epoch-*.bin"))
         if not files:
-            raise FileNotFoundError(f"{folder}: no epoch-*.bin; make them with python -m training.data")
+            raise FileNotFoundError(f"{self.folder}: no epoch-*.bin; make them with python -m training.data")
         self.epochs = [np.memmap(file, dtype=np.uint16, mode="r") for file in files]
         self.total = sum(len(epoch) for epoch in self.epochs)
 
     def read(self, start: int, count: int) -> np.ndarray:
         """[count] int64, from any position on."""
+        if start + count > self.total:
+            self.open()
         parts, start = [], start % self.total
         while count > 0:
             for epoch in self.epochs:
@@ -197,21 +207,23 @@ def read_files(path: Path) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
+    parser.add_argument("--corpus", type=Path, nargs="+", default=[Path("build/corpus")], help="one or several")
     parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
     parser.add_argument("--out", type=Path, default=Path("build/tokens"))
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--first-epoch", type=int, default=0, help="to add epochs to those that are there")
+    parser.add_argument("--context", type=int, default=CONTEXT, help="tokens of the longest pieces")
     parser.add_argument("--fim", type=float, default=Mix.fim, help="share of the pieces with a hole")
     parser.add_argument("--spm", type=float, default=Mix.spm, help="of those, the share with the suffix first")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    corpus = read_files(args.corpus / "train.jsonl")
-    for epoch in range(args.epochs):
+    corpus = [file for folder in args.corpus for file in read_files(folder / "train.jsonl")]
+    for epoch in range(args.first_epoch, args.first_epoch + args.epochs):
         out = args.out / f"epoch-{epoch}.bin"
         if out.exists():
             print(f"{out}: kept")
             continue
-        count = write_epoch(corpus, str(args.tokenizer), Mix(args.fim, args.spm), epoch, out)
+        count = write_epoch(corpus, str(args.tokenizer), Mix(args.fim, args.spm), args.context, epoch, out)
         print(f"{out}: {count / 1e6:.2f}M tokens", flush=True)
 
 

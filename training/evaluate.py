@@ -22,7 +22,7 @@ from training import copying, metrics, ngram
 from training.copier import Copier
 from training.data import Encoder, read_files
 from training.export import load_exported
-from training.model import GRANULARITIES, MatLM
+from training.model import GRANULARITIES, MatLM, best_device
 
 NAMES = ("XS", *GRANULARITIES)
 
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--fit-copy", action="store_true", help="write the copy weights into config.json")
     args = parser.parse_args()
 
-    model = load_exported(args.model)
+    model = load_exported(args.model).to(best_device())
     encoder = Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")))
     files = read_files(args.corpus / "heldout.jsonl")
     found = metrics.windows(files, encoder, model.config.context, args.max_tokens)

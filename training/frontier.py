@@ -25,7 +25,7 @@ from training import metrics
 from training.data import Encoder, read_files
 from training.evaluate import print_table
 from training.export import load_exported
-from training.model import GRANULARITIES, Config, MatLM, fast_dtype
+from training.model import GRANULARITIES, Config, MatLM, best_device, fast_dtype
 
 Widths = tuple[int, ...]
 
@@ -212,7 +212,8 @@ def main() -> None:
         return
 
     torch.set_grad_enabled(False)
-    model = load_exported(args.model, fast_dtype())
+    device = best_device()
+    model = load_exported(args.model, fast_dtype(device)).to(device)
     config = model.config
     encoder = Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")))
     files = read_files(args.corpus / "heldout.jsonl")
@@ -228,7 +229,7 @@ def main() -> None:
     shapes = {named(config, row["widths"]): row["widths"] for row in thinned(candidates, 2 * args.keep)}
     shapes |= {name: tuple(config.widths(name)) for name in ("XS", *GRANULARITIES)}
     shapes |= {named(config, widths): widths for widths in rising(config)}
-    model = load_exported(args.model)
+    model = load_exported(args.model).to(device)
     scores = metrics.score(model, {name: list(widths) for name, widths in shapes.items()}, unseen)
     rows = [
         {"name": name, "ffnWidths": list(widths), "parameters": config.parameters(list(widths)),

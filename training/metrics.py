@@ -59,7 +59,7 @@ def batches(found: list[Window], tokens: int = 4096) -> Iterator[list[Window]]:
         yield batch
 
 
-def flatten(batch: list[Window]) -> tuple[Tensor, Tensor, list[int]]:
+def flatten(batch: list[Window], device: torch.device) -> tuple[Tensor, Tensor, list[int]]:
     """Inputs [tokens], targets [tokens] (-1 where nothing is scored), and the segments."""
     inputs, targets, segments = [], [], [0]
     for window in batch:
@@ -69,7 +69,7 @@ def flatten(batch: list[Window]) -> tuple[Tensor, Tensor, list[int]]:
         target[: window.first - 1] = -1
         targets.append(target)
         segments.append(segments[-1] + len(target))
-    return torch.cat(inputs), torch.cat(targets), segments
+    return torch.cat(inputs).to(device), torch.cat(targets).to(device), segments
 
 
 @dataclass
@@ -111,7 +111,7 @@ def score(model: MatLM, shapes: dict[str, list[int]], found: list[Window]) -> di
     scores = {name: Score() for name in shapes}
     embedding = model.embedding.to(model.dtype)
     for batch in batches(found):
-        inputs, targets, segments = flatten(batch)
+        inputs, targets, segments = flatten(batch, model.device)
         scored = targets >= 0
 
         def predict(widths: list[int]) -> Tensor:
@@ -119,7 +119,8 @@ def score(model: MatLM, shapes: dict[str, list[int]], found: list[Window]) -> di
             return F.log_softmax(F.linear(states, embedding).float(), dim=-1)
 
         right = targets[scored]
-        owners = torch.cat([torch.full((b - a,), i) for i, (a, b) in enumerate(itertools.pairwise(segments))])[scored]
+        lengths = torch.tensor([b - a for a, b in itertools.pairwise(segments)])
+        owners = torch.arange(len(batch)).repeat_interleave(lengths).to(model.device)[scored]
         full = predict(model.config.widths("XL"))
         best_of_full = full.argmax(-1)
         for name, widths in shapes.items():
@@ -142,7 +143,7 @@ def bits_per_byte(model: MatLM, widths: list[int], found: list[Window]) -> float
     """One shape, the loss alone."""
     nats = 0.0
     for batch in batches(found):
-        inputs, targets, segments = flatten(batch)
+        inputs, targets, segments = flatten(batch, model.device)
         nats += model.token_losses(inputs, targets, widths, segments).sum().item()
     return nats / math.log(2) / sum(w.text_bytes for w in found)
 
@@ -219,14 +220,14 @@ class Decoder:
         stands between the text before the cursor and what follows it.
         """
         model, config = self.model, self.model.config
-        keys: list[Tensor] = [torch.empty(0)] * config.layers
-        values: list[Tensor] = [torch.empty(0)] * config.layers
+        keys: list[Tensor] = [torch.empty(0, device=model.device)] * config.layers
+        values: list[Tensor] = [torch.empty(0, device=model.device)] * config.layers
         embedding = model.embedding.to(model.dtype)
         copier = Copier([token for token in prompt if token not in marks]) if copy_weights else None
         pending, done, found, probabilities = list(prompt), 0, [], []
         while len(found) < max_tokens and done + len(pending) <= config.context:
-            x = F.embedding(torch.tensor(pending), embedding)
-            positions = torch.arange(done, done + len(pending))
+            x = F.embedding(torch.tensor(pending, device=model.device), embedding)
+            positions = torch.arange(done, done + len(pending), device=model.device)
             cos, sin = model.cos[positions].to(model.dtype), model.sin[positions].to(model.dtype)
             for i, (block, width) in enumerate(zip(model.blocks, widths, strict=True)):
                 if width == 0:

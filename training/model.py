@@ -10,6 +10,7 @@ Notable:
 - everything else is Qwen3: RMSNorm, RoPE, grouped-query attention with QK-norm, SwiGLU, tied embeddings, no biases.
 """
 
+import os
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,6 +20,13 @@ from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
 
 GRANULARITIES = ("S", "M", "L", "XL")
+
+
+def best_device() -> torch.device:
+    """The GPU of this process, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
 
 
 def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
@@ -70,20 +78,33 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, segments: list[int]) -> Tensor:
-    """Causal attention inside each segment. q: [tokens, heads, head_dim]; k, v: [tokens, kv_heads, head_dim].
+def to_device(host: Tensor, device: torch.device) -> Tensor:
+    """A copy that the host does not wait for: on a GPU the next update is prepared while this one runs."""
+    return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)
 
-    `segments` are the boundaries: 0, every segment's end, the last one the number of tokens.
-    """
+
+class Segments:
+    """Where the documents of a flat run of tokens lie. `boundaries`: 0, every document's end, the last the length."""
+
+    def __init__(self, boundaries: list[int], device: torch.device):
+        self.boundaries = boundaries
+        lengths = [b - a for a, b in pairwise(boundaries)]
+        self.longest = max(lengths)
+        self.offsets = to_device(torch.tensor(boundaries, dtype=torch.int32), device)
+        # [tokens], the place of each token in its document.
+        self.positions = to_device(torch.cat([torch.arange(n) for n in lengths]), device)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, segments: Segments) -> Tensor:
+    """Causal attention inside each segment. q: [tokens, heads, head_dim]; k, v: [tokens, kv_heads, head_dim]."""
     k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for t in (k, v))
     if q.is_cuda and q.dtype != torch.float32:  # one kernel of variable length for all segments
-        offsets = torch.tensor(segments, device=q.device, dtype=torch.int32)
-        longest = max(b - a for a, b in pairwise(segments))
-        return varlen_attn(q, k, v, offsets, offsets, longest, longest, window_size=(-1, 0))
+        ends, longest = segments.offsets, segments.longest
+        return varlen_attn(q, k, v, ends, ends, longest, longest, window_size=(-1, 0))
     q, k, v = (t.transpose(0, 1) for t in (q, k, v))
     parts = [
         F.scaled_dot_product_attention(q[None, :, a:b], k[None, :, a:b], v[None, :, a:b], is_causal=True)
-        for a, b in pairwise(segments)
+        for a, b in pairwise(segments.boundaries)
     ]
     return torch.cat(parts, dim=2)[0].transpose(0, 1)
 
@@ -167,7 +188,7 @@ class Block(nn.Module):
         normalised = F.rms_norm(x, (self.config.hidden,), self.ffn_norm.to(x.dtype), self.config.norm_eps)
         return x + self.ffn(normalised, width)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, segments: list[int], width: int) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, segments: Segments, width: int) -> Tensor:
         return self.after(x, attend(*self.before(x, cos, sin), segments), width)
 
 
@@ -183,6 +204,8 @@ class MatLM(nn.Module):
     def __init__(self, config: Config, dtype: torch.dtype = torch.bfloat16):
         super().__init__()
         self.config, self.dtype = config, dtype
+        # Spent so far, if every pass was trained on: 6 for each token, parameter of the layers used, and of the head.
+        self.training_flops = 0
         self.embedding = nn.Parameter(torch.randn(config.vocabulary, config.hidden) * 0.02)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.norm = nn.Parameter(torch.ones(config.hidden))
@@ -191,6 +214,10 @@ class MatLM(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.device
+
     def compile_layers(self) -> None:
         """Compile the halves of a layer and the loss: a fifth faster on a CPU, and what a GPU needs."""
         torch._dynamo.config.recompile_limit = 32
@@ -198,13 +225,13 @@ class MatLM(nn.Module):
         Block.after = torch.compile(Block.after, dynamic=False)
         globals()["cross_entropy"] = torch.compile(cross_entropy, dynamic=False)
 
-    def states(self, tokens: Tensor, widths: list[int], segments: list[int]) -> Tensor:
-        """tokens: [tokens] -> normalised states [tokens, hidden]."""
-        lengths = [b - a for a, b in pairwise(segments)]
-        if max(lengths) > self.config.context:
-            raise ValueError(f"a segment of {max(lengths)} tokens; the context is {self.config.context}")
-        positions = torch.cat([torch.arange(n) for n in lengths]).to(tokens.device)
-        cos, sin = self.cos[positions].to(self.dtype), self.sin[positions].to(self.dtype)
+    def states(self, tokens: Tensor, widths: list[int], boundaries: list[int]) -> Tensor:
+        """tokens: [tokens], `boundaries` as in `Segments` -> normalised states [tokens, hidden]."""
+        segments = Segments(boundaries, tokens.device)
+        self.training_flops += 6 * len(tokens) * (self.config.parameters(widths) + self.embedding.numel())
+        if segments.longest > self.config.context:
+            raise ValueError(f"a segment of {segments.longest} tokens; the context is {self.config.context}")
+        cos, sin = self.cos[segments.positions].to(self.dtype), self.sin[segments.positions].to(self.dtype)
         x = F.embedding(tokens, self.embedding).to(self.dtype)
         for block, width in zip(self.blocks, widths, strict=True):
             if width > 0:
@@ -217,6 +244,6 @@ class MatLM(nn.Module):
         x = self.states(tokens.flatten(), widths, list(range(0, batch * time + 1, time)))
         return F.linear(x, self.embedding.to(self.dtype)).float().view(batch, time, -1)
 
-    def token_losses(self, tokens: Tensor, targets: Tensor, widths: list[int], segments: list[int]) -> Tensor:
+    def token_losses(self, tokens: Tensor, targets: Tensor, widths: list[int], boundaries: list[int]) -> Tensor:
         """Nats a token: [tokens], [tokens] -> [tokens]; 0 where the target is -1."""
-        return cross_entropy(self.states(tokens, widths, segments), self.embedding, targets)
+        return cross_entropy(self.states(tokens, widths, boundaries), self.embedding, targets)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.data import segments
-from training.model import GRANULARITIES, MatLM
+from training.model import GRANULARITIES, MatLM, to_device
 from training.tokenizer import END_OF_TEXT, FILE_SEPARATOR, SPECIAL
 
 # The share of the updates that each granularity gets: the paper's best published setting, and the same with XS.
@@ -28,10 +28,12 @@ LATE_FROM = 0.65
 DISTIL_FROM = 2 / 3
 LABEL_SHARE = 0.5
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Batch:
-    """tokens, targets [tokens]; weights [tokens], the weight of each token's loss; segments as in `model.attend`."""
+    """tokens, targets [tokens]; weights [tokens], the weight of each token's loss; segments as in `model.Segments`."""
 
     tokens: Tensor
     targets: Tensor
@@ -44,13 +46,13 @@ def batch_of(
     context: int,
     end_weight: float = 1.0,
     document_mask: bool = True,
-    device: torch.device | str = "cpu",
+    device: torch.device = CPU,
 ) -> Batch:
     """A stretch of the stream [tokens + 1] as a batch: documents apart, unless `document_mask` is off."""
     end, file_mark = SPECIAL.index(END_OF_TEXT), SPECIAL.index(FILE_SEPARATOR)
     count = len(run) - 1
     cuts = segments(run[:-1], file_mark, context) if document_mask else [*range(0, count, context), count]
-    tokens = torch.from_numpy(run).to(device)
+    tokens = to_device(torch.from_numpy(run), device)
     targets = tokens[1:].clone()
     if document_mask:
         targets[targets == file_mark] = -1  # nothing in a document tells that another follows
@@ -72,28 +74,28 @@ def draw(shares: dict[str, float], update: int) -> str:
 
 
 # One update: (model, batch, update, progress 0..1) -> (loss, name of what was trained); `backward` is done inside, so
-# that no two submodels' activations are held at once.
-Objective = Callable[[MatLM, Batch, int, float, float], tuple[float, str]]
+# that no two submodels' activations are held at once. The loss stays where it was computed: to read it is to wait.
+Objective = Callable[[MatLM, Batch, int, float, float], tuple[Tensor, str]]
 
 
 def sampled(early: dict[str, float], late: dict[str, float] | None = None) -> Objective:
-    def step(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[float, str]:
+    def step(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
         name = draw(late if late and progress > LATE_FROM else early, update)
         loss = labels(model, batch, name)
         (loss * share).backward()
-        return loss.item(), name
+        return loss.detach(), name
 
     return step
 
 
-def joint(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[float, str]:
+def joint(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
     for name in GRANULARITIES:
         loss = labels(model, batch, name)
         (loss * share / len(GRANULARITIES)).backward()
-    return loss.item(), "XL"
+    return loss.detach(), "XL"
 
 
-def sandwich(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[float, str]:
+def sandwich(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
     """One sampled granularity at first; in the last third the largest, the smallest and one between, taught by it."""
     if progress < DISTIL_FROM:
         return sampled(PAPER)(model, batch, update, progress, share)
@@ -110,7 +112,7 @@ def sandwich(model: MatLM, batch: Batch, update: int, progress: float, share: fl
         soft = F.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)
         mixed = LABEL_SHARE * hard + (1 - LABEL_SHARE) * soft
         ((mixed * batch.weights).sum() / len(batch.targets) * share).backward()
-    return loss.item(), "XL"
+    return loss.detach(), "XL"
 
 
 def objective(name: str) -> Objective:

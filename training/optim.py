@@ -16,18 +16,18 @@ from torch import Tensor, nn
 from training.model import fast_dtype
 
 
-def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrix, roughly: a quintic Newton-Schulz iteration."""
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """The nearest (semi-)orthogonal matrices, roughly: a quintic Newton-Schulz iteration. [..., rows, columns]."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.to(fast_dtype(matrix.device))
-    transposed = x.shape[0] > x.shape[1]
+    x = matrices.to(fast_dtype(matrices.device))
+    transposed = x.shape[-2] > x.shape[-1]
     if transposed:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if transposed else x).float()
+    return (x.mT if transposed else x).float()
 
 
 class Muon:
@@ -48,24 +48,28 @@ class Muon:
         active = [i for i, matrix in enumerate(self.matrices) if any(p.grad is not None for p in matrix)]
         # Heaviest first, dealt in turn, so that the processes carry the same load.
         active.sort(key=lambda i: -self.buffers[i].numel())
-        flat = torch.zeros(sum(self.buffers[i].numel() for i in active), device=self.buffers[0].device)
-        updates, offset = {}, 0
-        for order, i in enumerate(active):
-            buffer = self.buffers[i]
-            gradient = torch.cat([torch.zeros_like(p) if p.grad is None else p.grad for p in self.matrices[i]])
-            buffer.lerp_(gradient, 1 - self.momentum)
-            view = flat[offset : offset + buffer.numel()].view_as(buffer)
-            offset += buffer.numel()
-            if order % world == rank:
-                view.copy_(orthogonalise(gradient.lerp(buffer, self.momentum)))
-            updates[i] = view
+        gradients = [
+            torch.cat([torch.zeros_like(p) if p.grad is None else p.grad for p in self.matrices[i]]) for i in active
+        ]
+        buffers = [self.buffers[i] for i in active]
+        torch._foreach_lerp_(buffers, gradients, 1 - self.momentum)
+        flat = torch.zeros(sum(b.numel() for b in buffers), device=self.buffers[0].device)
+        updates = [u.view_as(b) for u, b in zip(flat.split([b.numel() for b in buffers]), buffers, strict=True)]
+        # Matrices of one shape are orthogonalised together: one by one a GPU would wait for its orders.
+        mine: dict[torch.Size, list[int]] = {}
+        for order in range(rank, len(active), world):
+            mine.setdefault(buffers[order].shape, []).append(order)
+        for orders in mine.values():
+            nesterov = torch._foreach_lerp([gradients[k] for k in orders], [buffers[k] for k in orders], self.momentum)
+            torch._foreach_copy_([updates[k] for k in orders], list(orthogonalise(torch.stack(nesterov))))
         if world > 1:
             dist.all_reduce(flat)
-        for i in active:
-            size = -scale * self.lr * max(self.buffers[i].shape) ** 0.5
-            for p, part in zip(self.matrices[i], updates[i].split([p.shape[0] for p in self.matrices[i]]), strict=True):
-                p.mul_(1 - scale * self.weight_decay)
-                p.add_(part, alpha=size)
+        parameters, steps = [], []
+        for i, update in zip(active, updates, strict=True):
+            parameters += self.matrices[i]
+            steps += (update * (-scale * self.lr * max(update.shape) ** 0.5)).split([len(p) for p in self.matrices[i]])
+        torch._foreach_mul_(parameters, 1 - scale * self.weight_decay)
+        torch._foreach_add_(parameters, steps)
 
     def state_dict(self) -> list[Tensor]:
         return self.buffers

@@ -129,7 +129,7 @@ def archive_url(package: Package) -> str:
 
 @cache
 def debian_sources() -> dict[str, list[dict]]:
-    """Source package -> [{version, path of the upstream archive, path of Debian's own part}]."""
+    """Source package -> [{version, path of the upstream archive, path of Debian's own part}]; takes half a minute."""
     import lzma
 
     index = _get(f"{debian_mirror()}/dists/bookworm/main/source/Sources.xz", "the index of Debian's sources")

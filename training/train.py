@@ -1,8 +1,8 @@
 """Train a MatLM: one granularity is drawn for every update, so nested training costs less than training XL alone.
 
 Notable:
-- the budget, and with it the schedule, is in tokens, in minutes, or in CPU minutes (all processes together: what
-  ablations compare at, whatever else the machine does);
+- the budget, and with it the schedule, is in tokens, in minutes, or in floating-point operations (what ablations
+  compare at, whatever the machine and whatever else it does);
 - an update averages `--batch` tokens over the processes and, where a process has more than `--chunk`, over chunks:
   one process or many, the same update;
 - data-parallel over processes (gloo on CPUs, NCCL on GPUs); on a CPU start one process a core, one thread each;
@@ -31,17 +31,20 @@ import torch.distributed as dist
 
 from training.data import Stream
 from training.export import load_exported
-from training.model import Config, MatLM, fast_dtype
+from training.model import Config, MatLM, best_device, fast_dtype
 from training.objective import OBJECTIVES, batch_of, objective
 from training.optim import Muon, average_gradients, split_parameters
 
+WARM_UP_UPDATES = 50
 
-def learning_rate(progress: float, decay: float = 0.55) -> float:
-    """Share of the peak at `progress` in 0..1: 2% warm-up, constant, linear to 2% over the last `decay`."""
-    if progress < 0.02:
-        return max(progress / 0.02, 0.02)
+
+def learning_rate(progress: float, update: int, decay: float = 0.55) -> float:
+    """Share of the peak at `progress` in 0..1: a short warm-up, constant, linear to 2% over the last `decay`.
+
+    The warm-up is in updates: with a budget in minutes, compiling may take a tenth of it before the second one.
+    """
     left = (1.0 - progress) / decay
-    return min(1.0, 0.02 + 0.98 * max(left, 0.0))
+    return min(1.0, (update + 1) / WARM_UP_UPDATES, 0.02 + 0.98 * max(left, 0.0))
 
 
 def save(path: Path, state: dict) -> None:
@@ -69,7 +72,7 @@ def options() -> argparse.ArgumentParser:
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--tokens", type=float, help="budget in tokens")
     budget.add_argument("--minutes", type=float, help="budget in minutes")
-    budget.add_argument("--cpu-minutes", type=float, help="budget in CPU minutes of all processes")
+    budget.add_argument("--petaflops", type=float, help="budget in 1e15 operations, 6 a token and parameter used")
     parser.add_argument("--batch", type=int, default=4096, help="tokens an update")
     parser.add_argument("--chunk", type=int, default=2048, help="tokens a process takes at once")
     parser.add_argument("--context", type=int, default=Config.context)
@@ -110,11 +113,11 @@ def config_of(args: argparse.Namespace) -> Config:
 def main() -> None:
     args = options().parse_args()
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else "cpu"
+    device = best_device()
     if args.batch % (args.chunk * world):
         raise SystemExit(f"--batch {args.batch} is not a multiple of --chunk {args.chunk} times {world} processes")
     if world > 1:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     torch.manual_seed(args.seed)
     dtype = fast_dtype(device)
     if args.init and not (args.init / "config.json").exists():
@@ -139,7 +142,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "checkpoint.pt"
-    update, spent, elapsed_s, tokens_seen = 0, 0.0, 0.0, 0
+    update, elapsed_s, tokens_seen = 0, 0.0, 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         if Config(**state["config"]) != config:
@@ -147,34 +150,37 @@ def main() -> None:
         model.load_state_dict(state["model"])
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
-        update, spent, elapsed_s, tokens_seen = (state[k] for k in ("update", "spent", "elapsed_s", "tokens_seen"))
+        update, elapsed_s, tokens_seen = (state[k] for k in ("update", "elapsed_s", "tokens_seen"))
+        model.training_flops = state["flops"] // world
     log = open(args.out / "log.jsonl", "a") if rank == 0 else None
-    budget = args.tokens or args.minutes or args.cpu_minutes
-    losses: dict[str, float] = {}
-    started, cpu_started = time.monotonic() - elapsed_s, time.process_time()
-    spent_before, last_saved_s = spent, elapsed_s
-    clock = torch.zeros(2, device=device, dtype=torch.float64)
+    budget = args.tokens or args.minutes or args.petaflops
+    losses: dict[str, torch.Tensor] = {}
+    started, last_saved_s = time.monotonic() - elapsed_s, elapsed_s
+    clock = torch.zeros(1, device=device, dtype=torch.float64)
     chunks = args.batch // args.chunk // world
 
     def state_now() -> dict:
         return {
             "config": asdict(config), "model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(),
-            "update": update, "spent": spent, "elapsed_s": elapsed_s, "tokens_seen": tokens_seen,
+            "update": update, "elapsed_s": elapsed_s, "tokens_seen": tokens_seen, "flops": model.training_flops * world,
         }  # fmt: skip
 
-    while spent < budget:
-        progress = spent / budget
-        value = 0.0
+    def progress_now() -> float:
+        spent = tokens_seen if args.tokens else elapsed_s / 60 if args.minutes else model.training_flops * world / 1e15
+        return spent / budget
+
+    while (progress := progress_now()) < 1:
+        value = torch.zeros((), device=device)
         for chunk in range(chunks):
             # Another seed reads another part of the stream, so that seeds differ in data as well as in weights.
-            start = args.seed * stream.total // 7 + update * args.batch + (rank * chunks + chunk) * args.chunk
+            start = args.seed * len(stream.epochs[0]) // 7 + update * args.batch + (rank * chunks + chunk) * args.chunk
             run = stream.read(start, args.chunk + 1)
             batch = batch_of(run, config.context, args.end_weight, not args.no_document_mask, device)
             loss, name = train_on(model, batch, update, progress, 1 / chunks)
             value += loss / chunks
         if world > 1:
             average_gradients(parameters)
-        scale = learning_rate(progress, args.decay)
+        scale = learning_rate(progress, update, args.decay)
         for group in adam.param_groups:
             group["lr"] = args.adam_lr * scale
         if args.optimizer != "adamw":
@@ -185,19 +191,19 @@ def main() -> None:
         losses[name] = value if name not in losses else 0.95 * losses[name] + 0.05 * value
         update += 1
         tokens_seen += args.batch
-        # Rank 0's clocks rule, so that all processes draw the same granularity and stop at the same update.
-        clock[0], clock[1] = time.monotonic() - started, (time.process_time() - cpu_started) * world / 60
-        if world > 1:
+        elapsed_s = time.monotonic() - started
+        if world > 1:  # rank 0's clock rules, so that all draw the same granularity and stop at the same update
+            clock.fill_(elapsed_s)
             dist.broadcast(clock, 0)
-        elapsed_s = clock[0].item()
-        spent = tokens_seen if args.tokens else elapsed_s / 60 if args.minutes else spent_before + clock[1].item()
-        if rank == 0 and (update % 20 == 0 or spent >= budget):
+            elapsed_s = clock.item()
+        if rank == 0 and (update % 20 == 0 or progress_now() >= 1):
             line = {"update": update, "minutes": round(elapsed_s / 60, 2), "tokens": tokens_seen,
-                    "progress": round(spent / budget, 4), "tokens_per_s": round(tokens_seen / elapsed_s),
-                    "lr": round(scale, 3), "nats": {k: round(v, 3) for k, v in sorted(losses.items())}}  # fmt: skip
+                    "petaflops": model.training_flops * world / 1e15, "progress": round(progress_now(), 4),
+                    "tokens_per_s": round(tokens_seen / elapsed_s), "lr": round(scale, 3),
+                    "nats": {k: round(v.item(), 3) for k, v in sorted(losses.items())}}  # fmt: skip
             print(json.dumps(line), file=log, flush=True)
             if not math.isfinite(value):
-                raise SystemExit(f"update {update}: the loss is {value}; lower --muon-lr or --adam-lr")
+                raise SystemExit(f"update {update}: the loss is {value.item()}; lower --muon-lr or --adam-lr")
         if rank == 0 and elapsed_s - last_saved_s > args.checkpoint_minutes * 60:
             save(checkpoint, state_now())
             last_saved_s = elapsed_s

@@ -33,7 +33,7 @@ def test_pieces_join_to_the_file():
 def test_no_piece_is_longer_than_the_context(tmp_path: Path, trained_tokenizer: Tokenizer):
     trained_tokenizer.save(str(tmp_path / "tokenizer.json"))
     file = {"path": "a.ts", "text": "🙂 Ωmega 漢字\n" * 2000}  # three to four tokens a character
-    encoded = data.encode_files(([file], str(tmp_path / "tokenizer.json"), data.Mix(), 1))
+    encoded = data.encode_files(([file], str(tmp_path / "tokenizer.json"), data.Mix(), data.CONTEXT, 1))
     assert len(encoded) > 3
     assert max(map(len, encoded)) <= data.CONTEXT
 
@@ -42,7 +42,7 @@ def test_the_mix_says_how_many_pieces_have_holes_and_which_way_round(tmp_path: P
     trained_tokenizer.save(str(tmp_path / "tokenizer.json"))
     files = [{"path": f"{i}.ts", "text": CODE * 2} for i in range(300)]
     encoder = data.Encoder(trained_tokenizer)
-    pieces = data.encode_files((files, str(tmp_path / "tokenizer.json"), data.Mix(fim=0.9, spm=0.5), 1))
+    pieces = data.encode_files((files, str(tmp_path / "tokenizer.json"), data.Mix(fim=0.9, spm=0.5), data.CONTEXT, 1))
     holes = [piece for piece in pieces if encoder.middle in piece]
     suffix_first = [p for p in holes if list(p).index(encoder.suffix) < list(p).index(encoder.prefix)]
     assert len(holes) / len(pieces) == pytest.approx(0.9, abs=0.06)
@@ -80,6 +80,13 @@ def test_the_stream_runs_on_over_files_and_wraps(tmp_path: Path):
     assert stream.read(50, 20).tolist() == list(range(50, 70))
     assert stream.read(95, 10).tolist() == [95, 96, 97, 98, 99, 100, 0, 1, 2, 3]
     assert stream.read(101 * 3 + 5, 3).tolist() == [5, 6, 7]
+
+
+def test_the_stream_finds_files_that_were_added_since(tmp_path: Path):
+    np.arange(60, dtype=np.uint16).tofile(tmp_path / "epoch-0.bin")
+    stream = data.Stream(tmp_path)
+    np.arange(60, 101, dtype=np.uint16).tofile(tmp_path / "epoch-1.bin")
+    assert stream.read(50, 20).tolist() == list(range(50, 70))
 
 
 def test_an_empty_folder_of_tokens_says_how_to_fill_it(tmp_path: Path):

@@ -126,9 +126,10 @@ def test_the_draws_keep_to_their_shares_and_come_again():
 
 
 def test_the_learning_rate_rises_holds_and_falls():
-    rates = [train.learning_rate(p / 100) for p in range(101)]
+    rates = [train.learning_rate(p / 100, 40 * p) for p in range(101)]
     assert rates[0] < 0.05
     assert rates[2] == rates[45] == 1.0
+    assert train.learning_rate(0.1, 0) < 0.05  # most of a budget in minutes may go by before the first update
     assert rates[100] == pytest.approx(0.02)
     assert rates[45:] == sorted(rates[45:], reverse=True)
 

@@ -54,7 +54,7 @@ def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(s
     code = (
         "import sys, training.train as t; calls = [0]\n"
         "real = t.learning_rate\n"
-        "def rate(p, d):\n    calls[0] += 1\n    if calls[0] == 41: raise KeyboardInterrupt\n    return real(p, d)\n"
+        "def rate(*a):\n    calls[0] += 1\n    if calls[0] == 41: raise KeyboardInterrupt\n    return real(*a)\n"
         "t.learning_rate = rate; t.main()"
     )
     arguments = ["--data", str(stream), "--out", str(parts), "--tokens", "20480", "--checkpoint-minutes", "0"]
@@ -97,6 +97,20 @@ def test_two_processes_train_to_the_same_loss_as_one_with_the_same_global_batch(
     assert losses[0]["XL"] < 7.5  # from 8.3: it has learned something
     for name in losses[0]:
         assert losses[0][name] == pytest.approx(losses[1][name], rel=0.01)
+
+
+def test_a_budget_in_operations_buys_a_small_submodel_more_tokens(stream: Path, tmp_path: Path):
+    config = Config(hidden=64, layers=1, heads=1, kv_heads=1, ffn=256, context=64)
+    tokens = {}
+    for name in ("S", "XL"):
+        result = run("--data", str(stream), "--out", str(tmp_path / name), "--petaflops", "2e-5", "--objective", name)
+        assert result.returncode == 0, result.stderr
+        last = logged(tmp_path / name)[-1]
+        tokens[name] = last["tokens"]
+        an_update = 6 * 256 * (config.parameters(config.widths(name)) + 64 * 4096) / 1e15
+        assert 2e-5 <= last["petaflops"] < 2e-5 + 1.5 * an_update
+        assert last["petaflops"] == pytest.approx(last["update"] * an_update, rel=0.01)
+    assert tokens["S"] > tokens["XL"]
 
 
 def test_a_checkpoint_of_another_shape_is_refused_and_left_alone(stream: Path, tmp_path: Path):
