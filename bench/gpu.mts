@@ -116,7 +116,7 @@ function summary(rows: readonly Row[]): string[][] {
   });
 }
 
-const report = await probe(join(root, 'models', 'matlm-6m'));
+const report = await probe(join(root, 'models', 'matlm-46m'));
 const reason = whyNone(report);
 if (reason !== undefined) {
   process.stdout.write(`${reason}\n`);

@@ -19,7 +19,7 @@ import { TypingRhythm } from '../src/governor/typing';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const checkpoint = await openCheckpoint(join(root, 'models', 'matlm-6m'));
+const checkpoint = await openCheckpoint(join(root, 'models', 'matlm-46m'));
 const engine = new LocalEngine(root, checkpoint);
 const now = () => performance.now();
 const pipeline = new Pipeline({

@@ -20,7 +20,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
+    model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
     submodel: { type: 'string', default: 'XL' },
     cursors: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },

@@ -16,7 +16,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
+    model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
     size: { type: 'string', default: 'XL' },
     threads: { type: 'string', default: '2' },
     tokens: { type: 'string', default: '64' },

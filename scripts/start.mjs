@@ -94,8 +94,8 @@ function showInBrowser(address) {
 await main(async () => {
   const { port, open, browser, help } = options();
   if (help) return console.log(usage);
-  if (!existsSync(join(root, 'models/matlm-6m/model.safetensors'))) {
-    throw new Fault('models/matlm-6m/model.safetensors is missing: get it back with git checkout -- models.');
+  if (!existsSync(join(root, 'models/matlm-46m/model.safetensors'))) {
+    throw new Fault('models/matlm-46m/model.safetensors is missing: get it back with git checkout -- models.');
   }
 
   const desktop = !browser && (await hasDesktopCode());

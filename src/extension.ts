@@ -105,7 +105,7 @@ export function activate(context: vscode.ExtensionContext): void {
     activity.forget();
     const configuration = vscode.workspace.getConfiguration('matcoder');
     const modelFolder =
-      configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(join('models', 'matlm-6m'));
+      configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(join('models', 'matlm-46m'));
     try {
       checkpoint = await openCheckpoint(modelFolder);
     } catch (error) {

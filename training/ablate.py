@@ -27,7 +27,7 @@ from training.export import load_run
 from training.model import GRANULARITIES, best_device
 
 RESULTS = Path("docs/results/recipe")
-SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "8192"]
+SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "8192", "--end-weight", "1"]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ get .20, .22, .24 and .34. What is asked:
 - do the nested granularities agree with their XL more often than the twins with theirs?
 - does a fit of loss = a (parameters * tokens)^b + c give the nested models the same slope?
 
+A run that is done is kept in `docs/results/claims/`; the report shows the sizes that are whole. Agreement needs the
+checkpoints too.
+
     python -m training.claims                    # run what is missing: minutes of a GPU, six hours of two cores
     python -m training.claims --report           # the tables, and the plots beside docs/results/matlm.md
 """
 
 import argparse
-import itertools
 import json
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from training.data import Encoder, read_files
 from training.evaluate import print_table
 from training.export import load_run
 from training.model import GRANULARITIES, Config, MatLM, best_device
+from training.train import config_of, options
 
 # Of each size: what the trainer is told, and the tokens of each twin.
 SIZES = {
@@ -38,6 +41,7 @@ SIZES = {
     "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 10_000_000),
 }
 EVALUATION_TOKENS = 150_000
+RESULTS = Path("docs/results/claims")
 
 
 def rows() -> dict[str, Row]:
@@ -46,7 +50,8 @@ def rows() -> dict[str, Row]:
     for size, (shape, tokens) in SIZES.items():
         for name in ("nested", *GRANULARITIES):
             objective, budget = ("sampled", 4 * tokens) if name == "nested" else (name, tokens)
-            arguments = ("--batch", "8192", *hardware(), *shape, "--objective", objective, "--tokens", str(budget))
+            arguments = ("--batch", "8192", "--end-weight", "1", *hardware(), *shape, "--objective", objective)
+            arguments += ("--tokens", str(budget))
             found[f"{size}-{name}"] = Row(f"{size}, {name}", arguments)
     return found
 
@@ -65,7 +70,8 @@ def measure(key: str, out: Path) -> None:
     trained = GRANULARITIES if key.endswith("-nested") else (key.rpartition("-")[2],)
     found = held_out(model.config)
     result = {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in trained}
-    (out / f"{key}.json").write_text(json.dumps(result) + "\n")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{key}.json").write_text(json.dumps(result) + "\n")
 
 
 @torch.inference_mode()
@@ -99,44 +105,55 @@ def fit(points: list[tuple[float, float]]) -> np.ndarray:
     return curve_fit(curve, x, y, p0=(0.5, -0.2, 0.8), bounds=([0, -2, 0], [10, 0, 3]), maxfev=20_000)[0]
 
 
+def consistency(size: str, out: Path) -> list[tuple]:
+    """(size, granularity, agreement and KL with XL: nested, then the twin with XL's twin) for S, M and L."""
+    models = {name: load_run(out / f"{size}-{name}").to(best_device()) for name in ("nested", *GRANULARITIES)}
+    config, found = models["nested"].config, held_out(models["nested"].config)[::2]
+    full, rows = config.widths("XL"), []
+    for name in ("S", "M", "L"):
+        ours = agreement((models["nested"], config.widths(name)), (models["nested"], full), found)
+        twins = agreement((models[name], config.widths(name)), (models["XL"], full), found)
+        rows.append((size, name, *ours, *twins))
+    return rows
+
+
 def report(out: Path, media: Path) -> None:
-    results = {key: json.loads((out / f"{key}.json").read_text()) for key in rows()}
-    table, consistency, points = [], [], {"nested": [], "twins": []}
-    for size, (_, tokens) in SIZES.items():
-        nested = load_run(out / f"{size}-nested").to(best_device())
-        twins = {name: load_run(out / f"{size}-{name}").to(best_device()) for name in GRANULARITIES}
-        config = nested.config
-        found = held_out(config)[::2]
+    table, agreements, points = [], [], {"nested": [], "twins": []}
+    for size, (shape, tokens) in SIZES.items():
+        files = {name: RESULTS / f"{size}-{name}.json" for name in ("nested", *GRANULARITIES)}
+        if missing := [file.name for file in files.values() if not file.exists()]:
+            print(f"{size}: left out, for {', '.join(missing)} is missing\n")
+            continue
+        results = {name: json.loads(file.read_text()) for name, file in files.items()}
+        config = config_of(options().parse_args([*shape, "--tokens", "1"]))
         for name in GRANULARITIES:
-            parameters, widths = config.parameters(config.widths(name)), config.widths(name)
-            ours, twin = results[f"{size}-nested"][name], results[f"{size}-{name}"][name]
+            parameters = config.parameters(config.widths(name))
+            ours, twin = results["nested"][name], results[name][name]
             table.append(
-                [size, name, f"{parameters / 1e6:.2f}", f"{twin:.4f}", f"{ours:.4f}", f"{ours / twin - 1:+.1%}"]
-            )
+                [size, name, f"{parameters / 1e6:.2f}", f"{tokens / 1e6:g}", f"{twin:.4f}", f"{ours:.4f}",
+                 f"{ours / twin - 1:+.1%}"]
+            )  # fmt: skip
             points["nested"].append((parameters * tokens / 1e12, ours))
             points["twins"].append((parameters * tokens / 1e12, twin))
-            if name != "XL":
-                full = config.widths("XL")
-                shares = (
-                    agreement((nested, widths), (nested, full), found),
-                    agreement((twins[name], widths), (twins["XL"], full), found),
-                )
-                consistency.append((size, name, *itertools.chain.from_iterable(shares)))
+        if all((out / f"{size}-{name}" / "checkpoint.pt").exists() for name in files):
+            agreements += consistency(size, out)
     print_table(
-        ["Size", "Granularity", "Parameters (M)", "Twin, bits per byte", "Nested", "Nested against twin"], table
-    )
-    print_table(
-        ["Size", "Granularity", "Nested agrees with XL", "KL, nats", "Twin agrees with XL's twin", "KL, nats"],
-        [[size, name, f"{a:.1%}", f"{b:.3f}", f"{c:.1%}", f"{d:.3f}"] for size, name, a, b, c, d in consistency],
-    )
+        ["Size", "Granularity", "Parameters (M)", "Tokens of each (M)", "Twin, bits per byte", "Nested",
+         "Nested against twin"], table,
+    )  # fmt: skip
+    if agreements:
+        print_table(
+            ["Size", "Granularity", "Nested agrees with XL", "KL, nats", "Twin agrees with XL's twin", "KL, nats"],
+            [[size, name, f"{a:.1%}", f"{b:.3f}", f"{c:.1%}", f"{d:.3f}"] for size, name, a, b, c, d in agreements],
+        )
     fits = {kind: fit(found) for kind, found in points.items()}
     print_table(["loss = a (N D / 1e12)^b + c", "a", "b", "c"],
                 [[kind, *(f"{value:.3f}" for value in found)] for kind, found in fits.items()])  # fmt: skip
-    plot(points, fits, consistency, media)
+    plot(points, fits, agreements, media)
 
 
 def plot(
-    points: dict[str, list[tuple[float, float]]], fits: dict[str, np.ndarray], consistency: list[tuple], media: Path
+    points: dict[str, list[tuple[float, float]]], fits: dict[str, np.ndarray], agreements: list[tuple], media: Path
 ) -> None:
     """Loss against parameters times tokens, and agreement by granularity."""
     matplotlib.use("Agg")
@@ -156,11 +173,13 @@ def plot(
     axes.grid(alpha=0.3)
     figure.savefig(media / "scaling.png", dpi=150)
 
+    if not agreements:
+        return
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
-    labels = [f"{name}\n{size}" for size, name, *_ in consistency]
+    labels = [f"{name}\n{size}" for size, name, *_ in agreements]
     places = np.arange(len(labels))
     for shift, kind, column in ((-0.2, "nested", 2), (0.2, "twins", 4)):
-        axes.bar(places + shift, [100 * row[column] for row in consistency], 0.38, color=colours[kind], label=kind)
+        axes.bar(places + shift, [100 * row[column] for row in agreements], 0.38, color=colours[kind], label=kind)
     axes.set_xticks(places, labels)
     axes.set(ylabel="next token the same as XL's (%)", ylim=(0, 100))
     axes.legend(frameon=False)
@@ -186,7 +205,7 @@ def main() -> None:
     elif args.report:
         report(args.out, args.media)
     else:
-        run_all("training.claims", {key: known[key] for key in args.rows or known}, args.out, args.out, args.workers)
+        run_all("training.claims", {key: known[key] for key in args.rows or known}, args.out, RESULTS, args.workers)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Baselines on the same places: an n-gram model of the same corpus (needs `build/t
 training.data --fim 0 --epochs 1 --out build/tokens-plain`), and copying from the context alone. With the copy mixture
 of `training.copying` besides, its weights fitted on every second window and measured on the others.
 
-    python -m training.evaluate --model models/matlm-6m
+    python -m training.evaluate --model models/matlm-46m
     python -m training.evaluate --fit-copy                       # the copy weights, into config.json
     python -m training.evaluate --places build/places.json       # then: npm run eval -- --places build/places.json
 """
@@ -134,7 +134,7 @@ def by_confidence(cursors: list[metrics.Line], completions: list[metrics.Complet
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-6m"))
+    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument(
         "--plain", type=Path, default=Path("build/tokens-plain"), help="training tokens for the n-grams"

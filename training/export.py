@@ -6,7 +6,7 @@ Notable:
   that a prefix of the hidden units keeps the scales of the whole;
 - `load_exported` reads the folder back as a float model: what evaluation measures is what ships.
 
-    python -m training.export --run build/run --tokenizer build/tokenizer.json --out models/matlm-6m
+    python -m training.export --run build/run --tokenizer build/tokenizer.json --out models/matlm-46m
 """
 
 import argparse
@@ -153,7 +153,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("build/run"))
     parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
-    parser.add_argument("--out", type=Path, default=Path("models/matlm-6m"))
+    parser.add_argument("--out", type=Path, default=Path("models/matlm-46m"))
     args = parser.parse_args()
     export(load_run(args.run), args.tokenizer, args.out)
     for file in sorted(args.out.iterdir()):

@@ -7,7 +7,7 @@ Notable:
 - a submodel is kept where no cheaper one is as good; where many crowd, those that stand apart in bytes;
 - nothing below XS is looked at: layers that were never trained to follow one another say nothing of use.
 
-    python -m training.frontier --model models/matlm-6m --write
+    python -m training.frontier --model models/matlm-46m --write
 """
 
 import argparse
@@ -196,7 +196,7 @@ def plot(rows: list[dict], kept: set[str], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-6m"))
+    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--count", type=int, default=320, help="submodels to measure")
     parser.add_argument("--keep", type=int, default=32, help="submodels to keep at most")

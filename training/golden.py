@@ -4,7 +4,7 @@ Beside them the figures that `matcoder eval` must find too, on windows made of t
 
 The reference is the shipped checkpoint in float32, so that what the engine differs by is its arithmetic alone.
 
-    python -m training.golden --model models/matlm-6m --out test/engine/fixtures/golden.json
+    python -m training.golden --model models/matlm-46m --out test/engine/fixtures/golden.json
 """
 
 import argparse
@@ -64,7 +64,7 @@ def greedy(model: MatLM, prompt: list[int], widths: list[int], end: int) -> tupl
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-6m"))
+    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
     parser.add_argument("--out", type=Path, default=Path("test/engine/fixtures/golden.json"))
     args = parser.parse_args()
     model = load_exported(args.model)

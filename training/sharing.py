@@ -4,7 +4,7 @@ half of every window, for all pairs of granularities.
 Attention is not nested, so any submodel can read what any other wrote where it ran the same layers; but each layer's
 input comes from its own feed-forward blocks, so the keys are not quite the ones it would have written.
 
-    python -m training.sharing --model models/matlm-6m
+    python -m training.sharing --model models/matlm-46m
 """
 
 import argparse
@@ -70,7 +70,7 @@ def shared_loss(model: MatLM, writer: list[int], reader: list[int], found: list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-6m"))
+    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--max-tokens", type=int, default=60_000)
     args = parser.parse_args()

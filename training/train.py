@@ -85,13 +85,13 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--kv-heads", type=int, default=0)
     parser.add_argument("--ffn", type=int, default=0, help="4 times the hidden size by default")
     parser.add_argument("--key-shift", type=int, default=0, choices=(0, 1))
-    parser.add_argument("--objective", default="sampled-xs-late", choices=OBJECTIVES)
+    parser.add_argument("--objective", default="sampled-xs", choices=OBJECTIVES)
     parser.add_argument("--optimizer", default="muon", choices=("muon", "muon-whole", "adamw"))
     parser.add_argument("--muon-lr", type=float, default=1.25e-3)
     parser.add_argument("--muon-decay", type=float, default=1e-3)
     parser.add_argument("--adam-lr", type=float, default=3e-3)
     parser.add_argument("--decay", type=float, default=0.55, help="share of the budget over which the rate falls")
-    parser.add_argument("--end-weight", type=float, default=1.0, help="weight of the end token's loss")
+    parser.add_argument("--end-weight", type=float, default=5.0, help="weight of the end token's loss")
     parser.add_argument("--no-document-mask", action="store_true", help="documents packed side by side see each other")
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the layers: minutes at first, then a fifth faster"

@@ -66,7 +66,7 @@ async function main(args: readonly string[]): Promise<void> {
       without: { type: 'string' },
       calibrate: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
-      model: { type: 'string', default: join(root, 'models', 'matlm-6m') },
+      model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
       machine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },

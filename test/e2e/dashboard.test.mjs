@@ -7,7 +7,7 @@ import { oneMoreEntry } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-const { frontier } = JSON.parse(readFileSync(join(root, 'models/matlm-6m/config.json'), 'utf8')).matformer;
+const { frontier } = JSON.parse(readFileSync(join(root, 'models/matlm-46m/config.json'), 'utf8')).matformer;
 
 describeVSCode('The dashboard', {}, (vscode) => {
   let dashboard;

@@ -29,7 +29,7 @@ describeVSCode('After the engine was killed', { settings: { 'matcoder.eagerness'
 describe('A truncated checkpoint', () => {
   const folder = mkdtempSync(join(tmpdir(), 'matcoder-truncated-'));
   before('cut the weights in half', () => {
-    cpSync(join(root, 'models/matlm-6m'), folder, { recursive: true });
+    cpSync(join(root, 'models/matlm-46m'), folder, { recursive: true });
     const weights = join(folder, 'model.safetensors');
     truncateSync(weights, Math.floor(statSync(weights).size / 2));
   });

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Co
 from training import elastic, export, submodel
 from training.model import MatLM
 
-SHIPPED = Path("models/matlm-6m")
+SHIPPED = Path("models/matlm-46m")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-TOKENIZER = Path("models/matlm-6m/tokenizer.json")
+TOKENIZER = Path("models/matlm-46m/tokenizer.json")
 LINES = 1_000_000
 MODULES = Path("node_modules")
 
