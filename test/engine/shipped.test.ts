@@ -7,6 +7,7 @@ import { evaluate, type LineScore, type Places, type Score } from '../../src/cli
 import { buildPrompt } from '../../src/completion/prompt';
 import type { NativeEngine } from '../../src/engine/native';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { parameters } from '../../src/matlm/submodel';
 import { temporaryFolder } from '../temporary';
 import { addon, generate, logits, relativeError, ROOT } from './harness';
 
@@ -172,7 +173,7 @@ describe('the shipped checkpoint in the engine', () => {
     assert.equal(stderr, '');
     const { held, grown } = JSON.parse(stdout) as { held: number; grown: number };
     assert.ok(grown < held + 16 * 2 ** 20, `${grown} bytes for ${held} of weights and cache`);
-    const parameters = config.frontier.find(({ name }) => name === 'XL')!.parameters + vocabularySize * hiddenSize;
-    assert.ok(held < 1.25 * parameters + engine.kvCacheBytes, 'int8, once');
+    const all = parameters(config.model, config.granularities.XL!) + vocabularySize * hiddenSize;
+    assert.ok(held < 1.25 * all + engine.kvCacheBytes, 'int8, once');
   });
 });
