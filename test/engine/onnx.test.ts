@@ -18,7 +18,7 @@ interface Golden {
   prompts: { tokens: number[] }[];
 }
 
-describe('the shipped checkpoint in ONNX Runtime on the processor', () => {
+describe('the small checkpoint in ONNX Runtime on the processor', () => {
   let checkpoint: Checkpoint;
   let native: LocalEngine;
   let onnx: OnnxEngine;

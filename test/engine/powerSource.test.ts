@@ -11,7 +11,7 @@ import { TypingRhythm } from '../../src/governor/typing';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../src/governor/value';
 import { RecordedMachine } from '../recordedMachine';
 import { requestAt } from '../unit/completion/hand';
-import { exampleConfig, shipped } from '../unit/model';
+import { exampleConfig, small } from '../unit/model';
 import { ROOT } from './harness';
 
 /** The governor may go by the power source of so long ago, and no longer. */
@@ -55,7 +55,7 @@ describe('the governor, when the power source changes', function () {
       if (i % 12 === 0) history.agreed(spotAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     const planner = new Planner({
-      checkpoint: { ...(await shipped()), config },
+      checkpoint: { ...(await small()), config },
       costs,
       rhythm: new TypingRhythm(),
       history,

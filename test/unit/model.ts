@@ -4,13 +4,18 @@ import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
 import { type CheckpointConfig, parseConfig } from '../../src/matlm/config';
 
 export const ROOT = join(__dirname, '..', '..');
+/** A checkpoint that loads in a moment, and whose tokens the fixtures spell out. */
 export const MODEL = join(ROOT, 'models', 'matlm-6m');
 
-let opened: Promise<Checkpoint> | undefined;
+const opened: { small?: Promise<Checkpoint>; shipped?: Promise<Checkpoint> } = {};
 
-/** The shipped checkpoint, opened once. */
+export function small(): Promise<Checkpoint> {
+  return (opened.small ??= openCheckpoint(MODEL));
+}
+
+/** What users get. */
 export function shipped(): Promise<Checkpoint> {
-  return (opened ??= openCheckpoint(MODEL));
+  return (opened.shipped ??= openCheckpoint(join(ROOT, 'models', 'matlm-46m')));
 }
 
 /** The config.json of a checkpoint that no training changes: what tests say of single rows is said of this one. */

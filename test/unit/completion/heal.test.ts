@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { givenBack } from '../../../src/completion/heal';
 import type { Tokenizer } from '../../../src/matlm/tokenizer';
-import { shipped } from '../model';
+import { small } from '../model';
 
 describe('what the prompt gives back for the model to write again', () => {
   let tokenizer: Tokenizer;
   before(async () => {
-    ({ tokenizer } = await shipped());
+    ({ tokenizer } = await small());
   });
 
   const cases: [string, string, string][] = [

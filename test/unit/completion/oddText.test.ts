@@ -14,7 +14,7 @@ import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
-import { exampleConfig, ROOT, shipped } from '../model';
+import { exampleConfig, ROOT, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
 const LONG = 20_000;
@@ -26,7 +26,7 @@ describe('a completion in unusual text', () => {
   let pipeline: Pipeline;
 
   before(async () => {
-    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
+    checkpoint = { ...(await small()), config: exampleConfig(), calibration: undefined };
     await grammars.load('typescript');
   });
 

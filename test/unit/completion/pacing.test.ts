@@ -15,7 +15,7 @@ import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import type { Cost } from '../../../src/matlm/submodel';
 import { VirtualClock } from '../../../src/replay/clock';
 import { OracleEngine } from '../replay/oracle';
-import { exampleConfig, shipped } from '../model';
+import { exampleConfig, small } from '../model';
 
 const FILE = 'const value = compute(first, second);\nconst other = compute(third, fourth);\n';
 
@@ -30,7 +30,7 @@ describe('the pace of requests', () => {
 
   before(async () => {
     // Scores are the plain product of what the oracle claims.
-    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
+    checkpoint = { ...(await small()), config: exampleConfig(), calibration: undefined };
   });
 
   beforeEach(() => {

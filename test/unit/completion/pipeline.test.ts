@@ -15,7 +15,7 @@ import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
 import { SIZES } from '../../../src/matlm/submodel';
-import { exampleConfig, ROOT, shipped } from '../model';
+import { exampleConfig, ROOT, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
 describe('a completion request', () => {
@@ -30,7 +30,7 @@ describe('a completion request', () => {
 
   before(async () => {
     // Scores are the plain product of what the test's engine claims.
-    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
+    checkpoint = { ...(await small()), config: exampleConfig(), calibration: undefined };
     await grammars.load('typescript');
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { BUDGET, buildPrompt } from '../../../src/completion/prompt';
 import type { Tokenizer } from '../../../src/matlm/tokenizer';
 import { AutoClosed } from '../../../src/replay/autoClosed';
-import { ROOT, shipped } from '../model';
+import { ROOT, small } from '../model';
 
 const code = (lines: number) => Array.from({ length: lines }, (_, i) => `const value${i} = compute(${i});\n`).join('');
 const common = (a: readonly number[], b: readonly number[]) => {
@@ -16,7 +16,7 @@ const common = (a: readonly number[], b: readonly number[]) => {
 describe('the prompt', () => {
   let tokenizer: Tokenizer;
   before(async () => {
-    ({ tokenizer } = await shipped());
+    ({ tokenizer } = await small());
   });
   const build = (prefix: string, suffix: string, room = 900, prefixStart = 0) => [
     ...buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room).tokens,

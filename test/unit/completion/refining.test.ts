@@ -10,7 +10,7 @@ import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../../src/governor/value';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
-import { exampleConfig, shipped } from '../model';
+import { exampleConfig, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
 /** Too slow for XL between two keys, and quick enough in a pause. */
@@ -32,7 +32,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   let waiting: { readonly untilMs: number; readonly resolve: () => void }[];
 
   before(async () => {
-    checkpoint = { ...(await shipped()), config: exampleConfig(), calibration: undefined };
+    checkpoint = { ...(await small()), config: exampleConfig(), calibration: undefined };
   });
 
   beforeEach(() => {

@@ -36,7 +36,7 @@ describe('the header of a weights file', () => {
     });
   });
 
-  it('is that of the shipped checkpoint', async () => {
+  it('is that of the small checkpoint', async () => {
     const entries = await readTensorEntries(join(MODEL, 'model.safetensors'));
     assert.deepEqual(entries['model.layers.5.mlp.down_proj.weight']?.shape, [256, 1024]);
   });

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '../../../src/matlm/tokenizer';
-import { shipped } from '../model';
+import { small } from '../model';
 
 describe('the tokenizer', () => {
   let tokenizer: Tokenizer;
   before(async () => {
-    ({ tokenizer } = await shipped());
+    ({ tokenizer } = await small());
   });
 
   it('gives the ids that the Python tokenizers library gives', () => {

@@ -8,7 +8,7 @@ import { replayTable, summarise } from '../../../src/replay/report';
 import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';
 import { taskOf } from '../../../src/replay/tasks';
 import { keysByHand, type Task } from '../../../src/replay/typist';
-import { ROOT, shipped } from '../model';
+import { ROOT, small } from '../model';
 import { OracleEngine } from './oracle';
 
 const FILE = `export function area(shape: Shape): number {
@@ -44,7 +44,7 @@ describe('a replay', () => {
     }: { scenario?: Scenario; seed?: number; corrupt?: (line: string) => string; msPerToken?: number } = {},
   ): Promise<Run> {
     // Scores are the plain product of what the oracle claims.
-    const checkpoint = { ...(await shipped()), calibration: undefined };
+    const checkpoint = { ...(await small()), calibration: undefined };
     const cost = { prefillMsPerToken: 0.01, decodeMsPerToken: 1 };
     const costs = Object.fromEntries(SIZES.map((size) => [size, cost]));
     return replay(
