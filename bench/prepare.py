@@ -1,7 +1,7 @@
 """The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
 
-`shipped` is models/matlm-46m, `random` one of 34 million parameters that no cache holds, its weights drawn; so are those
-of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
+`shipped` is models/matlm-46m, `random` one of 34 million parameters that no cache holds, its weights drawn; so are
+those of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
 
     python -m bench.prepare [NAME...]
 """
