@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildPrompt } from '../../src/completion/prompt';
 import { LocalEngine } from '../../src/engine/localEngine';
 import { submodelGraph } from '../../src/engine/onnx/graph';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
@@ -15,10 +16,10 @@ const XS = [32, 0, 32, 0];
 const MIX = [64, 32, 128, 96];
 
 interface Golden {
-  prompts: { tokens: number[] }[];
+  prompts: { path: string; prefix: string; suffix: string }[];
 }
 
-describe('the shipped checkpoint in ONNX Runtime on the processor', () => {
+describe('the small checkpoint in ONNX Runtime on the processor', () => {
   let checkpoint: Checkpoint;
   let native: LocalEngine;
   let onnx: OnnxEngine;
@@ -30,13 +31,15 @@ describe('the shipped checkpoint in ONNX Runtime on the processor', () => {
     'export function sum(values: number[]): number {\n  let total = 0;\n  for (const value of values) {\n    total += ';
 
   before(async () => {
-    checkpoint = await openCheckpoint(join(ROOT, 'models', 'matlm-46m'));
+    checkpoint = await openCheckpoint(join(ROOT, 'models', 'matlm-6m'));
     filesBefore = readdirSync(checkpoint.folder);
     native = new LocalEngine(ROOT, checkpoint, 1);
     onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
     prompt = checkpoint.tokenizer.encode(text.repeat(4));
     const golden = JSON.parse(readFileSync(join(__dirname, 'fixtures', 'golden.json'), 'utf8')) as Golden;
-    prompts = golden.prompts.map(({ tokens }) => tokens);
+    prompts = golden.prompts.map((place) => [
+      ...buildPrompt(checkpoint.tokenizer, { ...place, prefixStart: 0 }, 900, () => '').tokens,
+    ]);
   });
   after(() => {
     native.dispose();
@@ -44,8 +47,7 @@ describe('the shipped checkpoint in ONNX Runtime on the processor', () => {
   });
 
   function widthsOf(name: string): readonly number[] {
-    const { granularities, model } = checkpoint.config;
-    return granularities[name] ?? Array.from({ length: model.layers }, (_, i) => model.ffnSize >> (i % 4));
+    return checkpoint.config.granularities[name] ?? [64, 128, 1024, 512, 256, 96];
   }
 
   for (const name of ['XS', 'S', 'M', 'L', 'XL', 'a mix']) {
@@ -68,7 +70,7 @@ describe('the shipped checkpoint in ONNX Runtime on the processor', () => {
         equal += Number(ours.tokens.join() === theirs.tokens.join());
       }
       // Where two tokens are nearly as likely, rounding decides.
-      assert.ok(equal > prompts.length / 2, `${equal} of ${prompts.length} are equal`);
+      assert.ok(equal > 0.7 * prompts.length, `${equal} of ${prompts.length} are equal`);
     });
   }
 
