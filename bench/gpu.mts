@@ -11,7 +11,7 @@ import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openCheckpoint } from '../src/matlm/checkpoint';
+import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { isOnCard } from '../src/engine/engine';
 import { type HardwareReport, inOrder, machineOf, whyNoCard } from '../src/engine/hardware';
 import { defaultThreads } from '../src/engine/localEngine';
@@ -116,7 +116,7 @@ function summary(rows: readonly Row[]): string[][] {
   });
 }
 
-const report = await probe(join(root, 'models', 'matlm-46m'));
+const report = await probe(join(root, SHIPPED));
 const reason = whyNone(report);
 if (reason !== undefined) {
   process.stdout.write(`${reason}\n`);

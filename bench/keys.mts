@@ -16,10 +16,10 @@ import { History } from '../src/governor/history';
 import { UNKNOWN_MACHINE } from '../src/governor/machine';
 import { AUTO } from '../src/governor/settings';
 import { TypingRhythm } from '../src/governor/typing';
-import { openCheckpoint } from '../src/matlm/checkpoint';
+import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const checkpoint = await openCheckpoint(join(root, 'models', 'matlm-46m'));
+const checkpoint = await openCheckpoint(join(root, SHIPPED));
 const engine = new LocalEngine(root, checkpoint);
 const now = () => performance.now();
 const pipeline = new Pipeline({

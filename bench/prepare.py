@@ -1,7 +1,7 @@
 """The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
 
-`shipped` is models/matlm-46m, `random` one of 34 million parameters that no cache holds, its weights drawn; so are
-those of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
+`shipped` is the checkpoint that ships, `random` one of 34 million parameters that no cache holds, its weights drawn; so
+are those of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
 
     python -m bench.prepare [NAME...]
 """
@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 
 from bench.onnx_model import write_onnx
-from training.export import export, load_exported
+from training.export import SHIPPED, export, load_exported
 from training.model import Config, MatLM
 from training.submodel import dense, write_gguf
 
-SHIPPED = Path("models/matlm-46m")
 OUT = Path("build/bench")
 DRAWN = {
     "random": Config(vocabulary=16_384, hidden=512, layers=8, heads=8, kv_heads=4, head_dim=64, ffn=2048, context=4096),

@@ -1,6 +1,9 @@
 /**
  * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL] [--way NAME]…`: what each way to make a prompt is worth. Every
  * way completes the rest of the line at the same cursors in held-out code, and is right where it equals the file's.
+ *
+ * N cursors stand at each kind of place, or, with `--uniform`, N in all as `python -m training.evaluate` draws them: uniform over the
+ * lines with something on them, then over the places in a line.
  */
 import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,21 +16,22 @@ import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } fro
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { LocalEngine } from '../src/engine/localEngine';
-import { openCheckpoint } from '../src/matlm/checkpoint';
+import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
+    model: { type: 'string', default: join(root, SHIPPED) },
     submodel: { type: 'string', default: 'XL' },
     cursors: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
+    uniform: { type: 'boolean', default: false },
     way: { type: 'string', multiple: true, default: [] as string[] },
   },
 });
-if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--submodel NAME]');
+if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--uniform] [--submodel NAME]');
 
 interface File {
   readonly package: string;
@@ -39,6 +43,7 @@ interface File {
 const KINDS = {
   'inside a word': (before: string, after: string) => /\w$/.test(before) && /^\w/.test(after),
   'after a word': (before: string, after: string) => /\w$/.test(before) && !/^\w/.test(after),
+  'at the start of a line': (before: string) => /(^|\n)$/.test(before),
   'after indentation': (before: string) => /(^|\n)[ \t]+$/.test(before),
   'after a blank in a line': (before: string) => /\S[ \t]+$/.test(before),
   'after punctuation': (before: string) => /[^\w\s]$/.test(before),
@@ -61,18 +66,40 @@ function below(n: number): number {
 
 const wanted = Number(values.cursors);
 const places: Place[] = [];
-const left = new Map(Object.keys(KINDS).map((kind) => [kind, wanted]));
-while ([...left.values()].some((count) => count > 0)) {
-  const file = files[below(files.length)]!;
-  const at = below(file.text.length);
+
+/** The cursor at a character of a file; nothing where it is of no kind, or the rest of its line is blank. */
+function placeAt(file: File, at: number): Place | undefined {
   const lineEnd = file.text.indexOf('\n', at);
   const expected = file.text.slice(at, lineEnd < 0 ? undefined : lineEnd).trimEnd();
   const prefix = file.text.slice(0, at);
   const kind = Object.entries(KINDS).find(([, is]) => is(prefix, expected))?.[0];
-  if (kind === undefined || expected === '' || expected.length > 100 || !left.get(kind)) continue;
-  left.set(kind, left.get(kind)! - 1);
+  if (kind === undefined || expected === '') return undefined;
   const suffix = lineEnd < 0 ? '' : file.text.slice(lineEnd);
-  places.push({ kind, file, expected, path: file.path, prefix, prefixStart: 0, suffix });
+  return { kind, file, expected, path: file.path, prefix, prefixStart: 0, suffix };
+}
+
+if (values.uniform) {
+  const lines = files.flatMap((file) => {
+    const rows: { file: File; start: number; end: number }[] = [];
+    for (const { 0: row, index } of file.text.matchAll(/^[ \t]*(\S.*)$/gm)) {
+      rows.push({ file, start: index + row.search(/\S/), end: index + row.trimEnd().length });
+    }
+    return rows;
+  });
+  while (places.length < wanted) {
+    const { file, start, end } = lines[below(lines.length)]!;
+    const place = placeAt(file, start + below(end - start));
+    if (place) places.push(place);
+  }
+} else {
+  const left = new Map(Object.keys(KINDS).map((kind) => [kind, wanted]));
+  while ([...left.values()].some((count) => count > 0)) {
+    const file = files[below(files.length)]!;
+    const place = placeAt(file, below(file.text.length));
+    if (!place || place.expected.length > 100 || !left.get(place.kind)) continue;
+    left.set(place.kind, left.get(place.kind)! - 1);
+    places.push(place);
+  }
 }
 
 const checkpoint = await openCheckpoint(values.model);
@@ -137,14 +164,15 @@ for (const place of places) {
   }
 }
 
-process.stdout.write(
-  `| ${values.submodel}, ${wanted} cursors each | ${Object.keys(KINDS).join(' | ')} | all | prompt tokens |\n`,
-);
-process.stdout.write(`| --- |${' ---: |'.repeat(Object.keys(KINDS).length + 2)}\n`);
+const drawn = Object.keys(KINDS).map((kind) => places.filter((place) => place.kind === kind).length);
+const heads = Object.keys(KINDS).map((kind, i) => (values.uniform ? `${kind} (${drawn[i]})` : kind));
+const title = `${values.submodel}, ${wanted} cursors${values.uniform ? '' : ' each'}`;
+process.stdout.write(`| ${title} | ${heads.join(' | ')} | all | prompt tokens |\n`);
+process.stdout.write(`| --- |${' ---: |'.repeat(heads.length + 2)}\n`);
 for (const [way, byKind] of right) {
   const counts = Object.keys(KINDS).map((kind) => byKind.get(kind) ?? 0);
   const all = counts.reduce((a, b) => a + b);
-  const cells = [...counts.map((n) => ((100 * n) / wanted).toFixed(1)), ((100 * all) / places.length).toFixed(1)];
+  const cells = [...counts.map((n, i) => ((100 * n) / drawn[i]!).toFixed(1)), ((100 * all) / places.length).toFixed(1)];
   process.stdout.write(`| ${way} | ${cells.join(' | ')} | ${promptTokens.get(way)!.toFixed(0)} |\n`);
 }
 engine.dispose();

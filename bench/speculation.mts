@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Places } from '../src/cli/evaluation/places';
-import { openCheckpoint } from '../src/matlm/checkpoint';
+import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { isSize, submodelOf } from '../src/matlm/submodel';
 import { loadAddon, type NativeEvent } from '../src/engine/native';
 
@@ -16,7 +16,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
+    model: { type: 'string', default: join(root, SHIPPED) },
     size: { type: 'string', default: 'XL' },
     threads: { type: 'string', default: '2' },
     tokens: { type: 'string', default: '64' },

@@ -20,7 +20,7 @@ import { type Machine, UNKNOWN_MACHINE } from './governor/machine';
 import { decide, type Snapshot } from './governor/decide';
 import { type CodePlace, codePlaceAt, spotAt } from './governor/place';
 import { TypingRhythm } from './governor/typing';
-import { type Checkpoint, openCheckpoint } from './matlm/checkpoint';
+import { type Checkpoint, openCheckpoint, SHIPPED } from './matlm/checkpoint';
 import { Activity, TYPICAL } from './ui/activity';
 import { DASHBOARD_VIEW, Dashboard } from './ui/dashboard/panel';
 import { KeptStatistics } from './ui/keptStatistics';
@@ -104,8 +104,7 @@ export function activate(context: vscode.ExtensionContext): void {
     pipeline = undefined;
     activity.forget();
     const configuration = vscode.workspace.getConfiguration('matcoder');
-    const modelFolder =
-      configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(join('models', 'matlm-46m'));
+    const modelFolder = configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(SHIPPED);
     try {
       checkpoint = await openCheckpoint(modelFolder);
     } catch (error) {

@@ -1,4 +1,4 @@
-"""The paper's claims, on code: one nested model against independently trained twins, at three sizes.
+"""The paper's claims, on code: one nested model against independently trained twins, at four sizes.
 
 The paper's accounting: each twin trains on some tokens, the nested model on four times as many, of which S, M, L and XL
 get .20, .22, .24 and .34. What is asked:
@@ -36,6 +36,7 @@ from training.train import config_of, options
 
 # Of each size: what the trainer is told, and the tokens of each twin.
 SIZES = {
+    "d96": (("--hidden", "96", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 4_000_000),
     "d128": (("--hidden", "128", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 6_000_000),
     "d192": (("--hidden", "192", "--layers", "5", "--heads", "3", "--kv-heads", "1"), 8_000_000),
     "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 10_000_000),

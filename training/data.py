@@ -162,6 +162,7 @@ class Stream:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.passes = 0
         self.open()
 
     def open(self) -> None:
@@ -173,8 +174,10 @@ class Stream:
 
     def read(self, start: int, count: int) -> np.ndarray:
         """[count] int64, from any position on."""
-        if start + count > self.total:
+        passes = (start + count - 1) // self.total
+        if passes > self.passes:
             self.open()
+            self.passes = (start + count - 1) // self.total
         parts, start = [], start % self.total
         while count > 0:
             for epoch in self.epochs:

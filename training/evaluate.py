@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from training import copying, metrics, ngram
 from training.copier import Copier
 from training.data import Encoder, read_files
-from training.export import load_exported
+from training.export import SHIPPED, load_exported
 from training.model import GRANULARITIES, MatLM, best_device
 
 NAMES = ("XS", *GRANULARITIES)
@@ -134,7 +134,7 @@ def by_confidence(cursors: list[metrics.Line], completions: list[metrics.Complet
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument(
         "--plain", type=Path, default=Path("build/tokens-plain"), help="training tokens for the n-grams"

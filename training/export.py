@@ -20,6 +20,8 @@ from torch import Tensor
 
 from training.model import GRANULARITIES, Config, MatLM
 
+SHIPPED = Path("models/matlm-46m")
+
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Symmetric int8 by row: (int8 [out, in], float32 scale [out, 1]); weight ~ int8 * scale."""
@@ -153,7 +155,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("build/run"))
     parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
-    parser.add_argument("--out", type=Path, default=Path("models/matlm-46m"))
+    parser.add_argument("--out", type=Path, default=SHIPPED)
     args = parser.parse_args()
     export(load_run(args.run), args.tokenizer, args.out)
     for file in sorted(args.out.iterdir()):

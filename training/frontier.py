@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from training import metrics
 from training.data import Encoder, read_files
 from training.evaluate import print_table
-from training.export import load_exported
+from training.export import SHIPPED, load_exported
 from training.model import GRANULARITIES, Config, MatLM, best_device, fast_dtype
 
 Widths = tuple[int, ...]
@@ -196,7 +196,7 @@ def plot(rows: list[dict], kept: set[str], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--count", type=int, default=320, help="submodels to measure")
     parser.add_argument("--keep", type=int, default=32, help="submodels to keep at most")

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from training import metrics
 from training.data import Encoder, Holes
-from training.export import load_exported
+from training.export import SHIPPED, load_exported
 from training.model import MatLM
 
 GREEDY_TOKENS = 24
@@ -64,7 +64,7 @@ def greedy(model: MatLM, prompt: list[int], widths: list[int], end: int) -> tupl
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--out", type=Path, default=Path("test/engine/fixtures/golden.json"))
     args = parser.parse_args()
     model = load_exported(args.model)

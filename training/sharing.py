@@ -19,7 +19,7 @@ from torch import Tensor
 from training import metrics
 from training.data import Encoder, read_files
 from training.evaluate import print_table
-from training.export import load_exported
+from training.export import SHIPPED, load_exported
 from training.model import GRANULARITIES, MatLM
 
 NAMES = ("XS", *GRANULARITIES)
@@ -70,7 +70,7 @@ def shared_loss(model: MatLM, writer: list[int], reader: list[int], found: list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--max-tokens", type=int, default=60_000)
     args = parser.parse_args()

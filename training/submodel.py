@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from training.export import hugging_face_tensors, load_exported, qwen3_json
+from training.export import SHIPPED, hugging_face_tensors, load_exported, qwen3_json
 from training.model import Config, MatLM
 from training.tokenizer import SPECIAL
 
@@ -130,7 +130,7 @@ def write_gguf(raw: dict, tensors: dict[str, Tensor], tokenizer: Path, dtype: st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/matlm-46m"))
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--submodel", default="XL", help="a granularity, a row of the frontier, or widths: 128,0,256")
     parser.add_argument("--format", default="huggingface", choices=FORMATS)
     parser.add_argument("--dtype", default="f32", choices=(*DTYPES, "q8_0"), help="q8_0 is for gguf alone")

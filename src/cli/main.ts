@@ -1,6 +1,7 @@
 /** `matcoder`: the engine without an editor. */
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { SHIPPED } from '../matlm/checkpoint';
 import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
 import { replayTable } from '../replay/report';
@@ -66,7 +67,7 @@ async function main(args: readonly string[]): Promise<void> {
       without: { type: 'string' },
       calibrate: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
-      model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
+      model: { type: 'string', default: join(root, SHIPPED) },
       machine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },

@@ -6,6 +6,9 @@ import { CheckpointError } from './errors';
 import { readTensorEntries, type TensorEntry } from './safetensors';
 import { Tokenizer } from './tokenizer';
 
+/** The folder of the checkpoint that ships, from the extension's own on. */
+export const SHIPPED = join('models', 'matlm-46m');
+
 /** A checkpoint folder, read and checked; the weights themselves stay in their file. */
 export interface Checkpoint {
   readonly folder: string;

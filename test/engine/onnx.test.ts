@@ -5,7 +5,7 @@ import { buildPrompt } from '../../src/completion/prompt';
 import { LocalEngine } from '../../src/engine/localEngine';
 import { submodelGraph } from '../../src/engine/onnx/graph';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
-import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
 import { complete } from './complete';
 import { relativeError, ROOT } from './harness';
 import { random, randomTensors, TINY, tinyCheckpoint } from './tinyCheckpoint';
@@ -14,93 +14,106 @@ const S = [32, 32, 32, 32];
 const XL = [128, 128, 128, 128];
 const XS = [32, 0, 32, 0];
 const MIX = [64, 32, 128, 96];
+const MIXED = [64, 128, 1024, 512, 256, 96];
 
 interface Golden {
   prompts: { path: string; prefix: string; suffix: string }[];
 }
 
-describe('the small checkpoint in ONNX Runtime on the processor', () => {
-  let checkpoint: Checkpoint;
-  let native: LocalEngine;
-  let onnx: OnnxEngine;
-  let prompt: number[];
-  /** Those of the golden file: places in real code. */
-  let prompts: number[][];
-  let filesBefore: string[];
-  const text =
-    'export function sum(values: number[]): number {\n  let total = 0;\n  for (const value of values) {\n    total += ';
+const CHECKPOINTS = { 'the small checkpoint': join('models', 'matlm-6m'), 'the checkpoint that ships': SHIPPED };
+for (const [called, folder] of Object.entries(CHECKPOINTS))
+  describe(`${called} in ONNX Runtime on the processor`, () => {
+    let checkpoint: Checkpoint;
+    let native: LocalEngine;
+    let onnx: OnnxEngine;
+    let prompt: number[];
+    /** Those of the golden file: places in real code. */
+    let prompts: number[][];
+    let filesBefore: string[];
+    const text =
+      'export function sum(values: number[]): number {\n  let total = 0;\n  for (const value of values) {\n    total += ';
 
-  before(async () => {
-    checkpoint = await openCheckpoint(join(ROOT, 'models', 'matlm-6m'));
-    filesBefore = readdirSync(checkpoint.folder);
-    native = new LocalEngine(ROOT, checkpoint, 1);
-    onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
-    prompt = checkpoint.tokenizer.encode(text.repeat(4));
-    const golden = JSON.parse(readFileSync(join(__dirname, 'fixtures', 'golden.json'), 'utf8')) as Golden;
-    prompts = golden.prompts.map((place) => [
-      ...buildPrompt(checkpoint.tokenizer, { ...place, prefixStart: 0 }, 900, () => '').tokens,
-    ]);
-  });
-  after(() => {
-    native.dispose();
-    onnx.dispose();
-  });
-
-  function widthsOf(name: string): readonly number[] {
-    return checkpoint.config.granularities[name] ?? [64, 128, 1024, 512, 256, 96];
-  }
-
-  for (const name of ['XS', 'S', 'M', 'L', 'XL', 'a mix']) {
-    it(`gives the native engine's logits for ${name}, within what int8 activations explain`, async () => {
-      const widths = widthsOf(name);
-      const first = prompt.length - 30;
-      const expected = (await native.logits(prompt, widths)).subarray(first * checkpoint.config.model.vocabularySize);
-      const found = await onnx.logits(prompt, widths, first);
-      assert.equal(found.length, expected.length);
-      // Both round activations to int8, at other places: the golden figures allow the native engine 2.5% of PyTorch's.
-      assert.ok(relativeError(found, expected) < 0.035, `the relative error is ${relativeError(found, expected)}`);
+    before(async () => {
+      checkpoint = await openCheckpoint(join(ROOT, folder));
+      filesBefore = readdirSync(checkpoint.folder);
+      native = new LocalEngine(ROOT, checkpoint, 1);
+      onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
+      prompt = checkpoint.tokenizer.encode(text.repeat(4));
+      const golden = JSON.parse(readFileSync(join(__dirname, 'fixtures', 'golden.json'), 'utf8')) as Golden;
+      prompts = golden.prompts.map((place) => [
+        ...buildPrompt(checkpoint.tokenizer, { ...place, prefixStart: 0 }, 900, () => '').tokens,
+      ]);
+    });
+    after(() => {
+      native.dispose();
+      onnx.dispose();
     });
 
-    it(`writes the native engine's text for ${name}`, async () => {
-      const widths = widthsOf(name);
-      let equal = 0;
-      for (const tokens of prompts) {
-        const request = { prompt: tokens.slice(-300), widths, maxTokens: 8 };
-        const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
-        equal += Number(ours.tokens.join() === theirs.tokens.join());
+    function widthsOf(name: string): readonly number[] {
+      const { layers } = checkpoint.config.model;
+      return (
+        checkpoint.config.granularities[name] ?? Array.from({ length: layers }, (_, i) => MIXED[i % MIXED.length]!)
+      );
+    }
+
+    for (const name of ['XS', 'S', 'M', 'L', 'XL', 'a mix']) {
+      it(`gives the native engine's logits for ${name}, within what int8 activations explain`, async () => {
+        const widths = widthsOf(name);
+        const first = prompt.length - 30;
+        const expected = (await native.logits(prompt, widths)).subarray(first * checkpoint.config.model.vocabularySize);
+        const found = await onnx.logits(prompt, widths, first);
+        assert.equal(found.length, expected.length);
+        // Both round activations to int8, at other places: the golden figures allow the native engine 2.5% of PyTorch's.
+        assert.ok(relativeError(found, expected) < 0.035, `the relative error is ${relativeError(found, expected)}`);
+      });
+
+      it(`writes the native engine's text for ${name}, but where it holds another token nearly as likely`, async () => {
+        const widths = widthsOf(name);
+        const ratios: number[] = [];
+        for (const tokens of prompts) {
+          const request = { prompt: tokens.slice(-300), widths, maxTokens: 8 };
+          const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
+          const same = ours.tokens.findIndex((token, i) => token !== theirs.tokens[i]);
+          if (same < 0) continue;
+          const logits = await native.logits([...request.prompt, ...ours.tokens.slice(0, same)], widths);
+          const last = logits.subarray(-checkpoint.config.model.vocabularySize);
+          ratios.push(Math.exp(last[theirs.tokens[same]!]! - last[ours.tokens[same]!]!));
+        }
+        assert.ok(
+          ratios.every((ratio) => ratio > 0.6),
+          `where they part, their choice is ${ratios.join(', ')} as likely`,
+        );
+        assert.ok(ratios.length <= prompts.length / 2, `${ratios.length} of ${prompts.length} part`);
+      });
+    }
+
+    it('copies from the context with the weights that the native engine uses', async () => {
+      const widths = checkpoint.config.granularities.S!;
+      const request = { prompt, widths, maxTokens: 12, copyWeights: [0.3, 0.5, 0.7, 0.9] };
+      const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
+      assert.deepEqual(theirs.tokens, ours.tokens);
+      for (const [i, probability] of theirs.probabilities.entries()) {
+        assert.ok(Math.abs(probability - ours.probabilities[i]!) < 0.05, `${probability} and ${ours.probabilities[i]}`);
       }
-      // Where two tokens are nearly as likely, rounding decides.
-      assert.ok(equal > 0.7 * prompts.length, `${equal} of ${prompts.length} are equal`);
     });
-  }
 
-  it('copies from the context with the weights that the native engine uses', async () => {
-    const widths = checkpoint.config.granularities.S!;
-    const request = { prompt, widths, maxTokens: 12, copyWeights: [0.3, 0.5, 0.7, 0.9] };
-    const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
-    assert.deepEqual(theirs.tokens, ours.tokens);
-    for (const [i, probability] of theirs.probabilities.entries()) {
-      assert.ok(Math.abs(probability - ours.probabilities[i]!) < 0.05, `${probability} and ${ours.probabilities[i]}`);
-    }
-  });
+    it('spells what is given back, as the native engine does', async () => {
+      const widths = checkpoint.config.granularities.L!;
+      const request = { prompt, widths, maxTokens: 6, givenBack: 'valu', copyWeights: [0.3, 0.5] };
+      for (const engine of [native, onnx]) {
+        const { tokens } = await complete(engine, request);
+        assert.match(checkpoint.tokenizer.decode(tokens), /^valu/);
+      }
+    });
 
-  it('spells what is given back, as the native engine does', async () => {
-    const widths = checkpoint.config.granularities.L!;
-    const request = { prompt, widths, maxTokens: 6, givenBack: 'valu', copyWeights: [0.3, 0.5] };
-    for (const engine of [native, onnx]) {
-      const { tokens } = await complete(engine, request);
-      assert.match(checkpoint.tokenizer.decode(tokens), /^valu/);
-    }
+    it('adds no file and no copy of the weights to the checkpoint', () => {
+      const { weightsFile, tensors, config } = checkpoint;
+      const graph = submodelGraph({ config: config.model, weightsFile, tensors }, config.granularities.XL!);
+      const tables = config.model.contextLength * config.model.headDim * 4;
+      assert.ok(graph.length - tables < 0.02 * statSync(weightsFile).size, `the graph has ${graph.length} bytes`);
+      assert.deepEqual(readdirSync(checkpoint.folder), filesBefore);
+    });
   });
-
-  it('adds no file and no copy of the weights to the checkpoint', () => {
-    const { weightsFile, tensors, config } = checkpoint;
-    const graph = submodelGraph({ config: config.model, weightsFile, tensors }, config.granularities.XL!);
-    const tables = config.model.contextLength * config.model.headDim * 4;
-    assert.ok(graph.length - tables < 0.02 * statSync(weightsFile).size, `the graph has ${graph.length} bytes`);
-    assert.deepEqual(readdirSync(checkpoint.folder), filesBefore);
-  });
-});
 
 describe('requests to ONNX Runtime', () => {
   const checkpoint = tinyCheckpoint(TINY);

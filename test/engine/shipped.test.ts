@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { evaluate, type LineScore, type Places, type Score } from '../../src/cli/evaluation/places';
 import { buildPrompt } from '../../src/completion/prompt';
 import type { NativeEngine } from '../../src/engine/native';
-import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
 import { parameters } from '../../src/matlm/submodel';
 import { temporaryFolder } from '../temporary';
 import { addon, generate, logits, relativeError, ROOT } from './harness';
@@ -38,7 +38,7 @@ describe('the shipped checkpoint in the engine', () => {
   let engine: NativeEngine;
 
   before(async () => {
-    checkpoint = await openCheckpoint(join(ROOT, 'models', 'matlm-46m'));
+    checkpoint = await openCheckpoint(join(ROOT, SHIPPED));
     golden = JSON.parse(readFileSync(join(__dirname, 'fixtures', 'golden.json'), 'utf8')) as Golden;
     const digest = createHash('sha256').update(readFileSync(checkpoint.weightsFile)).digest('hex');
     assert.equal(golden.checkpoint, digest, 'golden.json is of other weights: run python -m training.golden');
@@ -122,7 +122,7 @@ describe('the shipped checkpoint in the engine', () => {
     const { places, submodels } = golden.evaluation;
     const file = join(temporaryFolder(), 'places.json');
     writeFileSync(file, JSON.stringify(places));
-    const rows = await evaluate(ROOT, join(ROOT, 'models', 'matlm-46m'), file);
+    const rows = await evaluate(ROOT, join(ROOT, SHIPPED), file);
     const alone = rows.filter((row) => !row.copying);
     assert.deepEqual(alone.map((row) => row.name).sort(), Object.keys(submodels).sort());
     // A few hundred tokens and ten lines: one that falls the other way is a tenth.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
 import { type CheckpointConfig, parseConfig } from '../../src/matlm/config';
 
 export const ROOT = join(__dirname, '..', '..');
@@ -15,7 +15,7 @@ export function small(): Promise<Checkpoint> {
 
 /** What users get. */
 export function shipped(): Promise<Checkpoint> {
-  return (opened.shipped ??= openCheckpoint(join(ROOT, 'models', 'matlm-46m')));
+  return (opened.shipped ??= openCheckpoint(join(ROOT, SHIPPED)));
 }
 
 /** The config.json of a checkpoint that no training changes: what tests say of single rows is said of this one. */

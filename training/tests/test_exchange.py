@@ -14,9 +14,8 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 
 from training import elastic, export, submodel
+from training.export import SHIPPED
 from training.model import MatLM
-
-SHIPPED = Path("models/matlm-46m")
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-TOKENIZER = Path("models/matlm-46m/tokenizer.json")
+from training.export import SHIPPED
+
+TOKENIZER = SHIPPED / "tokenizer.json"
 LINES = 1_000_000
 MODULES = Path("node_modules")
 
