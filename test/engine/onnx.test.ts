@@ -36,15 +36,18 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
     before(async () => {
       checkpoint = await openCheckpoint(join(ROOT, folder));
       filesBefore = readdirSync(checkpoint.folder);
-      native = new LocalEngine(ROOT, checkpoint, 1);
-      onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
       prompt = checkpoint.tokenizer.encode(text.repeat(4));
       const golden = JSON.parse(readFileSync(join(__dirname, 'fixtures', 'golden.json'), 'utf8')) as Golden;
       prompts = golden.prompts.map((place) => [
         ...buildPrompt(checkpoint.tokenizer, { ...place, prefixStart: 0 }, 900, () => '').tokens,
       ]);
     });
-    after(() => {
+    // Engines of its own for each test: a cache that another submodel wrote may be read, and is another text.
+    beforeEach(() => {
+      native = new LocalEngine(ROOT, checkpoint, 1);
+      onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
+    });
+    afterEach(() => {
       native.dispose();
       onnx.dispose();
     });
@@ -80,7 +83,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
           ratios.push(Math.exp(last[theirs.tokens[same]!]! - last[ours.tokens[same]!]!));
         }
         assert.ok(
-          ratios.every((ratio) => ratio > 0.6),
+          ratios.every((ratio) => ratio > 0.8),
           `where they part, their choice is ${ratios.join(', ')} as likely`,
         );
         assert.ok(ratios.length <= prompts.length / 2, `${ratios.length} of ${prompts.length} part`);
