@@ -5,12 +5,14 @@ Notable:
   middle or at the ends, then changes one layer (or two against each other) of the best so far, over and over;
 - the search sees one half of the held-out windows; what is kept and printed is measured on the other half;
 - a submodel is kept where no cheaper one is as good; where many crowd, those that stand apart in bytes;
-- nothing below XS is looked at: layers that were never trained to follow one another say nothing of use.
+- nothing below XS is looked at: layers that were never trained to follow one another say nothing of use;
+- every figure is written down when it is there: started again, it goes on where it was stopped.
 
     python -m training.frontier --model models/matlm-46m --write
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import math
@@ -28,6 +30,8 @@ from training.export import SHIPPED, load_exported
 from training.model import GRANULARITIES, Config, MatLM, best_device, fast_dtype
 
 Widths = tuple[int, ...]
+
+AT_ONCE = 10  # shapes that share a pass of XL, which they are compared with
 
 
 def bytes_per_token(config: Config, widths: Widths) -> int:
@@ -108,7 +112,30 @@ def neighbours(config: Config, widths: Widths, rng: random.Random) -> Widths:
     return tuple(changed)
 
 
-def search(model: MatLM, found: list[metrics.Window], count: int) -> dict[Widths, float]:
+class Notebook:
+    """Figures of submodels in a file, a line each; begun anew where what it is `about` has changed."""
+
+    def __init__(self, path: Path, about: dict):
+        self.path = path
+        self.figures: dict[Widths, list[float]] = {}
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        if lines and lines[0] == json.dumps(about) + "\n":
+            for line in lines[1:]:
+                if line.endswith("\n"):  # else the run was stopped while it wrote this one
+                    widths, *figures = json.loads(line)
+                    self.figures[tuple(widths)] = figures
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(about) + "\n")
+        for widths, figures in self.figures.items():
+            self.write(widths, figures)
+
+    def write(self, widths: Widths, figures: list[float]) -> None:
+        self.figures[widths] = figures
+        with open(self.path, "a") as file:
+            file.write(json.dumps([widths, *figures]) + "\n")
+
+
+def search(model: MatLM, found: list[metrics.Window], count: int, notes: Notebook) -> dict[Widths, float]:
     """Bits per byte of `count` submodels, ever closer to the frontier."""
     config, rng = model.config, random.Random(11)
     measured: dict[Widths, float] = {}
@@ -116,7 +143,9 @@ def search(model: MatLM, found: list[metrics.Window], count: int) -> dict[Widths
 
     def measure(widths: Widths) -> None:
         if widths not in measured and bytes_per_token(config, widths) >= smallest:
-            measured[widths] = metrics.bits_per_byte(model, list(widths), found)
+            if widths not in notes.figures:
+                notes.write(widths, [metrics.bits_per_byte(model, list(widths), found)])
+            (measured[widths],) = notes.figures[widths]
 
     for widths in seeds(config):
         measure(widths)
@@ -131,6 +160,16 @@ def search(model: MatLM, found: list[metrics.Window], count: int) -> dict[Widths
         if len(measured) % 40 < len(measured) - before:
             print(f"{len(measured)} of {count} measured, {len(best)} undominated", flush=True)
     return measured
+
+
+def score(model: MatLM, shapes: list[Widths], found: list[metrics.Window], notes: Notebook) -> None:
+    """Bits per byte and agreement with XL of each shape, into the notebook."""
+    missing = [widths for widths in shapes if widths not in notes.figures]
+    while missing:
+        some, missing = missing[:AT_ONCE], missing[AT_ONCE:]
+        scores = metrics.score(model, {str(widths): list(widths) for widths in some}, found)
+        for widths in some:
+            notes.write(widths, [scores[str(widths)].bits_per_byte, scores[str(widths)].agreement])
 
 
 def named(config: Config, widths: Widths) -> str:
@@ -220,7 +259,12 @@ def main() -> None:
     every = metrics.windows(files, encoder, config.context, 2 * args.max_tokens)
     seen, unseen = every[::2], every[1::2]
     step = max(1, sum(len(w.tokens) for w in seen) // args.search_tokens)
-    measured = search(model, seen[::step], args.count)
+    about = {
+        "weights": hashlib.sha256((args.model / "model.safetensors").read_bytes()).hexdigest(),
+        "heldOutFiles": len(files), "maxTokens": args.max_tokens,
+    }  # fmt: skip
+    notes = Notebook(args.out.with_suffix(".search.jsonl"), about | {"windows": len(seen[::step])})
+    measured = search(model, seen[::step], args.count, notes)
 
     candidates = undominated(
         [{"widths": w, "bytesPerToken": bytes_per_token(config, w), "bitsPerByte": b, "name": named(config, w)}
@@ -230,11 +274,12 @@ def main() -> None:
     shapes |= {name: tuple(config.widths(name)) for name in ("XS", *GRANULARITIES)}
     shapes |= {named(config, widths): widths for widths in rising(config)}
     model = load_exported(args.model).to(device)
-    scores = metrics.score(model, {name: list(widths) for name, widths in shapes.items()}, unseen)
+    notes = Notebook(args.out.with_suffix(".kept.jsonl"), about | {"windows": len(unseen)})
+    score(model, list(shapes.values()), unseen, notes)
     rows = [
         {"name": name, "ffnWidths": list(widths), "parameters": config.parameters(list(widths)),
-         "bytesPerToken": bytes_per_token(config, widths), "bitsPerByte": round(scores[name].bits_per_byte, 4),
-         "agreementWithXL": round(scores[name].agreement, 4)}
+         "bytesPerToken": bytes_per_token(config, widths), "bitsPerByte": round(notes.figures[widths][0], 4),
+         "agreementWithXL": round(notes.figures[widths][1], 4)}
         for name, widths in shapes.items()
     ]  # fmt: skip
     frontier = undominated(rows)

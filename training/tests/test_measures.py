@@ -2,6 +2,7 @@
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,6 +219,26 @@ def test_the_search_moves_one_step_at_a_time_within_the_model():
     assert frontier.named(CONFIG, widths) == "mix 4-0-8-32-16-4"
 
 
+@torch.no_grad()
+def test_a_search_that_was_stopped_goes_on_to_the_same_end(tiny_model: MatLM, encoder: Encoder, tmp_path: Path):
+    found = metrics.windows(FILES, encoder, 64, 10**9)
+    count = len(frontier.seeds(tiny_model.config)) + 2  # two layers: there are few shapes
+    whole = frontier.search(tiny_model, found, count, frontier.Notebook(tmp_path / "whole.jsonl", {"weights": "a"}))
+
+    path = tmp_path / "stopped.jsonl"
+    lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:5]) + lines[5][:7])  # stopped in the middle of a line
+    notes = frontier.Notebook(path, {"weights": "a"})
+    assert len(notes.figures) == 4
+    assert frontier.search(tiny_model, found, count, notes) == whole
+    assert path.read_text().splitlines(keepends=True) == lines
+
+    frontier.score(tiny_model, list(whole), found, scores := frontier.Notebook(tmp_path / "kept.jsonl", {}))
+    full = tuple(tiny_model.config.widths("XL"))
+    assert scores.figures[full] == pytest.approx([whole[full], 1.0])
+    assert frontier.Notebook(path, {"weights": "b"}).figures == {}, "other weights"
+
+
 def test_the_straight_line_lies_between_the_granularities():
     rows = [
         {"name": n, "bytesPerToken": b, "bitsPerByte": p}
@@ -244,7 +265,7 @@ def test_the_scaling_fit_finds_the_curve_that_made_the_points():
 
 def test_every_size_has_a_nested_model_of_four_times_its_twins_tokens():
     rows = claims.rows()
-    assert len(rows) == 3 * 5
+    assert len(rows) == 4 * 5
     tokens = {key: int(row.arguments[-1]) for key, row in rows.items()}
     for size in claims.SIZES:
         assert tokens[f"{size}-nested"] == sum(tokens[f"{size}-{name}"] for name in ("S", "M", "L", "XL"))
