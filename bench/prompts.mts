@@ -124,6 +124,10 @@ const withBudget = (place: Place, change: Partial<PromptBudget>) =>
   buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
 const plain = { importChars: 0 };
 
+/** As the editor asks, but for the budget. */
+const wider = (place: Place, change: Partial<PromptBudget>, snippets = 1) =>
+  withBudget({ ...place, snippets: snippetsFor(place, snippets) }, change);
+
 const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   'nothing given back': (place) => buildPrompt(tokenizer, place, room, () => '', { ...BUDGET, ...plain }),
   healed: (place) => withBudget(place, plain),
@@ -131,12 +135,12 @@ const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   'one snippet': (place) => withBudget({ ...place, snippets: snippetsFor(place, 1) }, plain),
   'two snippets': (place) =>
     withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
-  'one snippet, imports kept': (place) =>
-    withBudget({ ...place, snippets: snippetsFor(place, 1) }, { ...plain, importChars: 600 }),
-  'prefix of 800 to 1,400': (place) => withBudget(place, { ...plain, prefixChars: 800, prefixStepChars: 600 }),
-  'prefix of 1,600 to 2,400': (place) => withBudget(place, { ...plain, prefixChars: 1600, prefixStepChars: 800 }),
-  'suffix of 200': (place) => withBudget(place, { ...plain, suffixChars: 200 }),
-  'suffix of 1,000': (place) => withBudget(place, { ...plain, suffixChars: 1000 }),
+  'one snippet, imports kept': (place) => wider(place, {}),
+  'prefix of 600 to 1,100': (place) => wider(place, { prefixChars: 600, prefixStepChars: 500 }),
+  'prefix of 2,400 to 4,400': (place) => wider(place, { prefixChars: 2400, prefixStepChars: 2000 }),
+  'suffix of 200': (place) => wider(place, { suffixChars: 200 }),
+  'suffix of 1,000': (place) => wider(place, { suffixChars: 1000 }),
+  'snippet of 1,800': (place) => wider(place, { snippetChars: 1800 }, 2),
 };
 
 const submodel = submodelOf(checkpoint.config, values.submodel);

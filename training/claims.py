@@ -36,7 +36,7 @@ from training.train import config_of, options
 
 # Of each size: what the trainer is told, and the tokens of each twin.
 SIZES = {
-    "d96": (("--hidden", "96", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 4_000_000),
+    "d64": (("--hidden", "64", "--layers", "3", "--heads", "1", "--kv-heads", "1"), 4_000_000),
     "d128": (("--hidden", "128", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 6_000_000),
     "d192": (("--hidden", "192", "--layers", "5", "--heads", "3", "--kv-heads", "1"), 8_000_000),
     "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 10_000_000),

@@ -43,6 +43,8 @@ def read_manifest(path: Path = MANIFEST) -> tuple[list[Package], dict[str, int]]
         if package.licence not in registries.PERMISSIVE:
             raise ValueError(f"{path}: {package.name} is licensed {package.licence}, which is not permissive")
         packages.append(package)
+    if "default" not in caps:
+        raise ValueError(f"{path}: [max_package_bytes] has no default, for languages that it does not name")
     return packages, caps
 
 

@@ -160,6 +160,13 @@ def test_a_manifest_with_a_licence_that_is_not_permissive_is_refused(tmp_path: P
         corpus.read_manifest(path)
 
 
+def test_a_manifest_without_a_default_share_is_refused(tmp_path: Path):
+    path = tmp_path / "corpus.toml"
+    path.write_text('[max_package_bytes]\nGo = 1\n[[package]]\nname = "x"\nversion = "1.0.0"\nlicence = "MIT"\n')
+    with pytest.raises(ValueError, match=r"corpus\.toml: \[max_package_bytes\] has no default"):
+        corpus.read_manifest(path)
+
+
 def archive(folder: Path, package: registries.Package, files: dict[str, str]) -> None:
     import io
     import tarfile
