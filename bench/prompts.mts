@@ -3,7 +3,7 @@
  * way completes the rest of the line at the same cursors in held-out code, and is right where it equals the file's.
  *
  * N cursors stand at each kind of place, or, with `--uniform`, N in all as `python -m training.evaluate` draws them: uniform over the
- * lines with something on them, then over the places in a line.
+ * lines with something on them, then over the places in a line. `--kind` leaves only cursors of some kinds.
  */
 import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     cursors: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     uniform: { type: 'boolean', default: false },
+    kind: { type: 'string', multiple: true, default: [] as string[] },
     way: { type: 'string', multiple: true, default: [] as string[] },
   },
 });
@@ -40,14 +41,17 @@ interface File {
 }
 
 /** What stands left of the cursor, and whether a word goes on right of it. */
-const KINDS = {
-  'inside a word': (before: string, after: string) => /\w$/.test(before) && /^\w/.test(after),
-  'after a word': (before: string, after: string) => /\w$/.test(before) && !/^\w/.test(after),
-  'at the start of a line': (before: string) => /(^|\n)$/.test(before),
-  'after indentation': (before: string) => /(^|\n)[ \t]+$/.test(before),
-  'after a blank in a line': (before: string) => /\S[ \t]+$/.test(before),
-  'after punctuation': (before: string) => /[^\w\s]$/.test(before),
+const KINDS: Readonly<Record<string, (before: string, after: string) => boolean>> = {
+  'inside a word': (before, after) => /\w$/.test(before) && /^\w/.test(after),
+  'after a word': (before, after) => /\w$/.test(before) && !/^\w/.test(after),
+  'at the start of a line': (before) => /(^|\n)$/.test(before),
+  'after indentation': (before) => /(^|\n)[ \t]+$/.test(before),
+  'after a blank in a line': (before) => /\S[ \t]+$/.test(before),
+  'after punctuation': (before) => /[^\w\s]$/.test(before),
 };
+const kinds = values.kind.length > 0 ? values.kind : Object.keys(KINDS);
+for (const kind of kinds)
+  if (!KINDS[kind]) throw new Error(`no kind ${kind}; there are ${Object.keys(KINDS).join(', ')}`);
 
 interface Place extends Excerpt {
   readonly kind: string;
@@ -72,7 +76,7 @@ function placeAt(file: File, at: number): Place | undefined {
   const lineEnd = file.text.indexOf('\n', at);
   const expected = file.text.slice(at, lineEnd < 0 ? undefined : lineEnd).trimEnd();
   const prefix = file.text.slice(0, at);
-  const kind = Object.entries(KINDS).find(([, is]) => is(prefix, expected))?.[0];
+  const kind = kinds.find((name) => KINDS[name]!(prefix, expected));
   if (kind === undefined || expected === '') return undefined;
   const suffix = lineEnd < 0 ? '' : file.text.slice(lineEnd);
   return { kind, file, expected, path: file.path, prefix, prefixStart: 0, suffix };
@@ -92,7 +96,7 @@ if (values.uniform) {
     if (place) places.push(place);
   }
 } else {
-  const left = new Map(Object.keys(KINDS).map((kind) => [kind, wanted]));
+  const left = new Map(kinds.map((kind) => [kind, wanted]));
   while ([...left.values()].some((count) => count > 0)) {
     const file = files[below(files.length)]!;
     const place = placeAt(file, below(file.text.length));
@@ -168,13 +172,13 @@ for (const place of places) {
   }
 }
 
-const drawn = Object.keys(KINDS).map((kind) => places.filter((place) => place.kind === kind).length);
-const heads = Object.keys(KINDS).map((kind, i) => (values.uniform ? `${kind} (${drawn[i]})` : kind));
+const drawn = kinds.map((kind) => places.filter((place) => place.kind === kind).length);
+const heads = kinds.map((kind, i) => (values.uniform ? `${kind} (${drawn[i]})` : kind));
 const title = `${values.submodel}, ${wanted} cursors${values.uniform ? '' : ' each'}`;
 process.stdout.write(`| ${title} | ${heads.join(' | ')} | all | prompt tokens |\n`);
 process.stdout.write(`| --- |${' ---: |'.repeat(heads.length + 2)}\n`);
 for (const [way, byKind] of right) {
-  const counts = Object.keys(KINDS).map((kind) => byKind.get(kind) ?? 0);
+  const counts = kinds.map((kind) => byKind.get(kind) ?? 0);
   const all = counts.reduce((a, b) => a + b);
   const cells = [...counts.map((n, i) => ((100 * n) / drawn[i]!).toFixed(1)), ((100 * all) / places.length).toFixed(1)];
   process.stdout.write(`| ${way} | ${cells.join(' | ')} | ${promptTokens.get(way)!.toFixed(0)} |\n`);
