@@ -1,4 +1,5 @@
-"""What fewer bits cost: held-out loss of every granularity in bf16, int8 and 4 bits, and with a 4-bit finish.
+"""What fewer bits cost: held-out loss of every granularity in bf16 (float32 where the processor has no bf16), int8 and
+4 bits, and with a 4-bit finish.
 
 Notable:
 - int8 is what ships: symmetric, one scale a row;
@@ -9,6 +10,10 @@ Notable:
   arXiv 1308.3432).
 
     python -m training.quantise --run build/run --finish-updates 300 --out build/run-int4
+
+Of a checkpoint that ships only int8 is left; a short run from it has weights off int8's steps again:
+
+    python -m training.train --init models/matlm-46m --tokens 2e5 --muon-lr 2e-4 --adam-lr 3e-4 --out build/run
 """
 
 import argparse
@@ -108,7 +113,8 @@ def main() -> None:
     model = load_run(args.run, fast_dtype())
     encoder = Encoder(Tokenizer.from_file(str(args.tokenizer)))
     found = metrics.windows(read_files(args.corpus / "heldout.jsonl"), encoder, model.config.context, args.max_tokens)
-    columns = {"bf16": losses(model, found)}
+    plain = "bf16" if model.dtype == torch.bfloat16 else "float32"
+    columns = {plain: losses(model, found)}
     for name, how in (("int8", round_int8), ("4 bits", round_int4)):
         with rounded(model, how):
             columns[name] = losses(model, found)
@@ -116,10 +122,10 @@ def main() -> None:
         finish(model, Stream(args.data), args.finish_updates, args.rate)
         with rounded(model, round_int4):
             columns["4 bits, finished"] = losses(model, found)
-    first = columns["bf16"]
-    rest = [name for name in columns if name != "bf16"]
+    first = columns[plain]
+    rest = [name for name in columns if name != plain]
     print_table(
-        ["Bits per byte", "bf16", *itertools.chain.from_iterable((name, "more by") for name in rest)],
+        ["Bits per byte", plain, *itertools.chain.from_iterable((name, "more by") for name in rest)],
         [[name, f"{first[name]:.4f}", *itertools.chain.from_iterable(
             (f"{columns[c][name]:.4f}", f"{columns[c][name] / first[name] - 1:.2%}") for c in rest)] for name in NAMES],
     )  # fmt: skip
