@@ -10,10 +10,10 @@ Notable:
   arXiv 1308.3432).
 
     python -m training.quantise --run build/run --finish-updates 300 --out build/run-int4
+    python -m training.quantise --model models/matlm-46m --finish-updates 60
 
-Of a checkpoint that ships only int8 is left; a short run from it has weights off int8's steps again:
-
-    python -m training.train --init models/matlm-46m --tokens 2e5 --muon-lr 2e-4 --adam-lr 3e-4 --out build/run
+Of a checkpoint that ships only int8 is left, so that int8 costs nothing there; after the finish its weights lie
+between the steps again, and the same columns are measured once more.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from torch import Tensor
 from training import metrics
 from training.data import Encoder, Stream, read_files
 from training.evaluate import NAMES, print_table
-from training.export import load_run, quantise
+from training.export import load_exported, load_run, quantise
 from training.model import MatLM, fast_dtype
 from training.objective import batch_of, objective
 
@@ -94,44 +94,57 @@ def finish(model: MatLM, stream: Stream, updates: int, rate: float, batch: int =
 
 
 @torch.no_grad()
-def losses(model: MatLM, found: list[metrics.Window]) -> dict[str, float]:
-    return {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in NAMES}
+def losses(model: MatLM, found: list[metrics.Window]) -> dict[str, dict[str, float]]:
+    """Bits per byte of each granularity, by what the weights are rounded to."""
+
+    def now() -> dict[str, float]:
+        return {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in NAMES}
+
+    columns = {"bf16" if model.dtype == torch.bfloat16 else "float32": now()}
+    for name, how in (("int8", round_int8), ("4 bits", round_int4)):
+        with rounded(model, how):
+            columns[name] = now()
+    return columns
+
+
+def print_losses(columns: dict[str, dict[str, float]]) -> None:
+    plain, *rest = columns
+    cells = [
+        [name, f"{columns[plain][name]:.4f}", *itertools.chain.from_iterable(
+            (f"{columns[c][name]:.4f}", f"{columns[c][name] / columns[plain][name] - 1:.2%}") for c in rest)]
+        for name in NAMES
+    ]  # fmt: skip
+    print_table(["Bits per byte", plain, *itertools.chain.from_iterable((name, "more by") for name in rest)], cells)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, default=Path("build/run"))
-    parser.add_argument("--tokenizer", type=Path, default=Path("build/tokenizer.json"))
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--run", type=Path, default=Path("build/run"), help="folder of a training run")
+    source.add_argument("--model", type=Path, help="or of an exported checkpoint")
+    parser.add_argument("--tokenizer", type=Path, help="the checkpoint's own, else build/tokenizer.json")
     parser.add_argument("--corpus", type=Path, default=Path("build/corpus"))
     parser.add_argument("--data", type=Path, default=Path("build/tokens"), help="folder of epoch-*.bin for the finish")
     parser.add_argument("--max-tokens", type=int, default=100_000)
     parser.add_argument("--finish-updates", type=int, default=0, help="of 4096 tokens, in 4 bits")
     parser.add_argument("--rate", type=float, default=2e-4)
-    parser.add_argument("--out", type=Path, help="folder for the table as JSON")
+    parser.add_argument("--out", type=Path, help="folder for the tables as JSON")
     args = parser.parse_args()
 
-    model = load_run(args.run, fast_dtype())
-    encoder = Encoder(Tokenizer.from_file(str(args.tokenizer)))
+    model = load_exported(args.model, fast_dtype()) if args.model else load_run(args.run, fast_dtype())
+    tokenizer = args.tokenizer or (args.model / "tokenizer.json" if args.model else Path("build/tokenizer.json"))
+    encoder = Encoder(Tokenizer.from_file(str(tokenizer)))
     found = metrics.windows(read_files(args.corpus / "heldout.jsonl"), encoder, model.config.context, args.max_tokens)
-    plain = "bf16" if model.dtype == torch.bfloat16 else "float32"
-    columns = {plain: losses(model, found)}
-    for name, how in (("int8", round_int8), ("4 bits", round_int4)):
-        with rounded(model, how):
-            columns[name] = losses(model, found)
+    tables = {"as it is": losses(model, found)}
+    print_losses(tables["as it is"])
     if args.finish_updates:
         finish(model, Stream(args.data), args.finish_updates, args.rate)
-        with rounded(model, round_int4):
-            columns["4 bits, finished"] = losses(model, found)
-    first = columns[plain]
-    rest = [name for name in columns if name != plain]
-    print_table(
-        ["Bits per byte", plain, *itertools.chain.from_iterable((name, "more by") for name in rest)],
-        [[name, f"{first[name]:.4f}", *itertools.chain.from_iterable(
-            (f"{columns[c][name]:.4f}", f"{columns[c][name] / first[name] - 1:.2%}") for c in rest)] for name in NAMES],
-    )  # fmt: skip
+        tables["finished in 4 bits"] = losses(model, found)
+        print(f"After {args.finish_updates} updates in 4 bits:\n")
+        print_losses(tables["finished in 4 bits"])
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "quantise.json").write_text(json.dumps(columns, indent=1) + "\n")
+        (args.out / "quantise.json").write_text(json.dumps(tables, indent=1) + "\n")
 
 
 if __name__ == "__main__":
