@@ -144,6 +144,10 @@ def test_rounding_loses_little_in_eight_bits_more_in_four_and_leaves_the_model_a
     weight = torch.randn(48, 64, generator=torch.Generator().manual_seed(2))
     errors = [(how(weight) - weight).norm() / weight.norm() for how in (quantise.round_int8, quantise.round_int4)]
     assert errors[0] < 0.01 < errors[1] < 0.1
+    step = weight.abs().amax(dim=1, keepdim=True) / 127
+    distances = (quantise.moved(weight) - quantise.round_int8(weight)).abs() / step
+    assert distances.max() <= 0.5001
+    assert distances.mean() == pytest.approx(0.25, abs=0.02)
     levels = quantise.round_int4(weight)[0, :32]
     assert len(levels.unique()) <= 15
     before = {name: value.clone() for name, value in tiny_model.state_dict().items()}
