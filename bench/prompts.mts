@@ -129,22 +129,21 @@ const withBudget = (place: Place, change: Partial<PromptBudget>) =>
 const plain = { importChars: 0 };
 
 /** As the editor asks, but for the budget. */
-const wider = (place: Place, change: Partial<PromptBudget>, snippets = 1) =>
+const asked = (place: Place, change: Partial<PromptBudget>, snippets = 1) =>
   withBudget({ ...place, snippets: snippetsFor(place, snippets) }, change);
 
 const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   'nothing given back': (place) => buildPrompt(tokenizer, place, room, () => '', { ...BUDGET, ...plain }),
   healed: (place) => withBudget(place, plain),
-  'imports kept': (place) => withBudget(place, { ...plain, importChars: 600 }),
-  'one snippet': (place) => withBudget({ ...place, snippets: snippetsFor(place, 1) }, plain),
-  'two snippets': (place) =>
-    withBudget({ ...place, snippets: snippetsFor(place, 2) }, { ...plain, snippetChars: 1600 }),
-  'one snippet, imports kept': (place) => wider(place, {}),
-  'prefix of 600 to 1,100': (place) => wider(place, { prefixChars: 600, prefixStepChars: 500 }),
-  'prefix of 2,400 to 4,400': (place) => wider(place, { prefixChars: 2400, prefixStepChars: 2000 }),
-  'suffix of 200': (place) => wider(place, { suffixChars: 200 }),
-  'suffix of 1,000': (place) => wider(place, { suffixChars: 1000 }),
-  'snippet of 1,800': (place) => wider(place, { snippetChars: 1800 }, 2),
+  'imports kept': (place) => withBudget(place, {}),
+  'one snippet': (place) => asked(place, plain),
+  'two snippets': (place) => asked(place, { ...plain, snippetChars: 1600 }, 2),
+  'one snippet, imports kept': (place) => asked(place, {}),
+  'prefix of 600 to 1,100': (place) => asked(place, { prefixChars: 600, prefixStepChars: 500 }),
+  'prefix of 2,400 to 4,400': (place) => asked(place, { prefixChars: 2400, prefixStepChars: 2000 }),
+  'suffix of 200': (place) => asked(place, { suffixChars: 200 }),
+  'suffix of 1,000': (place) => asked(place, { suffixChars: 1000 }),
+  'snippet of 1,800': (place) => asked(place, { snippetChars: 1800 }, 2),
 };
 
 const submodel = submodelOf(checkpoint.config, values.submodel);
@@ -180,7 +179,8 @@ process.stdout.write(`| --- |${' ---: |'.repeat(heads.length + 2)}\n`);
 for (const [way, byKind] of right) {
   const counts = kinds.map((kind) => byKind.get(kind) ?? 0);
   const all = counts.reduce((a, b) => a + b);
-  const cells = [...counts.map((n, i) => ((100 * n) / drawn[i]!).toFixed(1)), ((100 * all) / places.length).toFixed(1)];
+  const percent = (n: number, of: number) => (of === 0 ? '-' : ((100 * n) / of).toFixed(1));
+  const cells = [...counts.map((n, i) => percent(n, drawn[i]!)), percent(all, places.length)];
   process.stdout.write(`| ${way} | ${cells.join(' | ')} | ${promptTokens.get(way)!.toFixed(0)} |\n`);
 }
 engine.dispose();

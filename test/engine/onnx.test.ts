@@ -76,11 +76,11 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
         for (const tokens of prompts) {
           const request = { prompt: tokens.slice(-300), widths, maxTokens: 8 };
           const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
-          const same = ours.tokens.findIndex((token, i) => token !== theirs.tokens[i]);
-          if (same < 0) continue;
-          const logits = await native.logits([...request.prompt, ...ours.tokens.slice(0, same)], widths);
+          const parting = ours.tokens.findIndex((token, i) => token !== theirs.tokens[i]);
+          if (parting < 0) continue;
+          const logits = await native.logits([...request.prompt, ...ours.tokens.slice(0, parting)], widths);
           const last = logits.subarray(-checkpoint.config.model.vocabularySize);
-          ratios.push(Math.exp(last[theirs.tokens[same]!]! - last[ours.tokens[same]!]!));
+          ratios.push(Math.exp(last[theirs.tokens[parting]!]! - last[ours.tokens[parting]!]!));
         }
         assert.ok(
           ratios.every((ratio) => ratio > 0.8),
