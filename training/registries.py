@@ -6,12 +6,14 @@ Notable:
 - a download is written beside and renamed, so a broken one leaves nothing behind.
 """
 
+import http.client
 import io
 import json
 import re
 import shutil
 import subprocess
 import tarfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,6 +28,9 @@ from debian import deb822
 
 # The snapshot whose versions the wide manifest pins.
 DEBIAN_SNAPSHOT = "https://snapshot.debian.org/archive/debian/20250520T000000Z"
+
+# A corpus takes hundreds of downloads, and a network falters for seconds.
+RETRY_AFTER_S = (1, 5, 15)
 
 PERMISSIVE = {
     "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "MIT-0", "Zlib", "Unlicense", "BSL-1.0",
@@ -92,17 +97,22 @@ def _setting(command: list[str]) -> str | None:
 
 
 def _get(url: str, what: str) -> bytes:
-    try:
-        with urllib.request.urlopen(url, timeout=300) as response:
-            return response.read()
-    except urllib.error.HTTPError as error:
-        if error.code in (404, 410):
-            raise PackageError(
-                f"{what}: no longer published; take it out of the manifest or pin another version"
-            ) from None
-        raise PackageError(f"{what}: the registry answered {error.code}; run this again later") from None
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise PackageError(f"{what}: the registry cannot be reached ({error}); run this again later") from None
+    """What a registry answers; one that is out of reach or out of order is asked again after a moment."""
+    fault = ""
+    for wait in (0, *RETRY_AFTER_S):
+        time.sleep(wait)
+        try:
+            with urllib.request.urlopen(url, timeout=300) as response:
+                return response.read()
+        except urllib.error.HTTPError as error:
+            if error.code in (404, 410):
+                raise PackageError(
+                    f"{what}: no longer published; take it out of the manifest or pin another version"
+                ) from None
+            fault = f"the registry answered {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            fault = f"the registry cannot be reached ({error})"
+    raise PackageError(f"{what}: {fault}; run this again later")
 
 
 def archive_url(package: Package) -> str:

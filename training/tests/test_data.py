@@ -247,9 +247,37 @@ def test_a_package_that_vanished_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         registries.fetch(registries.Package("left-pad", "9.9.9", "MIT"), tmp_path)
     assert list(tmp_path.iterdir()) == []
     server.shutdown()
-    with pytest.raises(registries.PackageError, match="cannot be reached"):
-        monkeypatch.setattr(registries, "npm_registry", lambda: "http://127.0.0.1:9")
-        registries.fetch(registries.Package("left-pad", "9.9.9", "MIT"), tmp_path)
+
+
+def test_a_registry_that_falters_is_asked_again_and_one_out_of_reach_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import http.server
+    import threading
+
+    package = registries.Package("left-pad", "1.3.0", "MIT")
+    answers = [503, 200]
+
+    class Faltering(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if not answers:
+                self.connection.close()
+                return
+            self.send_response(answers.pop(0))
+            self.end_headers()
+            self.wfile.write(b"an archive")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Faltering)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(registries, "npm_registry", lambda: f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(registries, "RETRY_AFTER_S", (0.01, 0.01))
+    assert registries.fetch(package, tmp_path / "first").read_bytes() == b"an archive"
+    with pytest.raises(registries.PackageError, match=r"npm left-pad 1\.3\.0: the registry cannot be reached"):
+        registries.fetch(package, tmp_path / "second")
+    server.shutdown()
 
 
 def test_licences_of_a_debian_package_are_by_file():

@@ -31,12 +31,19 @@ const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 /** What the documents around the cursor's hold, cut into overlapping stretches, newest document first. */
 export class SnippetIndex {
   private readonly documents = new Map<string, readonly Chunk[]>();
+  private changes = 0;
 
   /** @param capacity documents that are remembered; those that were not used for longest are forgotten first */
   constructor(private readonly capacity: number) {}
 
+  /** Grows with every change of what is remembered. */
+  get revision(): number {
+    return this.changes;
+  }
+
   /** A document, or what is worth knowing of it, as it is now. */
   set(document: string, path: string, text: string): void {
+    this.changes++;
     this.documents.delete(document);
     this.documents.set(document, chunksOf(path, text));
     const oldest = this.documents.keys().next();
@@ -48,10 +55,12 @@ export class SnippetIndex {
   }
 
   delete(document: string): void {
+    this.changes++;
     this.documents.delete(document);
   }
 
   clear(): void {
+    this.changes++;
     this.documents.clear();
   }
 
@@ -79,11 +88,13 @@ export class SnippetIndex {
 /**
  * Snippets that stay while typing only appends to the prompt: other ones would have it read anew. They are looked for
  * again where the prompt changes in front of the cursor's line in any case: in another document, below another stretch
- * of this one, or with other text after the cursor.
+ * of this one, or with other text after the cursor. Where there are none yet, other files may still be being read, so
+ * they are looked for whenever the index has changed.
  */
 export class StableSnippets {
   private place = '';
   private found: Snippet[] = [];
+  private revision = -1;
 
   constructor(
     private readonly index: SnippetIndex,
@@ -99,8 +110,12 @@ export class StableSnippets {
     limitMs: number,
   ): readonly Snippet[] {
     const place = `${document}\n${windowStart}\n${withoutClosers(suffix)}`;
-    if (place !== this.place) this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
-    this.place = place;
+    const isLate = this.found.length === 0 && this.revision !== this.index.revision;
+    if (place !== this.place || isLate) {
+      this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
+      this.place = place;
+      this.revision = this.index.revision;
+    }
     return this.found;
   }
 }

@@ -61,6 +61,17 @@ describe('snippets of other documents', () => {
     }
   });
 
+  it('come to a place late where its neighbours are read late', () => {
+    const index = new SnippetIndex(8);
+    const stable = new StableSnippets(index, 1);
+    const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
+    assert.deepEqual(at(), []);
+    index.set('fruit.ts', 'fruit.ts', filler('Apple', 40));
+    assert.deepEqual(at(), []);
+    index.set('order.ts', 'order.ts', order);
+    assert.deepEqual(at(), ['order.ts']);
+  });
+
   it('are of the documents used last, as these are now', () => {
     const index = new SnippetIndex(2);
     for (const name of ['a', 'b', 'c']) index.set(name, `${name}.ts`, order);
