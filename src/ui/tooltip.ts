@@ -24,6 +24,9 @@ export const TOOLTIP_COMMANDS = {
   'matcoder.restartEngine': 'Restart engine',
 } as const;
 
+/** The editor sets a table's columns without a gap. */
+const BETWEEN_COLUMNS = ' | &emsp;';
+
 /** As Markdown. */
 export function tooltip({ engine, hardware, choice, last, today, order, machine }: TooltipParts): string {
   const paragraphs = [`**MatCoder**: ${plain(engine)}`, `Hardware: ${plain(hardware)}`, `Model size: ${plain(choice)}`];
@@ -38,14 +41,15 @@ export function tooltip({ engine, hardware, choice, last, today, order, machine 
     const rows = used.map(({ name, latencies, shown, accepted }) =>
       [name, ...[0.5, 0.95].map((share) => millisecondsOrNone(percentile(latencies, share))), ratio(accepted, shown)]
         .map(plain)
-        .join(' | '),
+        .join(BETWEEN_COLUMNS),
     );
-    paragraphs.push(['Today | Median | 95% | Accepted', ':-- | --: | --: | --:', ...rows].join('\n'));
+    const head = ['Today', 'Median', '95%', 'Accepted'].join(BETWEEN_COLUMNS);
+    paragraphs.push([head, ':-- | --: | --: | --:', ...rows].join('\n'));
     const { shown, accepted } = allSizes(today);
     const saved = savedShare(today);
     paragraphs.push(
       [
-        `Accepted ${ratio(accepted, shown)}, ${count(today.savedKeys)} keystrokes saved`,
+        `Accepted ${ratio(accepted, shown)}, ${count(today.savedKeys)} ${today.savedKeys === 1 ? 'keystroke' : 'keystrokes'} saved`,
         ...(saved === undefined
           ? []
           : [

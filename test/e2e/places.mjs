@@ -14,11 +14,3 @@ export const oneMoreSignature = {
   skipLines: 1,
   typed: '\nexport function summarizeWind(readings: readonly Reading[]): ',
 };
-
-/** Below a function, the head of another up to its result: a body of several lines follows. */
-export const oneMoreFunction = {
-  path: 'src/statistics.ts',
-  below: 'return sum(values) / values.length;',
-  skipLines: 1,
-  typed: '\nexport function range(values: readonly number[]):',
-};

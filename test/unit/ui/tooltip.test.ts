@@ -36,14 +36,16 @@ describe('the tooltip', () => {
 
   it('has a row for each size that was used today, smallest first', () => {
     const rows = tooltip({ ...QUIET, today: USED })
+      .replaceAll('&emsp;', '')
       .split('\n')
-      .filter((line) => / \| .*ms/.test(line));
+      .filter((line) => / \| .* ms/.test(line));
     assert.deepEqual(rows, ['M\\+ | 10 ms | 10 ms | 100% \\(1 of 1\\)', 'XL | 40 ms | 40 ms | –']);
   });
 
   it('says what accepting and Auto saved', () => {
     const text = tooltip({ ...QUIET, today: USED });
     assert.match(text, /31 keystrokes saved/);
+    assert.match(tooltip({ ...QUIET, today: { ...USED, savedKeys: 1 } }), / 1 keystroke saved/);
     assert.match(text, /Auto read 60% less weights than XL would have \(3\.0 GB where XL reads 7\.5 GB\)/);
   });
 
