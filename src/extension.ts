@@ -48,6 +48,8 @@ export function activate(context: vscode.ExtensionContext): void {
   let backgroundProbe: BackgroundProbe | undefined;
   let hardware: HardwareReport | undefined;
   let failure = 'the engine has not started yet.';
+  /** How often the engine was asked to start: what an earlier one still waits for is out of date. */
+  let starts = 0;
 
   const statistics = new KeptStatistics(context.globalState, (text) => {
     log.warn(text);
@@ -96,6 +98,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 
   async function startEngine(): Promise<void> {
+    const mine = ++starts;
     client?.stop();
     backgroundProbe?.stop();
     client = undefined;
@@ -105,13 +108,17 @@ export function activate(context: vscode.ExtensionContext): void {
     activity.forget();
     const configuration = vscode.workspace.getConfiguration('matcoder');
     const modelFolder = configuration.get<string>('modelPath', '').trim() || context.asAbsolutePath(SHIPPED);
+    let opened: Checkpoint;
     try {
-      checkpoint = await openCheckpoint(modelFolder);
+      opened = await openCheckpoint(modelFolder);
     } catch (error) {
+      if (mine !== starts) return;
       failure = (error as Error).message;
       showState({ kind: 'failed', reason: failure });
       return;
     }
+    if (mine !== starts) return; // it was asked for once more meanwhile, maybe with another model
+    checkpoint = opened;
     const inspectPort = process.env.MATCODER_ENGINE_INSPECT;
     const engine = new EngineClient({
       hostFile: context.asAbsolutePath(join('dist', 'engine.js')),
@@ -125,7 +132,7 @@ export function activate(context: vscode.ExtensionContext): void {
     });
     client = engine;
     engine.start();
-    probeWhenQuiet(engine, checkpoint);
+    probeWhenQuiet(engine, opened);
   }
 
   function probeOf({ folder, weightsFile }: Checkpoint): ProbeOptions {
@@ -174,6 +181,10 @@ export function activate(context: vscode.ExtensionContext): void {
         log.info(`engine ready: pid ${pid}, ${describeBackend(state.info)}`);
         for (const reason of describePutAside(state.info)) log.warn(reason);
         if (!client || !checkpoint) break;
+        if (pipeline && costs) {
+          costs.measureAnew(measured); // another backend has taken over: what is shown stays
+          break;
+        }
         costs = new CostModel(checkpoint.config, measured);
         pipeline = new Pipeline({
           engine: client,
@@ -255,7 +266,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const { languageId } = document;
     const configuration = vscode.workspace.getConfiguration('matcoder', { languageId });
     const enabled = !configuration.get<boolean>('enabled', true);
-    await configuration.update('enabled', enabled, vscode.ConfigurationTarget.Global, true);
+    await updateSettings({ enabled }, { languageId });
     vscode.window.setStatusBarMessage(`MatCoder is ${enabled ? 'on' : 'off'} for ${languageId}`, 3000);
   }
 

@@ -1,7 +1,7 @@
 import { withoutClosers } from './closers';
 import { confidentHead, mayShowMore, oddsAt, type Piece } from './confidence';
 import type { Plan } from './plan';
-import { typedSince } from './reuse';
+import { isSameSuffix, typedSince } from './reuse';
 
 /** What was written where none of it was sure enough to be shown. */
 export interface Doubt {
@@ -18,7 +18,7 @@ export interface Doubt {
 export function isStillInDoubt({ plan: before, pieces }: Doubt, plan: Plan, weights?: readonly number[]): boolean {
   const isSame =
     before.request.document === plan.request.document &&
-    withoutClosers(before.request.suffix) === withoutClosers(plan.request.suffix) &&
+    isSameSuffix(withoutClosers(before.request.suffix), withoutClosers(plan.request.suffix)) &&
     before.author === plan.author &&
     before.decision.multiline === plan.decision.multiline;
   const typed = isSame ? typedSince(before.request, plan.request) : undefined;

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { documentPath } from './context/path';
+import { fileOf } from './editorFiles';
 import type { Excerpt } from './prompt';
 import { EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt';
 
@@ -29,7 +30,8 @@ export function excerptAt(document: vscode.TextDocument, range: vscode.Range, in
 
 /** A document's name for the model: from the project's root, with an extension that tells the language where it is known. */
 export function pathOf(uri: vscode.Uri, languageId = ''): string {
-  return documentPath(vscode.workspace.asRelativePath(uri.with({ fragment: '', query: '' }), false), languageId);
+  const file = fileOf(uri).with({ fragment: '', query: '' });
+  return documentPath(vscode.workspace.asRelativePath(file, false), languageId);
 }
 
 /** Line ends as \n, whatever the document has. */

@@ -6,7 +6,10 @@ const OWN = '.matcoderignore';
 const GIT = '.gitignore';
 
 /** Whose rules: our own keep MatCoder out of a file, Git's keep a file out of what others are told. */
-type Rules = Readonly<Record<'own' | 'git', IgnoreRules>>;
+interface Rules extends Readonly<Record<'own' | 'git', IgnoreRules>> {
+  /** The workspace's folder within the repository that it lies in, with a slash at its end: empty where it is all of it. */
+  readonly above: string;
+}
 
 /** Which files MatCoder stays out of, and which it never quotes in another. Reads through `workspace.fs` alone. */
 export class EditorFiles implements vscode.Disposable {
@@ -38,17 +41,22 @@ export class EditorFiles implements vscode.Disposable {
   /** Why nothing is completed in a file, also when asked by hand; undefined where MatCoder may. */
   async closed(uri: vscode.Uri): Promise<string | undefined> {
     if (isSecretFile(uri.path)) return 'the file is one that holds secrets';
-    const place = placeOf(uri);
-    return place && (await this.rulesOf(place)).own.ignores(place.path) ? `${OWN} lists the file` : undefined;
+    const place = placeOf(fileOf(uri));
+    if (!place) return undefined;
+    const { own, above } = await this.rulesOf(place);
+    return own.ignores(above + place.path) ? `${OWN} lists the file` : undefined;
   }
 
-  /** Whether a file may be quoted where another is completed. */
+  /**
+   * Whether a file may be quoted where another is completed: one of the project, or not of any yet. Of what lies outside it
+   * is not known what rules it is under, and the cells of a notebook stand in each other's prompt in any case.
+   */
   async isQuotable(uri: vscode.Uri): Promise<boolean> {
-    if (isSecretFile(uri.path)) return false;
+    if (isSecretFile(uri.path) || fileOf(uri) !== uri) return false;
     const place = placeOf(uri);
-    if (!place) return true;
-    const { own, git } = await this.rulesOf(place);
-    return !own.ignores(place.path) && !git.ignores(place.path);
+    if (!place) return uri.scheme === 'untitled';
+    const { own, git, above } = await this.rulesOf(place);
+    return !own.ignores(above + place.path) && !git.ignores(above + place.path);
   }
 
   dispose(): void {
@@ -64,6 +72,13 @@ export class EditorFiles implements vscode.Disposable {
   }
 }
 
+/** The file that a document is of: for a notebook's cell, which has an address of its own, the notebook. */
+export function fileOf(uri: vscode.Uri): vscode.Uri {
+  const address = uri.toString();
+  const isHere = ({ document }: vscode.NotebookCell) => document.uri.toString() === address;
+  return vscode.workspace.notebookDocuments.find((notebook) => notebook.getCells().some(isHere))?.uri ?? uri;
+}
+
 interface Place {
   readonly folder: vscode.WorkspaceFolder;
   /** From the folder, with forward slashes. */
@@ -77,22 +92,45 @@ function placeOf(uri: vscode.Uri): Place | undefined {
   return { folder, path: uri.path.slice(folder.uri.path.length).replace(/^\//, '') };
 }
 
-/** The rules of the folders from the project's root down. */
+/** The rules of the folders from the repository's root down: a workspace may be a part of it. */
 async function readRules(root: vscode.WorkspaceFolder, inside: readonly string[]): Promise<Rules> {
-  const folders = Array.from({ length: inside.length + 1 }, (_, depth) => inside.slice(0, depth));
+  const above = await foldersAbove(root.uri);
+  const top = vscode.Uri.joinPath(root.uri, ...above.map(() => '..'));
+  const all = [...above, ...inside];
+  const folders = Array.from({ length: all.length + 1 }, (_, depth) => all.slice(0, depth));
   const read = (name: string) =>
     Promise.all(
       folders.map(async (parts) => ({
         folder: parts.join('/'),
-        text: await readText(vscode.Uri.joinPath(root.uri, ...parts, name)),
+        text: await readText(vscode.Uri.joinPath(top, ...parts, name)),
       })),
     );
   const [own, git] = await Promise.all([read(OWN), read(GIT)]);
   const excludes = vscode.workspace.getConfiguration('files', root).get<Record<string, unknown>>('exclude', {});
   return {
     own: new IgnoreRules(own),
-    git: new IgnoreRules([{ folder: '', text: linesOfExcludes(excludes) }, ...git]),
+    git: new IgnoreRules([{ folder: above.join('/'), text: linesOfExcludes(excludes) }, ...git]),
+    above: above.map((name) => `${name}/`).join(''),
   };
+}
+
+/** The names that lead from the root of the repository that a folder lies in to that folder; none where it lies in none. */
+async function foldersAbove(folder: vscode.Uri): Promise<string[]> {
+  const names = folder.path.split('/').filter(Boolean);
+  for (let depth = names.length; depth > 0; depth--) {
+    const root = vscode.Uri.joinPath(folder, ...names.slice(depth).map(() => '..'));
+    if (await exists(vscode.Uri.joinPath(root, '.git'))) return names.slice(depth);
+  }
+  return [];
+}
+
+async function exists(uri: vscode.Uri): Promise<boolean> {
+  try {
+    await vscode.workspace.fs.stat(uri);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Empty where there is no such file, or the file system does not answer. */

@@ -44,6 +44,8 @@ export class Pipeline {
   private doubt: Doubt | undefined;
   /** Aborted when the user goes on. */
   private pause = new AbortController();
+  /** The document in which the user pauses: others, such as logs, change meanwhile. */
+  private pausedIn: string | undefined;
 
   constructor(private readonly parts: PipelineParts) {
     this.planner = new Planner(parts);
@@ -136,7 +138,7 @@ export class Pipeline {
    * the editor's own delay.
    */
   edited(document: string, inserted: string, removedChars: number): void {
-    this.pause.abort(TYPING_GOES_ON);
+    if (document === this.pausedIn) this.pause.abort(TYPING_GOES_ON);
     const { flight } = this;
     if (flight?.plan.request.document !== document) return;
     if (!flight.survives(inserted, removedChars)) this.stopFlight();
@@ -220,6 +222,7 @@ export class Pipeline {
   private async refine(request: CompletionRequest, shown: string): Promise<void> {
     this.pause.abort(TYPING_GOES_ON);
     const { signal } = (this.pause = new AbortController());
+    this.pausedIn = request.document;
     await this.parts.wait(TYPING_GAP_MS, signal);
     await this.flight?.outcome;
     const isWanted = () => !signal.aborted && !this.isBusy();

@@ -76,6 +76,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       if (token.isCancellationRequested || !('suggestion' in outcome)) return undefined;
       const { suggestion } = outcome;
       const others = request.explicit ? await pipeline.alternatives(request, suggestion, cancelled.signal) : [];
+      if (cancelled.signal.aborted) return undefined;
       const submodel = outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
       const offset = document.offsetAt(position);
       onOffer({ request: number, document: request.document, offset, text: suggestion.text, submodel });

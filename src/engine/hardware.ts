@@ -81,7 +81,7 @@ function graphics(): string[] {
     });
   const folder = '/usr/share/vulkan/icd.d';
   const drivers = (attempt(() => readdirSync(folder)) ?? []).map(
-    (name) => `${name} ${Math.round(statSync(join(folder, name)).mtimeMs)}`,
+    (name) => `${name} ${Math.round(attempt(() => statSync(join(folder, name)).mtimeMs) ?? 0)}`,
   );
   const named = [process.env.VK_DRIVER_FILES, process.env.VK_ICD_FILENAMES].filter((value) => value !== undefined);
   return [...cards, ...drivers, ...named];

@@ -26,9 +26,9 @@ export class CostModel implements Costs {
   readonly candidates: readonly Candidate[];
   private readonly measured = new Map<string, Cost>();
   /** Milliseconds a token over bytes read. */
-  private readonly decodeLine: Line | undefined;
+  private decodeLine: Line | undefined;
   /** Milliseconds a token over parameters used. */
-  private readonly prefillLine: Line | undefined;
+  private prefillLine: Line | undefined;
   /** How much slower than when it was measured, for all submodels alike. */
   private prefillLoad = 1;
   private decodeLoad = 1;
@@ -38,8 +38,20 @@ export class CostModel implements Costs {
     private readonly config: CheckpointConfig,
     measured: Readonly<Record<string, Cost>>,
   ) {
-    const { model } = config;
     this.candidates = candidatesOf(config);
+    this.measureAnew(measured);
+  }
+
+  /**
+   * Another backend runs the model now: what was measured and learned of the one before says nothing any more.
+   * @param measured as for the constructor
+   */
+  measureAnew(measured: Readonly<Record<string, Cost>>): void {
+    const { config } = this;
+    const { model } = config;
+    this.measured.clear();
+    this.prefillLoad = 1;
+    this.decodeLoad = 1;
     const rows = Object.entries(measured).map(([name, cost]) => ({
       cost,
       widths: candidateOf(config, name).submodel.widths,

@@ -20,10 +20,20 @@ export function governorSettings(config: CheckpointConfig | undefined): Governor
   };
 }
 
-/** Write what is given into the user's settings. */
-export async function updateSettings(changes: Readonly<Record<string, unknown>>): Promise<void> {
-  const configuration = vscode.workspace.getConfiguration('matcoder');
+/**
+ * Write what is given where it takes effect: into the user's settings, or into those of the workspace where it decides by
+ * itself.
+ * @param scope a language, whose settings are a part of their own
+ */
+export async function updateSettings(
+  changes: Readonly<Record<string, unknown>>,
+  scope?: { readonly languageId: string },
+): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration('matcoder', scope);
   for (const [name, value] of Object.entries(changes)) {
-    await configuration.update(name, value, vscode.ConfigurationTarget.Global);
+    const set = configuration.inspect(name);
+    const inWorkspace = scope ? set?.workspaceLanguageValue : set?.workspaceValue;
+    const target = inWorkspace === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
+    await configuration.update(name, value, target, scope !== undefined);
   }
 }

@@ -28,6 +28,9 @@ const KEYS = [
   /:\/\/[^\s:/@'"`${}]+:[^\s:/@'"`${}]{6,}@/, // a password in an address
 ];
 
+/** To its end, or else all that follows. */
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY[^]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+
 /** A name that promises a secret, and a literal given to it. */
 const ASSIGNED =
   /(?:password|passwd|secret|token|credential|api_?key|access_?key|private_?key)\w*["']?\s*[:=]\s*(["'`])([^"'`\s]{12,})\1/gi;
@@ -45,6 +48,11 @@ export function holdsSecret(text: string): boolean {
   return (
     KEYS.some((key) => key.test(text)) || [...text.matchAll(ASSIGNED)].some(([, , literal = '']) => isRandom(literal))
   );
+}
+
+/** A text without the private keys in it, each left as a line that says so: most lines of one look like no secret by themselves. */
+export function withoutPrivateKeys(text: string): string {
+  return text.replaceAll(PRIVATE_KEY, '-----BEGIN PRIVATE KEY-----');
 }
 
 /** Letters and digits without order: neither words nor a number. */

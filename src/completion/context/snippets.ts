@@ -1,5 +1,5 @@
 import { withoutClosers } from '../closers';
-import { holdsSecret } from './secrets';
+import { holdsSecret, withoutPrivateKeys } from './secrets';
 
 /** A stretch of another file that may tell the model something about the place at the cursor. */
 export interface Snippet {
@@ -24,6 +24,8 @@ const MAX_LINE_CHARS = 200;
 const MIN_SIMILARITY = 0.15;
 /** Chunks between two looks at the clock. */
 const STRIDE = 32;
+/** Of the text after the cursor, so much tells one place from another: a bracket that the editor closes moves its far end. */
+const PLACE_CHARS = 400;
 
 /** Words that every file has tell nothing about a place. */
 const WORDS = /[A-Za-z_$][\w$]{2,}/g;
@@ -32,6 +34,7 @@ const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 export class SnippetIndex {
   private readonly documents = new Map<string, readonly Chunk[]>();
   private changes = 0;
+  private removals = 0;
 
   /** @param capacity documents that are remembered; those that were not used for longest are forgotten first */
   constructor(private readonly capacity: number) {}
@@ -39,6 +42,11 @@ export class SnippetIndex {
   /** Grows with every change of what is remembered. */
   get revision(): number {
     return this.changes;
+  }
+
+  /** Grows where something is forgotten that may have been found before. */
+  get forgotten(): number {
+    return this.removals;
   }
 
   /** A document, or what is worth knowing of it, as it is now. */
@@ -54,13 +62,19 @@ export class SnippetIndex {
     return this.documents.has(document);
   }
 
+  /** A document, or all below a folder. */
   delete(document: string): void {
-    this.changes++;
-    this.documents.delete(document);
+    for (const known of this.documents.keys()) {
+      if (known !== document && !known.startsWith(`${document}/`)) continue;
+      this.documents.delete(known);
+      this.changes++;
+      this.removals++;
+    }
   }
 
   clear(): void {
     this.changes++;
+    this.removals++;
     this.documents.clear();
   }
 
@@ -89,12 +103,14 @@ export class SnippetIndex {
  * Snippets that stay while typing only appends to the prompt: other ones would have it read anew. They are looked for
  * again where the prompt changes in front of the cursor's line in any case: in another document, below another stretch
  * of this one, or with other text after the cursor. Where there are none yet, other files may still be being read, so
- * they are looked for whenever the index has changed.
+ * they are looked for whenever the index has changed; and where a file was forgotten, it may be one that must not be
+ * quoted any more.
  */
 export class StableSnippets {
   private place = '';
   private found: Snippet[] = [];
   private revision = -1;
+  private forgotten = -1;
 
   constructor(
     private readonly index: SnippetIndex,
@@ -109,12 +125,14 @@ export class StableSnippets {
     now: () => number,
     limitMs: number,
   ): readonly Snippet[] {
-    const place = `${document}\n${windowStart}\n${withoutClosers(suffix)}`;
-    const isLate = this.found.length === 0 && this.revision !== this.index.revision;
-    if (place !== this.place || isLate) {
+    const place = `${document}\n${windowStart}\n${withoutClosers(suffix).slice(0, PLACE_CHARS)}`;
+    const { revision, forgotten } = this.index;
+    const isLate = this.found.length === 0 && this.revision !== revision;
+    if (place !== this.place || isLate || this.forgotten !== forgotten) {
       this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
       this.place = place;
-      this.revision = this.index.revision;
+      this.revision = revision;
+      this.forgotten = forgotten;
     }
     return this.found;
   }
@@ -138,7 +156,7 @@ function overlap(a: string, b: string): boolean {
 }
 
 function chunksOf(path: string, text: string): Chunk[] {
-  const lines = text.split('\n', MAX_CHUNKS * STEP_LINES);
+  const lines = withoutPrivateKeys(text).split('\n', MAX_CHUNKS * STEP_LINES);
   const chunks: Chunk[] = [];
   for (let start = 0; start < lines.length; start += STEP_LINES) {
     const stretch = lines.slice(start, start + CHUNK_LINES).filter((line) => line.length <= MAX_LINE_CHARS);

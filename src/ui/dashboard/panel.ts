@@ -55,6 +55,7 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
 
   private adopt(panel: vscode.WebviewPanel): void {
     const dist = vscode.Uri.joinPath(this.parts.extensionUri, 'dist');
+    this.dispose(); // one is enough: the editor revives an old one only when its tab is shown
     this.panel = panel;
     panel.iconPath = vscode.Uri.joinPath(this.parts.extensionUri, 'media', 'icon.png');
     panel.webview.options = { enableScripts: true, localResourceRoots: [dist] };
@@ -63,7 +64,7 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
       else if (COMMANDS.includes(message.command)) this.parts.run(message.command);
     });
     panel.onDidDispose(() => {
-      this.forget();
+      if (this.panel === panel) this.forget();
     });
     panel.webview.html = page(panel.webview, dist);
     this.ticks = setInterval(() => {

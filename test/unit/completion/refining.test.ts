@@ -168,6 +168,13 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 2);
   });
 
+  it('is written by a larger one also while another document changes, a log maybe', async () => {
+    await typed('const a = █', 'f(x);');
+    pipeline.edited('output:log', 'a line', 0);
+    await refined('f(x, y);');
+    assert.equal(engine.requests.length, 3);
+  });
+
   it('is not touched after everything was reset', async () => {
     await typed('const a = █', 'f(x);');
     pipeline.reset();

@@ -5,8 +5,8 @@ const place = (text: string, document = 'a.ts') => {
   const [prefix = '', suffix = ''] = text.split('█');
   return { document, prefix, suffix };
 };
-const along = (then: string, suggested: string, now: string, document = 'a.ts') =>
-  typedAlong({ ...place(then), suggestion: { text: suggested, replaces: 0 } }, place(now, document));
+const along = (then: string, suggested: string, now: string, document = 'a.ts', replaces = 0) =>
+  typedAlong({ ...place(then), suggestion: { text: suggested, replaces } }, place(now, document));
 
 describe('typing along with a suggestion', () => {
   const cases: [string, string, string, string, { text: string; replaces: number } | undefined][] = [
@@ -30,8 +30,20 @@ describe('typing along with a suggestion', () => {
     assert.equal(along('a.█', 'push(b);', 'a.pu█', 'b.ts'), undefined);
   });
 
+  it('replaces less where a bracket that it replaces was typed over', () => {
+    assert.deepEqual(along('f(█)\n', 'b).c;', 'f(b)█\n', 'a.ts', 1), { text: '.c;', replaces: 0 });
+    assert.equal(along('f(█);\n', 'b).c;', 'f(b)█x;\n', 'a.ts', 1), undefined);
+  });
+
+  const long = Array.from({ length: 40 }, (_, i) => `const value${i} = ${i};\n`).join('');
+
+  it('goes on where the excerpt ends earlier for the bracket that the editor closed', () => {
+    const now = `a.push(█)${`\n${long}`.slice(0, 499)}`;
+    assert.deepEqual(along(`a.█${`\n${long}`.slice(0, 500)}`, 'push(b);', now), { text: 'b);', replaces: 1 });
+    assert.equal(along(`a.█${`\n${long}`.slice(0, 500)}`, 'push(b);', now.replace('value1 ', 'other ')), undefined);
+  });
+
   it('goes on where the excerpt begins later meanwhile', () => {
-    const long = Array.from({ length: 40 }, (_, i) => `const value${i} = ${i};\n`).join('');
     assert.deepEqual(along(`${long}a.█`, 'push(b);', `${long.slice(100)}a.pu█`), { text: 'sh(b);', replaces: 0 });
   });
 });

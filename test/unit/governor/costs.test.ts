@@ -34,6 +34,13 @@ describe('the costs', () => {
     assert.ok(Math.abs(new CostModel(config, onLine).predictMs(mix, 100, 10)! - expected) < 1e-6);
   });
 
+  it('are those of another backend from the moment it takes over, whatever was learned before', () => {
+    const costs = new CostModel(config, measured);
+    costs.observe(of('S'), 100, 1000, 10, 1000);
+    costs.measureAnew({ S: { prefillMsPerToken: 0.05, decodeMsPerToken: 0.5 } });
+    assert.equal(costs.predictMs(of('S'), 100, 10), 100 * 0.05 + 10 * 0.5);
+  });
+
   it('are at most those of a larger submodel, where a measurement was noisy', () => {
     const [slow, quick] = [
       { prefillMsPerToken: 0.3, decodeMsPerToken: 3 },

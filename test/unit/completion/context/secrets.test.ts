@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { holdsSecret, isSecretFile } from '../../../../src/completion/context/secrets';
+import { holdsSecret, isSecretFile, withoutPrivateKeys } from '../../../../src/completion/context/secrets';
 
 describe('secrets', () => {
   for (const path of [
@@ -23,6 +23,16 @@ describe('secrets', () => {
       assert.ok(!isSecretFile(path));
     });
   }
+
+  it('leave nothing of a private key in a text', () => {
+    const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} RSA PRIVATE KEY-----`);
+    const text = `const a = 1;\n${begin}\n${'MIIEpAIBAAKCAQEA\n'.repeat(30)}`;
+    assert.equal(
+      withoutPrivateKeys(`${text}${end}\nconst b = 2;`),
+      'const a = 1;\n-----BEGIN PRIVATE KEY-----\nconst b = 2;',
+    );
+    assert.equal(withoutPrivateKeys(text), 'const a = 1;\n-----BEGIN PRIVATE KEY-----');
+  });
 
   // Made up, and put together here, so that no scanner takes this file for a leak.
   const texts: [string, string, boolean][] = [

@@ -38,10 +38,11 @@ describe('snippets of other documents', () => {
 
   describe('stay as they are', () => {
     const other = order.replace('interface Order', 'interface OtherOrder');
-    const place = { document: 'a.ts', start: 0, prefix: before, suffix: '\n' };
+    const long = filler('Apple', 40);
+    const place = { document: 'a.ts', start: 0, prefix: before, suffix: `\n${long.slice(0, 999)}` };
     const cases: [string, boolean, Partial<typeof place>][] = [
       ['while one types on', true, { prefix: `${before}total` }],
-      ['while the editor closes a bracket', true, { prefix: `${before}f(`, suffix: ')\n' }],
+      ['while the editor closes a bracket', true, { prefix: `${before}f(`, suffix: `)\n${long.slice(0, 998)}` }],
       ['unless the prompt begins at another stretch', false, { start: 1000 }],
       ['unless other text follows the cursor', false, { suffix: '\n}' }],
       ['unless another document is written', false, { document: 'b.ts' }],
@@ -54,12 +55,43 @@ describe('snippets of other documents', () => {
         const at = ({ document, start, ...excerpt }: typeof place) =>
           stable.at(document, start, excerpt, never, 1).map(({ path }) => path);
         assert.deepEqual(at(place), ['order.ts']);
-        index.delete('order.ts');
+        index.set('order.ts', 'order.ts', 'nothing();');
         index.set('other.ts', 'other.ts', other);
         assert.deepEqual(at({ ...place, ...change }), [stay ? 'order.ts' : 'other.ts']);
       });
     }
   });
+
+  for (const [name, forget] of [
+    [
+      'it',
+      (index: SnippetIndex) => {
+        index.delete('src/order.ts');
+      },
+    ],
+    [
+      'its folder',
+      (index: SnippetIndex) => {
+        index.delete('src');
+      },
+    ],
+    [
+      'everything',
+      (index: SnippetIndex) => {
+        index.clear();
+      },
+    ],
+  ] as const) {
+    it(`are not of a file any more when ${name} is forgotten, at the same place too`, () => {
+      const index = new SnippetIndex(8);
+      const stable = new StableSnippets(index, 1);
+      const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
+      index.set('src/order.ts', 'src/order.ts', order);
+      assert.deepEqual(at(), ['src/order.ts']);
+      forget(index);
+      assert.deepEqual(at(), []);
+    });
+  }
 
   it('come to a place late where its neighbours are read late', () => {
     const index = new SnippetIndex(8);
