@@ -14,6 +14,8 @@
       "MACOSX_DEPLOYMENT_TARGET": "11.0",
       "OTHER_CPLUSPLUSFLAGS": ["<@(warnings)", "<@(floats)"],
     },
+    # The kernels are written in vector extensions that Microsoft's own compiler lacks.
+    "msbuild_toolset": "ClangCL",
     "msvs_settings": {"VCCLCompilerTool": {"ExceptionHandling": 1, "AdditionalOptions": ["/std:c++17", "/fp:precise"]}},
   },
   "targets": [

@@ -55,7 +55,7 @@ function buildAddon(say) {
     process.execPath,
     [gyp, '-C', join(root, 'native'), 'rebuild', '--loglevel=error', ...headers()],
     'The native engine could not be compiled. It needs Python 3 and a C++17 compiler: on Debian `apt install build-essential ' +
-      'python3`, on macOS `xcode-select --install`, on Windows the Visual Studio build tools.',
+      'python3`, on macOS `xcode-select --install`, on Windows the Visual Studio build tools with Clang.',
   );
 }
 

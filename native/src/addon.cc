@@ -210,22 +210,24 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     Engine& target = engine(env);  // throws before there is a function that would keep the process alive
     auto events = Napi::ThreadSafeFunction::New(env, listener, "matcoder request", 0, 1);
     const auto outbox = std::make_shared<Outbox>();
-    request->on_event = [events, outbox, this](Event event) mutable {
+    request->on_event = [events, outbox, this, closing = false](Event event) mutable {
       const bool last = event.kind == Event::kEnd;
-      if (!outbox->put(std::move(event))) return;
+      if (!outbox->put(std::move(event)) || closing) return;
       const auto deliver = [outbox, this](Napi::Env env, Napi::Function callback) {
         for (const Event& event : outbox->take()) {
           if (env == nullptr) return;
           try {
             callback.Call({to_object(env, event)});
-          } catch (const Napi::Error&) {
-            // A listener that throws, or a worker that is being terminated, has nobody to tell.
+          } catch (const Napi::Error& error) {
+            // To the process, as from any other callback; refused where the environment is being torn down.
+            napi_fatal_exception(env, error.Value());
           }
           if (event.kind == Event::kEnd) Unref();
         }
       };
-      events.BlockingCall(deliver);  // refused where JavaScript is going away
-      if (last) events.Release();
+      // Where JavaScript is going away the call is refused, and the function is gone with it.
+      closing = events.BlockingCall(deliver) == napi_closing;
+      if (last && !closing) events.Release();
     };
     Ref();  // until the end event: a caller that only listens need not hold the engine
     try {

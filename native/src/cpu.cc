@@ -38,8 +38,10 @@ std::vector<const Kernels*> supported_kernels() {
 #ifdef MATCODER_NEON_KERNELS
 #ifdef __linux__
   const bool dot_product = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
-#else
+#elif defined(__APPLE__)
   const bool dot_product = true;  // every Apple processor
+#else
+  const bool dot_product = false;  // not told
 #endif
   if (dot_product) found.push_back(&kNeonKernels);
 #endif

@@ -203,6 +203,9 @@ void Engine::choose(const Request& request, float* logits, const std::vector<int
   const int vocabulary = model_->config.vocabulary;
   event.kind = Event::kToken;
   event.token = kernels_.most_likely(logits, vocabulary, &event.probability);
+  // Weights that are finite, but huge, overflow on the way.
+  if (!std::isfinite(event.probability))
+    throw std::runtime_error("the logits are not finite: the weights of this checkpoint are no model's");
   float allowed = 1;  // the model's probability of all tokens that may come
   if (!given_back.empty()) {
     const float top = logits[event.token], top_probability = event.probability;
@@ -259,6 +262,7 @@ Draft Engine::draft(const Request& request, const std::vector<int32_t>& text, in
     heads(*model_, kernels_, 0, 1, scratch_, pool_);
     float probability;
     token = kernels_.most_likely(logits_of(scratch_, 0), model_->config.vocabulary, &probability);
+    if (!std::isfinite(probability)) break;
     speculator.draft_took(ms_since(start));
     draft.tokens.push_back(token);
     draft.probabilities.push_back(probability);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -38,7 +39,7 @@ struct Rows {
 class Reader {
  public:
   Reader(const std::string& path, const std::unordered_map<std::string, TensorEntry>& entries)
-      : path_(path), entries_(entries), file_(path, std::ios::binary | std::ios::ate) {
+      : path_(path), entries_(entries), file_(std::filesystem::u8path(path), std::ios::binary | std::ios::ate) {
     if (!file_) throw std::runtime_error(path + ": cannot be opened");
     size_ = static_cast<uint64_t>(file_.tellg());
   }
@@ -192,9 +193,7 @@ void check_config(const std::string& path, const Config& c) {
   require(c.ffn % kWidthStep == 0, "intermediate_size must be a multiple of 32");
   require(c.heads % c.kv_heads == 0, "num_attention_heads must be a multiple of num_key_value_heads");
   const int64_t cached = int64_t{2} * c.layers * c.kv_heads * c.head_dim * c.context;
-  const int64_t scores = int64_t{64} * c.heads * c.context;
-  require(cached <= int64_t{1} << 30 && scores <= int64_t{1} << 30,
-          "max_position_embeddings makes the cache larger than 4 GiB");
+  require(cached <= int64_t{1} << 30, "max_position_embeddings makes the cache larger than 2 GiB");
   require(c.hidden % 16 == 0 && c.vocabulary % 16 == 0, "hidden_size and vocab_size must be multiples of 16");
   require(c.rope_theta > 0 && c.norm_eps > 0, "rope_theta and rms_norm_eps must be positive");
 }

@@ -1,5 +1,7 @@
 #include "thread_pool.h"
 
+#include <system_error>
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/resource.h>
 #endif
@@ -25,16 +27,11 @@ constexpr int kLosses = 2;
 
 // How often the calling thread had to give its core to another, since it began.
 long losses() {
-#if defined(__unix__) || defined(__APPLE__)
 #ifdef RUSAGE_THREAD
-  constexpr int kWho = RUSAGE_THREAD;
-#else
-  constexpr int kWho = RUSAGE_SELF;
-#endif
   rusage usage;
-  return getrusage(kWho, &usage) == 0 ? usage.ru_nivcsw : 0;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 #else
-  return 0;  // not told: taken for quiet
+  return 0;  // not told of a thread: taken for quiet
 #endif
 }
 
@@ -52,7 +49,11 @@ uint64_t taken_of(uint64_t ticket) { return ticket & 0xffff; }
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) : spins_(kSpins) {
-  for (int i = 1; i < threads; i++) helpers_.emplace_back([this, i] { help(i); });
+  try {
+    for (int i = 1; i < threads; i++) helpers_.emplace_back([this, i] { help(i); });
+  } catch (const std::system_error&) {
+    // The system has no more threads for this process: those there are do the work.
+  }
 }
 
 ThreadPool::~ThreadPool() {

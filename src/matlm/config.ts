@@ -49,6 +49,15 @@ const DIMENSIONS = {
 /** The engine looks for matches of at most so many tokens. */
 const LONGEST_MATCH = 16;
 
+/** What else a Qwen3 may have; without a value it is as here. */
+const FIXED = {
+  tie_word_embeddings: true,
+  attention_bias: false,
+  hidden_act: 'silu',
+  use_sliding_window: false,
+  rope_scaling: undefined,
+};
+
 /** Hidden units come in blocks of this many in the engine's layout. */
 const WIDTH_STEP = 32;
 
@@ -60,6 +69,11 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
   const json = parseObject(file, text);
   if (json.model_type !== 'qwen3') {
     throw new CheckpointError(file, `model_type is ${String(json.model_type)} where qwen3 is expected`);
+  }
+  for (const [key, expected] of Object.entries(FIXED)) {
+    const value = json[key];
+    if (value === undefined || value === null || value === expected) continue;
+    throw new CheckpointError(file, `${key} is ${JSON.stringify(value)}, which the engine does not compute`);
   }
   const model: Partial<Record<keyof ModelConfig, number>> = {};
   for (const [key, name] of Object.entries(DIMENSIONS)) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon, type NativeOptions } from '../../src/engine/native';
+import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/native';
 import type { TensorEntry } from '../../src/matlm/safetensors';
 import { addon, ROOT } from './harness';
 import { randomTensors, TINY, writeWeights } from './tinyCheckpoint';
@@ -69,6 +69,30 @@ describe('a checkpoint given to the engine', () => {
       }
     });
   }
+
+  it('says that its logits are not finite where its weights are too large to compute with', async () => {
+    const tensors = randomTensors(TINY);
+    tensors['model.norm.weight']!.values.fill(3e38);
+    const engine = new addon.Engine({ ...writeWeights(tensors), config: TINY, threads: 2 });
+    const widths = Int32Array.from({ length: TINY.layers }, () => TINY.ffnSize);
+    const request = {
+      tokens: Int32Array.of(1, 2, 3),
+      widths,
+      maxTokens: 8,
+      stopTokens: Int32Array.of(),
+      draftTokens: 4,
+      draftWidths: widths,
+      draftAlways: true,
+    };
+    const end = await new Promise<NativeEvent>((resolve) => {
+      engine.generate(request, (event) => {
+        if (event.type === 'end') resolve(event);
+      });
+    });
+    engine.dispose();
+    assert.deepEqual([end.type, 'reason' in end && end.reason], ['end', 'failed']);
+    assert.match('message' in end ? String(end.message) : '', /the logits are not finite/);
+  });
 
   it('is refused where config.json is absurd', () => {
     for (const change of [

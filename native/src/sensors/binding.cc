@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "sensors.h"
@@ -143,7 +145,12 @@ class SensorsObject : public Napi::ObjectWrap<SensorsObject> {
     const std::chrono::milliseconds interval(std::max<int64_t>(1, info[0].As<Napi::Number>().Int64Value()));
     auto listener = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "matcoder sensors", 0, 1);
     listener.Unref(env);
-    watch_ = std::make_unique<Watch>(sensors_, interval, listener);
+    try {
+      watch_ = std::make_unique<Watch>(sensors_, interval, listener);
+    } catch (const std::system_error& error) {
+      listener.Abort();
+      throw Napi::Error::New(env, std::string("the sensors cannot be watched: no thread for them: ") + error.what());
+    }
   }
 
   void close(const Napi::CallbackInfo&) {

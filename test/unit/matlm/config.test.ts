@@ -43,6 +43,16 @@ describe('config.json', () => {
     ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is llama where qwen3 is expected/],
     ['a missing dimension', changed((j) => delete j.hidden_size), /hidden_size must be a whole number/],
     ['an absurd dimension', changed((j) => (j.vocab_size = 2 ** 40)), /vocab_size must be a whole number/],
+    [
+      'a head of its own',
+      changed((j) => (j.tie_word_embeddings = false)),
+      /tie_word_embeddings is false, which the engine/,
+    ],
+    [
+      'a longer context than it learned',
+      changed((j) => (j.rope_scaling = { type: 'yarn' })),
+      /rope_scaling is \{"type"/,
+    ],
     ['no nesting', changed((j) => delete j.matformer), /no "matformer" object/],
     [
       'a missing size',
