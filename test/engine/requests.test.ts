@@ -158,17 +158,19 @@ describe('requests to the engine', () => {
     assert.equal(said, 'the engine was disposed\n');
   });
 
-  it('come to their end though the listener throws and nobody holds the engine', () => {
+  it('come to their end though the listener throws, which the process is told, and nobody holds the engine', () => {
     const said = inChild(`
+      const told = new Set();
+      process.on('uncaughtException', ({ message }) => told.add(message));
       require('node:v8').setFlagsFromString('--expose-gc');
       const collectGarbage = require('node:vm').runInNewContext('gc');
       engine.generate({ ...request, maxTokens: 500 }, (event) => {
         if (event.type === 'token') throw new Error('a fault of the listener');
-        if (event.type === 'end') console.log(event.reason);
+        if (event.type === 'end') console.log(event.reason, ...told);
       });
       engine = undefined;
       setImmediate(collectGarbage);`);
-    assert.equal(said, 'length\n');
+    assert.equal(said, 'length a fault of the listener\n');
   });
 
   it('do not hold up a process that exits while one runs', () => {
