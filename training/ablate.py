@@ -1,9 +1,10 @@
 """The recipe, by ablation: rows of the same compute on the same data, one table.
 
-Every row is one process of `--petaflops` (0.25: forty minutes of a core with bfloat16, a minute of a GPU that it
+Every row is one process of `--petaflops` (0.2: forty minutes of a core with bfloat16, a minute of a GPU that it
 shares); a row that is done is kept in `docs/results/recipe/`, so that the table grows run by run: remove a row's file
-to have it anew. The model is small (d 192, six layers, 3.2 million parameters without embedding) so that rows get past
-the steep part of the curve. An objective that runs several submodels an update sees fewer tokens.
+and its run in `--out` to have it anew. The model is small (d 192, six layers, 3.2 million parameters without
+embedding) so that rows get past the steep part of the curve. An objective that runs several submodels an update sees
+fewer tokens.
 
     python -m training.ablate sampled-xs adamw   # run these, or what is missing
     python -m training.ablate --table            # for docs/results/recipe.md, from what is there
@@ -14,7 +15,7 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,8 +94,14 @@ def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path)
 def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int) -> None:
     """Rows side by side; the first that fails ends it, after those under way."""
     with ThreadPoolExecutor(workers) as pool:
-        for future in [pool.submit(train_and_measure, module, key, row, out, results) for key, row in wanted.items()]:
-            future.result()
+        rows = {pool.submit(train_and_measure, module, key, row, out, results): key for key, row in wanted.items()}
+        try:
+            for future in as_completed(rows):
+                future.result()
+        except subprocess.CalledProcessError:
+            raise SystemExit(f"{rows[future]} failed; {out / rows[future]}.log says why") from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def measure(key: str, row: Row, out: Path) -> None:
@@ -142,7 +149,7 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help="rows to run; all by default")
-    parser.add_argument("--petaflops", type=float, default=0.25)
+    parser.add_argument("--petaflops", type=float, default=0.2)
     parser.add_argument("--workers", type=int, default=2, help="rows side by side")
     parser.add_argument("--out", type=Path, default=Path("build/ablations"), help="folder of the runs")
     parser.add_argument("--table", action="store_true", help="print the table of what has been measured")

@@ -15,6 +15,7 @@ Notable:
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import tomllib
@@ -29,6 +30,8 @@ from training import clean, registries
 from training.registries import Package, PackageError
 
 MANIFEST = Path(__file__).with_name("corpus.toml")
+# The code that says what is kept of a package: what it cleaned before counts no more when it changes.
+CLEANING = hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in (clean, registries))).hexdigest()
 
 
 def read_manifest(path: Path = MANIFEST) -> tuple[list[Package], dict[str, int]]:
@@ -93,17 +96,24 @@ def clean_package(job: tuple[Package, Path, dict[str, int | None]]) -> tuple[lis
 
 
 def prepare(job: tuple[Package, Path, dict[str, int | None]]) -> Path:
-    """Clean a package unless an earlier run did; the path of its rows, the first of which holds the reasons."""
-    package, folder, _ = job
+    """Clean a package unless an earlier run did by the same rules; the path of its rows, the first of which holds the
+    reasons."""
+    package, folder, languages = job
     kept = folder.parent / "packages" / f"{package.file_stem}.jsonl"
-    if not kept.exists():
+    rules = {"code": CLEANING, "licence": package.licence, "languages": languages}
+    if not kept.exists() or read_head(kept).get("rules") != rules:
         rows, reasons = clean_package(job)
         part = kept.with_suffix(".part")
         with open(part, "w") as sink:
-            sink.write(json.dumps({"left_out": reasons}) + "\n")
+            sink.write(json.dumps({"rules": rules, "left_out": reasons}) + "\n")
             sink.writelines(json.dumps(row) + "\n" for row in rows)
         part.rename(kept)
     return kept
+
+
+def read_head(path: Path) -> dict:
+    with open(path) as lines:
+        return json.loads(next(lines))
 
 
 def read_prepared(path: Path) -> tuple[list[dict], dict[str, int]]:
@@ -119,7 +129,7 @@ def build(manifest: Path, out: Path) -> dict:
     languages = core | {name for name in caps if name in set(clean.LANGUAGES.values())}
     tarballs = out / "tarballs"
     (out / "packages").mkdir(parents=True, exist_ok=True)
-    if any(package.registry == "debian" for package in packages):
+    if any(p.registry == "debian" and not (tarballs / p.file_stem).exists() for p in packages):
         registries.debian_sources()  # read once here, not by each thread for itself
     with ThreadPoolExecutor(8) as pool:
         fetched = pool.map(lambda p: registries.fetch(p, tarballs), packages)

@@ -13,6 +13,7 @@ is drawn as a programmer leaves holes: the rest of a line, a few lines, or any s
 """
 
 import argparse
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -46,8 +47,8 @@ def pieces(text: str, rng: random.Random, context: int = CONTEXT) -> Iterator[st
     while start < len(text):
         end = start + rng.randint(SHORTEST_PIECE_CHARS, int(CHARS_A_TOKEN * context))
         if end < len(text):
-            newline = text.find("\n", end)
-            end = len(text) if newline < 0 or newline - end > 400 else newline + 1
+            newline = text.find("\n", end, end + 400)
+            end = end if newline < 0 else newline + 1
         yield text[start:end]
         start = end
 
@@ -91,6 +92,7 @@ class Encoder:
 
     def __init__(self, tokenizer: Tokenizer, mix: Mix = Mix()):
         self.tokenizer, self.mix = tokenizer, mix
+        tokenizer.encode_special_tokens = True  # a mark that is spelled in a source is text, in the engine too
         special = tokenizer.token_to_id
         self.end, self.file = special(END_OF_TEXT), special(FILE_SEPARATOR)
         self.prefix, self.middle, self.suffix = special(FIM_PREFIX), special(FIM_MIDDLE), special(FIM_SUFFIX)
@@ -132,12 +134,17 @@ def encode_files(job: tuple[list[dict], str, Mix, int, int]) -> list[np.ndarray]
     encoded = []
     for file in files:
         parts = list(pieces(file["text"], rng, context))
-        for i, part in enumerate(parts):
-            ids = encoder.piece(file["path"], part, i == len(parts) - 1, rng)
-            while len(ids) > context:  # text that needs more tokens a character than most
-                part = part[: int(len(part) * 0.95 * context / len(ids))]
+        while parts:
+            part = parts.pop(0)
+            ids = encoder.piece(file["path"], part, not parts, rng)
+            rest = ""
+            while len(ids) > context:  # text that needs more tokens a character than most: what is cut off comes next
+                end = max(1, int(len(part) * 0.95 * context / len(ids)))
+                part, rest = part[:end], part[end:] + rest
                 ids = encoder.piece(file["path"], part, False, rng)
             encoded.append(np.array(ids, dtype=np.uint16))
+            if rest:
+                parts.insert(0, rest)
     return encoded
 
 
@@ -154,42 +161,72 @@ def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, context: int, 
     return len(tokens)
 
 
+def origin(tokenizer: Path) -> dict:
+    """What a folder of tokens says of the tokenizer that made them, in `origin.json`."""
+    return {
+        "tokenizer": hashlib.sha256(tokenizer.read_bytes()).hexdigest(),
+        "vocabulary": Tokenizer.from_file(str(tokenizer)).get_vocab_size(),
+    }
+
+
+def read_origin(folder: Path) -> dict | None:
+    path = folder / "origin.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def require_tokens_of(tokenizer: Path, folder: Path) -> None:
+    """End with a message where a folder of tokens was made by another tokenizer, or does not say by which."""
+    if read_origin(folder) != origin(tokenizer):
+        raise SystemExit(
+            f"{folder}: not known to be tokens of {tokenizer}; make some in another folder with "
+            f"python -m training.data --tokenizer {tokenizer} --out FOLDER, and name that"
+        )
+
+
 class Stream:
     """The tokens of the epoch files, end to end; after the last file the first comes again.
 
-    Files may be added while training reads: the folder is looked through anew when the last one ends.
+    Files may be added while training reads: at the end of a pass the folder is looked through anew, and the next pass
+    begins with those that are new. `state` says how far that has come, for whoever goes on later.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.passes = 0
+        self.state: dict = {"names": [], "start": 0}  # the files of this pass, and the position at which it begins
         self.open()
 
     def open(self) -> None:
-        files = sorted(self.folder.glob("epoch-*.bin"))
-        if not files:
+        """Look for files; new ones stand before those that were there."""
+        found = sorted(self.folder.glob("epoch-*.bin"), key=lambda file: int(file.stem.partition("-")[2]))
+        if not found:
             raise FileNotFoundError(f"{self.folder}: no epoch-*.bin; make them with python -m training.data")
-        self.epochs = [np.memmap(file, dtype=np.uint16, mode="r") for file in files]
+        known = self.state["names"]
+        self.resume({"names": [f.name for f in found if f.name not in known] + known, "start": self.state["start"]})
+
+    def resume(self, state: dict) -> None:
+        """Go on from what `state` was."""
+        self.state = dict(state)
+        self.epochs = [np.memmap(self.folder / name, dtype=np.uint16, mode="r") for name in state["names"]]
         self.total = sum(len(epoch) for epoch in self.epochs)
 
     def read(self, start: int, count: int) -> np.ndarray:
-        """[count] int64, from any position on."""
-        passes = (start + count - 1) // self.total
-        if passes > self.passes:
-            self.open()
-            self.passes = (start + count - 1) // self.total
-        parts, start = [], start % self.total
+        """[count] int64 from a position on, which no earlier pass holds."""
+        parts, start = [], start - self.state["start"]
+        if start < 0:
+            raise ValueError(f"position {start + self.state['start']} lies in a pass that is over")
         while count > 0:
+            if start >= self.total:
+                start -= self.total
+                self.state["start"] += self.total
+                self.open()
+                continue
+            skipped = 0
             for epoch in self.epochs:
-                if start < len(epoch):
-                    part = epoch[start : start + count]
-                    parts.append(part)
-                    count -= len(part)
-                    start = 0
-                    if count == 0:
-                        break
-                else:
-                    start -= len(epoch)
+                part = epoch[start - skipped : start - skipped + count] if start < skipped + len(epoch) else epoch[:0]
+                parts.append(part)
+                count -= len(part)
+                start += len(part)
+                skipped += len(epoch)
         return np.concatenate(parts).astype(np.int64)
 
 
@@ -220,6 +257,9 @@ def main() -> None:
     parser.add_argument("--spm", type=float, default=Mix.spm, help="of those, the share with the suffix first")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    if any(args.out.glob("epoch-*.bin")):
+        require_tokens_of(args.tokenizer, args.out)
+    (args.out / "origin.json").write_text(json.dumps(origin(args.tokenizer)) + "\n")
     corpus = [file for folder in args.corpus for file in read_files(folder / "train.jsonl")]
     for epoch in range(args.first_epoch, args.first_epoch + args.epochs):
         out = args.out / f"epoch-{epoch}.bin"

@@ -1,8 +1,10 @@
 """Held-out figures of a checkpoint folder, for every granularity: what `training.metrics` measures, as tables.
 
-Baselines on the same places: an n-gram model of the same corpus (needs `build/tokens-plain`, made by `python -m
-training.data --fim 0 --epochs 1 --out build/tokens-plain`), and copying from the context alone. With the copy mixture
-of `training.copying` besides, its weights fitted on every second window and measured on the others.
+Baselines on the same places: an n-gram model of the same corpus, and copying from the context alone. With the copy
+mixture of `training.copying` besides, its weights fitted on every second window and measured on the others. The n-grams
+are counted in tokens of the checkpoint's tokenizer, without holes:
+
+    python -m training.data --tokenizer models/matlm-46m/tokenizer.json --fim 0 --epochs 1 --out build/tokens-plain
 
     python -m training.evaluate --model models/matlm-46m
     python -m training.evaluate --fit-copy                       # the copy weights, into config.json
@@ -20,7 +22,7 @@ from tokenizers import Tokenizer
 
 from training import copying, metrics, ngram
 from training.copier import Copier
-from training.data import Encoder, read_files
+from training.data import Encoder, read_files, require_tokens_of
 from training.export import SHIPPED, load_exported
 from training.model import GRANULARITIES, MatLM, best_device
 
@@ -164,7 +166,10 @@ def main() -> None:
         raw["matformer"]["copy"] = weights
         path.write_text(json.dumps(raw, indent=2) + "\n")
         print(f"{path}: copy weights written\n")
-    counts = baselines(encoder, found, args.plain) if (args.plain / "epoch-0.bin").exists() else None
+    counts = None
+    if (args.plain / "epoch-0.bin").exists():
+        require_tokens_of(args.model / "tokenizer.json", args.plain)
+        counts = baselines(encoder, found, args.plain)
     if not args.lines:
         return
     decoded: dict[str, list[metrics.Completion]] = baseline_lines(encoder, counts, cursors) if counts else {}

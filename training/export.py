@@ -31,6 +31,8 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def hugging_face_tensors(model: MatLM) -> dict[str, Tensor]:
     """The model's parameters in float32 under Qwen3's names; rings are joined, `down` is turned to [d, h]."""
+    if model.config.key_shift:
+        raise ValueError("a model whose keys read the token before is no Qwen3 and cannot be exported")
     tensors = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.norm}
     for i, block in enumerate(model.blocks):
         layer = f"model.layers.{i}."

@@ -226,6 +226,8 @@ class Decoder:
         copier = Copier([token for token in prompt if token not in marks]) if copy_weights else None
         pending, done, found, probabilities = list(prompt), 0, [], []
         while len(found) < max_tokens and done + len(pending) <= config.context:
+            if config.key_shift and found:  # a key reads the token before: what is cached does not hold that
+                pending, done = [*prompt, *found], 0
             x = F.embedding(torch.tensor(pending, device=model.device), embedding)
             positions = torch.arange(done, done + len(pending), device=model.device)
             cos, sin = model.cos[positions].to(model.dtype), model.sin[positions].to(model.dtype)

@@ -10,7 +10,7 @@ Notable:
   arXiv 1308.3432).
 
     python -m training.quantise --run build/run --finish-updates 300 --out build/run-int4
-    python -m training.quantise --model models/matlm-46m --finish-updates 60
+    python -m training.quantise --model models/matlm-46m --data build/tokens-8192 --finish-updates 60
 
 Of a checkpoint that ships only int8 is left, so that int8 costs nothing there. What rounding had cost it is near to
 what it costs to move every weight once more, anywhere within half a step of int8.
@@ -29,7 +29,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from training import metrics
-from training.data import Encoder, Stream, read_files
+from training.data import Encoder, Stream, read_files, require_tokens_of
 from training.evaluate import NAMES, print_table
 from training.export import load_exported, load_run, quantise
 from training.model import MatLM, fast_dtype
@@ -144,6 +144,7 @@ def main() -> None:
     tables = {"as it is": losses(model, found)}
     print_losses(tables["as it is"])
     if args.finish_updates:
+        require_tokens_of(tokenizer, args.data)
         finish(model, Stream(args.data), args.finish_updates, args.rate)
         tables["finished in 4 bits"] = losses(model, found)
         print(f"After {args.finish_updates} updates in 4 bits:\n")

@@ -125,7 +125,7 @@ def archive_url(package: Package) -> str:
         page = _get(index, what).decode()
         for href in re.findall(r'href="([^"]+)"', page):
             name = href.partition("#")[0].rpartition("/")[2]
-            stem = re.escape(package.name).replace(r"\-", "[-_.]").replace("_", "[-_.]")
+            stem = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", package.name)))
             if re.fullmatch(rf"{stem}-{re.escape(package.version)}\.(tar\.gz|zip|tgz)", name, re.IGNORECASE):
                 return urllib.parse.urljoin(index, href.partition("#")[0])
         raise PackageError(f"{what}: has no source archive on the index; pin a version that has one")
@@ -160,11 +160,19 @@ def fetch(package: Package, folder: Path) -> Path:
     """Download the archive of exactly this version, once; return its path. Errors: `PackageError`."""
     kept = folder / package.file_stem
     if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = kept.with_name(kept.name + ".part")
-        part.write_bytes(_get(archive_url(package), f"{package.registry} {package.name} {package.version}"))
-        part.rename(kept)
+        _download(archive_url(package), kept, f"{package.registry} {package.name} {package.version}")
     return kept
+
+
+def _download(url: str, kept: Path, what: str) -> None:
+    """Under a name of its own until it is whole and an archive."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(kept.name + ".part")
+    part.write_bytes(_get(url, what))
+    if not (zipfile.is_zipfile(part) or tarfile.is_tarfile(part)):
+        part.unlink()
+        raise PackageError(f"{what}: what the registry sent is no archive; run this again later")
+    part.rename(kept)
 
 
 def files(archive: Path) -> Iterator[tuple[str, bytes]]:
@@ -241,7 +249,7 @@ def debian_licences(package: Package, folder: Path) -> DebianLicences:
     kept = folder / (package.file_stem + ".debian")
     if not kept.exists():
         entry = next(e for e in debian_sources()[package.name] if e["version"] == package.version)
-        kept.write_bytes(_get(f"{debian_mirror()}/{entry['debian']}", what))
+        _download(f"{debian_mirror()}/{entry['debian']}", kept, what)
     with tarfile.open(kept) as opened:
         for member in opened:
             if member.name.removeprefix("./") == "debian/copyright" and member.isfile():

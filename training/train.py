@@ -29,13 +29,15 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from training.data import Stream
+from training.data import Stream, read_origin, require_tokens_of
 from training.export import load_exported
 from training.model import Config, MatLM, best_device, fast_dtype
 from training.objective import OBJECTIVES, batch_of, objective
 from training.optim import Muon, average_gradients, split_parameters
 
 WARM_UP_UPDATES = 50
+# What may be another when a run goes on: how far it goes, where it lies, and what only changes its speed.
+FREE = {"out", "data", "init", "tokens", "minutes", "petaflops", "chunk", "compile", "checkpoint_minutes"}
 
 
 def learning_rate(progress: float, update: int, decay: float = 0.55) -> float:
@@ -138,13 +140,25 @@ def main() -> None:
         groups = [{"params": others, "weight_decay": 0.0}]
     adam = torch.optim.AdamW(groups, lr=args.adam_lr, betas=(0.9, 0.95), fused=True)
     train_on = objective(args.objective)
+    if args.init:
+        require_tokens_of(args.init / "tokenizer.json", args.data)
+    elif (made := read_origin(args.data)) and made["vocabulary"] > config.vocabulary:
+        raise SystemExit(f"{args.data}: tokens of a vocabulary of {made['vocabulary']}; give it as --vocabulary")
     stream = Stream(args.data)
+    # Another seed reads another part of the stream, so that seeds differ in data as well as in weights.
+    first = args.seed * len(stream.epochs[0]) // 7
+    settings = {name: value for name, value in vars(args).items() if name not in FREE}
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "checkpoint.pt"
     update, elapsed_s, tokens_seen = 0, 0.0, 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
+        for name, value in settings.items():
+            if state["settings"][name] != value:
+                flag = "--" + name.replace("_", "-")
+                was = state["settings"][name]
+                raise SystemExit(f"{checkpoint}: was begun with {flag} {was}, not {value}; use another --out")
         if Config(**state["config"]) != config:
             raise SystemExit(f"{checkpoint}: holds {Config(**state['config'])}, not {config}; use another --out")
         model.load_state_dict(state["model"])
@@ -152,6 +166,7 @@ def main() -> None:
         adam.load_state_dict(state["adam"])
         update, elapsed_s, tokens_seen = (state[k] for k in ("update", "elapsed_s", "tokens_seen"))
         model.training_flops = state["flops"] // world
+        stream.resume(state["stream"])
     log = open(args.out / "log.jsonl", "a") if rank == 0 else None
     budget = args.tokens or args.minutes or args.petaflops
     losses: dict[str, torch.Tensor] = {}
@@ -161,7 +176,8 @@ def main() -> None:
 
     def state_now() -> dict:
         return {
-            "config": asdict(config), "model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(),
+            "config": asdict(config), "settings": settings, "stream": stream.state,
+            "model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(),
             "update": update, "elapsed_s": elapsed_s, "tokens_seen": tokens_seen, "flops": model.training_flops * world,
         }  # fmt: skip
 
@@ -172,8 +188,7 @@ def main() -> None:
     while (progress := progress_now()) < 1:
         value = torch.zeros((), device=device)
         for chunk in range(chunks):
-            # Another seed reads another part of the stream, so that seeds differ in data as well as in weights.
-            start = args.seed * len(stream.epochs[0]) // 7 + update * args.batch + (rank * chunks + chunk) * args.chunk
+            start = first + tokens_seen + (rank * chunks + chunk) * args.chunk
             run = stream.read(start, args.chunk + 1)
             batch = batch_of(run, config.context, args.end_weight, not args.no_document_mask, device)
             loss, name = train_on(model, batch, update, progress, 1 / chunks)
@@ -196,15 +211,18 @@ def main() -> None:
             clock.fill_(elapsed_s)
             dist.broadcast(clock, 0)
             elapsed_s = clock.item()
-        if rank == 0 and (update % 20 == 0 or progress_now() >= 1):
+        is_due = elapsed_s - last_saved_s > args.checkpoint_minutes * 60
+        if rank == 0 and (update % 20 == 0 or is_due or progress_now() >= 1):
             line = {"update": update, "minutes": round(elapsed_s / 60, 2), "tokens": tokens_seen,
                     "petaflops": model.training_flops * world / 1e15, "progress": round(progress_now(), 4),
                     "tokens_per_s": round(tokens_seen / elapsed_s), "lr": round(scale, 3),
                     "nats": {k: round(v.item(), 3) for k, v in sorted(losses.items())}}  # fmt: skip
             print(json.dumps(line), file=log, flush=True)
             if not math.isfinite(value):
-                raise SystemExit(f"update {update}: the loss is {value.item()}; lower --muon-lr or --adam-lr")
-        if rank == 0 and elapsed_s - last_saved_s > args.checkpoint_minutes * 60:
+                raise SystemExit(
+                    f"update {update}: the loss is {value.item()}; begin anew with a lower --muon-lr or --adam-lr"
+                )
+        if rank == 0 and is_due:
             save(checkpoint, state_now())
             last_saved_s = elapsed_s
     if rank == 0:

@@ -38,6 +38,22 @@ def test_no_piece_is_longer_than_the_context(tmp_path: Path, trained_tokenizer: 
     assert max(map(len, encoded)) <= data.CONTEXT
 
 
+def test_no_text_is_lost_where_lines_are_long_or_dense(tmp_path: Path, trained_tokenizer: Tokenizer):
+    trained_tokenizer.save(str(tmp_path / "tokenizer.json"))
+    text = "🙂 Ωmega 漢字\n" * 700 + "x1y2z3 " * 3000
+    job = ([{"path": "a.ts", "text": text}], str(tmp_path / "tokenizer.json"), data.Mix(fim=0), data.CONTEXT, 1)
+    head = len(data.Encoder(trained_tokenizer).head("a.ts"))
+    bodies = [list(piece[head:]) for piece in data.encode_files(job)]
+    assert trained_tokenizer.decode([i for body in bodies for i in body]) == text
+
+
+def test_a_mark_that_a_source_spells_is_text(trained_tokenizer: Tokenizer):
+    encoder = data.Encoder(trained_tokenizer)
+    ids = encoder.ids('const END = "<|endoftext|>";')
+    assert not encoder.marks & set(ids)
+    assert trained_tokenizer.decode(ids) == 'const END = "<|endoftext|>";'
+
+
 def test_the_mix_says_how_many_pieces_have_holes_and_which_way_round(tmp_path: Path, trained_tokenizer: Tokenizer):
     trained_tokenizer.save(str(tmp_path / "tokenizer.json"))
     files = [{"path": f"{i}.ts", "text": CODE * 2} for i in range(300)]
@@ -82,6 +98,36 @@ def test_the_stream_runs_on_over_files_and_wraps(tmp_path: Path):
     assert stream.read(101 * 3 + 5, 3).tolist() == [5, 6, 7]
 
 
+def test_the_stream_goes_on_where_it_was_and_takes_new_files_first(tmp_path: Path):
+    for epoch in range(2, 12):
+        np.full(10, epoch, dtype=np.uint16).tofile(tmp_path / f"epoch-{epoch}.bin")
+    stream = data.Stream(tmp_path)
+    assert stream.read(0, 100)[::10].tolist() == list(range(2, 12))  # by number, not by name
+    np.full(10, 12, dtype=np.uint16).tofile(tmp_path / "epoch-12.bin")
+    assert stream.read(100, 20).tolist() == [12] * 10 + [2] * 10
+    np.full(10, 13, dtype=np.uint16).tofile(tmp_path / "epoch-13.bin")
+    other = data.Stream(tmp_path)
+    other.resume(stream.state)
+    assert other.read(120, 100).tolist() == [*np.repeat(range(3, 12), 10), *[13] * 10]
+    with pytest.raises(ValueError, match="position 50 lies in a pass that is over"):
+        other.read(50, 1)
+
+
+def test_tokens_know_their_tokenizer(tmp_path: Path, trained_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
+    own, other = tmp_path / "tokenizer.json", Path("models/matlm-6m/tokenizer.json")
+    trained_tokenizer.save(str(own))
+    (tmp_path / "train.jsonl").write_text(json.dumps({"path": "a.ts", "text": CODE}) + "\n")
+    arguments = ["--corpus", str(tmp_path), "--out", str(tmp_path / "tokens"), "--epochs", "1"]
+    monkeypatch.setattr("sys.argv", ["data", *arguments, "--tokenizer", str(own)])
+    data.main()
+    data.require_tokens_of(own, tmp_path / "tokens")
+    with pytest.raises(SystemExit, match=r"not known to be tokens of models.*; make some in another folder"):
+        data.require_tokens_of(other, tmp_path / "tokens")
+    monkeypatch.setattr("sys.argv", ["data", *arguments, "--tokenizer", str(other)])
+    with pytest.raises(SystemExit, match="make some in another folder"):
+        data.main()
+
+
 def test_the_stream_finds_files_that_were_added_since(tmp_path: Path):
     np.arange(60, dtype=np.uint16).tofile(tmp_path / "epoch-0.bin")
     stream = data.Stream(tmp_path)
@@ -124,6 +170,13 @@ LONG = "".join(f"export const part{i} = (x: number) => x + offset{i % 7};\n" for
 )
 def test_files_that_do_not_belong_are_left_out_by_name(path: str, text: str, reason: str | None):
     assert clean.reject_reason(path, text) == reason
+
+
+def test_a_licence_at_the_head_goes_and_what_follows_it_stays():
+    include = "#ifndef A_H\n#define A_H\n#include <stdio.h>\nint f();\n"
+    assert clean.without_licence_header("// Copyright X\n// BSD license\n" + include) == include
+    assert clean.without_licence_header("#!/bin/sh\n# Copyright X\n# MIT license\n\necho\n") == "echo\n"
+    assert clean.without_licence_header("// What it is.\n" + include).startswith("// What")
 
 
 def test_binary_files_and_other_encodings_are_no_text():
@@ -222,6 +275,20 @@ def test_an_interrupted_corpus_goes_on_with_what_is_there(small_corpus: tuple[Pa
     assert (out / "packages" / "npm-kept-1.0.0.jsonl").stat().st_mtime_ns == cleaned
 
 
+def test_what_other_rules_have_cleaned_is_cleaned_anew(
+    small_corpus: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    manifest, out = small_corpus
+    corpus.build(manifest, out)
+    kept = out / "packages" / "npm-kept-1.0.0.jsonl"
+    head, *rows = kept.read_text().splitlines()
+    kept.write_text("\n".join([head.replace(corpus.CLEANING, "0" * 64), *rows[:1]]) + "\n")
+    before = (out / "train.jsonl").read_bytes()
+    corpus.build(manifest, out)
+    assert (out / "train.jsonl").read_bytes() == before
+    assert corpus.CLEANING in kept.read_text()
+
+
 def test_a_package_that_declares_another_licence_stops_the_build(small_corpus: tuple[Path, Path]):
     manifest, out = small_corpus
     archive(out / "tarballs", registries.Package("copy", "1.0.0", "MIT"), {"package.json": '{"license": "GPL-2.0"}'})
@@ -256,7 +323,8 @@ def test_a_registry_that_falters_is_asked_again_and_one_out_of_reach_is_named(
     import threading
 
     package = registries.Package("left-pad", "1.3.0", "MIT")
-    answers = [503, 200]
+    archive(tmp_path, package, {"package.json": "{}"})
+    answers, sent = [503, 200, 200], [(tmp_path / package.file_stem).read_bytes()]
 
     class Faltering(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -265,7 +333,7 @@ def test_a_registry_that_falters_is_asked_again_and_one_out_of_reach_is_named(
                 return
             self.send_response(answers.pop(0))
             self.end_headers()
-            self.wfile.write(b"an archive")
+            self.wfile.write(sent[0])
 
         def log_message(self, *_):
             pass
@@ -274,7 +342,11 @@ def test_a_registry_that_falters_is_asked_again_and_one_out_of_reach_is_named(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(registries, "npm_registry", lambda: f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr(registries, "RETRY_AFTER_S", (0.01, 0.01))
-    assert registries.fetch(package, tmp_path / "first").read_bytes() == b"an archive"
+    assert registries.fetch(package, tmp_path / "first").read_bytes() == sent[0]
+    sent[0] = b"<html>Sorry</html>"
+    with pytest.raises(registries.PackageError, match=r"npm left-pad 1\.3\.0: what the registry sent is no archive"):
+        registries.fetch(package, tmp_path / "second")
+    assert list((tmp_path / "second").iterdir()) == []
     with pytest.raises(registries.PackageError, match=r"npm left-pad 1\.3\.0: the registry cannot be reached"):
         registries.fetch(package, tmp_path / "second")
     server.shutdown()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.data import origin
 from training.export import export, load_exported, load_run
 from training.model import Config, MatLM
 
@@ -74,6 +75,7 @@ def test_training_goes_on_from_an_exported_checkpoint(stream: Path, tmp_path: Pa
     start, out = MatLM(Config(hidden=128, layers=2, heads=2, kv_heads=1, ffn=256, context=64), torch.float32), tmp_path
     export(start, Path("models/matlm-6m/tokenizer.json"), tmp_path / "exported")
     still = ["--muon-lr", "0", "--muon-decay", "0", "--adam-lr", "0"]  # so that the weights show where it began
+    (stream / "origin.json").write_text(json.dumps(origin(tmp_path / "exported" / "tokenizer.json")))
     flags = ["--data", str(stream), "--out", str(out), "--tokens", "512", "--init", str(tmp_path / "exported")]
     result = run(*flags, *still)
     assert result.returncode == 0, result.stderr
@@ -121,7 +123,21 @@ def test_a_checkpoint_of_another_shape_is_refused_and_left_alone(stream: Path, t
     assert other.returncode == 1
     assert "use another --out" in other.stderr
     assert "Traceback" not in other.stderr
+    for flag, value in (("--batch", "512"), ("--optimizer", "adamw"), ("--seed", "2")):
+        other = run("--data", str(stream), "--out", str(out), "--tokens", "1024", flag, value)
+        assert f"was begun with {flag} " in other.stderr
+        assert "use another --out" in other.stderr
     assert (out / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_is_not_saved(stream: Path, tmp_path: Path):
+    flags = ["--data", str(stream), "--out", str(tmp_path / "run"), "--tokens", "20480", "--checkpoint-minutes", "0"]
+    ended = run(*flags, "--adam-lr", "1e30", "--muon-lr", "1e30")
+    assert ended.returncode == 1
+    assert "begin anew with a lower --muon-lr" in ended.stderr
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    saved = torch.load(checkpoint, weights_only=True)["update"] if checkpoint.exists() else 0
+    assert saved < logged(tmp_path / "run")[-1]["update"]
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
