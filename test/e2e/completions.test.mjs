@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { oneMoreSignature } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
@@ -57,6 +59,30 @@ describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (
 
   it('ask nothing of any other machine', () => {
     assert.deepEqual(vscode.browser.outside, []);
+  });
+});
+
+describeVSCode('With much text below', { settings: { 'matcoder.manualOnly': true } }, (vscode) => {
+  const path = 'src/long.ts';
+
+  before('make and open a file', async () => {
+    const text = readFileSync(join(vscode.workspace, oneMoreSignature.path), 'utf8');
+    const more = Array.from({ length: 100 }, (_, i) => `export const limit${i} = ${i * 7};\n`).join('');
+    writeFileSync(join(vscode.workspace, path), `${text}\n${more}`);
+    await vscode.editor.openFile(path);
+  });
+
+  it('a completion stays while one types along a bracket that the editor closes', async () => {
+    await vscode.editor.typeBelow({ ...oneMoreSignature, path });
+    await vscode.editor.askForSuggestion();
+    const ghost = await vscode.editor.awaitGhostText();
+    assert.match(ghost, /^Summary \{\n/);
+    const earlier = vscode.log.requests().length;
+    const [typed] = ghost.split('\n');
+    await vscode.editor.type(typed, 150);
+    const since = () => vscode.log.requests().slice(earlier);
+    await until('a request for each key', () => since().length >= typed.length);
+    for (const { id, outcome } of since()) assert.match(outcome, /^reused, typed as suggested/, `request ${id}`);
   });
 });
 
