@@ -75,7 +75,8 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
   const completion = async (child: Child, round: number) =>
     (await child.call('decode', tokens(64, round), COMPLETION)).msPerToken;
   await takeTurns(QUIET, completion, 4 * rounds);
-  const others = Array.from({ length: availableParallelism() }, () => spawn(process.execPath, ['-e', 'for (;;);']));
+  const busy = 'for (const { ppid } = process; process.ppid === ppid; ) for (let i = 0; i < 1e7; i++);'; // ends with us
+  const others = Array.from({ length: availableParallelism() }, () => spawn(process.execPath, ['-e', busy]));
   try {
     await takeTurns(BUSY, completion, 4 * rounds);
   } finally {

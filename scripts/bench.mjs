@@ -34,7 +34,7 @@ await main(async () => {
 });
 
 function run(file, ...args) {
-  return spawnSync(process.execPath, [tsx, join(bench, file), ...args], { stdio: 'inherit' }).status;
+  return spawnSync(process.execPath, [tsx, join(bench, file), ...args], { stdio: 'inherit' }).status ?? 1;
 }
 
 /** node-llama-cpp's own installation brings the libraries of every GPU, half a gigabyte: this platform's is enough. */
@@ -43,9 +43,11 @@ async function installPeers() {
   const kind = process.platform === 'darwin' && process.arch === 'arm64' ? 'metal' : onCard ? 'vulkan' : '';
   const os = { win32: 'win', darwin: 'mac' }[process.platform] ?? process.platform;
   const library = `@node-llama-cpp/${os}-${process.arch}${kind && `-${kind}`}`;
-  if (existsSync(join(bench, 'node_modules', library))) return;
+  const wanted = dependencies['node-llama-cpp'];
+  const manifest = join(bench, 'node_modules', library, 'package.json');
+  if (existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === wanted) return;
   process.stderr.write('Installing the peers into bench/node_modules\n');
   const npm = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional'];
   await must('npm', npm, { cwd: bench });
-  await must('npm', [...npm, '--no-save', `${library}@${dependencies['node-llama-cpp']}`], { cwd: bench });
+  await must('npm', [...npm, '--no-save', `${library}@${wanted}`], { cwd: bench });
 }

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,11 +17,24 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ADDON = join(root, 'native', 'build', 'Release', 'matcoder_engine.node');
+/** What packages with binaries in them and the addon are for. */
+const MACHINE = `${process.platform}-${process.arch}`;
+const MADE_FOR = join(dirname(ADDON), 'made-for');
 const BUNDLES = { extension: 'src/extension.ts', engine: 'src/engine/host.ts', cli: 'src/cli/main.ts' };
 /** What runs in the editor's browser: the dashboard's page and its style sheet, both named dashboard. */
 const PAGES = [
   { in: 'src/ui/dashboard/page/main.ts', out: 'dashboard' },
   { in: 'src/ui/dashboard/page/dashboard.css', out: 'dashboard' },
+];
+
+/** Packages whose files lie beside the bundles. */
+const BESIDE = [
+  'onnxruntime-node',
+  'onnxruntime-common',
+  'web-tree-sitter',
+  '@vscode/tree-sitter-wasm',
+  'tree-sitter-json',
+  'tree-sitter-html',
 ];
 
 /** Bring node_modules, the addon and the bundles up to date. */
@@ -36,6 +50,7 @@ function install(say) {
   const stamp = join(root, 'node_modules', '.matcoder-lock');
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
+    .update(MACHINE)
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing packages');
@@ -48,7 +63,8 @@ function install(say) {
 function buildAddon(say) {
   const sources = [join(root, 'native', 'binding.gyp'), ...filesIn(join(root, 'native', 'src'))];
   const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
-  if (existsSync(ADDON) && statSync(ADDON).mtimeMs > newest) return;
+  const isForHere = existsSync(MADE_FOR) && readFileSync(MADE_FOR, 'utf8') === MACHINE;
+  if (isForHere && existsSync(ADDON) && statSync(ADDON).mtimeMs > newest) return;
   say('Compiling the native engine');
   const gyp = join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
   run(
@@ -57,6 +73,7 @@ function buildAddon(say) {
     'The native engine could not be compiled. It needs Python 3 and a C++17 compiler: on Debian `apt install build-essential ' +
       'python3`, on macOS `xcode-select --install`, on Windows the Visual Studio build tools with Clang.',
   );
+  writeFileSync(MADE_FOR, MACHINE);
 }
 
 /** Node's headers often lie beside it; then nothing needs to be downloaded. */
@@ -76,11 +93,10 @@ async function bundle(say) {
   say('Bundling');
   mkdirSync(join(root, 'dist'), { recursive: true });
   const esbuild = await import('esbuild');
-  await esbuild.build({
-    absWorkingDir: root,
+  const common = { absWorkingDir: root, outdir: 'dist', bundle: true, metafile: true, logLevel: 'warning' };
+  const forNode = await esbuild.build({
+    ...common,
     entryPoints: BUNDLES,
-    outdir: 'dist',
-    bundle: true,
     platform: 'node',
     format: 'cjs',
     target: 'node20',
@@ -89,21 +105,32 @@ async function bundle(say) {
     alias: { 'web-tree-sitter': join(root, 'node_modules', 'web-tree-sitter', 'web-tree-sitter.cjs') },
     sourcemap: true,
     sourcesContent: false,
-    banner: { js: '' },
-    logLevel: 'warning',
   });
-  await esbuild.build({
-    absWorkingDir: root,
+  const forBrowser = await esbuild.build({
+    ...common,
     entryPoints: PAGES,
-    outdir: 'dist',
-    bundle: true,
     minify: true,
     platform: 'browser',
     format: 'iife',
     target: 'es2023',
     tsconfigRaw: {},
-    logLevel: 'warning',
   });
+  writeNotices([forNode, forBrowser].flatMap(({ metafile }) => Object.keys(metafile.inputs)));
+}
+
+/** The licences of what is packaged: of whose code is in the bundles, by their inputs, and of what lies beside them. */
+function writeNotices(inputs) {
+  const bundled = inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []);
+  const notices = [...new Set([...bundled, ...BESIDE])].sort().map((name) => {
+    const folder = join(root, 'node_modules', name);
+    const { version, license, homepage, repository } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    const address = homepage ?? repository?.url ?? repository;
+    const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `Its text is at ${address}`;
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  });
+  const line = '\n' + '-'.repeat(80) + '\n\n';
+  writeFileSync(join(root, 'dist', 'ThirdPartyNotices.txt'), notices.join(line));
 }
 
 /** The parser's runtime and the grammars of the languages in src/completion/syntax/languages.ts. */
@@ -117,14 +144,15 @@ function copyGrammars(say) {
     return existsSync(own) ? own : join(modules, '@vscode', 'tree-sitter-wasm', 'wasm', `${name}.wasm`);
   });
   files.push(join(modules, 'web-tree-sitter', 'web-tree-sitter.wasm'));
-  const missing = files.filter((file) => !existsSync(join(folder, basename(file))));
-  if (missing.length === 0) return;
+  const isCopied = (file) => {
+    const copy = join(folder, basename(file));
+    return existsSync(copy) && readFileSync(copy).equals(readFileSync(file));
+  };
+  if (files.every(isCopied)) return;
   say('Copying grammars');
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const file of missing) copyFileSync(file, join(folder, basename(file)));
-  for (const name of ['web-tree-sitter', '@vscode/tree-sitter-wasm', 'tree-sitter-json', 'tree-sitter-html']) {
-    copyFileSync(join(modules, name, 'LICENSE'), join(folder, `${basename(name)}.LICENSE`));
-  }
+  for (const file of files) copyFileSync(file, join(folder, basename(file)));
 }
 
 function filesIn(folder) {

@@ -11,10 +11,13 @@ const files = ['src', 'test'].flatMap((folder) =>
     .map((name) => join('native', folder, name)),
 );
 const mode = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i'];
-const { status, error } = spawnSync(join(root, 'node_modules', '.bin', 'clang-format'), [...mode, ...files], {
-  cwd: root,
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-});
+const { status, error } = spawnSync(
+  process.execPath,
+  [join(root, 'node_modules', 'clang-format', 'index.js'), ...mode, ...files],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 if (error) console.error(`clang-format does not run: ${error.message}`);
 process.exit(status ?? 1);

@@ -1,21 +1,23 @@
 // Package the extension with the libraries of this platform, and of no other: matcoder.vsix.
-import { cpSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createVSIX } from '@vscode/vsce';
 import { build } from './build.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { platform, arch } = process;
 
 await build();
+const { createVSIX } = await import('@vscode/vsce'); // which the build may have installed only now
 const prebuilds = join(root, 'prebuilds', `${platform}-${arch}`);
-rmSync(prebuilds, { recursive: true, force: true });
+rmSync(dirname(prebuilds), { recursive: true, force: true });
 mkdirSync(prebuilds, { recursive: true });
 cpSync(join(root, 'native', 'build', 'Release', 'matcoder_engine.node'), join(prebuilds, 'matcoder_engine.node'));
 copyOnnxRuntime(join(prebuilds, 'node_modules'));
 const packagePath = join(root, 'matcoder.vsix');
-await createVSIX({ cwd: root, target: `${platform}-${arch}`, packagePath, dependencies: false });
+const part = `${packagePath}.part`; // a half-written package must not be taken for one
+await createVSIX({ cwd: root, target: `${platform}-${arch}`, packagePath: part, dependencies: false });
+renameSync(part, packagePath);
 console.log(`${(statSync(packagePath).size / 1e6).toFixed(1)} MB in all`);
 
 /** Two packages without what they do not need here; their npm packages hold the libraries of all platforms. */

@@ -36,8 +36,12 @@ function options() {
   }
 }
 
-/** The desktop's VS Code, where `code` starts one; inside code-server and the like it may be something else. */
+/**
+ * The desktop's VS Code, where `code` starts one; inside code-server and the like it may be something else, and in the
+ * terminal of a remote window it speaks to that window, whose own profile nothing must be installed into.
+ */
 async function hasDesktopCode() {
+  if (process.env.VSCODE_IPC_HOOK_CLI || process.env.VSCODE_CLIENT_COMMAND) return false;
   const { code, output } = await run('code', ['--version'], { quiet: true });
   return code === 0 && /^\d+\.\d+\.\d+/.test(output);
 }
@@ -76,7 +80,9 @@ async function openInBrowser(vsix, port, open) {
   if (open && (process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) showInBrowser(address);
 
   const interrupted = new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => resolve('interrupted'));
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      process.removeAllListeners(name).once(name, () => resolve('interrupted')); // from here on it is stopped in order
+    }
   });
   const ended = await Promise.race([interrupted, server.exited]);
   await server.stop();

@@ -5,6 +5,7 @@ import { chromium } from '../test/e2e/chromium.mjs';
 import { countTests } from './lib/counts.mjs';
 import { hasModule, trainingPython } from './lib/python.mjs';
 import { Fault, main, root, run } from './lib/run.mjs';
+import { packagedExtension } from './lib/vsix.mjs';
 
 const node = process.execPath;
 
@@ -42,7 +43,8 @@ async function testInVSCode() {
   if (why) return { skipped: why };
   await installCodeServer();
   await chromium();
-  return run('npm', ['test', '--silent'], { cwd: join(root, 'test/e2e') });
+  const env = { ...process.env, MATCODER_VSIX: process.env.MATCODER_VSIX ?? (await packagedExtension()) };
+  return run('npm', ['test', '--silent'], { cwd: join(root, 'test/e2e'), env });
 }
 
 async function runStage(name) {

@@ -18,9 +18,10 @@ export class Fault extends Error {}
  */
 export function run(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
   return new Promise((resolve) => {
-    // npm is a .cmd file on Windows, which only a shell runs; none of our arguments need quoting for it.
-    const shell = process.platform === 'win32' && command === 'npm';
-    const child = spawn(command, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'] });
+    // These are .cmd files on Windows, which only a shell runs.
+    const shell = process.platform === 'win32' && ['npm', 'code'].includes(command);
+    const quoted = shell ? args.map((word) => (/\s/.test(word) ? `"${word}"` : word)) : args;
+    const child = spawn(command, quoted, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const [stream, terminal] of [
       [child.stdout, process.stdout],

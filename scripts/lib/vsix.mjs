@@ -12,7 +12,10 @@ const contents = [
   'media',
   'package.json',
   'README.md',
+  'CHANGELOG.md',
   'LICENSE',
+  '.vscodeignore',
+  'scripts/package.mjs',
 ];
 
 /**

@@ -4,6 +4,7 @@ import { Fault } from '../../scripts/lib/run.mjs';
 import { node } from './install.mjs';
 import { codeServerArguments, codeServerEnvironment } from './profile.mjs';
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const startMs = 30_000;
 const stopMs = 5_000;
 
@@ -35,6 +36,9 @@ export async function startServer(profile, { port = 0, trusted = true } = {}) {
   // Whatever ends this process, the server does not outlive it.
   const atExit = () => signal('SIGKILL');
   process.once('exit', atExit);
+  // A signal ends a process without that event, unless somebody listens.
+  const onSignal = () => process.exit(130);
+  for (const name of signals) process.once(name, onSignal);
   const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 0)));
 
   async function stop() {
@@ -43,6 +47,7 @@ export async function startServer(profile, { port = 0, trusted = true } = {}) {
     while (signal(0) && Date.now() < deadline) await sleep(50);
     signal('SIGKILL');
     process.off('exit', atExit);
+    for (const name of signals) process.off(name, onSignal);
   }
 
   const url = await new Promise((resolve, reject) => {

@@ -83,7 +83,8 @@ export async function keepEvidence({ browser, server, log }, title) {
 export function describeVSCode(title, options, body) {
   describe(title, () => {
     const vscode = {};
-    before('open VS Code', async () => {
+    before('open VS Code', async function () {
+      this.timeout(180_000); // it may have to be packaged first, and a window takes its time on a busy machine
       Object.assign(vscode, await openVSCode(typeof options === 'function' ? options() : options));
     });
     afterEach('keep evidence', async function () {
