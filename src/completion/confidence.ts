@@ -82,7 +82,8 @@ export function oddsAt(place: PlaceOfHead, weights: readonly number[] | undefine
   if (minScore <= 0) return undefined;
   if (!weights) return { constant: -Math.log(minScore), ofSum: 1, ofMean: 0, ofLeast: 0, ofLogCount: 0 };
   const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofLogCount = 0] = weights;
-  if (Math.min(ofSum, ofMean, ofLeast) < 0) return undefined;
+  // Each token is in the sum, and the least falls by no more than it does.
+  if (Math.min(ofSum, ofMean, ofSum + ofLeast) < 0) return undefined;
   const [nothing = []] = featuresOf([{ text: '', probability: 1 }], place);
   // A line end may come, and with it what it is worth.
   const ofLines = Math.max(0, weights[FEATURES.length - 1] ?? 0);

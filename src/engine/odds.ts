@@ -1,7 +1,7 @@
 /**
  * The log odds that an answer is right, by the log probabilities of its tokens: `constant`, and a weight each for their
- * sum, their mean, the least of them, and the logarithm of their number. None of the first three is negative, so surer
- * tokens never make it worse.
+ * sum, their mean, the least of them, and the logarithm of their number. Neither the first two nor the sum of `ofSum` and
+ * `ofLeast` is negative, so surer tokens never make it worse.
  */
 export interface Odds {
   readonly constant: number;

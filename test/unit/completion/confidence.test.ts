@@ -10,7 +10,7 @@ import {
   score,
 } from '../../../src/completion/confidence';
 import { Random } from '../../../src/replay/random';
-import { shipped } from '../model';
+import { shipped, small } from '../model';
 
 const PLACE = { linePrefix: 'const a = ', lineSuffix: '' };
 const pieces = (...list: [string, number][]) => list.map(([text, probability]) => ({ text, probability }));
@@ -91,29 +91,34 @@ describe('the features of a head', () => {
 describe('a decode that shows nothing more', () => {
   const WORDS = ['return', ' this', '.', 'name', '(', ');', '\n  ', '\n}', ' = '];
 
-  it('stops early, and shows what it would have shown at its end', async () => {
-    const random = new Random(3);
-    const { calibration } = await shipped();
-    let [stopped, saved, shown] = [0, 0, 0];
-    for (let round = 0; round < 8000; round++) {
-      const weights = round % 5 === 0 ? undefined : calibration?.weights;
-      const minScore = Object.values(EAGERNESS)[round % 3]!;
-      const place = { linePrefix: ['', '  ', 'const na'][round % 3]!, lineSuffix: ['', ')'][round % 2]! };
-      const written = Array.from({ length: 1 + Math.floor(12 * random.next()) }, () => ({
-        text: WORDS[Math.floor(WORDS.length * random.next())]!,
-        probability: random.next() ** 0.3,
-      }));
-      const odds = oddsAt(place, weights, minScore);
-      const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), odds));
-      const whole = confidentHead(written, place, weights, minScore);
-      shown += Number(whole !== '');
-      if (end < 0) continue;
-      stopped++;
-      saved += written.length - end - 1;
-      assert.equal(confidentHead(written.slice(0, end + 1), place, weights, minScore), whole);
-    }
-    assert.ok(stopped > 1000 && saved > 1000 && shown > 1000, `${stopped} stopped, ${saved} saved, ${shown} shown`);
-  });
+  const CHECKPOINTS: [string, () => Promise<readonly number[] | undefined>][] = [
+    ['the checkpoint that ships', async () => (await shipped()).calibration?.weights],
+    ['the small one', async () => (await small()).calibration?.weights],
+    ['one that was not calibrated', () => Promise.resolve(undefined)],
+  ];
+  for (const [name, weightsOf] of CHECKPOINTS)
+    it(`stops early with ${name}, and shows what it would at its end`, async () => {
+      const random = new Random(3);
+      const weights = await weightsOf();
+      let [stopped, saved, shown] = [0, 0, 0];
+      for (let round = 0; round < 3000; round++) {
+        const minScore = Object.values(EAGERNESS)[round % 3]!;
+        const place = { linePrefix: ['', '  ', 'const na'][round % 3]!, lineSuffix: ['', ')'][round % 2]! };
+        const written = Array.from({ length: 1 + Math.floor(12 * random.next()) }, () => ({
+          text: WORDS[Math.floor(WORDS.length * random.next())]!,
+          probability: random.next() ** 0.3,
+        }));
+        const odds = oddsAt(place, weights, minScore);
+        const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), odds));
+        const whole = confidentHead(written, place, weights, minScore);
+        shown += Number(whole !== '');
+        if (end < 0) continue;
+        stopped++;
+        saved += written.length - end - 1;
+        assert.equal(confidentHead(written.slice(0, end + 1), place, weights, minScore), whole);
+      }
+      assert.ok(stopped > 300 && saved > 300 && shown > 300, `${stopped} stopped, ${saved} saved, ${shown} shown`);
+    });
 
   it('goes on to its end where everything is shown', () => {
     assert.ok(mayShowMore(pieces(['a', 0.001]), oddsAt(PLACE, undefined, 0)));
