@@ -183,6 +183,7 @@ export function activate(context: vscode.ExtensionContext): void {
         if (!client || !checkpoint) break;
         if (pipeline && costs) {
           costs.measureAnew(measured); // another backend has taken over: what is shown stays
+          pipeline.backendChanged();
           break;
         }
         costs = new CostModel(checkpoint.config, measured);
@@ -264,9 +265,8 @@ export function activate(context: vscode.ExtensionContext): void {
     const document = vscode.window.activeTextEditor?.document;
     if (!document) return;
     const { languageId } = document;
-    const configuration = vscode.workspace.getConfiguration('matcoder', { languageId });
-    const enabled = !configuration.get<boolean>('enabled', true);
-    await updateSettings({ enabled }, { languageId });
+    const enabled = !vscode.workspace.getConfiguration('matcoder', document).get<boolean>('enabled', true);
+    await updateSettings({ enabled }, document);
     vscode.window.setStatusBarMessage(`MatCoder is ${enabled ? 'on' : 'off'} for ${languageId}`, 3000);
   }
 
@@ -314,9 +314,9 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.commands.registerCommand('matcoder.restartEngine', startEngine),
     vscode.commands.registerCommand('matcoder.detectHardware', detect),
     vscode.commands.registerCommand('matcoder.recover', recover),
-    vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number) => {
+    vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number, text: string) => {
       log.info(`request ${request}: accepted`);
-      activity.suggestions.accepted(request, now());
+      activity.suggestions.accepted(request, text, now());
     }),
     vscode.workspace.onDidChangeTextDocument((event) => {
       for (const { text, rangeLength } of event.contentChanges) {

@@ -45,11 +45,32 @@ matcoder eval --places PLACES [--json] [--model DIR]
 
 `;
 
+/** What each command takes beside --help. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  complete: ['json', 'submodel', 'model'],
+  inspect: ['json', 'machine', 'hardware', 'model'],
+  eval: [
+    'json',
+    'model',
+    'places',
+    'heldout',
+    'files',
+    'language',
+    'submodels',
+    'each',
+    'seed',
+    'without',
+    'calibrate',
+  ],
+  replay: ['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
+};
+
 async function main(args: readonly string[]): Promise<void> {
   // The bundle lies in dist/, beside the addon's and the model's folders.
   const root = dirname(__dirname);
-  const { values, positionals } = parseArgs({
+  const { values, positionals, tokens } = parseArgs({
     args: [...args],
+    tokens: true,
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
@@ -77,6 +98,11 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  for (const token of tokens) {
+    if (token.kind === 'option' && command !== undefined && OPTIONS[command]?.includes(token.name) === false) {
+      throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
+    }
+  }
   const model = resolve(values.model);
   switch (command) {
     case 'complete': {
@@ -91,6 +117,7 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     case 'inspect': {
+      if (rest.length > 0) throw new UsageError('inspect takes no file: name a checkpoint with --model DIR');
       if (values.machine) {
         const report = await inspectMachine(root);
         process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${machineTable(report)}\n`);

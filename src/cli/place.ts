@@ -31,9 +31,12 @@ export async function readSource(file: string): Promise<string> {
     throw new UsageError(`${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)})`);
   });
   if (bytes.includes(0)) throw new UsageError(`${file}: it is a binary file`);
-  const text = bytes.toString('utf8').replaceAll('\r\n', '\n');
-  if (text.includes('\ufffd')) throw new UsageError(`${file}: it is not UTF-8 text`);
-  return text;
+  try {
+    // As the editor reads it: without the mark of the byte order.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll('\r\n', '\n');
+  } catch {
+    throw new UsageError(`${file}: it is not UTF-8 text`);
+  }
 }
 
 /** Read a source file and split it at a place. */

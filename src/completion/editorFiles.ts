@@ -15,27 +15,51 @@ interface Rules extends Readonly<Record<'own' | 'git', IgnoreRules>> {
 export class EditorFiles implements vscode.Disposable {
   private readonly rules = new Map<string, Promise<Rules>>();
   private readonly changed = new vscode.EventEmitter<void>();
-  private readonly subscriptions: readonly { dispose(): unknown }[];
+  private readonly subscriptions: { dispose(): unknown }[];
+  /** Folders above the workspace whose rules are watched. */
+  private readonly watched = new Set<string>();
   /** What may be quoted may be other files now. */
   readonly onDidChangeRules = this.changed.event;
 
   constructor() {
-    const watcher = vscode.workspace.createFileSystemWatcher(`**/{${OWN},${GIT}}`);
     const forget = () => {
-      this.rules.clear();
-      this.changed.fire();
+      this.forget();
     };
     this.subscriptions = [
       this.changed,
-      watcher,
-      watcher.onDidChange(forget),
-      watcher.onDidCreate(forget),
-      watcher.onDidDelete(forget),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('files.exclude')) forget();
       }),
       vscode.workspace.onDidChangeWorkspaceFolders(forget),
     ];
+    this.watch(`**/{${OWN},${GIT}}`);
+  }
+
+  private forget(): void {
+    this.rules.clear();
+    this.changed.fire();
+  }
+
+  private watch(files: vscode.GlobPattern): void {
+    const watcher = vscode.workspace.createFileSystemWatcher(files);
+    const forget = () => {
+      this.forget();
+    };
+    this.subscriptions.push(
+      watcher,
+      watcher.onDidChange(forget),
+      watcher.onDidCreate(forget),
+      watcher.onDidDelete(forget),
+    );
+  }
+
+  /** The rules of the folders above are none of the workspace's files, of whose changes the editor tells by itself. */
+  private watchAbove(folders: readonly vscode.Uri[]): void {
+    for (const folder of folders) {
+      if (this.watched.has(folder.toString())) continue;
+      this.watched.add(folder.toString());
+      this.watch(new vscode.RelativePattern(folder, `{${OWN},${GIT}}`));
+    }
   }
 
   /** Why nothing is completed in a file, also when asked by hand; undefined where MatCoder may. */
@@ -66,9 +90,15 @@ export class EditorFiles implements vscode.Disposable {
   private rulesOf({ folder, path }: Place): Promise<Rules> {
     const inside = path.split('/').slice(0, -1);
     const key = vscode.Uri.joinPath(folder.uri, ...inside).toString();
-    const known = this.rules.get(key) ?? readRules(folder, inside);
+    const known = this.rules.get(key) ?? this.readRules(folder, inside);
     this.rules.set(key, known);
     return known;
+  }
+
+  private async readRules(root: vscode.WorkspaceFolder, inside: readonly string[]): Promise<Rules> {
+    const above = await foldersAbove(root.uri);
+    this.watchAbove(above.map((_, i) => vscode.Uri.joinPath(root.uri, ...above.slice(i).map(() => '..'))));
+    return readRules(root, above, inside);
   }
 }
 
@@ -93,8 +123,11 @@ function placeOf(uri: vscode.Uri): Place | undefined {
 }
 
 /** The rules of the folders from the repository's root down: a workspace may be a part of it. */
-async function readRules(root: vscode.WorkspaceFolder, inside: readonly string[]): Promise<Rules> {
-  const above = await foldersAbove(root.uri);
+async function readRules(
+  root: vscode.WorkspaceFolder,
+  above: readonly string[],
+  inside: readonly string[],
+): Promise<Rules> {
   const top = vscode.Uri.joinPath(root.uri, ...above.map(() => '..'));
   const all = [...above, ...inside];
   const folders = Array.from({ length: all.length + 1 }, (_, depth) => all.slice(0, depth));

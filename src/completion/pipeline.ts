@@ -40,6 +40,8 @@ export class Pipeline {
   /** The suggestion that was made last, until it is known what became of it. */
   private made: Standing | undefined;
   private flight: Flight | undefined;
+  /** A decode that began on another backend. */
+  private moved: Flight | undefined;
   /** The decode that was asked for last, where nothing of it was sure enough. */
   private doubt: Doubt | undefined;
   /** Aborted when the user goes on. */
@@ -142,6 +144,12 @@ export class Pipeline {
     const { flight } = this;
     if (flight?.plan.request.document !== document) return;
     if (!flight.survives(inserted, removedChars)) this.stopFlight();
+  }
+
+  /** Another backend has taken over: its cache holds nothing yet, and what moved with it took two backends' time. */
+  backendChanged(): void {
+    this.planner.wasRead([]);
+    this.moved = this.flight;
   }
 
   /** Forget what other settings or another model have suggested. */
@@ -260,11 +268,16 @@ export class Pipeline {
       },
       finish: (decoded: Decoded) => {
         if (this.flight === flight) this.flight = undefined;
+        if (!decoded.aborted && this.moved !== flight) this.observe(plan, decoded);
         return this.finish(plan, purpose, decoded, trace);
       },
     };
     const flight = new Flight(parts, plan, purpose, trace);
     return (this.flight = flight);
+  }
+
+  private observe({ decision }: Plan, { fault, prefilledTokens, prefillMs, passes, decodeMs }: Decoded): void {
+    if (fault === undefined) this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
   }
 
   private finish(plan: Plan, purpose: Purpose, decoded: Decoded, trace: Trace): Outcome {
@@ -275,7 +288,6 @@ export class Pipeline {
     }
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
     const { prefilledTokens, prefillMs, decodedTokens, passes, decodeMs } = decoded;
-    this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     const work: Work = {
       submodel: decision.submodel.name,
       reason: decision.reason,

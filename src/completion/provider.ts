@@ -20,7 +20,7 @@ export interface ProviderParts {
   readonly onOutcome: (outcome: Outcome) => void;
   /** Ghost text was handed to the editor. */
   readonly onOffer: (offer: Offer) => void;
-  /** Run with the number of the request when its suggestion was accepted whole. */
+  /** Run with the number of the request and the text when its suggestion, or an alternative, was accepted whole. */
   readonly acceptedCommand: string;
 }
 
@@ -86,7 +86,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
           lead + text,
           range.with({ end: range.end.translate(0, replaces) }),
         );
-        item.command = { command: acceptedCommand, title: '', arguments: [number] };
+        item.command = { command: acceptedCommand, title: '', arguments: [number, text] };
         return item;
       });
     } catch (error) {

@@ -55,7 +55,7 @@ export class FallbackEngine implements Measurable {
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
     const tokens: number[] = [];
-    let decodeMs = 0;
+    let [decodeMs, passes] = [0, 0];
     let hasPrefilled = false;
     const start = () => {
       const used = this.current;
@@ -71,6 +71,7 @@ export class FallbackEngine implements Measurable {
             break;
           case 'end':
             decodeMs += event.decodeMs;
+            passes += event.passes;
             if (this.isLost(event.reason, used, signal) && this.replace(used, event.message ?? 'it failed')) {
               try {
                 start();
@@ -79,7 +80,7 @@ export class FallbackEngine implements Measurable {
                 // The next one does not take the rest of the request: the fault that matters is the first.
               }
             }
-            listener({ ...event, decodedTokens: tokens.length, decodeMs });
+            listener({ ...event, decodedTokens: tokens.length, passes, decodeMs });
         }
       });
     };

@@ -41,6 +41,13 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const config = parseConfig(configFile, await readText(configFile));
   const tokenizerFile = join(folder, 'tokenizer.json');
   const tokenizer = new Tokenizer(tokenizerFile, parseObject(tokenizerFile, await readText(tokenizerFile)));
+  const { vocabularySize } = config.model;
+  if (tokenizer.spellings.length !== vocabularySize) {
+    throw new CheckpointError(
+      tokenizerFile,
+      `it has ${tokenizer.spellings.length} tokens where config.json says ${vocabularySize}`,
+    );
+  }
   const weightsFile = join(folder, 'model.safetensors');
   const tensors = await readTensorEntries(weightsFile);
   const calibration = await readCalibration(join(folder, CALIBRATION_FILE));

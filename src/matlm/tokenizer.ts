@@ -34,6 +34,7 @@ export class Tokenizer {
       throw new CheckpointError(file, 'it does not describe a BPE tokenizer');
     }
     const vocabulary = model.vocab as Record<string, number>;
+    checkIds(file, vocabulary);
     const id = (token: string): number => {
       const found = vocabulary[token];
       if (found === undefined) throw new CheckpointError(file, `the token ${token} is missing`);
@@ -121,6 +122,14 @@ function stretchesOf(file: string, json: Record<string, unknown>): RegExp {
     }
   }
   throw new CheckpointError(file, 'it has no pattern that splits a text into words');
+}
+
+/** Every id from 0 on has one token: a table by id has neither holes nor a length that somebody made up. */
+function checkIds(file: string, vocabulary: Readonly<Record<string, unknown>>): void {
+  const ids = Object.values(vocabulary);
+  const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < ids.length;
+  if (ids.every(isId) && new Set(ids).size === ids.length) return;
+  throw new CheckpointError(file, `the ids of its ${ids.length} tokens are not 0 to ${ids.length - 1}, each once`);
 }
 
 /**

@@ -119,12 +119,13 @@ export class Typist {
 
   /** The text changed at the cursor: what the editor does then. */
   private change(text: string): void {
-    const { clock, rhythm } = this.parts;
+    const { clock, pipeline, rhythm } = this.parts;
     this.cancelAccept();
     this.cancelKey();
     this.cancelAsk();
     this.request.abort('a key was struck');
     this.write(text);
+    pipeline.edited(this.task.path, text, 0);
     this.lastKeyMs = clock.now();
     rhythm.key(this.lastKeyMs, codePlaceAt(this.task.before + this.task.stretch.slice(0, this.position)));
     if (this.position >= this.task.stretch.length) return;

@@ -83,11 +83,17 @@ export class SuggestionLives {
     if (live.document !== document || live.offset !== offset) this.end(nowMs);
   }
 
-  /** The editor reports that what is left of a request's offer was accepted; its text may be in the document already. */
-  accepted(request: number, nowMs: number): void {
+  /**
+   * The editor reports that a text was accepted whole: what is left of a request's offer, or an alternative to it. It may be
+   * in the document already.
+   */
+  accepted(request: number, text: string, nowMs: number): void {
     const isOf = (life: Life | undefined) => life && life.firstRequest <= request && request <= life.lastRequest;
     if (isOf(this.live)) this.end(nowMs);
-    if (this.ended && isOf(this.ended)) this.accept(this.ended, this.ended.rest);
+    if (this.ended && isOf(this.ended)) {
+      const { rest } = this.ended; // the editor may name the whole of it, though some was typed since
+      this.accept(this.ended, text.endsWith(rest) ? rest : text);
+    }
   }
 
   /** Nothing is shown any more. */

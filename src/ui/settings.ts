@@ -21,19 +21,21 @@ export function governorSettings(config: CheckpointConfig | undefined): Governor
 }
 
 /**
- * Write what is given where it takes effect: into the user's settings, or into those of the workspace where it decides by
- * itself.
- * @param scope a language, whose settings are a part of their own
+ * Write what is given where it takes effect: into the user's settings, or into those of the workspace or its folder where
+ * they decide.
+ * @param document for its language alone, whose settings are a part of their own
  */
 export async function updateSettings(
   changes: Readonly<Record<string, unknown>>,
-  scope?: { readonly languageId: string },
+  document?: vscode.TextDocument,
 ): Promise<void> {
-  const configuration = vscode.workspace.getConfiguration('matcoder', scope);
+  const configuration = vscode.workspace.getConfiguration('matcoder', document);
   for (const [name, value] of Object.entries(changes)) {
     const set = configuration.inspect(name);
-    const inWorkspace = scope ? set?.workspaceLanguageValue : set?.workspaceValue;
-    const target = inWorkspace === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
-    await configuration.update(name, value, target, scope !== undefined);
+    const inFolder = document ? (set?.workspaceFolderLanguageValue ?? set?.workspaceFolderValue) : undefined;
+    const inWorkspace = (document && set?.workspaceLanguageValue) ?? set?.workspaceValue;
+    const { WorkspaceFolder, Workspace, Global } = vscode.ConfigurationTarget;
+    const target = inFolder !== undefined ? WorkspaceFolder : inWorkspace !== undefined ? Workspace : Global;
+    await configuration.update(name, value, target, document !== undefined);
   }
 }

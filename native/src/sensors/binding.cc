@@ -80,8 +80,8 @@ class Watch {
       if (env == nullptr || !reading) return;
       try {
         callback.Call({to_object(env, *reading)});
-      } catch (const Napi::Error&) {
-        // A listener that throws has nobody to tell.
+      } catch (const Napi::Error& error) {
+        napi_fatal_exception(env, error.Value());  // as in addon.cc
       }
     };
     while (!stop_) {

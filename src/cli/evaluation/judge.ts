@@ -45,7 +45,7 @@ export function judge(span: Span, suggestion: Suggestion | undefined): Judgement
   const right = span.original.startsWith((linePrefix + text).trimEnd()) || (accepted && lines.length === 1);
   return {
     shown: true,
-    exact: text.trimEnd() === span.truth || (accepted && span.kind !== 'block'),
+    exact: text.trimEnd() === span.truth || (accepted && lines.length === 1 && span.kind !== 'block'),
     editSimilarity: editSimilarity(text.trimEnd(), span.truth),
     accepted,
     right,

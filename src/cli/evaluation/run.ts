@@ -8,6 +8,7 @@ import { SyntaxByGrammar } from '../../completion/syntax/shape';
 import { LocalEngine } from '../../engine/localEngine';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
+import { UsageError } from '../place';
 import { type Bin, calibrationError, curveOf, type Figures, figuresOf, round } from './figures';
 import { judge, type Judgement } from './judge';
 import { fitLogistic } from './logistic';
@@ -111,6 +112,7 @@ export async function calibrate(
       heads.set(submodel, of);
     }
     const all = [...heads.values()].flat();
+    if (all.length === 0) throw new UsageError('--calibrate found nothing to fit: no file has a span to complete');
     const weights = fitLogistic(
       all.map(({ features }) => features),
       all.map(({ right }) => right),

@@ -75,6 +75,7 @@ describe('matcoder complete', () => {
       /--submodel XXL: expected S, M, L, XL or auto/,
     ],
     ['an option that does not exist', ['list.ts:1:1', '--fast'], /--fast/],
+    ['an option of another command', ['list.ts:1:1', '--submodels', 'S'], /complete takes no --submodels; see --help/],
     [
       'a checkpoint that is missing',
       ['list.ts:1:1', '--model', 'nowhere'],
@@ -105,6 +106,12 @@ describe('matcoder complete', () => {
     const { status, stderr } = matcoder(['complete', 'list.ts:1:1', '--model', MODEL], join(alone, 'dist', 'cli.js'));
     assert.equal(status, 1);
     assert.match(stderr, /^matcoder: The native engine for .* is missing: looked at .*\n$/);
+  });
+
+  it('counts columns as the editor does, in which a mark of the byte order is none', () => {
+    writeFileSync(join(folder, 'marked.ts'), '\ufeffconst a = "\ufffd";\n');
+    assert.equal(matcoder(['complete', 'marked.ts:1:15']).status, 0);
+    assert.equal(matcoder(['complete', 'marked.ts:1:16']).status, 1);
   });
 
   it('completes in an empty file', () => {
@@ -157,6 +164,8 @@ describe('matcoder eval', () => {
       /none\.json: it cannot be read .*training\.evaluate --places FILE/,
     ],
     ['a file of something else', ['--places', 'list.ts'], /list\.ts: it cannot be read/],
+    ['files beside places', ['list.ts', '--places', 'p.json'], /--places has its own places: it takes no files/],
+    ['a score fitted to any file', ['list.ts', '--calibrate'], /--calibrate overwrites the score .*--heldout FILE/],
     ['another JSON', ['--places', join(MODEL, 'config.json')], /config\.json: it holds no places\. Make it with/],
   ];
   for (const [name, args, message] of cases) {

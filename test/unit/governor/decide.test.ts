@@ -143,6 +143,16 @@ describe('the choice of a submodel', () => {
     });
   }
 
+  it('waits until the next key is due and no longer, whatever latency the user allows', () => {
+    const delayMs = (line: string, latencyBudgetMs?: number) => {
+      const decision = decide(drawn(line), costs, POOR, { ...AUTO, latencyBudgetMs });
+      return decision.submodel && decision.delayMs;
+    };
+    assert.equal(delayMs('100 … mains', 1000), delayMs('100 … mains'));
+    assert.equal(delayMs('100 … mains', 30), 20);
+    assert.equal(delayMs('pause … mains', 1000), 0);
+  });
+
   it('takes a smaller one where a long prompt has to be read first', () => {
     const snapshot = { ...drawn('160 … mains'), newPromptTokens: 300 };
     assert.equal(nameOf(decide(snapshot, costs, GOOD, AUTO)), 'M');

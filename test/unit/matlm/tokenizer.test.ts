@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '../../../src/matlm/tokenizer';
-import { small } from '../model';
+import { MODEL, small } from '../model';
 
 describe('the tokenizer', () => {
   let tokenizer: Tokenizer;
@@ -41,6 +41,17 @@ describe('the tokenizer', () => {
     assert.ok(pieces.every((piece) => !piece.includes('\ufffd')));
     assert.ok(pieces.length > 2, 'the case needs characters that are cut');
   });
+
+  for (const [name, id] of Object.entries({ 'far too large': 1e9, twice: 7, negative: -1, 'a fraction': 0.5 })) {
+    it(`says which file has an id that is ${name}`, () => {
+      const json = JSON.parse(readFileSync(join(MODEL, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } };
+      const vocab = { ...json.model.vocab, function: id };
+      assert.throws(
+        () => new Tokenizer('x/tokenizer.json', { ...json, model: { ...json.model, vocab } }),
+        /x\/tokenizer\.json: the ids of its 4096 tokens are not 0 to 4095, each once/,
+      );
+    });
+  }
 
   it('says which file is no tokenizer', () => {
     assert.throws(

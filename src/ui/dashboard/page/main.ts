@@ -131,6 +131,7 @@ function show(state: DashboardState): void {
   parts.periods.show(periods, () => periods.map(period));
   if (frontier.length === 0) {
     parts.frontier.show('', () => [empty('This checkpoint carries no measured frontier.')]);
+    parts.frontierTable.show('', () => []);
   } else {
     parts.frontier.show([frontier, choice?.name], () => [
       frontierPlot(frontier, choice, parts.frontier.element.clientWidth),

@@ -31,6 +31,11 @@ describe('the judgement of a suggestion', () => {
     });
   }
 
+  it('is exact where it is what the author wrote and no more', () => {
+    const exact = (text: string) => judge(spanOf('  █\nb();', 'return x;', 'line'), { text, replaces: 0 }).exact;
+    assert.deepEqual(['return x;', 'return x;\n  bar();', 'return'].map(exact), [true, false, false]);
+  });
+
   it('of none', () => {
     const { shown, chars } = judge(spanOf('a█', 'b'), undefined);
     assert.deepEqual({ shown, chars }, { shown: false, chars: 0 });
