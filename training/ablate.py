@@ -23,7 +23,7 @@ import torch
 from tokenizers import Tokenizer
 
 from training import metrics
-from training.data import Encoder, read_files
+from training.data import Encoder, read_files, require_tokens_of
 from training.export import load_run
 from training.model import GRANULARITIES, best_device
 
@@ -86,6 +86,7 @@ def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path)
     """Train one row and let `module` measure it, each a process of one thread; nothing where the result is there."""
     if (results / f"{key}.json").exists():
         return
+    require_tokens_of(Path("build") / row.tokenizer, Path("build") / row.data)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     train = ["training.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
     with open(out / f"{key}.log", "a") as log:

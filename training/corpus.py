@@ -31,7 +31,9 @@ from training.registries import Package, PackageError
 
 MANIFEST = Path(__file__).with_name("corpus.toml")
 # The code that says what is kept of a package: what it cleaned before counts no more when it changes.
-CLEANING = hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in (clean, registries))).hexdigest()
+CLEANING = hashlib.sha256(
+    b"".join(Path(file).read_bytes() for file in (__file__, clean.__file__, registries.__file__))
+).hexdigest()
 
 
 def read_manifest(path: Path = MANIFEST) -> tuple[list[Package], dict[str, int]]:
@@ -129,7 +131,8 @@ def build(manifest: Path, out: Path) -> dict:
     languages = core | {name for name in caps if name in set(clean.LANGUAGES.values())}
     tarballs = out / "tarballs"
     (out / "packages").mkdir(parents=True, exist_ok=True)
-    if any(p.registry == "debian" and not (tarballs / p.file_stem).exists() for p in packages):
+    debian = [tarballs / (p.file_stem + part) for p in packages if p.registry == "debian" for part in ("", ".debian")]
+    if not all(archive.exists() for archive in debian):
         registries.debian_sources()  # read once here, not by each thread for itself
     with ThreadPoolExecutor(8) as pool:
         fetched = pool.map(lambda p: registries.fetch(p, tarballs), packages)

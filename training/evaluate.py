@@ -147,6 +147,9 @@ def main() -> None:
     parser.add_argument("--fit-copy", action="store_true", help="write the copy weights into config.json")
     args = parser.parse_args()
 
+    has_plain = (args.plain / "epoch-0.bin").exists()
+    if has_plain:
+        require_tokens_of(args.model / "tokenizer.json", args.plain)
     model = load_exported(args.model).to(best_device())
     encoder = Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")))
     files = read_files(args.corpus / "heldout.jsonl")
@@ -166,10 +169,7 @@ def main() -> None:
         raw["matformer"]["copy"] = weights
         path.write_text(json.dumps(raw, indent=2) + "\n")
         print(f"{path}: copy weights written\n")
-    counts = None
-    if (args.plain / "epoch-0.bin").exists():
-        require_tokens_of(args.model / "tokenizer.json", args.plain)
-        counts = baselines(encoder, found, args.plain)
+    counts = baselines(encoder, found, args.plain) if has_plain else None
     if not args.lines:
         return
     decoded: dict[str, list[metrics.Completion]] = baseline_lines(encoder, counts, cursors) if counts else {}

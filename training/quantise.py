@@ -10,7 +10,7 @@ Notable:
   arXiv 1308.3432).
 
     python -m training.quantise --run build/run --finish-updates 300 --out build/run-int4
-    python -m training.quantise --model models/matlm-46m --data build/tokens-8192 --finish-updates 60
+    python -m training.quantise --model models/matlm-46m --data build/tokens-46m --finish-updates 60
 
 Of a checkpoint that ships only int8 is left, so that int8 costs nothing there. What rounding had cost it is near to
 what it costs to move every weight once more, anywhere within half a step of int8.
@@ -139,12 +139,13 @@ def main() -> None:
 
     model = load_exported(args.model, fast_dtype()) if args.model else load_run(args.run, fast_dtype())
     tokenizer = args.tokenizer or (args.model / "tokenizer.json" if args.model else Path("build/tokenizer.json"))
+    if args.finish_updates:
+        require_tokens_of(tokenizer, args.data)
     encoder = Encoder(Tokenizer.from_file(str(tokenizer)))
     found = metrics.windows(read_files(args.corpus / "heldout.jsonl"), encoder, model.config.context, args.max_tokens)
     tables = {"as it is": losses(model, found)}
     print_losses(tables["as it is"])
     if args.finish_updates:
-        require_tokens_of(tokenizer, args.data)
         finish(model, Stream(args.data), args.finish_updates, args.rate)
         tables["finished in 4 bits"] = losses(model, found)
         print(f"After {args.finish_updates} updates in 4 bits:\n")

@@ -148,17 +148,22 @@ def main() -> None:
     # Another seed reads another part of the stream, so that seeds differ in data as well as in weights.
     first = args.seed * len(stream.epochs[0]) // 7
     settings = {name: value for name, value in vars(args).items() if name not in FREE}
+    settings["tokens of the tokenizer"] = (read_origin(args.data) or {}).get("tokenizer")
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "checkpoint.pt"
     update, elapsed_s, tokens_seen = 0, 0.0, 0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
+        begun = state.get("settings", {})
         for name, value in settings.items():
-            if state["settings"][name] != value:
-                flag = "--" + name.replace("_", "-")
-                was = state["settings"][name]
-                raise SystemExit(f"{checkpoint}: was begun with {flag} {was}, not {value}; use another --out")
+            if name not in begun:
+                raise SystemExit(
+                    f"{checkpoint}: an earlier version made it, which did not keep {name}; use another --out"
+                )
+            if begun[name] != value:
+                flag = name if " " in name else "--" + name.replace("_", "-")
+                raise SystemExit(f"{checkpoint}: was begun with {flag} {begun[name]}, not {value}; use another --out")
         if Config(**state["config"]) != config:
             raise SystemExit(f"{checkpoint}: holds {Config(**state['config'])}, not {config}; use another --out")
         model.load_state_dict(state["model"])
@@ -167,6 +172,7 @@ def main() -> None:
         update, elapsed_s, tokens_seen = (state[k] for k in ("update", "elapsed_s", "tokens_seen"))
         model.training_flops = state["flops"] // world
         stream.resume(state["stream"])
+        first = state["first"]
     log = open(args.out / "log.jsonl", "a") if rank == 0 else None
     budget = args.tokens or args.minutes or args.petaflops
     losses: dict[str, torch.Tensor] = {}
@@ -176,7 +182,7 @@ def main() -> None:
 
     def state_now() -> dict:
         return {
-            "config": asdict(config), "settings": settings, "stream": stream.state,
+            "config": asdict(config), "settings": settings, "stream": stream.state, "first": first,
             "model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(),
             "update": update, "elapsed_s": elapsed_s, "tokens_seen": tokens_seen, "flops": model.training_flops * world,
         }  # fmt: skip
@@ -218,9 +224,11 @@ def main() -> None:
                     "tokens_per_s": round(tokens_seen / elapsed_s), "lr": round(scale, 3),
                     "nats": {k: round(v.item(), 3) for k, v in sorted(losses.items())}}  # fmt: skip
             print(json.dumps(line), file=log, flush=True)
-            if not math.isfinite(value):
+            # A loss tells of the weights before the update; what is saved are those after it.
+            if not math.isfinite(value) or not all(p.isfinite().all() for p in parameters):
                 raise SystemExit(
-                    f"update {update}: the loss is {value.item()}; begin anew with a lower --muon-lr or --adam-lr"
+                    f"update {update}: the loss is {value.item()}, and not all weights are finite; go on from the last "
+                    "checkpoint, or begin anew with a lower --muon-lr or --adam-lr"
                 )
         if rank == 0 and is_due:
             save(checkpoint, state_now())

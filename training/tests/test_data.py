@@ -176,6 +176,8 @@ def test_a_licence_at_the_head_goes_and_what_follows_it_stays():
     include = "#ifndef A_H\n#define A_H\n#include <stdio.h>\nint f();\n"
     assert clean.without_licence_header("// Copyright X\n// BSD license\n" + include) == include
     assert clean.without_licence_header("#!/bin/sh\n# Copyright X\n# MIT license\n\necho\n") == "echo\n"
+    assert clean.without_licence_header("#!/usr/bin/env node\n// Copyright X\n// MIT\nrun();\n") == "run();\n"
+    assert clean.without_licence_header("#!/bin/sh\necho license\n") == "#!/bin/sh\necho license\n"
     assert clean.without_licence_header("// What it is.\n" + include).startswith("// What")
 
 

@@ -49,23 +49,38 @@ def logged(out: Path) -> list[dict]:
 
 
 def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(stream: Path, tmp_path: Path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run("--data", str(stream), "--out", str(whole), "--tokens", "20480").returncode == 0
-    # The first part has the same schedule but dies half-way.
-    code = (
-        "import sys, training.train as t; calls = [0]\n"
-        "real = t.learning_rate\n"
-        "def rate(*a):\n    calls[0] += 1\n    if calls[0] == 41: raise KeyboardInterrupt\n    return real(*a)\n"
-        "t.learning_rate = rate; t.main()"
-    )
-    arguments = ["--data", str(stream), "--out", str(parts), "--tokens", "20480", "--checkpoint-minutes", "0"]
-    command = [sys.executable, "-c", code, *SMALL, *arguments]
-    killed = subprocess.run(command, capture_output=True, text=True, env=ONE_THREAD)
-    assert killed.returncode != 0
-    assert logged(parts)[-1]["update"] == 40
-    assert run("--data", str(stream), "--out", str(parts), "--tokens", "20480").returncode == 0
-    ends = [torch.load(out / "checkpoint.pt", weights_only=True) for out in (whole, parts)]
+    tokens = np.fromfile(stream / "epoch-0.bin", dtype=np.uint16)
+    tokens[:8000].tofile(stream / "epoch-0.bin")
+    tokens[8000:].tofile(tmp_path / "more.bin")
+    flags = ["--data", str(stream), "--tokens", "20480", "--checkpoint-minutes", "0"]
+
+    def code(killed_at: int) -> str:
+        """A run to which an epoch is added in its first pass, and which dies in the second."""
+        return (
+            "import shutil, training.train as t; calls = [0]\n"
+            "real = t.learning_rate\n"
+            "def rate(*a):\n"
+            "    calls[0] += 1\n"
+            f"    if calls[0] == 10: shutil.copy({str(tmp_path / 'more.bin')!r}, {str(stream / 'epoch-1.bin')!r})\n"
+            f"    if calls[0] == {killed_at}: raise KeyboardInterrupt\n"
+            "    return real(*a)\n"
+            "t.learning_rate = rate; t.main()"
+        )
+
+    ends = []
+    for name, killed_at in (("whole", 0), ("parts", 41)):
+        (stream / "epoch-1.bin").unlink(missing_ok=True)
+        out = tmp_path / name
+        command = [sys.executable, "-c", code(killed_at), *SMALL, *flags, "--out", str(out)]
+        first = subprocess.run(command, capture_output=True, text=True, env=ONE_THREAD)
+        if killed_at:
+            assert first.returncode != 0
+            assert logged(out)[-1]["update"] == 40
+            first = run(*flags, "--out", str(out))
+        assert first.returncode == 0, first.stderr
+        ends.append(torch.load(out / "checkpoint.pt", weights_only=True))
     assert ends[0]["update"] == ends[1]["update"] == 80
+    assert ends[0]["stream"] == ends[1]["stream"] == {"names": ["epoch-1.bin", "epoch-0.bin"], "start": 8000}
     for name, value in ends[0]["model"].items():
         assert torch.equal(value, ends[1]["model"][name]), name
 
@@ -127,6 +142,12 @@ def test_a_checkpoint_of_another_shape_is_refused_and_left_alone(stream: Path, t
         other = run("--data", str(stream), "--out", str(out), "--tokens", "1024", flag, value)
         assert f"was begun with {flag} " in other.stderr
         assert "use another --out" in other.stderr
+    (stream / "origin.json").write_text(json.dumps({"tokenizer": "another", "vocabulary": 4096}))
+    other = run("--data", str(stream), "--out", str(out), "--tokens", "1024")
+    assert "was begun with tokens of the tokenizer None, not another; use another --out" in other.stderr
+    (stream / "origin.json").write_text(json.dumps({"tokenizer": "another", "vocabulary": 8192}))
+    other = run("--data", str(stream), "--out", str(tmp_path / "other"), "--tokens", "1024")
+    assert "tokens of a vocabulary of 8192; give it as --vocabulary" in other.stderr
     assert (out / "checkpoint.pt").read_bytes() == before
 
 
@@ -134,10 +155,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_not_saved(stream: Path, tm
     flags = ["--data", str(stream), "--out", str(tmp_path / "run"), "--tokens", "20480", "--checkpoint-minutes", "0"]
     ended = run(*flags, "--adam-lr", "1e30", "--muon-lr", "1e30")
     assert ended.returncode == 1
-    assert "begin anew with a lower --muon-lr" in ended.stderr
+    assert "or begin anew with a lower --muon-lr" in ended.stderr
     checkpoint = tmp_path / "run" / "checkpoint.pt"
-    saved = torch.load(checkpoint, weights_only=True)["update"] if checkpoint.exists() else 0
-    assert saved < logged(tmp_path / "run")[-1]["update"]
+    saved = torch.load(checkpoint, weights_only=True)["model"] if checkpoint.exists() else {}
+    assert all(torch.isfinite(value).all() for value in saved.values())
+    assert logged(tmp_path / "run")[-1]["update"] < 20  # told when it would have been saved, not with the next line
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
