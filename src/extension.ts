@@ -199,6 +199,9 @@ export function activate(context: vscode.ExtensionContext): void {
           machine: machineNow,
           now,
           wait,
+          onDecoded: (work, purpose) => {
+            activity.decoded(work, purpose);
+          },
         });
         break;
       }

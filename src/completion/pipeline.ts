@@ -20,6 +20,8 @@ export interface PipelineParts extends PlannerParts {
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
+  /** A decode has ended by itself. */
+  readonly onDecoded?: (work: Work, purpose: Purpose) => void;
   /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
@@ -299,6 +301,7 @@ export class Pipeline {
       decodeMs,
       latencyMs: this.parts.now() - plan.startedMs,
     };
+    this.parts.onDecoded?.(work, purpose);
     if (purpose === 'asked') {
       this.parts.history.answered(plan.spot, passes);
       this.planner.wasWritten(request, textOf(decoded.pieces));

@@ -26,28 +26,27 @@ export const NOTHING: Tally = { sizes: {}, savedKeys: 0, autoBytes: 0, autoBytes
 
 /** One thing that happened. */
 export type Happening =
-  | { readonly kind: 'answered'; readonly size: string; readonly latencyMs: number; readonly saving?: Saving }
+  | { readonly kind: 'answered'; readonly size: string; readonly latencyMs: number }
+  | ({ readonly kind: 'read' } & Reading)
   | { readonly kind: 'shown'; readonly size: string }
   /** Accepted, whole or in part; `again` where an earlier part of the same suggestion was. */
   | { readonly kind: 'accepted'; readonly size: string; readonly savedKeys: number; readonly again: boolean };
 
-/** Weight bytes of a decode that the governor chose the size of. */
-export interface Saving {
+/** Weight bytes of a decode that the governor chose the size of, whether or not its answer was shown. */
+export interface Reading {
   readonly bytes: number;
+  /** What XL would have read for the same; 0 for what is made only because the size was another. */
   readonly bytesByXL: number;
 }
 
 export function tallyOf(happening: Happening): Tally {
   switch (happening.kind) {
     case 'answered': {
-      const { size, latencyMs, saving } = happening;
-      return {
-        ...NOTHING,
-        sizes: { [size]: { ...NO_SIZE, requests: 1, latencies: addLatency({}, latencyMs) } },
-        autoBytes: saving?.bytes ?? 0,
-        autoBytesByXL: saving?.bytesByXL ?? 0,
-      };
+      const { size, latencyMs } = happening;
+      return { ...NOTHING, sizes: { [size]: { ...NO_SIZE, requests: 1, latencies: addLatency({}, latencyMs) } } };
     }
+    case 'read':
+      return { ...NOTHING, autoBytes: happening.bytes, autoBytesByXL: happening.bytesByXL };
     case 'shown':
       return { ...NOTHING, sizes: { [happening.size]: { ...NO_SIZE, shown: 1 } } };
     case 'accepted': {

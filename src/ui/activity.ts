@@ -1,3 +1,4 @@
+import type { Purpose } from '../completion/flight';
 import type { Outcome, Work } from '../completion/outcome';
 import type { Offer } from '../completion/provider';
 import type { EngineState } from '../engine/client';
@@ -70,10 +71,16 @@ export class Activity {
     this.last = { work, settings: settingsKey(settings) };
     this.recent.add({ timeMs: now(), submodel: work.submodel, latencyMs: work.latencyMs });
     const { shortName } = standingOf(config, work.submodel);
-    const read = weightsRead(config, work.submodel, work.prefilledTokens, work.passes);
-    const saving = settings.submodel === 'auto' ? { saving: read } : {};
-    statistics.add({ kind: 'answered', size: shortName, latencyMs: work.latencyMs, ...saving });
+    statistics.add({ kind: 'answered', size: shortName, latencyMs: work.latencyMs });
     onChange();
+  }
+
+  /** A decode has ended, asked for or not. One for something better XL alone would never have made. */
+  decoded({ submodel, prefilledTokens, passes }: Work, purpose: Purpose): void {
+    const config = this.parts.config();
+    if (!config || this.parts.settings().submodel !== 'auto') return;
+    const { bytes, bytesByXL } = weightsRead(config, submodel, prefilledTokens, passes);
+    this.parts.statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'better' ? 0 : bytesByXL });
   }
 
   offered({ request, document, offset, text, submodel }: Offer): void {

@@ -1,6 +1,6 @@
 import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken, submodelOf } from '../matlm/submodel';
-import type { Saving } from '../statistics/tally';
+import type { Reading } from '../statistics/tally';
 
 /** Tokens of a prompt that the engine reads the weights for at once. */
 const PREFILL_CHUNK = 64;
@@ -11,7 +11,7 @@ export function weightsRead(
   submodel: string,
   prefilledTokens: number,
   decodePasses: number,
-): Saving {
+): Reading {
   const passes = Math.ceil(prefilledTokens / PREFILL_CHUNK) + decodePasses;
   const by = (name: string) => passes * bytesPerToken(config.model, submodelOf(config, name).widths);
   return { bytes: by(submodel), bytesByXL: by('XL') };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
+import type { Purpose } from '../../../src/completion/flight';
 import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
@@ -29,6 +30,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   let machine: Machine;
   let settings: GovernorSettings;
   let nowMs: number;
+  let decoded: Purpose[];
   let waiting: { readonly untilMs: number; readonly resolve: () => void }[];
 
   before(async () => {
@@ -37,6 +39,7 @@ describe('a suggestion that a small submodel made while one types', () => {
 
   beforeEach(() => {
     nowMs = 0;
+    decoded = [];
     waiting = [];
     settings = AUTO;
     machine = { ...UNKNOWN_MACHINE, powerSource: 'mains', cpuBusyByOthersShare: 0 };
@@ -59,6 +62,7 @@ describe('a suggestion that a small submodel made while one types', () => {
       eagerness: () => 'balanced',
       machine: () => machine,
       now: () => nowMs,
+      onDecoded: (_, purpose) => decoded.push(purpose),
       wait: (delayMs, signal) =>
         new Promise((resolve) => {
           waiting.push({ untilMs: nowMs + delayMs, resolve });
@@ -108,6 +112,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   it('is written by a larger one too in a pause, and stays while it is read', async () => {
     await typed('const a = █', 'f(x);');
     await refined('f(x, y);');
+    assert.deepEqual(decoded, ['asked', 'ahead', 'better']);
     assert.equal(textOf(await ask('const a = █')), 'f(x);');
     assert.equal(engine.requests.length, 3);
   });

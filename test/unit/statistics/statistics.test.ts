@@ -3,7 +3,8 @@ import { type Days, KEPT_DAYS, parseDays } from '../../../src/statistics/days';
 import { Statistics } from '../../../src/statistics/statistics';
 import { allSizes, type Happening, savedShare } from '../../../src/statistics/tally';
 
-const ANSWERED: Happening = { kind: 'answered', size: 'M', latencyMs: 20, saving: { bytes: 30, bytesByXL: 100 } };
+const ANSWERED = { kind: 'answered', size: 'M', latencyMs: 20 } as const;
+const READ: Happening = { kind: 'read', bytes: 30, bytesByXL: 100 };
 const ACCEPTED: Happening = { kind: 'accepted', size: 'M', savedKeys: 12, again: false };
 
 /** What the editor keeps between sessions, for any number of windows. */
@@ -30,8 +31,7 @@ describe('statistics', () => {
   it('outlive the window', async () => {
     const { open } = kept();
     const statistics = open();
-    statistics.add(ANSWERED);
-    statistics.add(ACCEPTED);
+    for (const happening of [ANSWERED, READ, ACCEPTED]) statistics.add(happening);
     await statistics.save();
     const total = open().total();
     assert.deepEqual([total.savedKeys, total.sizes.M?.requests, total.sizes.M?.accepted], [12, 1, 1]);
@@ -80,7 +80,7 @@ describe('statistics', () => {
   it('hold counts by size and day, and nothing else', async () => {
     const { kept: editor, open } = kept();
     const statistics = open();
-    statistics.add(ANSWERED);
+    for (const happening of [ANSWERED, READ]) statistics.add(happening);
     await statistics.save();
     assert.deepEqual(editor.stored, {
       '2026-03-01': {

@@ -94,12 +94,19 @@ describe('the activity', () => {
   });
 
   it('counts as saved what Auto did not read, and nothing of a fixed size', () => {
-    shown('S');
+    activity.decoded(work('S'), 'asked');
     const share = savedShare(statistics.today());
     assert.ok(share !== undefined && share > 0.5 && share < 0.65, String(share));
     settings = { ...AUTO, submodel: 'XL' };
-    shown('XL');
+    activity.decoded(work('XL'), 'asked');
     assert.equal(savedShare(statistics.today()), share);
+  });
+
+  it('counts what was decoded ahead too, and against Auto what is made again by a larger one', () => {
+    activity.decoded(work('S'), 'ahead');
+    const share = savedShare(statistics.today()) ?? NaN;
+    activity.decoded(work('XL'), 'better');
+    assert.ok(Math.abs((savedShare(statistics.today()) ?? NaN) - (share - 1)) < 1e-9);
   });
 
   it('shows the dashboard what came in the last ten minutes', () => {

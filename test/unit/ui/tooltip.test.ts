@@ -14,7 +14,8 @@ const QUIET: TooltipParts = {
 
 const USED = [
   { kind: 'answered', size: 'XL', latencyMs: 40 } as const,
-  { kind: 'answered', size: 'M+', latencyMs: 10, saving: { bytes: 3e9, bytesByXL: 7.5e9 } } as const,
+  { kind: 'answered', size: 'M+', latencyMs: 10 } as const,
+  { kind: 'read', bytes: 3e9, bytesByXL: 7.5e9 } as const,
   { kind: 'shown', size: 'M+' } as const,
   { kind: 'accepted', size: 'M+', savedKeys: 31, again: false } as const,
 ]
