@@ -3,7 +3,7 @@ import type { Expectation } from './history';
 import { type Machine, takenByOthers } from './machine';
 
 /** Characters that a second of the engine's work has to bring, on a quiet machine on mains. */
-export const CHARACTERS_PER_SECOND = 4;
+export const CHARACTERS_PER_SECOND = 8;
 
 /** How much dearer the engine's time is in a state of the machine: battery, heat and others' work multiply. */
 export function price(machine: Machine): number {
