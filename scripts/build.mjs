@@ -27,8 +27,10 @@ const PAGES = [
   { in: 'src/ui/dashboard/page/dashboard.css', out: 'dashboard' },
 ];
 
-/** Packages whose files lie beside the bundles. */
+const NOTICES = join(root, 'dist', 'ThirdPartyNotices.txt');
+/** Packages whose files lie beside the bundles, or are compiled into the addon. */
 const BESIDE = [
+  'node-addon-api',
   'onnxruntime-node',
   'onnxruntime-common',
   'web-tree-sitter',
@@ -36,6 +38,12 @@ const BESIDE = [
   'tree-sitter-json',
   'tree-sitter-html',
 ];
+
+/** Of packages that come without the text of their licence, which is MIT's. */
+const COPYRIGHT = {
+  'onnxruntime-node': 'Copyright (c) Microsoft Corporation',
+  'onnxruntime-common': 'Copyright (c) Microsoft Corporation',
+};
 
 /** Bring node_modules, the addon and the bundles up to date. */
 export async function build({ quiet = false } = {}) {
@@ -86,9 +94,9 @@ async function bundle(say) {
   const outputs = [...Object.keys(BUNDLES).map((name) => `${name}.js`), 'dashboard.js', 'dashboard.css'].map((name) =>
     join(root, 'dist', name),
   );
-  const newest = Math.max(
-    ...[...filesIn(join(root, 'src')), join(root, 'package.json')].map((f) => statSync(f).mtimeMs),
-  );
+  outputs.push(NOTICES);
+  const others = ['package.json', 'package-lock.json', 'scripts/build.mjs'].map((name) => join(root, name));
+  const newest = Math.max(...[...filesIn(join(root, 'src')), ...others].map((f) => statSync(f).mtimeMs));
   if (outputs.every((file) => existsSync(file) && statSync(file).mtimeMs > newest)) return;
   say('Bundling');
   mkdirSync(join(root, 'dist'), { recursive: true });
@@ -120,17 +128,19 @@ async function bundle(say) {
 
 /** The licences of what is packaged: of whose code is in the bundles, by their inputs, and of what lies beside them. */
 function writeNotices(inputs) {
+  const own = readFileSync(join(root, 'LICENSE'), 'utf8');
+  const mit = own.slice(own.indexOf('Permission is hereby granted')).trim();
   const bundled = inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []);
   const notices = [...new Set([...bundled, ...BESIDE])].sort().map((name) => {
     const folder = join(root, 'node_modules', name);
-    const { version, license, homepage, repository } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    const address = homepage ?? repository?.url ?? repository;
-    const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `Its text is at ${address}`;
+    if (!file && !(license === 'MIT' && name in COPYRIGHT)) throw new Error(`${name} has no file with its licence`);
+    const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `${COPYRIGHT[name]}\n\n${mit}`;
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
   const line = '\n' + '-'.repeat(80) + '\n\n';
-  writeFileSync(join(root, 'dist', 'ThirdPartyNotices.txt'), notices.join(line));
+  writeFileSync(NOTICES, notices.join(line));
 }
 
 /** The parser's runtime and the grammars of the languages in src/completion/syntax/languages.ts. */

@@ -15,7 +15,7 @@ mkdirSync(prebuilds, { recursive: true });
 cpSync(join(root, 'native', 'build', 'Release', 'matcoder_engine.node'), join(prebuilds, 'matcoder_engine.node'));
 copyOnnxRuntime(join(prebuilds, 'node_modules'));
 const packagePath = join(root, 'matcoder.vsix');
-const part = `${packagePath}.part`; // a half-written package must not be taken for one
+const part = join(root, 'matcoder.part.vsix'); // a half-written package must not be taken for one
 await createVSIX({ cwd: root, target: `${platform}-${arch}`, packagePath: part, dependencies: false });
 renameSync(part, packagePath);
 console.log(`${(statSync(packagePath).size / 1e6).toFixed(1)} MB in all`);

@@ -36,12 +36,14 @@ function options() {
   }
 }
 
+const isRemote = Boolean(process.env.VSCODE_IPC_HOOK_CLI || process.env.VSCODE_CLIENT_COMMAND);
+
 /**
  * The desktop's VS Code, where `code` starts one; inside code-server and the like it may be something else, and in the
  * terminal of a remote window it speaks to that window, whose own profile nothing must be installed into.
  */
 async function hasDesktopCode() {
-  if (process.env.VSCODE_IPC_HOOK_CLI || process.env.VSCODE_CLIENT_COMMAND) return false;
+  if (isRemote) return false;
   const { code, output } = await run('code', ['--version'], { quiet: true });
   return code === 0 && /^\d+\.\d+\.\d+/.test(output);
 }
@@ -108,7 +110,9 @@ await main(async () => {
   const why = unsupported();
   if (!desktop && why) {
     throw new Fault(
-      `VS Code's command "code" is not on the PATH, and ${why}.\nIn VS Code run "Shell Command: Install 'code' command in PATH", then npm start again.`,
+      isRemote
+        ? `This is the terminal of a remote window, whose own VS Code is left alone, and ${why}.\nRun npm start in a terminal of the machine that you sit at.`
+        : `VS Code's command "code" is not on the PATH, and ${why}.\nIn VS Code run "Shell Command: Install 'code' command in PATH", then npm start again.`,
     );
   }
   const vsix = await packagedExtension();

@@ -317,9 +317,9 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.commands.registerCommand('matcoder.restartEngine', startEngine),
     vscode.commands.registerCommand('matcoder.detectHardware', detect),
     vscode.commands.registerCommand('matcoder.recover', recover),
-    vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number, text: string) => {
+    vscode.commands.registerCommand(ACCEPTED_COMMAND, (request: number, alternative?: string) => {
       log.info(`request ${request}: accepted`);
-      activity.suggestions.accepted(request, text, now());
+      activity.suggestions.accepted(request, alternative, now());
     }),
     vscode.workspace.onDidChangeTextDocument((event) => {
       for (const { text, rangeLength } of event.contentChanges) {

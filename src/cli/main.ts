@@ -151,6 +151,7 @@ async function main(args: readonly string[]): Promise<void> {
     }
     case 'replay': {
       const heldout = values.heldout;
+      if (values.calibrate && heldout === undefined) throw new UsageError('--calibrate goes with --heldout FILE');
       const options: ReplayOptions = {
         files: rest.map((file) => resolve(file)),
         heldout:

@@ -20,7 +20,7 @@ export interface PipelineParts extends PlannerParts {
   /** What the user decided; asked at every request. */
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
-  /** A decode has ended by itself. */
+  /** A decode has ended, by itself or because it was stopped. */
   readonly onDecoded?: (work: Work, purpose: Purpose) => void;
   /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
@@ -288,7 +288,6 @@ export class Pipeline {
       this.planner.wasRead([]);
       return { kind: 'failed', reason: decoded.fault };
     }
-    if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
     const { prefilledTokens, prefillMs, decodedTokens, passes, decodeMs } = decoded;
     const work: Work = {
       submodel: decision.submodel.name,
@@ -302,6 +301,7 @@ export class Pipeline {
       latencyMs: this.parts.now() - plan.startedMs,
     };
     this.parts.onDecoded?.(work, purpose);
+    if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
     if (purpose === 'asked') {
       this.parts.history.answered(plan.spot, passes);
       this.planner.wasWritten(request, textOf(decoded.pieces));

@@ -20,7 +20,7 @@ export interface ProviderParts {
   readonly onOutcome: (outcome: Outcome) => void;
   /** Ghost text was handed to the editor. */
   readonly onOffer: (offer: Offer) => void;
-  /** Run with the number of the request and the text when its suggestion, or an alternative, was accepted whole. */
+  /** Run with the number of the request when its suggestion was accepted whole, or an alternative: then with its text too. */
   readonly acceptedCommand: string;
 }
 
@@ -81,12 +81,12 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       const offset = document.offsetAt(position);
       onOffer({ request: number, document: request.document, offset, text: suggestion.text, submodel });
       log.trace(`request ${number}: ${JSON.stringify([suggestion, ...others])}`);
-      return [suggestion, ...others].map(({ text, replaces }) => {
+      return [suggestion, ...others].map(({ text, replaces }, i) => {
         const item = new vscode.InlineCompletionItem(
           lead + text,
           range.with({ end: range.end.translate(0, replaces) }),
         );
-        item.command = { command: acceptedCommand, title: '', arguments: [number, text] };
+        item.command = { command: acceptedCommand, title: '', arguments: [number, ...(i > 0 ? [text] : [])] };
         return item;
       });
     } catch (error) {

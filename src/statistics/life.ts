@@ -84,16 +84,13 @@ export class SuggestionLives {
   }
 
   /**
-   * The editor reports that a text was accepted whole: what is left of a request's offer, or an alternative to it. It may be
+   * The editor reports that what is left of a request's offer was accepted whole, or an alternative to it. Its text may be
    * in the document already.
    */
-  accepted(request: number, text: string, nowMs: number): void {
+  accepted(request: number, alternative: string | undefined, nowMs: number): void {
     const isOf = (life: Life | undefined) => life && life.firstRequest <= request && request <= life.lastRequest;
     if (isOf(this.live)) this.end(nowMs);
-    if (this.ended && isOf(this.ended)) {
-      const { rest } = this.ended; // the editor may name the whole of it, though some was typed since
-      this.accept(this.ended, text.endsWith(rest) ? rest : text);
-    }
+    if (this.ended && isOf(this.ended)) this.accept(this.ended, alternative ?? this.ended.rest);
   }
 
   /** Nothing is shown any more. */

@@ -83,7 +83,7 @@ export function allSizes({ sizes }: Tally): SizeTally {
   return Object.values(sizes).reduce(mergeSizes, NO_SIZE);
 }
 
-/** The share of weight bytes that choosing the size spared against XL, 0 to 1; undefined where nothing was chosen. */
+/** The share of weight bytes that choosing the size spared against XL, below 0 where it read more; undefined where nothing was chosen. */
 export function savedShare({ autoBytes, autoBytesByXL }: Tally): number | undefined {
   return autoBytesByXL > 0 ? 1 - autoBytes / autoBytesByXL : undefined;
 }

@@ -32,10 +32,20 @@ export async function updateSettings(
   const configuration = vscode.workspace.getConfiguration('matcoder', document);
   for (const [name, value] of Object.entries(changes)) {
     const set = configuration.inspect(name);
-    const inFolder = document ? (set?.workspaceFolderLanguageValue ?? set?.workspaceFolderValue) : undefined;
-    const inWorkspace = (document && set?.workspaceLanguageValue) ?? set?.workspaceValue;
     const { WorkspaceFolder, Workspace, Global } = vscode.ConfigurationTarget;
-    const target = inFolder !== undefined ? WorkspaceFolder : inWorkspace !== undefined ? Workspace : Global;
+    // What is said of a language alone decides over what is said of all.
+    const scopes: readonly (readonly [unknown, vscode.ConfigurationTarget])[] = [
+      ...(document
+        ? ([
+            [set?.workspaceFolderLanguageValue, WorkspaceFolder],
+            [set?.workspaceLanguageValue, Workspace],
+            [set?.globalLanguageValue, Global],
+            [set?.workspaceFolderValue, WorkspaceFolder],
+          ] as const)
+        : []),
+      [set?.workspaceValue, Workspace],
+    ];
+    const target = scopes.find(([said]) => said !== undefined)?.[1] ?? Global;
     await configuration.update(name, value, target, document !== undefined);
   }
 }

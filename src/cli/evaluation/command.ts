@@ -28,7 +28,8 @@ export interface EvaluationArguments {
 /** @returns what is printed */
 export async function evaluationCommand(root: string, model: string, args: EvaluationArguments): Promise<string> {
   if (args.places !== undefined) {
-    if (args.files.length > 0) throw new UsageError('--places has its own places: it takes no files');
+    if (args.files.length > 0 || args.heldout !== undefined || args.calibrate)
+      throw new UsageError('--places has its own places: it takes no files, no --heldout and no --calibrate');
     const rows = await evaluate(root, model, resolve(args.places));
     return args.json ? JSON.stringify(rows, null, 2) : evaluationTables(rows);
   }
@@ -40,9 +41,9 @@ export async function evaluationCommand(root: string, model: string, args: Evalu
   };
   const sources = await sourcesOf(args);
   if (sources.length === 0) throw new UsageError('eval takes files, --heldout FILE or --places FILE');
-  if (args.calibrate && args.heldout === undefined) {
+  if (args.calibrate && (args.heldout === undefined || args.files.length > 0)) {
     throw new UsageError(
-      '--calibrate overwrites the score of the model: it takes the held-out files of a corpus, --heldout FILE',
+      '--calibrate overwrites the score of the model: it takes the held-out files of a corpus alone, --heldout FILE',
     );
   }
   if (args.calibrate) return `wrote ${await calibrate(root, model, sources, options)}`;

@@ -27,6 +27,8 @@ describe('a completion request', () => {
   let machine: Machine;
   /** Where requests were answered. */
   let answeredAt: Spot[];
+  /** Prompt tokens that were read in what the costs were learned from. */
+  let observed: number[];
 
   before(async () => {
     // Scores are the plain product of what the test's engine claims.
@@ -43,12 +45,18 @@ describe('a completion request', () => {
     settings = AUTO;
     machine = UNKNOWN_MACHINE;
     answeredAt = [];
+    observed = [];
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
     const cost = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
     pipeline = new Pipeline({
       engine,
       checkpoint,
-      costs: new CostModel(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
+      costs: new (class extends CostModel {
+        override observe(...args: Parameters<CostModel['observe']>): void {
+          observed.push(args[1]);
+          super.observe(...args);
+        }
+      })(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
       history: new (class extends History {
         override answered(spot: Spot, passes: number): void {
@@ -314,6 +322,18 @@ describe('a completion request', () => {
     assert.equal(signal.aborted, false);
     pipeline.edited('file:///a.ts', 'y', 0);
     assert.equal(signal.aborted, true);
+  });
+
+  it('learns nothing of what it costs from a decode that moved to another backend', async () => {
+    const outcome = ask('const a = █');
+    await settle();
+    pipeline.backendChanged();
+    engine.write('f(x);');
+    engine.end();
+    assert.equal(textOf(await outcome), 'f(x);');
+    assert.deepEqual(observed, []);
+    await shown('const b = █', 'g(y);');
+    assert.equal(observed.length, 1);
   });
 
   it('stops for a deletion', async () => {
