@@ -16,14 +16,14 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
 from training import metrics
-from training.data import Encoder, read_files, require_tokens_of
+from training.data import Encoder, Mix, read_files, require_tokens_of
 from training.export import load_run
 from training.model import GRANULARITIES, best_device
 
@@ -39,6 +39,7 @@ class Row:
     arguments: tuple[str, ...]
     data: str = "tokens"
     tokenizer: str = "tokenizer.json"
+    mix: Mix = field(default_factory=Mix)
 
 
 def hardware() -> tuple[str, ...]:
@@ -55,12 +56,12 @@ def rows() -> dict[str, Row]:
         "end-weight": Row("end token's loss weighs 5", (*base, "--end-weight", "5")),
         "sandwich": Row("sandwich, distillation in the last third, half labels", ("--objective", "sandwich")),
         "late": Row("XL .48 in the last third", ("--objective", "sampled-xs-late")),
-        "fim-90": Row("90% of the pieces with a hole", base, "tokens-fim90"),
+        "fim-90": Row("90% of the pieces with a hole", base, "tokens-fim90", mix=Mix(fim=0.9)),
         "no-mask": Row("documents see each other", (*base, "--no-document-mask")),
         "muon-whole": Row("Muon on whole matrices", (*base, "--optimizer", "muon-whole")),
         "joint": Row("joint loss over S, M, L, XL", ("--objective", "joint")),
         "short-decay": Row("rate falls over the last 20% only", (*base, "--decay", "0.2")),
-        "psm": Row("half of the holes prefix first", (*base,), "tokens-psm"),
+        "psm": Row("half of the holes prefix first", base, "tokens-psm", mix=Mix(spm=0.5)),
         "key-shift": Row("keys read the token before too (not a Qwen3)", (*base, "--key-shift", "1")),
         "xl-only": Row("XL alone", ("--objective", "XL")),
         "adamw-low": Row("AdamW for all, rate .0015", (*base, "--optimizer", "adamw", "--adam-lr", "1.5e-3")),
@@ -83,10 +84,7 @@ def rows() -> dict[str, Row]:
 
 
 def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path) -> None:
-    """Train one row and let `module` measure it, each a process of one thread; nothing where the result is there."""
-    if (results / f"{key}.json").exists():
-        return
-    require_tokens_of(Path("build") / row.tokenizer, Path("build") / row.data)
+    """Train one row and let `module` measure it, each a process of one thread."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     train = ["training.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
     with open(out / f"{key}.log", "a") as log:
@@ -95,7 +93,10 @@ def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path)
 
 
 def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int) -> None:
-    """Rows side by side; the first that fails ends it, after those under way."""
+    """Those rows that have no result yet, side by side; the first that fails ends it, after those under way."""
+    wanted = {key: row for key, row in wanted.items() if not (results / f"{key}.json").exists()}
+    for row in wanted.values():  # before the first of them takes its time
+        require_tokens_of(Path("build") / row.tokenizer, Path("build") / row.data, row.mix)
     with ThreadPoolExecutor(workers) as pool:
         rows = {pool.submit(train_and_measure, module, key, row, out, results): key for key, row in wanted.items()}
         try:

@@ -18,7 +18,7 @@ import json
 import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -161,9 +161,9 @@ def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, context: int, 
     return len(tokens)
 
 
-def origin(tokenizer: Path) -> dict:
-    """What a folder of tokens says of the tokenizer that made them, in `origin.json`."""
-    return {
+def origin(tokenizer: Path, mix: Mix = Mix()) -> dict:
+    """What a folder of tokens says of how they were made, in `origin.json`."""
+    return asdict(mix) | {
         "tokenizer": hashlib.sha256(tokenizer.read_bytes()).hexdigest(),
         "vocabulary": Tokenizer.from_file(str(tokenizer)).get_vocab_size(),
     }
@@ -174,12 +174,15 @@ def read_origin(folder: Path) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def require_tokens_of(tokenizer: Path, folder: Path) -> None:
-    """End with a message where a folder of tokens was made by another tokenizer, or does not say by which."""
-    if read_origin(folder) != origin(tokenizer):
+def require_tokens_of(tokenizer: Path, folder: Path, mix: Mix | None = None) -> None:
+    """End with a message where tokens are not known to be of that tokenizer, and of that mix where one is asked for."""
+    made, wanted = read_origin(folder) or {}, origin(tokenizer, mix or Mix())
+    keys = ("tokenizer", *(asdict(mix) if mix else ()))
+    if any(made.get(key) != wanted[key] for key in keys):
+        flags = f" --fim {mix.fim} --spm {mix.spm}" if mix else ""
         raise SystemExit(
-            f"{folder}: not known to be tokens of {tokenizer}; make some in another folder with "
-            f"python -m training.data --tokenizer {tokenizer} --out FOLDER, and name that"
+            f"{folder}: not known to be tokens of {tokenizer}{flags}; make such in a folder that has none with "
+            f"python -m training.data --tokenizer {tokenizer}{flags} --out FOLDER"
         )
 
 
@@ -259,7 +262,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     if any(args.out.glob("epoch-*.bin")):
         require_tokens_of(args.tokenizer, args.out)
-    (args.out / "origin.json").write_text(json.dumps(origin(args.tokenizer)) + "\n")
+    (args.out / "origin.json").write_text(json.dumps(origin(args.tokenizer, Mix(args.fim, args.spm))) + "\n")
     corpus = [file for folder in args.corpus for file in read_files(folder / "train.jsonl")]
     for epoch in range(args.first_epoch, args.first_epoch + args.epochs):
         out = args.out / f"epoch-{epoch}.bin"

@@ -227,8 +227,8 @@ def main() -> None:
             # A loss tells of the weights before the update; what is saved are those after it.
             if not math.isfinite(value) or not all(p.isfinite().all() for p in parameters):
                 raise SystemExit(
-                    f"update {update}: the loss is {value.item()}, and not all weights are finite; go on from the last "
-                    "checkpoint, or begin anew with a lower --muon-lr or --adam-lr"
+                    f"update {update}: the loss is {value.item()}, or some weights are not finite; begin anew in "
+                    "another --out with a lower --muon-lr or --adam-lr"
                 )
         if rank == 0 and is_due:
             save(checkpoint, state_now())

@@ -121,10 +121,10 @@ def test_tokens_know_their_tokenizer(tmp_path: Path, trained_tokenizer: Tokenize
     monkeypatch.setattr("sys.argv", ["data", *arguments, "--tokenizer", str(own)])
     data.main()
     data.require_tokens_of(own, tmp_path / "tokens")
-    with pytest.raises(SystemExit, match=r"not known to be tokens of models.*; make some in another folder"):
+    with pytest.raises(SystemExit, match=r"not known to be tokens of models.*; make such in a folder that has none"):
         data.require_tokens_of(other, tmp_path / "tokens")
     monkeypatch.setattr("sys.argv", ["data", *arguments, "--tokenizer", str(other)])
-    with pytest.raises(SystemExit, match="make some in another folder"):
+    with pytest.raises(SystemExit, match="make such in a folder that has none"):
         data.main()
 
 

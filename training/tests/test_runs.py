@@ -50,8 +50,9 @@ def logged(out: Path) -> list[dict]:
 
 def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(stream: Path, tmp_path: Path):
     tokens = np.fromfile(stream / "epoch-0.bin", dtype=np.uint16)
-    tokens[:8000].tofile(stream / "epoch-0.bin")
-    tokens[8000:].tofile(tmp_path / "more.bin")
+    (stream / "epoch-0.bin").unlink()
+    tokens[:8000].tofile(stream / "epoch-1.bin")
+    tokens[8000:17000].tofile(tmp_path / "more.bin")
     flags = ["--data", str(stream), "--tokens", "20480", "--checkpoint-minutes", "0"]
 
     def code(killed_at: int) -> str:
@@ -61,7 +62,7 @@ def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(s
             "real = t.learning_rate\n"
             "def rate(*a):\n"
             "    calls[0] += 1\n"
-            f"    if calls[0] == 10: shutil.copy({str(tmp_path / 'more.bin')!r}, {str(stream / 'epoch-1.bin')!r})\n"
+            f"    if calls[0] == 10: shutil.copy({str(tmp_path / 'more.bin')!r}, {str(stream / 'epoch-0.bin')!r})\n"
             f"    if calls[0] == {killed_at}: raise KeyboardInterrupt\n"
             "    return real(*a)\n"
             "t.learning_rate = rate; t.main()"
@@ -69,7 +70,7 @@ def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(s
 
     ends = []
     for name, killed_at in (("whole", 0), ("parts", 41)):
-        (stream / "epoch-1.bin").unlink(missing_ok=True)
+        (stream / "epoch-0.bin").unlink(missing_ok=True)
         out = tmp_path / name
         command = [sys.executable, "-c", code(killed_at), *SMALL, *flags, "--out", str(out)]
         first = subprocess.run(command, capture_output=True, text=True, env=ONE_THREAD)
@@ -80,7 +81,7 @@ def test_training_resumes_where_it_was_killed_and_ends_as_if_it_never_had_been(s
         assert first.returncode == 0, first.stderr
         ends.append(torch.load(out / "checkpoint.pt", weights_only=True))
     assert ends[0]["update"] == ends[1]["update"] == 80
-    assert ends[0]["stream"] == ends[1]["stream"] == {"names": ["epoch-1.bin", "epoch-0.bin"], "start": 8000}
+    assert ends[0]["stream"] == ends[1]["stream"] == {"names": ["epoch-0.bin", "epoch-1.bin"], "start": 8000}
     for name, value in ends[0]["model"].items():
         assert torch.equal(value, ends[1]["model"][name]), name
 
@@ -155,7 +156,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_not_saved(stream: Path, tm
     flags = ["--data", str(stream), "--out", str(tmp_path / "run"), "--tokens", "20480", "--checkpoint-minutes", "0"]
     ended = run(*flags, "--adam-lr", "1e30", "--muon-lr", "1e30")
     assert ended.returncode == 1
-    assert "or begin anew with a lower --muon-lr" in ended.stderr
+    assert "begin anew in another --out with a lower --muon-lr" in ended.stderr
     checkpoint = tmp_path / "run" / "checkpoint.pt"
     saved = torch.load(checkpoint, weights_only=True)["model"] if checkpoint.exists() else {}
     assert all(torch.isfinite(value).all() for value in saved.values())
