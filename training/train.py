@@ -140,15 +140,16 @@ def main() -> None:
         groups = [{"params": others, "weight_decay": 0.0}]
     adam = torch.optim.AdamW(groups, lr=args.adam_lr, betas=(0.9, 0.95), fused=True)
     train_on = objective(args.objective)
+    made = read_origin(args.data) or {}
     if args.init:
         require_tokens_of(args.init / "tokenizer.json", args.data)
-    elif (made := read_origin(args.data)) and made["vocabulary"] > config.vocabulary:
+    elif made.get("vocabulary", 0) > config.vocabulary:
         raise SystemExit(f"{args.data}: tokens of a vocabulary of {made['vocabulary']}; give it as --vocabulary")
     stream = Stream(args.data)
     # Another seed reads another part of the stream, so that seeds differ in data as well as in weights.
     first = args.seed * len(stream.epochs[0]) // 7
     settings = {name: value for name, value in vars(args).items() if name not in FREE}
-    settings["tokens of the tokenizer"] = (read_origin(args.data) or {}).get("tokenizer")
+    settings["tokens of the tokenizer"] = made.get("tokenizer")
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "checkpoint.pt"

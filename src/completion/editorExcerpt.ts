@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { documentPath } from './context/path';
-import { fileOf } from './editorFiles';
+import { fileOf, notebookOf } from './editorFiles';
 import type { Excerpt } from './prompt';
 import { EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt';
 
@@ -46,17 +46,14 @@ interface Cells {
 
 /** The cells of the same language around a cell, in order; undefined where the document is no cell. */
 function cellsAround(document: vscode.TextDocument): Cells | undefined {
-  for (const notebook of vscode.workspace.notebookDocuments) {
-    const cells = notebook.getCells();
-    const index = cells.findIndex((cell) => cell.document === document);
-    if (index < 0) continue;
-    const textsOf = (some: readonly vscode.NotebookCell[]) =>
-      some
-        .filter((cell) => cell.document.languageId === document.languageId)
-        .map((cell) => cell.document.getText().replaceAll('\r\n', '\n'));
-    return { before: textsOf(cells.slice(0, index)), after: textsOf(cells.slice(index + 1)) };
-  }
-  return undefined;
+  const cells = notebookOf(document.uri)?.getCells() ?? [];
+  const index = cells.findIndex((cell) => cell.document === document);
+  if (index < 0) return undefined;
+  const textsOf = (some: readonly vscode.NotebookCell[]) =>
+    some
+      .filter((cell) => cell.document.languageId === document.languageId)
+      .map((cell) => cell.document.getText().replaceAll('\r\n', '\n'));
+  return { before: textsOf(cells.slice(0, index)), after: textsOf(cells.slice(index + 1)) };
 }
 
 function withCells(own: Excerpt, { before, after }: Cells): Excerpt {

@@ -90,23 +90,28 @@ export class EditorFiles implements vscode.Disposable {
   private rulesOf({ folder, path }: Place): Promise<Rules> {
     const inside = path.split('/').slice(0, -1);
     const key = vscode.Uri.joinPath(folder.uri, ...inside).toString();
-    const known = this.rules.get(key) ?? this.readRules(folder, inside);
+    const known = this.rules.get(key) ?? this.readAndWatch(folder, inside);
     this.rules.set(key, known);
     return known;
   }
 
-  private async readRules(root: vscode.WorkspaceFolder, inside: readonly string[]): Promise<Rules> {
+  private async readAndWatch(root: vscode.WorkspaceFolder, inside: readonly string[]): Promise<Rules> {
     const above = await foldersAbove(root.uri);
     this.watchAbove(above.map((_, i) => vscode.Uri.joinPath(root.uri, ...above.slice(i).map(() => '..'))));
     return readRules(root, above, inside);
   }
 }
 
-/** The file that a document is of: for a notebook's cell, which has an address of its own, the notebook. */
-export function fileOf(uri: vscode.Uri): vscode.Uri {
+/** The notebook that a document is a cell of. */
+export function notebookOf(uri: vscode.Uri): vscode.NotebookDocument | undefined {
   const address = uri.toString();
   const isHere = ({ document }: vscode.NotebookCell) => document.uri.toString() === address;
-  return vscode.workspace.notebookDocuments.find((notebook) => notebook.getCells().some(isHere))?.uri ?? uri;
+  return vscode.workspace.notebookDocuments.find((notebook) => notebook.getCells().some(isHere));
+}
+
+/** The file that a document is of: for a notebook's cell, which has an address of its own, the notebook. */
+export function fileOf(uri: vscode.Uri): vscode.Uri {
+  return notebookOf(uri)?.uri ?? uri;
 }
 
 interface Place {

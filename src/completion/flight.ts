@@ -27,6 +27,8 @@ export type Purpose = 'asked' | 'ahead' | 'better';
 /** A decode under way. It outlives a cancelled request, for a cancelled request is mostly one more key typed. */
 export class Flight {
   readonly outcome: Promise<Outcome>;
+  /** It began on another backend: how long it took tells nothing of either. */
+  hasMoved = false;
   private readonly controller = new AbortController();
   /** What is decoded so far. */
   private written = '';

@@ -42,8 +42,6 @@ export class Pipeline {
   /** The suggestion that was made last, until it is known what became of it. */
   private made: Standing | undefined;
   private flight: Flight | undefined;
-  /** A decode that began on another backend. */
-  private moved: Flight | undefined;
   /** The decode that was asked for last, where nothing of it was sure enough. */
   private doubt: Doubt | undefined;
   /** Aborted when the user goes on. */
@@ -151,7 +149,7 @@ export class Pipeline {
   /** Another backend has taken over: its cache holds nothing yet, and what moved with it took two backends' time. */
   backendChanged(): void {
     this.planner.wasRead([]);
-    this.moved = this.flight;
+    if (this.flight) this.flight.hasMoved = true;
   }
 
   /** Forget what other settings or another model have suggested. */
@@ -270,19 +268,14 @@ export class Pipeline {
       },
       finish: (decoded: Decoded) => {
         if (this.flight === flight) this.flight = undefined;
-        if (!decoded.aborted && this.moved !== flight) this.observe(plan, decoded);
-        return this.finish(plan, purpose, decoded, trace);
+        return this.finish(flight, decoded, trace);
       },
     };
-    const flight = new Flight(parts, plan, purpose, trace);
+    const flight: Flight = new Flight(parts, plan, purpose, trace);
     return (this.flight = flight);
   }
 
-  private observe({ decision }: Plan, { fault, prefilledTokens, prefillMs, passes, decodeMs }: Decoded): void {
-    if (fault === undefined) this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
-  }
-
-  private finish(plan: Plan, purpose: Purpose, decoded: Decoded, trace: Trace): Outcome {
+  private finish({ plan, purpose, hasMoved }: Flight, decoded: Decoded, trace: Trace): Outcome {
     const { request, decision } = plan;
     if (decoded.fault !== undefined) {
       this.planner.wasRead([]);
@@ -302,6 +295,7 @@ export class Pipeline {
     };
     this.parts.onDecoded?.(work, purpose);
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
+    if (!hasMoved) this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     if (purpose === 'asked') {
       this.parts.history.answered(plan.spot, passes);
       this.planner.wasWritten(request, textOf(decoded.pieces));

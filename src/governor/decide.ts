@@ -174,7 +174,7 @@ export function decide(
     return { ...declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`), considered: chosen.submodel };
   }
   // Where it pays in a pause alone, wait as long as the answer can still come before the next key is due.
-  const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(Math.min(budgetMs, dueMs(snapshot)) - ms));
+  const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(Math.min(budgetMs, dueMs(snapshot.gapMs)) - ms));
   const reason = explain(snapshot, situation, chosen, ms, budgetMs);
   return decision(chosen.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
 }
@@ -212,11 +212,11 @@ function budgetOf({ gapMs }: Snapshot, situation: Situation, settings: GovernorS
   if (situation === 'asked') return EXPLICIT_BUDGET_MS;
   if (settings.latencyBudgetMs !== undefined) return settings.latencyBudgetMs;
   if (situation === 'pause' || gapMs === undefined) return PAUSE_BUDGET_MS;
-  return dueMs({ gapMs });
+  return dueMs(gapMs);
 }
 
 /** How long after the editor's request the next key is due at this pace; 0 in a pause, when it may come at any time. */
-function dueMs({ gapMs }: Pick<Snapshot, 'gapMs'>): number {
+function dueMs(gapMs: number | undefined): number {
   return gapMs === undefined ? 0 : Math.max(MIN_BUDGET_MS, gapMs - EDITOR_DEBOUNCE_MS);
 }
 
