@@ -30,7 +30,7 @@
         "src/healing.cc",
         "src/kernels_scalar.cc",
         "src/model.cc",
-        "src/odds.cc",
+        "src/score_bound.cc",
         "src/sensors/binding.cc",
         "src/speculation.cc",
         "src/thread_pool.cc",

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { type Eagerness, isEagerness } from './completion/confidence';
+import { type Eagerness, isEagerness } from './completion/decode/confidence';
 import { Pipeline } from './completion/pipeline';
-import { EditorFiles } from './completion/editorFiles';
-import { EditorSnippets } from './completion/editorSnippets';
-import { CompletionProvider } from './completion/provider';
+import { EditorFiles } from './completion/editor/files';
+import { EditorSnippets } from './completion/editor/snippets';
+import { CompletionProvider } from './completion/editor/provider';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';

@@ -33,11 +33,11 @@ std::vector<float> floats(const Napi::Env& env, const Napi::Value& value, const 
 }
 
 // None where the array is empty.
-std::optional<Odds> odds(const Napi::Env& env, const Napi::Value& value) {
-  const std::vector<float> weights = floats(env, value, "odds");
+std::optional<ScoreBound> score_bound(const Napi::Env& env, const Napi::Value& value) {
+  const std::vector<float> weights = floats(env, value, "scoreBound");
   if (weights.empty()) return std::nullopt;
-  if (weights.size() != 5) throw Napi::TypeError::New(env, "odds must hold 5 numbers");
-  return Odds{weights[0], weights[1], weights[2], weights[3], weights[4]};
+  if (weights.size() != 5) throw Napi::TypeError::New(env, "scoreBound must hold 5 numbers");
+  return ScoreBound{weights[0], weights[1], weights[2], weights[3], weights[4]};
 }
 
 std::string bytes(const Napi::Env& env, const Napi::Value& value, const char* name) {
@@ -48,12 +48,12 @@ std::string bytes(const Napi::Env& env, const Napi::Value& value, const char* na
 }
 
 // [vocabulary] the bytes of each token; none where the option is missing.
-std::vector<std::string> read_spellings(const Napi::Value& value) {
-  std::vector<std::string> spellings;
-  if (!value.IsArray()) return spellings;
+std::vector<std::string> read_token_bytes(const Napi::Value& value) {
+  std::vector<std::string> token_bytes;
+  if (!value.IsArray()) return token_bytes;
   const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); i++) spellings.push_back(bytes(value.Env(), array.Get(i), "a spelling"));
-  return spellings;
+  for (uint32_t i = 0; i < array.Length(); i++) token_bytes.push_back(bytes(value.Env(), array.Get(i), "a spelling"));
+  return token_bytes;
 }
 
 Config read_config(const Napi::Object& o) {
@@ -176,7 +176,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
       auto model = load_model(path, read_config(options.Get("config").ToObject()),
                               read_tensors(options.Get("tensors").ToObject()));
       engine_ = std::make_shared<Engine>(std::move(model), choose_kernels(isa), threads,
-                                         read_spellings(options.Get("spellings")));
+                                         read_token_bytes(options.Get("tokenBytes")));
     } catch (const Napi::Error&) {
       throw;
     } catch (const std::bad_alloc&) {
@@ -246,12 +246,13 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     request->tokens = integers(env, o.Get("tokens"), "tokens");
     request->widths = integers(env, o.Get("widths"), "widths");
     request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
-    if (o.Has("notFirst")) request->not_first = integers(env, o.Get("notFirst"), "notFirst");
+    if (o.Has("bannedFirstTokens"))
+      request->banned_first_tokens = integers(env, o.Get("bannedFirstTokens"), "bannedFirstTokens");
     if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
-    if (o.Has("givenBack")) request->given_back = bytes(env, o.Get("givenBack"), "givenBack");
+    if (o.Has("healingPrefix")) request->healing_prefix = bytes(env, o.Get("healingPrefix"), "healingPrefix");
     if (o.Has("expected")) request->expected = integers(env, o.Get("expected"), "expected");
     if (o.Has("endsWithLine")) request->ends_with_line = o.Get("endsWithLine").ToBoolean();
-    if (o.Has("odds")) request->odds = odds(env, o.Get("odds"));
+    if (o.Has("scoreBound")) request->score_bound = score_bound(env, o.Get("scoreBound"));
     if (o.Has("draftTokens")) request->speculation.max_tokens = integer(o, "draftTokens");
     if (o.Has("draftWidths")) request->speculation.widths = integers(env, o.Get("draftWidths"), "draftWidths");
     if (o.Has("draftAlways")) request->speculation.always = o.Get("draftAlways").ToBoolean();

@@ -53,10 +53,10 @@ Event ended(const char* reason) {
 
 }  // namespace
 
-Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> spellings)
+Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> token_bytes)
     : model_(std::move(model)),
       kernels_(kernels),
-      spellings_(std::move(spellings), model_->config.vocabulary),
+      token_bytes_(std::move(token_bytes), model_->config.vocabulary),
       pool_(threads),
       cache_(model_->config),
       scratch_(model_->config, threads),
@@ -81,7 +81,7 @@ void Engine::submit(std::shared_ptr<Request> request) {
     throw std::invalid_argument("the prompt has " + std::to_string(request->tokens.size()) +
                                 " tokens, the model's context " + std::to_string(c.context));
   std::vector<int32_t> named = request->tokens;
-  named.insert(named.end(), request->not_first.begin(), request->not_first.end());
+  named.insert(named.end(), request->banned_first_tokens.begin(), request->banned_first_tokens.end());
   named.insert(named.end(), request->expected.begin(), request->expected.end());
   for (const int32_t token : named)
     if (token < 0 || token >= c.vocabulary)
@@ -93,7 +93,7 @@ void Engine::submit(std::shared_ptr<Request> request) {
   for (const float weight : request->copy_weights)
     if (!(weight >= 0 && weight < 1)) throw std::invalid_argument("a copy weight is not at least 0 and below 1");
   check_speculation(c, *request);
-  spellings_.check(request->given_back);
+  token_bytes_.check(request->healing_prefix);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(request));
@@ -146,14 +146,14 @@ void Engine::run(Request& request) {
 // this place, or else what the caller expects.
 std::vector<int32_t> Engine::expected(const Request& request) const {
   const size_t total = request.tokens.size();
-  if (request.given_back.empty() || answered_.size() <= total ||
+  if (request.healing_prefix.empty() || answered_.size() <= total ||
       !std::equal(request.tokens.begin(), request.tokens.end(), answered_.begin()))
     return request.expected;
-  std::string given_back = request.given_back;
+  std::string healing_prefix = request.healing_prefix;
   size_t end = total;
-  while (!given_back.empty() && end < answered_.size() && spellings_.may_come(answered_[end], given_back))
-    spellings_.spelled(answered_[end++], given_back);
-  if (!given_back.empty()) return request.expected;
+  while (!healing_prefix.empty() && end < answered_.size() && token_bytes_.may_come(answered_[end], healing_prefix))
+    token_bytes_.spelled(answered_[end++], healing_prefix);
+  if (!healing_prefix.empty()) return request.expected;
   return {answered_.begin() + static_cast<std::ptrdiff_t>(total), answered_.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
@@ -199,7 +199,7 @@ bool Engine::prefill(Request& request, Draft& draft) {
 // The likeliest token after `text` by the logits, mixed with copying: (1 - w) * model + w * [what followed the longest
 // match]. Where text was given back, among the tokens that spell it, with its probability among those.
 void Engine::choose(const Request& request, float* logits, const std::vector<int32_t>& text, bool is_first,
-                    const std::string& given_back, Event& event) const {
+                    const std::string& healing_prefix, Event& event) const {
   const int vocabulary = model_->config.vocabulary;
   event.kind = Event::kToken;
   event.token = kernels_.most_likely(logits, vocabulary, &event.probability);
@@ -207,9 +207,9 @@ void Engine::choose(const Request& request, float* logits, const std::vector<int
   if (!std::isfinite(event.probability))
     throw std::runtime_error("the logits are not finite: the weights of this checkpoint are no model's");
   float allowed = 1;  // the model's probability of all tokens that may come
-  if (!given_back.empty()) {
+  if (!healing_prefix.empty()) {
     const float top = logits[event.token], top_probability = event.probability;
-    spellings_.bar_others(given_back, logits);
+    token_bytes_.bar_others(healing_prefix, logits);
     event.token = kernels_.most_likely(logits, vocabulary, &event.probability);
     allowed = top_probability * std::exp(logits[event.token] - top) / event.probability;
   }
@@ -217,13 +217,13 @@ void Engine::choose(const Request& request, float* logits, const std::vector<int
   const Match match = find_match(text);
   if (match.length == 0) return;
   const int32_t next = text[match.next];
-  const auto& never = request.not_first;
+  const auto& never = request.banned_first_tokens;
   if (is_first && std::find(never.begin(), never.end(), next) != never.end()) return;
-  if (!given_back.empty() && !spellings_.may_come(next, given_back)) return;
+  if (!healing_prefix.empty() && !token_bytes_.may_come(next, healing_prefix)) return;
   const int last = static_cast<int>(request.copy_weights.size());
   float weight = request.copy_weights[std::min(match.length, last) - 1];
   // That the copy spells what was given back speaks for it.
-  if (!given_back.empty() && weight > 0) weight /= weight + (1 - weight) * allowed;
+  if (!healing_prefix.empty() && weight > 0) weight /= weight + (1 - weight) * allowed;
   const float copied = (1 - weight) * event.probability * std::exp(logits[next] - logits[event.token]) + weight;
   event.probability *= 1 - weight;
   if (next == event.token || copied > event.probability) {
@@ -280,7 +280,7 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
   // follows it, and no match would cross it.
   std::vector<int32_t> text;
   std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(text),
-               [&](int32_t token) { return !spellings_.is_mark(token); });
+               [&](int32_t token) { return !token_bytes_.is_mark(token); });
   int length = static_cast<int>(request.tokens.size());  // of the sequence
   std::vector<int> pair = request.widths;
   pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
@@ -298,8 +298,8 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
     return event;
   };
 
-  std::string given_back = request.given_back;  // what is left of it to spell
-  for (const int32_t token : request.not_first) logits_of(scratch_, 0)[token] = kBarred;
+  std::string healing_prefix = request.healing_prefix;  // what is left of it to spell
+  for (const int32_t token : request.banned_first_tokens) logits_of(scratch_, 0)[token] = kBarred;
   std::vector<int32_t> tokens;  // the pass's: the last of the sequence, and its draft
   bool as_expected = true;
   for (;;) {
@@ -309,7 +309,7 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
       if (decoded == request.max_tokens) return finish("length");
       const int cached = length;
       Event event;
-      choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, given_back, event);
+      choose(request, logits_of(scratch_, static_cast<int>(i)), text, decoded == 0, healing_prefix, event);
       const bool accepted = i < draft.tokens.size() && draft.tokens[i] == event.token;
       if (i < draft.tokens.size()) learn(draft, i, accepted, speculator, drafts);
       const size_t nth = static_cast<size_t>(decoded);
@@ -320,12 +320,12 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
         return finish("stop");
       }
       const int32_t last = event.token;
-      const std::string_view beyond = spellings_.beyond(last, given_back);
-      const bool is_news = given_back.empty() || !beyond.empty();
+      const std::string_view beyond = token_bytes_.beyond(last, healing_prefix);
+      const bool is_news = healing_prefix.empty() || !beyond.empty();
       if (is_news) tally.add(event.probability);
-      if (!given_back.empty()) spellings_.spelled(last, given_back);
+      if (!healing_prefix.empty()) token_bytes_.spelled(last, healing_prefix);
       answered_.push_back(last);
-      if (!spellings_.is_mark(last)) text.push_back(last);
+      if (!token_bytes_.is_mark(last)) text.push_back(last);
       tokens = {last};
       length++;
       decoded++;
@@ -333,8 +333,8 @@ Event Engine::decode(Request& request, const std::vector<int32_t>& expected, Dra
       const char* reason = nullptr;
       if (request.ends_with_line && beyond.find('\n') != std::string_view::npos)
         reason = "line";
-      else if (is_news && request.odds && !tally.may_become_even(*request.odds))
-        reason = "odds";
+      else if (is_news && request.score_bound && !tally.may_become_even(*request.score_bound))
+        reason = "scoreBound";
       else if (cached == c.context)
         reason = "context";
       else if (decoded == request.max_tokens)

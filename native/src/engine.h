@@ -14,7 +14,7 @@
 
 #include "forward.h"
 #include "healing.h"
-#include "odds.h"
+#include "score_bound.h"
 #include "speculation.h"
 
 namespace matcoder {
@@ -32,7 +32,7 @@ struct Event {
   // kLogits: [tokens, vocabulary]
   std::vector<float> logits;
   // kEnd
-  std::string reason;  // stop, line, odds, length, context, aborted or failed
+  std::string reason;  // stop, line, scoreBound, length, context, aborted or failed
   std::string message;
   int decoded_tokens = 0;
   int passes = 0;  // over the submodel's weights, after the prompt's
@@ -46,12 +46,12 @@ struct Request {
   std::vector<int> widths;
   int max_tokens = 0;
   std::vector<int32_t> stop_tokens;
-  std::vector<int32_t> not_first;   // never chosen as the first token: the end, where a caller asks for more
+  std::vector<int32_t> banned_first_tokens;  // never chosen as the first token: the end, where a caller asks for more
   std::vector<float> copy_weights;  // [length of the match - 1]: what the token that followed it weighs; empty for none
-  std::string given_back;           // bytes that the first tokens spell: the end of the prompt's text, for healing
+  std::string healing_prefix;       // bytes that the first tokens spell: the end of the prompt's text, for healing
   std::vector<int32_t> expected;    // what the answer probably begins with: drafted at once, whatever else is
   bool ends_with_line = false;      // with the first token that spells a line end beyond what is given back
-  std::optional<Odds> odds;         // that the tokens beyond it have to have a chance of reaching
+  std::optional<ScoreBound> score_bound;  // that the tokens beyond it have to have a chance of reaching
   Speculation speculation;
   bool all_logits = false;  // instead of decoding, report the logits after every token
   std::function<void(Event)> on_event;
@@ -68,8 +68,8 @@ struct Draft {
 // One model, one cache, one thread that serves requests in the order they came.
 class Engine {
  public:
-  // spellings: [vocabulary] the bytes of each token, empty for marks; none where no request gives text back
-  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> spellings = {});
+  // token_bytes: [vocabulary] the bytes of each token, empty for marks; none where no request gives text back
+  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> token_bytes = {});
   ~Engine();  // aborts what is queued and running, and waits for it
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -92,12 +92,12 @@ class Engine {
   bool prefill(Request& request, Draft& draft);
   Event decode(Request& request, const std::vector<int32_t>& expected, Draft draft);
   void choose(const Request& request, float* logits, const std::vector<int32_t>& text, bool is_first,
-              const std::string& given_back, Event& event) const;
+              const std::string& healing_prefix, Event& event) const;
   Draft draft(const Request& request, const std::vector<int32_t>& text, int32_t last, int room, Speculator& speculator);
 
   std::unique_ptr<Model> model_;
   const Kernels& kernels_;
-  const Spellings spellings_;
+  const TokenBytes token_bytes_;
   ThreadPool pool_;
   KvCache cache_;
   std::vector<int32_t> answered_;  // the tokens of the request before, and its answer's

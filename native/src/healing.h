@@ -10,11 +10,11 @@ namespace matcoder {
 
 // Token healing: the end of a prompt's text is given back, and the first tokens that are decoded have to spell it, so
 // that a word which the cursor cuts in two is decoded in whole tokens.
-class Spellings {
+class TokenBytes {
  public:
   // bytes: [vocabulary] what each token spells, empty for a mark; or none at all where nothing is ever given back.
   // Throws std::invalid_argument for any other number.
-  Spellings(std::vector<std::string> bytes, int vocabulary);
+  TokenBytes(std::vector<std::string> bytes, int vocabulary);
 
   // Whether a token spells nothing: false for all where it is not known what they spell.
   bool is_mark(int32_t token) const { return !bytes_.empty() && bytes_[token].empty(); }

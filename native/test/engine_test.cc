@@ -46,7 +46,7 @@ Config config() {
 constexpr int kMarks = 8;
 
 // Marks, the bytes, then pairs and triples of few letters, so that texts are spelled in many ways.
-std::vector<std::string> spellings() {
+std::vector<std::string> token_bytes() {
   std::mt19937 rng(3);
   std::vector<std::string> all(kMarks);
   for (int byte = 0; byte < 256; byte++) all.emplace_back(1, static_cast<char>(byte));
@@ -84,7 +84,7 @@ class Weights {
   }
   ~Weights() { std::remove(path_.c_str()); }
 
-  std::unique_ptr<Engine> open(int threads, std::vector<std::string> known = spellings()) const {
+  std::unique_ptr<Engine> open(int threads, std::vector<std::string> known = token_bytes()) const {
     return std::make_unique<Engine>(matcoder::load_model(path_, config(), entries_), matcoder::choose_kernels(""),
                                     threads, std::move(known));
   }
@@ -125,7 +125,7 @@ struct Sent {
     request->max_tokens = 1 + below(30);
     if (below(2))
       for (int i = 0, n = below(6); i < n; i++)
-        request->given_back += static_cast<char>(below(4) ? 'a' + below(5) : below(256));
+        request->healing_prefix += static_cast<char>(below(4) ? 'a' + below(5) : below(256));
     if (drafts) {
       request->speculation.max_tokens = below(9);
       request->speculation.widths = {32, 0, 32};
@@ -143,7 +143,7 @@ struct Sent {
 
   // Whether the tokens begin with the text, or are its beginning where they ended early.
   bool spells(const std::string& text) const {
-    static const std::vector<std::string> all = spellings();
+    static const std::vector<std::string> all = token_bytes();
     std::string written;
     for (const int32_t token : tokens) {
       if (written.size() < text.size() && all[token].empty()) return false;
@@ -166,7 +166,7 @@ void test_callers(const Weights& weights, int threads) {
     Sent sent(i, false);
     engine->submit(sent.request);
     sent.wait();
-    check(sent.spells(sent.request->given_back), name + "spells the text that it gives back, and then more");
+    check(sent.spells(sent.request->healing_prefix), name + "spells the text that it gives back, and then more");
     alone.push_back(sent.tokens);
   }
   const auto engine = weights.open(threads);
@@ -198,7 +198,7 @@ void test_callers(const Weights& weights, int threads) {
 void test_refusals(const Weights& weights) {
   const auto refused = [&](Engine& engine) {
     Sent sent(1, false);
-    sent.request->given_back = "abc";
+    sent.request->healing_prefix = "abc";
     try {
       engine.submit(sent.request);
     } catch (const std::invalid_argument&) {

@@ -1,5 +1,5 @@
 import { join, relative, resolve } from 'node:path';
-import { decode } from '../completion/decode';
+import { decode } from '../completion/decode/decode';
 import { Planner } from '../completion/plan';
 import { requestIn } from '../completion/request';
 import { Grammars } from '../completion/syntax/grammars';

@@ -2,17 +2,17 @@ import type { Engine } from '../engine/engine';
 import type { GovernorSettings } from '../governor/settings';
 import { TYPING_GAP_MS } from '../governor/typing';
 import { quality } from '../governor/value';
-import { confidentHead, type Eagerness, textOf } from './confidence';
-import { decode, type Decoded } from './decode';
-import { type Doubt, isStillInDoubt } from './doubt';
-import { fateOf } from './fate';
-import { Flight, type Purpose } from './flight';
+import { confidentHead, type Eagerness, textOf } from './decode/confidence';
+import { decode, type Decoded } from './decode/decode';
+import { type Doubt, isStillInDoubt } from './reuse/doubt';
+import { fateOf } from './reuse/fate';
+import { Flight, type Purpose } from './reuse/flight';
 import { gate } from './gate';
-import { Memory } from './memory';
+import { Memory } from './reuse/memory';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { type Plan, Planner, type PlannerParts, type Terms, termsKey } from './plan';
 import type { CompletionRequest } from './request';
-import { type Left, Screen, type Standing } from './screen';
+import { type Left, Screen, type Standing } from './reuse/screen';
 import { Trace } from './trace';
 
 export interface PipelineParts extends PlannerParts {
@@ -123,7 +123,9 @@ export class Pipeline {
     const found: Suggestion[] = [];
     const tried: number[] = [];
     for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
-      const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, { notFirst: [...tried] });
+      const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, {
+        bannedFirstTokens: [...tried],
+      });
       const [token] = decoded.tokens;
       if (decoded.aborted || token === undefined) break;
       tried.push(token);

@@ -16,12 +16,12 @@ import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
-import { type Eagerness, EAGERNESS } from './confidence';
+import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { buildPrompt, type Prompt } from './prompt';
+import { buildPrompt, type Prompt } from './prompt/prompt';
 import type { CompletionRequest } from './request';
-import { typedSince } from './reuse';
+import { typedSince } from './reuse/reuse';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 

@@ -1,5 +1,5 @@
 import type { GateInput } from './gate';
-import { type Excerpt, EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt';
+import { type Excerpt, EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt/prompt';
 import { languageOf } from './syntax/languages';
 
 /** One place at which a completion is wanted. */

@@ -1,6 +1,6 @@
 import type { Cost } from '../matlm/submodel';
 import type { DraftCounts, EndReason, Isa } from './native';
-import type { Odds } from './odds';
+import type { ScoreBound } from './scoreBound';
 import type { Provider } from './onnx/runtime';
 
 /** One completion asked of the engine. */
@@ -13,12 +13,12 @@ export interface GenerateRequest {
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: readonly number[];
   /** Tokens that are not chosen as the first: the end, where more is wanted than the model gave. */
-  readonly notFirst?: readonly number[];
+  readonly bannedFirstTokens?: readonly number[];
   /**
    * Token healing: the end of the prompt's text, which `prompt` leaves out. The first tokens spell it, the last of them
    * and more maybe; their probabilities are among the tokens that do.
    */
-  readonly givenBack?: string;
+  readonly healingPrefix?: string;
   /**
    * Copying from the context: after the longest earlier match of the last n tokens, the token that followed it has
    * the weight `copyWeights[n - 1]` and the model the rest. The look-up passes over tokens that spell nothing, such as
@@ -26,14 +26,14 @@ export interface GenerateRequest {
    */
   readonly copyWeights?: readonly number[];
   /**
-   * Tokens that the answer probably begins with: those that would spell `givenBack` by themselves, or an answer from a
+   * Tokens that the answer probably begins with: those that would spell `healingPrefix` by themselves, or an answer from a
    * moment ago. They are drafted before all else, with or without `speculation`, and change the time only.
    */
   readonly expected?: readonly number[];
   /** Ends, reason `line`, after the first token that spells a line end beyond what is given back. */
   readonly endsWithLine?: boolean;
-  /** Ends, reason `odds`, after the first token beyond what is given back at which no longer answer could be even. */
-  readonly odds?: Odds | undefined;
+  /** Ends, reason `scoreBound`, after the first token beyond what is given back at which no longer answer could be even. */
+  readonly scoreBound?: ScoreBound | undefined;
   /**
    * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
    * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,

@@ -34,12 +34,12 @@ export class FallbackEngine implements Measurable {
 
   /**
    * @param candidates in the order of preference
-   * @param spellings [vocabulary] what each token spells
+   * @param tokenBytes [vocabulary] what each token spells
    * @throws the fault of the first, where none opens
    */
   constructor(
     candidates: readonly Candidate[],
-    private readonly spellings: readonly Uint8Array[],
+    private readonly tokenBytes: readonly Uint8Array[],
   ) {
     this.candidates = candidates;
     const faults: Error[] = [];
@@ -59,7 +59,7 @@ export class FallbackEngine implements Measurable {
     let hasPrefilled = false;
     const start = () => {
       const used = this.current;
-      used.engine.generate(remaining(request, tokens, this.spellings), signal, (event) => {
+      used.engine.generate(remaining(request, tokens, this.tokenBytes), signal, (event) => {
         switch (event.type) {
           case 'prefill':
             if (!hasPrefilled) listener(event);
@@ -218,17 +218,17 @@ export class FallbackEngine implements Measurable {
 function remaining(
   request: GenerateRequest,
   tokens: readonly number[],
-  spellings: readonly Uint8Array[],
+  tokenBytes: readonly Uint8Array[],
 ): GenerateRequest {
   if (tokens.length === 0) return request;
-  const spelled = tokens.reduce((sum, token) => sum + (spellings[token]?.length ?? 0), 0);
-  const left = new TextEncoder().encode(request.givenBack ?? '').subarray(spelled);
+  const spelled = tokens.reduce((sum, token) => sum + (tokenBytes[token]?.length ?? 0), 0);
+  const left = new TextEncoder().encode(request.healingPrefix ?? '').subarray(spelled);
   return {
     ...request,
     prompt: [...request.prompt, ...tokens],
     maxTokens: request.maxTokens - tokens.length,
-    notFirst: [],
+    bannedFirstTokens: [],
     expected: [],
-    givenBack: new TextDecoder('utf-8', { fatal: true }).decode(left),
+    healingPrefix: new TextDecoder('utf-8', { fatal: true }).decode(left),
   };
 }

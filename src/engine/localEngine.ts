@@ -11,8 +11,12 @@ export function defaultThreads(): number {
 
 const encoder = new TextEncoder();
 
-function oddsOf({ odds }: GenerateRequest): Float32Array {
-  return Float32Array.from(odds ? [odds.constant, odds.ofSum, odds.ofMean, odds.ofLeast, odds.ofLogCount] : []);
+function oddsOf({ scoreBound }: GenerateRequest): Float32Array {
+  return Float32Array.from(
+    scoreBound
+      ? [scoreBound.constant, scoreBound.ofSum, scoreBound.ofMean, scoreBound.ofLeast, scoreBound.ofLogCount]
+      : [],
+  );
 }
 
 /** The native engine in this process. */
@@ -33,7 +37,7 @@ export class LocalEngine implements Measurable {
       weightsPath: checkpoint.weightsFile,
       tensors: checkpoint.tensors,
       config: checkpoint.config.model,
-      spellings: checkpoint.tokenizer.spellings,
+      tokenBytes: checkpoint.tokenizer.tokenBytes,
       threads: threads > 0 ? threads : defaultThreads(),
     });
   }
@@ -48,12 +52,12 @@ export class LocalEngine implements Measurable {
         widths: new Int32Array(request.widths),
         maxTokens: request.maxTokens,
         stopTokens: new Int32Array(request.stopTokens),
-        notFirst: new Int32Array(request.notFirst ?? []),
+        bannedFirstTokens: new Int32Array(request.bannedFirstTokens ?? []),
         copyWeights: new Float32Array(request.copyWeights ?? []),
-        givenBack: encoder.encode(request.givenBack ?? ''),
+        healingPrefix: encoder.encode(request.healingPrefix ?? ''),
         expected: new Int32Array(request.expected ?? []),
         endsWithLine: request.endsWithLine ?? false,
-        odds: oddsOf(request),
+        scoreBound: oddsOf(request),
         draftTokens: request.speculation?.maxTokens ?? 0,
         draftWidths: new Int32Array(request.speculation?.widths ?? []),
         draftAlways: request.speculation?.always ?? false,

@@ -14,7 +14,7 @@ export interface NativeOptions {
   readonly config: ModelConfig;
   readonly threads: number;
   /** The bytes of each token, empty for marks: needed where a request gives text back. */
-  readonly spellings?: readonly Uint8Array[];
+  readonly tokenBytes?: readonly Uint8Array[];
   /** Forces one; by default the fastest that runs here. */
   readonly isa?: Isa;
 }
@@ -27,17 +27,17 @@ export interface NativeRequest {
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: Int32Array;
   /** Tokens that are not chosen as the first. */
-  readonly notFirst?: Int32Array;
+  readonly bannedFirstTokens?: Int32Array;
   /** Weight of the token that followed the longest earlier match, by its length from 1. */
   readonly copyWeights?: Float32Array;
   /** UTF-8 that the first tokens have to spell: the end of the prompt's text, given back. */
-  readonly givenBack?: Uint8Array;
+  readonly healingPrefix?: Uint8Array;
   /** What the answer probably begins with: drafted at once, with the end of the prompt. */
   readonly expected?: Int32Array;
   /** Ends after the first token that spells a line end beyond what is given back. */
   readonly endsWithLine?: boolean;
-  /** [5] of the odds that an answer has to have a chance of reaching: constant, and weights in the order of `Odds`. */
-  readonly odds?: Float32Array;
+  /** [5] of the scoreBound that an answer has to have a chance of reaching: constant, and weights in the order of `ScoreBound`. */
+  readonly scoreBound?: Float32Array;
   /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
   readonly draftTokens?: number;
   /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */
@@ -54,7 +54,7 @@ export interface DraftCounts {
   writtenAccepted: number;
 }
 
-export type EndReason = 'stop' | 'line' | 'odds' | 'length' | 'context' | 'aborted' | 'failed';
+export type EndReason = 'stop' | 'line' | 'scoreBound' | 'length' | 'context' | 'aborted' | 'failed';
 
 export type NativeEvent =
   | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }

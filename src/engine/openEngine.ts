@@ -22,7 +22,10 @@ export function openEngine(
   report?: HardwareReport,
   avoidsCards = false,
 ): FallbackEngine {
-  return new FallbackEngine(candidates(root, checkpoint, threads, report, avoidsCards), checkpoint.tokenizer.spellings);
+  return new FallbackEngine(
+    candidates(root, checkpoint, threads, report, avoidsCards),
+    checkpoint.tokenizer.tokenBytes,
+  );
 }
 
 /**

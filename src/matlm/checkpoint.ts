@@ -22,7 +22,7 @@ export interface Checkpoint {
 
 /** What an engine needs of a checkpoint. */
 export type EngineCheckpoint = Pick<Checkpoint, 'weightsFile' | 'tensors' | 'config'> & {
-  readonly tokenizer: Pick<Tokenizer, 'spellings'>;
+  readonly tokenizer: Pick<Tokenizer, 'tokenBytes'>;
 };
 
 /**
@@ -42,10 +42,10 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const tokenizerFile = join(folder, 'tokenizer.json');
   const tokenizer = new Tokenizer(tokenizerFile, parseObject(tokenizerFile, await readText(tokenizerFile)));
   const { vocabularySize } = config.model;
-  if (tokenizer.spellings.length !== vocabularySize) {
+  if (tokenizer.tokenBytes.length !== vocabularySize) {
     throw new CheckpointError(
       tokenizerFile,
-      `it has ${tokenizer.spellings.length} tokens where config.json says ${vocabularySize}`,
+      `it has ${tokenizer.tokenBytes.length} tokens where config.json says ${vocabularySize}`,
     );
   }
   const weightsFile = join(folder, 'model.safetensors');

@@ -25,7 +25,7 @@ export class Tokenizer {
   private readonly stretches: RegExp;
   private readonly bytes: readonly Uint8Array[];
   /** By token, the bytes that it spells; none for a mark. */
-  readonly spellings: readonly Uint8Array[];
+  readonly tokenBytes: readonly Uint8Array[];
 
   /** @param json the parsed tokenizer.json, a byte-level BPE */
   constructor(file: string, json: Record<string, unknown>) {
@@ -55,7 +55,7 @@ export class Tokenizer {
     this.stretches = stretchesOf(file, json);
     this.bytes = bytesOfTokens(vocabulary);
     const marks = new Set(addedTokens(json));
-    this.spellings = Array.from(this.bytes, (bytes, token) => (marks.has(token) ? new Uint8Array() : bytes));
+    this.tokenBytes = Array.from(this.bytes, (bytes, token) => (marks.has(token) ? new Uint8Array() : bytes));
   }
 
   /** Ids of plain text; `<|...|>` written in the text is text, never a mark. */

@@ -1,6 +1,6 @@
-import type { Purpose } from '../completion/flight';
+import type { Purpose } from '../completion/reuse/flight';
 import type { Outcome, Work } from '../completion/outcome';
-import type { Offer } from '../completion/provider';
+import type { Offer } from '../completion/editor/provider';
 import type { EngineState } from '../engine/client';
 import { describeHardware } from '../engine/describe';
 import type { HardwareReport } from '../engine/hardware';

@@ -68,8 +68,8 @@ describe('copying from the context', () => {
   });
 
   it('looks past the marks, which spell nothing: the first token after the mark of the middle may be a copy', async () => {
-    const spellings = Array.from({ length: TINY.vocabularySize }, (_, token) => Buffer.from(token < 6 ? '' : 'a'));
-    const spelling = new addon.Engine({ ...weights, config: TINY, threads: 1, spellings });
+    const tokenBytes = Array.from({ length: TINY.vocabularySize }, (_, token) => Buffer.from(token < 6 ? '' : 'a'));
+    const spelling = new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes });
     const first = async (prompt: readonly number[]) =>
       (await generate(spelling, prompt, SHAPES[2]!, 1, { copyWeights: [0, 0, 0, 0.99] })).tokens[0];
     assert.equal(await first([7, 8, 9, 10, 41, 7, 8, 9, 10, 2]), 41);
@@ -81,7 +81,7 @@ describe('copying from the context', () => {
     const prompt = [7, 8, 9, 10, 11, 7, 8, 9, 10];
     const free = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99] });
     assert.deepEqual(free.tokens, [11]);
-    const barred = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99], notFirst: [11] });
+    const barred = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99], bannedFirstTokens: [11] });
     assert.notEqual(barred.tokens[0], 11);
   });
 

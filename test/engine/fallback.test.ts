@@ -23,7 +23,7 @@ function events(engine: Engine): Promise<GenerateEvent[]> {
     widths: checkpoint.config.granularities.L!,
     maxTokens: 12,
     stopTokens: [],
-    givenBack: ' return firs',
+    healingPrefix: ' return firs',
   };
   return new Promise((resolve) => {
     const heard: GenerateEvent[] = [];
@@ -89,7 +89,7 @@ describe('where the native addon cannot load', () => {
   });
 });
 
-const fallback = (candidates: readonly Candidate[]) => new FallbackEngine(candidates, checkpoint.tokenizer.spellings);
+const fallback = (candidates: readonly Candidate[]) => new FallbackEngine(candidates, checkpoint.tokenizer.tokenBytes);
 
 describe('a backend that fails', () => {
   /** An engine that works until a request has that many tokens: then it is as if its device were lost. */

@@ -27,9 +27,9 @@ export function generate(
   maxTokens: number,
   options: {
     stopTokens?: readonly number[];
-    notFirst?: readonly number[];
+    bannedFirstTokens?: readonly number[];
     copyWeights?: readonly number[];
-    givenBack?: Uint8Array;
+    healingPrefix?: Uint8Array;
     expected?: readonly number[];
     draftTokens?: number;
     draftWidths?: readonly number[];
@@ -50,9 +50,9 @@ export function generate(
       widths: Int32Array.from(widths),
       maxTokens,
       stopTokens: Int32Array.from(options.stopTokens ?? []),
-      notFirst: Int32Array.from(options.notFirst ?? []),
+      bannedFirstTokens: Int32Array.from(options.bannedFirstTokens ?? []),
       copyWeights: Float32Array.from(options.copyWeights ?? []),
-      givenBack: options.givenBack ?? new Uint8Array(),
+      healingPrefix: options.healingPrefix ?? new Uint8Array(),
       expected: Int32Array.from(options.expected ?? []),
       draftTokens: options.draftTokens ?? 0,
       draftWidths: Int32Array.from(options.draftWidths ?? []),

@@ -22,9 +22,9 @@ function spell(): string[] {
 describe('token healing', () => {
   const weights = writeWeights(randomTensors(TINY));
   const spelled = spell();
-  const spellings = spelled.map((text) => Buffer.from(text));
+  const tokenBytes = spelled.map((text) => Buffer.from(text));
   let engine: NativeEngine;
-  before(() => (engine = new addon.Engine({ ...weights, config: TINY, threads: 2, spellings })));
+  before(() => (engine = new addon.Engine({ ...weights, config: TINY, threads: 2, tokenBytes })));
   after(() => {
     engine.dispose();
   });
@@ -55,13 +55,13 @@ describe('token healing', () => {
     let [healed, copied] = [0, 0];
     for (let round = 0; round < 40; round++) {
       const prompt = drawn(5 + below(40), 2 + below(20));
-      const givenBack = givenBackOf(1 + below(6));
+      const healingPrefix = givenBackOf(1 + below(6));
       await logits(engine, prompt, WIDTHS); // forgets what another submodel wrote of the prompt
-      const options = { copyWeights: COPY_WEIGHTS, givenBack: Buffer.from(givenBack) };
+      const options = { copyWeights: COPY_WEIGHTS, healingPrefix: Buffer.from(healingPrefix) };
       const found = await generate(engine, prompt, WIDTHS, 8, options);
-      assert.ok(textOf(found.tokens).startsWith(givenBack), `${textOf(found.tokens)} for ${givenBack}`);
+      assert.ok(textOf(found.tokens).startsWith(healingPrefix), `${textOf(found.tokens)} for ${healingPrefix}`);
       const sofar = [...prompt];
-      let left = givenBack;
+      let left = healingPrefix;
       for (const [i, token] of found.tokens.entries()) {
         const all = await logits(engine, sofar, WIDTHS);
         const row = Array.from(all.subarray(-TINY.vocabularySize));
@@ -83,8 +83,8 @@ describe('token healing', () => {
     let rejected = 0;
     for (let round = 0; round < 80; round++) {
       const prompt = drawn(2 + below(80), 5 + below(60));
-      const givenBack = Buffer.from(givenBackOf(below(8)));
-      const options = { givenBack, copyWeights: round % 2 ? COPY_WEIGHTS : [] };
+      const healingPrefix = Buffer.from(givenBackOf(below(8)));
+      const options = { healingPrefix, copyWeights: round % 2 ? COPY_WEIGHTS : [] };
       await logits(engine, prompt, WIDTHS);
       const plain = await generate(engine, prompt, WIDTHS, 20, options);
       await logits(engine, prompt, WIDTHS);
@@ -121,27 +121,27 @@ describe('token healing', () => {
 
   it('never chooses a mark before the text is spelled, and never a token that must not be first', async () => {
     const prompt = drawn(30, 90);
-    const givenBack = Buffer.from('a');
-    const first = await generate(engine, prompt, WIDTHS, 1, { givenBack });
-    const barred = await generate(engine, prompt, WIDTHS, 1, { givenBack, notFirst: first.tokens });
+    const healingPrefix = Buffer.from('a');
+    const first = await generate(engine, prompt, WIDTHS, 1, { healingPrefix });
+    const barred = await generate(engine, prompt, WIDTHS, 1, { healingPrefix, bannedFirstTokens: first.tokens });
     assert.notDeepEqual(barred.tokens, first.tokens);
     assert.match(textOf(barred.tokens), /^a/);
   });
 
   it('refuses a text that no tokens spell', async () => {
     await assert.rejects(
-      generate(engine, [1], WIDTHS, 1, { givenBack: Buffer.from('aé') }),
+      generate(engine, [1], WIDTHS, 1, { healingPrefix: Buffer.from('aé') }),
       /no token spells the byte 195/,
     );
     const unknowing = new addon.Engine({ ...weights, config: TINY, threads: 1 });
     await assert.rejects(
-      generate(unknowing, [1], WIDTHS, 1, { givenBack: Buffer.from('a') }),
+      generate(unknowing, [1], WIDTHS, 1, { healingPrefix: Buffer.from('a') }),
       /opened without what its tokens spell/,
     );
     unknowing.dispose();
     assert.throws(
-      () => new addon.Engine({ ...weights, config: TINY, threads: 1, spellings: spellings.slice(1) }),
-      /spellings of 95 tokens, the model's vocabulary has 96/,
+      () => new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes: tokenBytes.slice(1) }),
+      /tokenBytes of 95 tokens, the model's vocabulary has 96/,
     );
   });
 });

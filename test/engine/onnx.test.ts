@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildPrompt } from '../../src/completion/prompt';
+import { buildPrompt } from '../../src/completion/prompt/prompt';
 import { LocalEngine } from '../../src/engine/localEngine';
 import { submodelGraph } from '../../src/engine/onnx/graph';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
@@ -102,7 +102,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
 
     it('spells what is given back, as the native engine does', async () => {
       const widths = checkpoint.config.granularities.L!;
-      const request = { prompt, widths, maxTokens: 6, givenBack: 'valu', copyWeights: [0.3, 0.5] };
+      const request = { prompt, widths, maxTokens: 6, healingPrefix: 'valu', copyWeights: [0.3, 0.5] };
       for (const engine of [native, onnx]) {
         const { tokens } = await complete(engine, request);
         assert.match(checkpoint.tokenizer.decode(tokens), /^valu/);
@@ -168,7 +168,7 @@ describe('requests to ONNX Runtime', () => {
 
   it('do not begin with what their caller excludes', async () => {
     const free = await complete(engine, { prompt, widths: XL });
-    const other = await complete(engine, { prompt, widths: XL, notFirst: [free.tokens[0]!] });
+    const other = await complete(engine, { prompt, widths: XL, bannedFirstTokens: [free.tokens[0]!] });
     assert.notEqual(other.tokens[0], free.tokens[0]);
   });
 

@@ -28,10 +28,10 @@ function partsAt(drafted: Completed, plain: Completed): number | undefined {
 
 describe('speculative decoding by ONNX Runtime', () => {
   /** 64 characters are tokens, and some of their pairs and triples are too. */
-  const spellings = Array.from({ length: TINY.vocabularySize }, (_, i) =>
+  const tokenBytes = Array.from({ length: TINY.vocabularySize }, (_, i) =>
     i < 64 ? Uint8Array.of(48 + i) : Uint8Array.from({ length: 2 + (i % 2) }, (_, n) => 48 + ((i * (n + 3)) % 64)),
   );
-  const checkpoint = { ...tinyCheckpoint(TINY), tokenizer: { spellings } };
+  const checkpoint = { ...tinyCheckpoint(TINY), tokenizer: { tokenBytes } };
   const next = random(77);
   const below = (n: number) => Math.floor(next() * n);
   /** A submodel that may draft for another: no wider anywhere. */
@@ -55,8 +55,8 @@ describe('speculative decoding by ONNX Runtime', () => {
         maxTokens: below(40),
         stopTokens: round % 3 === 0 ? [below(TINY.vocabularySize), below(kinds)] : [],
         copyWeights: round % 2 === 0 ? [0.1, 0.3, 0.5, 0.7] : [],
-        notFirst: round % 5 === 0 ? [below(kinds)] : [],
-        givenBack: round % 6 === 0 ? String.fromCharCode(48 + below(64), 48 + below(64), 48 + below(64)) : '',
+        bannedFirstTokens: round % 5 === 0 ? [below(kinds)] : [],
+        healingPrefix: round % 6 === 0 ? String.fromCharCode(48 + below(64), 48 + below(64), 48 + below(64)) : '',
       };
       // Forgets what others wrote of the prompt.
       const forget = () => complete(engine, { prompt: [TINY.vocabularySize - 1], widths, maxTokens: 0 });

@@ -59,7 +59,7 @@ describe('requests to the engine', () => {
 
   it('do not begin with what their caller excludes', async () => {
     const free = await generate(engine, prompt, XL, 1);
-    const other = await generate(engine, prompt, XL, 3, { notFirst: [free.tokens[0]!] });
+    const other = await generate(engine, prompt, XL, 3, { bannedFirstTokens: [free.tokens[0]!] });
     assert.notEqual(other.tokens[0], free.tokens[0]);
   });
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluate, type LineScore, type Places, type Score } from '../../src/cli/evaluation/places';
-import { buildPrompt } from '../../src/completion/prompt';
+import { buildPrompt } from '../../src/completion/prompt/prompt';
 import type { NativeEngine } from '../../src/engine/native';
 import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
 import { parameters } from '../../src/matlm/submodel';
@@ -92,7 +92,7 @@ describe('the shipped checkpoint in the engine', () => {
     const { tokenizer, config } = checkpoint;
     const spelling = new addon.Engine({
       ...{ weightsPath: checkpoint.weightsFile, tensors: checkpoint.tensors, config: config.model },
-      ...{ spellings: tokenizer.spellings, threads: 2 },
+      ...{ tokenBytes: tokenizer.tokenBytes, threads: 2 },
     });
     const before = 'export function report(lines: string[]): void {\n  for (const line of lines) {';
     for (const last of [
@@ -108,10 +108,12 @@ describe('the shipped checkpoint in the engine', () => {
     ]) {
       const excerpt = { path: 'a.ts', prefix: before + last, prefixStart: 0, suffix: '\n}\n' };
       const prompt = buildPrompt(tokenizer, excerpt, 900);
-      assert.notEqual(prompt.givenBack, '');
-      const given = new TextEncoder().encode(prompt.givenBack);
-      const { tokens } = await generate(spelling, prompt.tokens, config.granularities.XL!, 12, { givenBack: given });
-      const written = Buffer.concat(tokens.map((token) => tokenizer.spellings[token]!));
+      assert.notEqual(prompt.healingPrefix, '');
+      const given = new TextEncoder().encode(prompt.healingPrefix);
+      const { tokens } = await generate(spelling, prompt.tokens, config.granularities.XL!, 12, {
+        healingPrefix: given,
+      });
+      const written = Buffer.concat(tokens.map((token) => tokenizer.tokenBytes[token]!));
       assert.deepEqual(new Uint8Array(written.subarray(0, given.length)), given, JSON.stringify(last));
       assert.ok(written.length > given.length);
     }

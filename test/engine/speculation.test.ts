@@ -27,7 +27,7 @@ describe('speculative decoding', () => {
       if (target.every((width) => width === 0)) continue;
       const stopTokens = round % 3 === 0 ? [below(TINY.vocabularySize), below(kinds)] : [];
       const copyWeights = round % 2 === 0 ? [0.1, 0.3, 0.5, 0.7] : [];
-      const options = { stopTokens, copyWeights, notFirst: round % 5 === 0 ? [below(kinds)] : [] };
+      const options = { stopTokens, copyWeights, bannedFirstTokens: round % 5 === 0 ? [below(kinds)] : [] };
       const maxTokens = below(40);
       await generate(engine, [TINY.vocabularySize - 1], target, 0); // forgets what others wrote
       const plain = await generate(engine, prompt, target, maxTokens, options);

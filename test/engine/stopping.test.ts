@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../src/engine/engine';
 import { LocalEngine } from '../../src/engine/localEngine';
-import { mayBecomeEven, NOTHING, type Odds, withToken } from '../../src/engine/odds';
+import { mayReachScore, NOTHING, type ScoreBound, withToken } from '../../src/engine/scoreBound';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import type { EngineCheckpoint } from '../../src/matlm/checkpoint';
 import { complete } from './complete';
@@ -28,8 +28,8 @@ for (const [name, open] of Object.entries(ENGINES)) {
     const below = (n: number) => Math.floor(next() * n);
     let engine: Engine & { dispose(): void };
     before(() => {
-      const spellings = SPELLED.map((text) => Buffer.from(text));
-      engine = open({ ...tinyCheckpoint(TINY), tokenizer: { spellings } });
+      const tokenBytes = SPELLED.map((text) => Buffer.from(text));
+      engine = open({ ...tinyCheckpoint(TINY), tokenizer: { tokenBytes } });
     });
     after(() => {
       engine.dispose();
@@ -41,11 +41,11 @@ for (const [name, open] of Object.entries(ENGINES)) {
       widths: WIDTHS,
       maxTokens: 24,
       stopTokens: [],
-      givenBack: below(2) ? Array.from({ length: 1 + below(4) }, () => ALPHABET.charAt(below(8))).join('') : '',
+      healingPrefix: below(2) ? Array.from({ length: 1 + below(4) }, () => ALPHABET.charAt(below(8))).join('') : '',
     });
     /** What is left to spell of what is given back, before each token. */
-    const leftBefore = (tokens: readonly number[], givenBack: string) => {
-      let left = givenBack;
+    const leftBefore = (tokens: readonly number[], healingPrefix: string) => {
+      let left = healingPrefix;
       return tokens.map((token) => {
         const before = left;
         left = left.slice(SPELLED[token]!.length);
@@ -59,7 +59,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
         const asked = request();
         const whole = await complete(engine, asked);
         const found = await complete(engine, { ...asked, endsWithLine: true });
-        const left = leftBefore(whole.tokens, asked.givenBack);
+        const left = leftBefore(whole.tokens, asked.healingPrefix);
         const end = whole.tokens.findIndex((token, i) => SPELLED[token]!.slice(left[i]!.length).includes('\n'));
         assert.deepEqual(found.tokens, end < 0 ? whole.tokens : whole.tokens.slice(0, end + 1));
         assert.equal(found.reason, end < 0 ? 'length' : 'line');
@@ -72,7 +72,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
       const seen = new Map<string, number>();
       for (let round = 0; round < 80; round++) {
         const asked = request();
-        const odds: Odds = {
+        const scoreBound: ScoreBound = {
           constant: 4 * next() - 0.5,
           ofSum: 0.3 * next(),
           ofMean: next(),
@@ -80,17 +80,17 @@ for (const [name, open] of Object.entries(ENGINES)) {
           ofLogCount: next() - 0.8,
         };
         const whole = await complete(engine, asked);
-        const found = await complete(engine, { ...asked, odds });
-        const left = leftBefore(whole.tokens, asked.givenBack);
+        const found = await complete(engine, { ...asked, scoreBound });
+        const left = leftBefore(whole.tokens, asked.healingPrefix);
         let tally = NOTHING;
         const end = whole.tokens.findIndex((token, i) => {
           if (left[i] !== '' && SPELLED[token]!.length <= left[i]!.length) return false;
           tally = withToken(tally, whole.probabilities[i]!);
-          return !mayBecomeEven(odds, tally);
+          return !mayReachScore(scoreBound, tally);
         });
         assert.deepEqual(found.tokens, end < 0 ? whole.tokens : whole.tokens.slice(0, end + 1));
-        const reason = end < 0 ? 'length' : end === 0 ? 'odds at once' : 'odds';
-        assert.equal(found.reason, end < 0 ? 'length' : 'odds');
+        const reason = end < 0 ? 'length' : end === 0 ? 'scoreBound at once' : 'scoreBound';
+        assert.equal(found.reason, end < 0 ? 'length' : 'scoreBound');
         seen.set(reason, (seen.get(reason) ?? 0) + 1);
       }
       assert.ok([...seen.values()].every((count) => count > 5) && seen.size === 3, JSON.stringify([...seen]));

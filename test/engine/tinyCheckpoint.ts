@@ -123,5 +123,5 @@ export function tinyCheckpoint(model: ModelConfig, tensors = randomTensors(model
     XL: all(model.ffnSize),
   };
   const config: CheckpointConfig = { model, granularities, frontier: [], copyWeights: {} };
-  return { weightsFile: weightsPath, tensors: entries, config, tokenizer: { spellings: [] } };
+  return { weightsFile: weightsPath, tensors: entries, config, tokenizer: { tokenBytes: [] } };
 }

@@ -1,9 +1,9 @@
-import { confidentHead, type Eagerness, EAGERNESS, type Piece } from '../../completion/confidence';
+import { confidentHead, type Eagerness, EAGERNESS, type Piece } from '../../completion/decode/confidence';
 import { type Cursor, cursorOf } from '../../completion/cursor';
-import { decode } from '../../completion/decode';
+import { decode } from '../../completion/decode/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
 import type { Suggestion } from '../../completion/outcome';
-import { buildPrompt } from '../../completion/prompt';
+import { buildPrompt } from '../../completion/prompt/prompt';
 import { requestIn } from '../../completion/request';
 import type { Syntax } from '../../completion/syntax/shape';
 import type { Engine } from '../../engine/engine';

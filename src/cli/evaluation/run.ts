@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FEATURES, featuresOf, score } from '../../completion/confidence';
+import { FEATURES, featuresOf, score } from '../../completion/decode/confidence';
 import type { FilterName } from '../../completion/filters';
 import { Grammars } from '../../completion/syntax/grammars';
 import { languageOf } from '../../completion/syntax/languages';

@@ -1,4 +1,4 @@
-import { holdsSecret } from '../context/secrets';
+import { holdsSecret } from '../../workspace/secrets';
 import { cutAt, type Filter } from './filter';
 
 /** What a training corpus leaked, or what merely looks like it, is never shown. */

@@ -1,5 +1,5 @@
 import type { BlockEnd } from '../cursor';
-import type { Excerpt } from '../prompt';
+import type { Excerpt } from '../prompt/prompt';
 import { blockEnd, type Wanted } from './blockEnd';
 import type { Grammar, Grammars } from './grammars';
 import { blockEndByIndentation, wantedByIndentation } from './indentation';

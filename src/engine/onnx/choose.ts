@@ -24,9 +24,9 @@ export interface Choice {
   /** Tokens that are not chosen. */
   readonly never: readonly number[];
   /** What the token has to spell the beginning of, or all of and more; empty for any. */
-  readonly givenBack: Uint8Array;
+  readonly healingPrefix: Uint8Array;
   /** [vocabulary] what each token spells; empty for marks. */
-  readonly spellings: readonly Uint8Array[];
+  readonly tokenBytes: readonly Uint8Array[];
 }
 
 /**
@@ -35,16 +35,16 @@ export interface Choice {
  * @param logits [vocabulary]
  */
 export function choose(logits: Float32Array, choice: Choice): { token: number; probability: number } {
-  const { text, copyWeights, never, givenBack, spellings } = choice;
+  const { text, copyWeights, never, healingPrefix, tokenBytes } = choice;
   const mayCome = (token: number) => {
-    if (givenBack.length === 0) return true;
-    const bytes = spellings[token] ?? new Uint8Array();
-    return bytes.length > 0 && bytes.every((byte, i) => i >= givenBack.length || byte === givenBack[i]);
+    if (healingPrefix.length === 0) return true;
+    const bytes = tokenBytes[token] ?? new Uint8Array();
+    return bytes.length > 0 && bytes.every((byte, i) => i >= healingPrefix.length || byte === healingPrefix[i]);
   };
   const wanted = logits.map((logit, token) => (never.includes(token) ? BARRED : logit));
   const all = likeliest(wanted);
-  const allowed = givenBack.length === 0 ? wanted : wanted.map((logit, token) => (mayCome(token) ? logit : BARRED));
-  const { token, largest, sum } = givenBack.length === 0 ? all : likeliest(allowed);
+  const allowed = healingPrefix.length === 0 ? wanted : wanted.map((logit, token) => (mayCome(token) ? logit : BARRED));
+  const { token, largest, sum } = healingPrefix.length === 0 ? all : likeliest(allowed);
   const probability = 1 / sum;
   /** The model's probability of all tokens that may come. */
   const allowedShare = (Math.exp(largest - all.largest) * sum) / all.sum;

@@ -1,6 +1,6 @@
 import type { GenerateEvent, GenerateRequest } from '../engine';
 import type { DraftCounts, EndReason } from '../native';
-import { mayBecomeEven, NOTHING, withToken } from '../odds';
+import { mayReachScore, NOTHING, withToken } from '../scoreBound';
 import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
 
@@ -20,7 +20,7 @@ export interface Decoding {
   /** After the prompt, [vocabulary]; the cache holds the prompt. */
   readonly logits: Float32Array;
   readonly speculator: Speculator;
-  readonly spellings: readonly Uint8Array[];
+  readonly tokenBytes: readonly Uint8Array[];
   readonly contextLength: number;
   readonly isAborted: () => boolean;
   readonly listener: (event: GenerateEvent) => void;
@@ -53,23 +53,23 @@ const NO_DRAFT: Draft = { tokens: [], matchLength: 0, probabilities: [] };
  * in one pass, and the first that it would not have chosen ends them.
  */
 export async function decode(reader: Reader, decoding: Decoding): Promise<EndReason> {
-  const { request, speculator, spellings, contextLength, isAborted, listener, done } = decoding;
+  const { request, speculator, tokenBytes, contextLength, isAborted, listener, done } = decoding;
   const {
     widths,
     maxTokens,
     stopTokens,
-    notFirst = [],
+    bannedFirstTokens = [],
     copyWeights = [],
     expected = [],
     endsWithLine = false,
-    odds,
+    scoreBound,
   } = request;
   const vocabulary = decoding.logits.length;
   const text = [...request.prompt];
   // As the look-up reads it: a mark stands between the text before the cursor and what follows, no match would cross it.
-  const isText = (token: number) => (spellings[token]?.length ?? 0) > 0;
+  const isText = (token: number) => (tokenBytes[token]?.length ?? 0) > 0;
   const spelled = text.filter(isText);
-  let givenBack: Uint8Array = new TextEncoder().encode(request.givenBack ?? '');
+  let healingPrefix: Uint8Array = new TextEncoder().encode(request.healingPrefix ?? '');
   let { logits } = decoding;
   let tally = NOTHING;
   let isAsExpected = true;
@@ -77,7 +77,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   /** @param beyond what the last token spells after what is given back; undefined where it spells no more than that */
   const reasonToEnd = (beyond: Uint8Array | undefined): EndReason | undefined => {
     if (endsWithLine && beyond?.includes(LINE_END)) return 'line';
-    if (beyond && odds && !mayBecomeEven(odds, tally)) return 'odds';
+    if (beyond && scoreBound && !mayReachScore(scoreBound, tally)) return 'scoreBound';
     if (text.length > contextLength) return 'context';
     return done.tokens === maxTokens ? 'length' : undefined;
   };
@@ -88,8 +88,8 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       if (done.tokens === maxTokens) return 'length';
       const cached = text.length;
       const row = logits.subarray(i * vocabulary, (i + 1) * vocabulary);
-      const never = done.tokens === 0 ? notFirst : [];
-      const { token, probability } = choose(row, { text: spelled, copyWeights, never, givenBack, spellings });
+      const never = done.tokens === 0 ? bannedFirstTokens : [];
+      const { token, probability } = choose(row, { text: spelled, copyWeights, never, healingPrefix, tokenBytes });
       const accepted = draft.tokens[i] === token;
       if (i < draft.tokens.length) learn(draft, i, accepted, speculator, done);
       if (!accepted) reader.truncate(cached);
@@ -98,11 +98,11 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
         reader.truncate(cached);
         return 'stop';
       }
-      const spelling = spellings[token] ?? new Uint8Array();
-      const isNews = givenBack.length === 0 || spelling.length > givenBack.length;
-      const beyond = isNews ? spelling.subarray(givenBack.length) : undefined;
+      const spelling = tokenBytes[token] ?? new Uint8Array();
+      const isNews = healingPrefix.length === 0 || spelling.length > healingPrefix.length;
+      const beyond = isNews ? spelling.subarray(healingPrefix.length) : undefined;
       if (isNews) tally = withToken(tally, probability);
-      givenBack = givenBack.subarray(spelling.length);
+      healingPrefix = healingPrefix.subarray(spelling.length);
       text.push(token);
       if (isText(token)) spelled.push(token);
       done.tokens++;

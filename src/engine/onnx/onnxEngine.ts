@@ -54,8 +54,8 @@ export class OnnxEngine implements Measurable {
     this.check(
       request.prompt,
       request.widths,
-      [...(request.notFirst ?? []), ...(request.expected ?? [])],
-      request.givenBack,
+      [...(request.bannedFirstTokens ?? []), ...(request.expected ?? [])],
+      request.healingPrefix,
     );
     this.checkSpeculation(request);
     let ended = false;
@@ -174,7 +174,7 @@ export class OnnxEngine implements Measurable {
         this.cache.truncate(length);
       },
     };
-    return decode(reader, { ...part, speculator, spellings: tokenizer.spellings, contextLength });
+    return decode(reader, { ...part, speculator, tokenBytes: tokenizer.tokenBytes, contextLength });
   }
 
   /** Logits after the last of `tokens`, of which the cache holds the first few. */
@@ -208,8 +208,8 @@ export class OnnxEngine implements Measurable {
   private check(
     tokens: readonly number[],
     widths: readonly number[],
-    notFirst: readonly number[] = [],
-    givenBack = '',
+    bannedFirstTokens: readonly number[] = [],
+    healingPrefix = '',
   ): void {
     if (this.isDisposed) throw new Error('the engine was disposed');
     const { vocabularySize, contextLength } = this.checkpoint.config.model;
@@ -218,12 +218,12 @@ export class OnnxEngine implements Measurable {
     if (tokens.length > contextLength) {
       throw new Error(`the prompt has ${tokens.length} tokens, the model's context ${contextLength}`);
     }
-    const { spellings } = this.checkpoint.tokenizer;
-    const isAlone = (byte: number) => spellings.some((bytes) => bytes.length === 1 && bytes[0] === byte);
-    const unspelled = new TextEncoder().encode(givenBack).find((byte) => !isAlone(byte));
+    const { tokenBytes } = this.checkpoint.tokenizer;
+    const isAlone = (byte: number) => tokenBytes.some((bytes) => bytes.length === 1 && bytes[0] === byte);
+    const unspelled = new TextEncoder().encode(healingPrefix).find((byte) => !isAlone(byte));
     if (unspelled !== undefined)
       throw new Error(`no token spells the byte ${unspelled} of the text that is given back`);
-    const unknown = [...tokens, ...notFirst].find((token) => token < 0 || token >= vocabularySize);
+    const unknown = [...tokens, ...bannedFirstTokens].find((token) => token < 0 || token >= vocabularySize);
     if (unknown !== undefined) {
       throw new Error(`the token ${unknown} is not in the vocabulary of ${vocabularySize}`);
     }

@@ -19,7 +19,7 @@ export class HandEngine implements Engine {
   /** What stands after the cursor; the text that was given back comes before it, as the engine promises. */
   write(text: string, probability = 0.99): void {
     const { request, emit } = this.requests.at(-1)!;
-    const known = this.healed.has(request) ? '' : (request.givenBack ?? '');
+    const known = this.healed.has(request) ? '' : (request.healingPrefix ?? '');
     this.healed.add(request);
     for (const token of this.encode(known + text)) emit({ type: 'token', token, probability });
   }

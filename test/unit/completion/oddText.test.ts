@@ -4,7 +4,7 @@ import { cursorOf } from '../../../src/completion/cursor';
 import { trimAt } from '../../../src/completion/filters';
 import type { Outcome } from '../../../src/completion/outcome';
 import { Pipeline } from '../../../src/completion/pipeline';
-import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../../../src/completion/prompt';
+import { EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../../../src/completion/prompt/prompt';
 import type { CompletionRequest } from '../../../src/completion/request';
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
@@ -69,7 +69,7 @@ describe('a completion in unusual text', () => {
     const { request } = engine.requests.at(-1)!;
     const { tokenizer } = checkpoint;
     const start = request.prompt.indexOf(tokenizer.special.fimPrefix) + 1;
-    return tokenizer.decode(request.prompt.slice(start, -1)) + (request.givenBack ?? '');
+    return tokenizer.decode(request.prompt.slice(start, -1)) + (request.healingPrefix ?? '');
   }
 
   const rightToLeft: [string, string, string, string][] = [

@@ -256,7 +256,7 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 2);
     const [first, second] = engine.requests.map(({ request }) => request);
     assert.deepEqual(second!.prompt, [...first!.prompt, ...checkpoint.tokenizer.encode(' {')]);
-    assert.ok(second!.notFirst?.includes(checkpoint.tokenizer.special.endOfText));
+    assert.ok(second!.bannedFirstTokens?.includes(checkpoint.tokenizer.special.endOfText));
     engine.write('\n  return 1;\n}');
     engine.end();
     assert.equal(textOf(await outcome), '{\n  return 1;\n}');
@@ -395,7 +395,7 @@ describe('a completion request', () => {
       (await others).map(({ text }) => text),
       ['g(y);', 'h(z);'],
     );
-    const barred = engine.requests.slice(1).map((sent) => sent.request.notFirst?.length);
+    const barred = engine.requests.slice(1).map((sent) => sent.request.bannedFirstTokens?.length);
     assert.deepEqual(barred, [0, 1, 2]);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FEATURES } from '../../../src/completion/confidence';
+import { FEATURES } from '../../../src/completion/decode/confidence';
 import { readCalibration } from '../../../src/matlm/calibration';
 import { temporaryFolder } from '../../temporary';
 import { shipped } from '../model';

@@ -17,13 +17,13 @@ export class OracleEngine implements Engine {
 
   generate(request: GenerateRequest, signal: AbortSignal, emit: (event: GenerateEvent) => void): void {
     const { tokenizer } = this.checkpoint;
-    const { prompt, givenBack = '' } = request;
+    const { prompt, healingPrefix = '' } = request;
     const prefixAt = prompt.indexOf(tokenizer.special.fimPrefix) + 1;
     const decoder = tokenizer.decoder();
     const prefix = prompt.slice(prefixAt, -1).map(decoder).join('');
-    const at = this.file.lastIndexOf(prefix) + prefix.length + givenBack.length;
+    const at = this.file.lastIndexOf(prefix) + prefix.length + healingPrefix.length;
     const line = this.corrupt(this.file.slice(at).split('\n')[0] ?? '');
-    const tokens = tokenizer.encode(givenBack + line).slice(0, request.maxTokens);
+    const tokens = tokenizer.encode(healingPrefix + line).slice(0, request.maxTokens);
     const startMs = this.clock.now();
     let written = 0;
     let cancel: () => void = () => undefined;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { score } from '../../../../src/completion/confidence';
+import { score } from '../../../../src/completion/decode/confidence';
 import { calibrationError, curveOf, figuresOf } from '../../../../src/cli/evaluation/figures';
 import { fitLogistic } from '../../../../src/cli/evaluation/logistic';
 import { Random } from '../../../../src/replay/random';

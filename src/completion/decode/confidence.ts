@@ -1,0 +1,141 @@
+import { mayReachScore, NOTHING, type ScoreBound, withToken } from '../../engine/scoreBound';
+
+/** A decoded piece of text with the model's probability for it. */
+export interface Piece {
+  readonly text: string;
+  readonly probability: number;
+}
+
+/** How likely a suggestion has to be right before it is shown. */
+export const EAGERNESS = { careful: 0.7, balanced: 0.5, eager: 0.3 } as const;
+export type Eagerness = keyof typeof EAGERNESS;
+
+export function isEagerness(value: unknown): value is Eagerness {
+  return typeof value === 'string' && Object.hasOwn(EAGERNESS, value);
+}
+
+/** The place in the code, as far as it tells how often the model is right there. */
+export interface PlaceOfHead {
+  /** The line before the cursor. */
+  readonly linePrefix: string;
+  /** The rest of the line after the cursor. */
+  readonly lineSuffix: string;
+}
+
+/** What the score of a head is made of, in the order of `featuresOf`. */
+export const FEATURES = [
+  'constant',
+  'sum of log probabilities',
+  'mean log probability',
+  'least log probability',
+  'log of tokens',
+  'at the head of a line',
+  'within a word',
+  'before more on the line',
+  'of several lines',
+] as const;
+
+/** Less of a line than this is sooner typed than read. */
+const MIN_HEAD_CHARS = 4;
+
+/** Words of any script: accents and vowel marks are part of them. */
+const BEGINS_WITHIN_WORD = /^[\w\p{L}\p{M}\p{N}]/u;
+const ENDS_WITHIN_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
+
+/** The features of every head of what was written: of its first piece, its first two, and so on. [pieces, features] */
+export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {
+  let [tally, text] = [NOTHING, ''];
+  return pieces.map((piece, i) => {
+    tally = withToken(tally, piece.probability);
+    const { sum, least } = tally;
+    text += piece.text;
+    return [
+      1,
+      sum,
+      sum / (i + 1),
+      least,
+      Math.log(i + 1),
+      Number(linePrefix.trim() === ''),
+      Number(/\w$/.test(linePrefix)),
+      Number(lineSuffix.trim() !== ''),
+      Number(text.trimEnd().includes('\n')),
+    ];
+  });
+}
+
+/** The probability that a head is what the user would write. */
+export function score(features: readonly number[], weights: readonly number[] | undefined): number {
+  // Nothing was calibrated: the product of the probabilities.
+  if (!weights) return Math.exp(features[1] ?? 0);
+  return 1 / (1 + Math.exp(-logit(features, weights)));
+}
+
+function logit(features: readonly number[], weights: readonly number[]): number {
+  return features.reduce((sum, feature, i) => sum + feature * (weights[i] ?? 0), 0);
+}
+
+/**
+ * The log odds, above those that are asked for, that a head at a place is right; undefined where nothing bounds what is
+ * to come, because everything is shown or surer tokens would be worth less.
+ */
+export function scoreBoundAt(
+  place: PlaceOfHead,
+  weights: readonly number[] | undefined,
+  minScore: number,
+): ScoreBound | undefined {
+  if (minScore <= 0) return undefined;
+  if (!weights) return { constant: -Math.log(minScore), ofSum: 1, ofMean: 0, ofLeast: 0, ofLogCount: 0 };
+  const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofLogCount = 0] = weights;
+  // Each token is in the sum, and the least falls by no more than it does.
+  if (Math.min(ofSum, ofMean, ofSum + ofLeast) < 0) return undefined;
+  const [nothing = []] = featuresOf([{ text: '', probability: 1 }], place);
+  // A line end may come, and with it what it is worth.
+  const ofLines = Math.max(0, weights[FEATURES.length - 1] ?? 0);
+  return { constant: logit(nothing, weights) + ofLines - logitOf(minScore), ofSum, ofMean, ofLeast, ofLogCount };
+}
+
+/**
+ * Whether decoding on may show more than what is written would: the last head is good enough for a line that ends there,
+ * or a longer one would be, were the model sure of all that follows. What stops here shows what going on would have shown.
+ * @param scoreBound at the place, from `scoreBoundAt`
+ */
+export function mayShowMore(pieces: readonly Piece[], scoreBound: ScoreBound | undefined): boolean {
+  if (!scoreBound || pieces.length === 0) return true;
+  return mayReachScore(
+    scoreBound,
+    pieces.reduce((tally, { probability }) => withToken(tally, probability), NOTHING),
+  );
+}
+
+function logitOf(share: number): number {
+  return Math.log(share / (1 - share));
+}
+
+/**
+ * The longest head that is likely enough to be right; a word of which only the beginning is goes whole. A head that
+ * leaves its line unfinished is worth less, and has to be surer: half as likely to be wrong.
+ * @param weights of the submodel that wrote it, from the checkpoint's calibration
+ */
+export function confidentHead(
+  pieces: readonly Piece[],
+  place: PlaceOfHead,
+  weights: readonly number[] | undefined,
+  minScore: number,
+): string {
+  const last = featuresOf(pieces, place).findLastIndex((features, i) => {
+    const isWhole = i === pieces.length - 1 || /^\s*\n/.test(pieces[i + 1]?.text ?? '');
+    return score(features, weights) >= (isWhole ? minScore : (1 + minScore) / 2);
+  });
+  const head = textOf(pieces.slice(0, last + 1));
+  const rest = pieces.slice(last + 1);
+  // A character that tokens cut in two has no text before its last part; it is a letter, most likely.
+  const next = rest.find(({ text }) => text !== '')?.text ?? 'é';
+  if (rest.length === 0 || /^\s*\n/.test(next)) return head;
+  const words = BEGINS_WITHIN_WORD.test(next) ? head.replace(ENDS_WITHIN_WORD, '') : head;
+  return words.replace(/\s/g, '').length >= MIN_HEAD_CHARS ? words : '';
+}
+
+/** What pieces say together. */
+export function textOf(pieces: readonly Piece[]): string {
+  return pieces.map((piece) => piece.text).join('');
+}

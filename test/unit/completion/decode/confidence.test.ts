@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import {
+  confidentHead,
+  EAGERNESS,
+  FEATURES,
+  featuresOf,
+  isEagerness,
+  mayShowMore,
+  scoreBoundAt,
+  score,
+} from '../../../../src/completion/decode/confidence';
+import { Random } from '../../../../src/replay/random';
+import { shipped, small } from '../../model';
+
+const PLACE = { linePrefix: 'const a = ', lineSuffix: '' };
+const pieces = (...list: [string, number][]) => list.map(([text, probability]) => ({ text, probability }));
+
+describe('the confident head of what was written', () => {
+  // Without calibration a head is as likely as the product of its tokens' probabilities.
+  const head = (minScore: number, ...list: [string, number][]) =>
+    confidentHead(pieces(...list), PLACE, undefined, minScore);
+
+  it('is all of it where all is likely enough', () => {
+    assert.equal(head(0.4, ['a', 0.9], ['(b)', 0.5]), 'a(b)');
+  });
+
+  it('ends before the piece that makes it too unlikely', () => {
+    assert.equal(head(0.5, ['items', 0.9], ['.', 0.9], ['b', 0.01], ['c', 0.9]), 'items.');
+  });
+
+  it('has to be surer where it leaves the line unfinished', () => {
+    assert.equal(head(0.5, ['items', 0.7]), 'items');
+    assert.equal(head(0.5, ['items', 0.7], ['\n', 0.01]), 'items');
+    assert.equal(head(0.5, ['items', 0.7], ['.', 0.01]), '');
+  });
+
+  it('is not shown where it is hardly anything and not all', () => {
+    assert.equal(head(0.5, [');', 0.9]), ');');
+    assert.equal(head(0.5, ['a.', 0.9], ['b', 0.01]), '');
+  });
+
+  it('has no word of which only the beginning is sure', () => {
+    assert.equal(head(0.5, ['this', 0.9], ['.', 0.9], ['get', 0.9], ['Foo', 0.01]), 'this.');
+  });
+
+  it('has no such word of another script either', () => {
+    assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['ום', 0.01]), 'return ');
+    assert.equal(head(0.5, ['return ', 0.9], ['cafe', 0.9], ['\u0301', 0.01]), 'return ');
+    assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['', 0.01], ['ו', 0.9]), 'return ');
+    assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['', 0.01]), 'return ');
+  });
+
+  it('is empty where the first piece is a guess', () => {
+    assert.equal(head(0.5, ['a', 0.2], ['b', 1]), '');
+  });
+
+  it('is all of it where nothing is asked', () => {
+    assert.equal(head(0, ['a', 0.001], ['b', 0.001]), 'ab');
+  });
+
+  it('follows the calibration where there is one', () => {
+    const distrustful = FEATURES.map((name) => (name === 'constant' ? -5 : 0));
+    const trusting = FEATURES.map((name) => (name === 'constant' ? 5 : 0));
+    assert.equal(confidentHead(pieces(['a', 1]), PLACE, distrustful, 0.5), '');
+    assert.equal(confidentHead(pieces(['a', 0.1]), PLACE, trusting, 0.5), 'a');
+  });
+});
+
+describe('the features of a head', () => {
+  it('are as many as their names', () => {
+    for (const features of featuresOf(pieces(['a', 0.5], ['b', 0.5]), PLACE)) {
+      assert.equal(features.length, FEATURES.length);
+    }
+  });
+
+  it('are finite where the model gave a token no chance', () => {
+    const [features = []] = featuresOf(pieces(['a', 0]), PLACE);
+    assert.ok(features.every(Number.isFinite));
+    assert.ok(score(features, undefined) > 0);
+  });
+
+  it('tell the head of a line, a word that was begun, and what follows on the line', () => {
+    const place = (linePrefix: string, lineSuffix: string) =>
+      featuresOf(pieces(['a', 1]), { linePrefix, lineSuffix })[0]?.slice(5, 8);
+    assert.deepEqual(place('  ', ''), [1, 0, 0]);
+    assert.deepEqual(place('con', ''), [0, 1, 0]);
+    assert.deepEqual(place('f(', ')'), [0, 0, 1]);
+  });
+});
+
+describe('a decode that shows nothing more', () => {
+  const WORDS = ['return', ' this', '.', 'name', '(', ');', '\n  ', '\n}', ' = '];
+
+  const CHECKPOINTS: [string, () => Promise<readonly number[] | undefined>][] = [
+    ['the checkpoint that ships', async () => (await shipped()).calibration?.weights],
+    ['the small one', async () => (await small()).calibration?.weights],
+    ['one that was not calibrated', () => Promise.resolve(undefined)],
+  ];
+  for (const [name, weightsOf] of CHECKPOINTS)
+    it(`stops early with ${name}, and shows what it would at its end`, async () => {
+      const random = new Random(3);
+      const weights = await weightsOf();
+      let [stopped, saved, shown] = [0, 0, 0];
+      for (let round = 0; round < 3000; round++) {
+        const minScore = Object.values(EAGERNESS)[round % 3]!;
+        const place = { linePrefix: ['', '  ', 'const na'][round % 3]!, lineSuffix: ['', ')'][round % 2]! };
+        const written = Array.from({ length: 1 + Math.floor(12 * random.next()) }, () => ({
+          text: WORDS[Math.floor(WORDS.length * random.next())]!,
+          probability: random.next() ** 0.3,
+        }));
+        const scoreBound = scoreBoundAt(place, weights, minScore);
+        const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), scoreBound));
+        const whole = confidentHead(written, place, weights, minScore);
+        shown += Number(whole !== '');
+        if (end < 0) continue;
+        stopped++;
+        saved += written.length - end - 1;
+        assert.equal(confidentHead(written.slice(0, end + 1), place, weights, minScore), whole);
+      }
+      assert.ok(stopped > 300 && saved > 300 && shown > 300, `${stopped} stopped, ${saved} saved, ${shown} shown`);
+    });
+
+  it('goes on to its end where everything is shown', () => {
+    assert.ok(mayShowMore(pieces(['a', 0.001]), scoreBoundAt(PLACE, undefined, 0)));
+  });
+});
+
+describe('eagerness', () => {
+  it('has three steps', () => {
+    assert.deepEqual(['careful', 'balanced', 'eager', 'bold', 1].map(isEagerness), [true, true, true, false, false]);
+  });
+});

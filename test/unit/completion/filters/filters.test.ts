@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type Cursor, cursorOf } from '../../../../src/completion/cursor';
+import { FILTER_NAMES, type FilterName, type Trim, trimAt } from '../../../../src/completion/filters';
+import { Grammars } from '../../../../src/completion/syntax/grammars';
+import { SyntaxByGrammar } from '../../../../src/completion/syntax/shape';
+import { ROOT } from '../../model';
+import { type GoldenCase, goldenFiles } from './golden';
+
+const files = goldenFiles();
+const grammars = new Grammars(join(ROOT, 'dist', 'grammars'));
+
+after(() => {
+  grammars.dispose();
+});
+
+/** What is inserted, and after how many characters the decode was stopped, where the text comes one by one. */
+async function run(golden: GoldenCase, without: readonly FilterName[] = []) {
+  const { written } = golden;
+  const trim = trimAt(await cursorAt(golden), without);
+  const stopsAfter = Array.from({ length: written.length }, (_, i) => i + 1).find((n) => stops(trim, written, n));
+  const { suggestion } = trim(written.slice(0, stopsAfter), false);
+  return { inserted: suggestion?.text, replaces: suggestion?.replaces ?? 0, stopsAfter };
+}
+
+async function cursorAt({ prefix, suffix, wanted }: GoldenCase): Promise<Cursor> {
+  if (typeof wanted === 'string') return cursorOf(prefix, suffix, wanted === 'block');
+  await grammars.load(wanted.languageId);
+  const excerpt = { path: 'a', prefix, prefixStart: 0, suffix };
+  const shape = await new SyntaxByGrammar(grammars).shapeAt(wanted.languageId, excerpt, false);
+  return cursorOf(prefix, suffix, shape.block, shape.blockEnd);
+}
+
+function stops(trim: Trim, written: string, n: number): boolean {
+  return trim(written.slice(0, n), true).isComplete;
+}
+
+function expected({ inserted, replaces, stopsAfter }: GoldenCase) {
+  return { inserted, replaces, stopsAfter };
+}
+
+for (const { name, cases } of files) {
+  describe(`the filter ${name}`, () => {
+    for (const golden of cases) {
+      it(golden.name, async () => {
+        assert.deepEqual(await run(golden), expected(golden));
+      });
+    }
+
+    it('is what makes it so', async () => {
+      assert.ok(FILTER_NAMES.includes(name as FilterName), `there is no filter ${name}`);
+      const results = await Promise.all(cases.map((golden) => run(golden, [name as FilterName])));
+      assert.notDeepEqual(results, cases.map(expected), 'every case holds without it');
+    });
+  });
+}
+
+describe('the golden files', () => {
+  it('are one for each filter', () => {
+    assert.deepEqual(files.map(({ name }) => name).sort(), [...FILTER_NAMES].sort());
+  });
+
+  it('name every case differently', () => {
+    const names = files.flatMap(({ cases }) => cases.map(({ name }) => name));
+    assert.equal(new Set(names).size, names.length);
+  });
+});
+
+describe('what the filters left', () => {
+  it('names the filter that took the last of it', () => {
+    const trim = trimAt(cursorOf('a();\n', '\nb();\n', false));
+    assert.deepEqual(trim('b();', false), { suggestion: undefined, emptiedBy: 'nextLines', isComplete: true });
+  });
+
+  it('is nothing, by no filter, where nothing was written', () => {
+    assert.deepEqual(trimAt(cursorOf('a', '', false))('', false), { suggestion: undefined, isComplete: true });
+  });
+});

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BUDGET, buildPrompt } from '../../../../src/completion/prompt/prompt';
+import type { Tokenizer } from '../../../../src/matlm/tokenizer';
+import { AutoClosed } from '../../../../src/replay/autoClosed';
+import { ROOT, small } from '../../model';
+
+const code = (lines: number) => Array.from({ length: lines }, (_, i) => `const value${i} = compute(${i});\n`).join('');
+const common = (a: readonly number[], b: readonly number[]) => {
+  let n = 0;
+  while (n < a.length && a[n] === b[n]) n++;
+  return n;
+};
+
+describe('the prompt', () => {
+  let tokenizer: Tokenizer;
+  before(async () => {
+    ({ tokenizer } = await small());
+  });
+  const build = (prefix: string, suffix: string, room = 900, prefixStart = 0) => [
+    ...buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room).tokens,
+  ];
+
+  it('gives path, then what follows, then what comes before', () => {
+    const { special } = tokenizer;
+    const prompt = build('let x = ', ';\n');
+    assert.deepEqual(
+      [prompt[0], prompt.indexOf(special.fimSuffix), prompt.at(-1)],
+      [special.fileSeparator, 1 + tokenizer.encode('src/a.ts\n').length, special.fimMiddle],
+    );
+    assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(special.fimPrefix) + 1, -1)), 'let x =');
+  });
+
+  it('only grows at its end while one types, but for a few steps of the window', () => {
+    const before = code(200);
+    let previous: number[] | undefined;
+    let rebuilt = 0;
+    for (let typed = 0; typed < 900; typed++) {
+      const prompt = build(before + code(40).slice(0, typed), '\nend();\n');
+      // The last tokens may merge with what is typed; the end mark moves.
+      if (previous && common(previous, prompt) < previous.length - 24) rebuilt++;
+      previous = prompt;
+    }
+    // 900 characters: at most one step of 1000, and four of 250 where the text is as dense as this.
+    assert.ok(rebuilt <= 5, `the window moved ${rebuilt} times`);
+  });
+
+  it('begins its window at a line, wherever the excerpt begins', () => {
+    const document = code(200);
+    const whole = build(document, '');
+    assert.deepEqual(build(document.slice(2000), '', 900, 2000), whole);
+    const { special } = tokenizer;
+    const prefix = tokenizer.decode(whole.slice(whole.indexOf(special.fimPrefix) + 1, -1));
+    assert.match(prefix, /^const value/);
+    assert.ok(prefix.length >= 1100 && prefix.length <= 2200, `${prefix.length} characters`);
+  });
+
+  it('fits into its room, however dense the text', () => {
+    for (const text of ['世界'.repeat(3000), 'x'.repeat(1e6), '0123456789'.repeat(2000), code(500)]) {
+      for (const room of [900, 300, 40]) assert.ok(build(text, text, room).length <= room);
+    }
+  });
+
+  it('ends what follows at a line', () => {
+    const { special } = tokenizer;
+    const prompt = build('', code(100));
+    const suffix = tokenizer.decode(
+      prompt.slice(prompt.indexOf(special.fimSuffix) + 1, prompt.indexOf(special.fimPrefix)),
+    );
+    assert.match(suffix, /;\n$/);
+    assert.ok(suffix.length <= 500);
+  });
+
+  it('costs less than 8 new tokens a key, at the median, in an editor that closes brackets by itself', async () => {
+    const text = await readFile(join(ROOT, 'examples', 'src', 'report.ts'), 'utf8');
+    const half = text.indexOf('\n', text.length / 2) + 1;
+    const costs: number[] = [];
+    let previous: readonly number[] = [];
+    const closed = new AutoClosed();
+    for (let typed = 0; typed < half; typed++) {
+      const prompt = build(text.slice(0, typed), closed.text + text.slice(half));
+      const line = text.slice(text.lastIndexOf('\n', typed - 1) + 1, typed);
+      closed.typed(text.charAt(typed), line, text.slice(typed + 1));
+      // The engine reads the last token anew in any case: its prediction is wanted.
+      costs.push(Math.max(1, prompt.length - common(previous, prompt)));
+      previous = prompt;
+    }
+    costs.sort((a, b) => a - b);
+    const median = costs[Math.floor(costs.length / 2)]!;
+    assert.ok(median < 8, `${median} tokens`);
+    assert.ok(costs[Math.floor(0.95 * costs.length)]! < 16, 'and seldom more than twice that');
+  });
+
+  it('does not tell of what the editor closes on the rest of the line', () => {
+    for (const closers of [')', '}', '])', "'", '")', '`)}']) {
+      assert.deepEqual(build('f(', `${closers}\nend();\n`), build('f(', '\nend();\n'), closers);
+    }
+    for (const rest of [');', ') {', ', b)', "'a'", 'x)']) {
+      assert.notDeepEqual(build('f(', `${rest}\nend();\n`), build('f(', '\nend();\n'), rest);
+    }
+  });
+
+  it('keeps what the file imports where the window begins below it', () => {
+    const imports = "import { compute } from '../compute';\n";
+    const budget = { ...BUDGET, importChars: 600 };
+    const textOf = (excerpt: Parameters<typeof buildPrompt>[1]) =>
+      tokenizer.decode(buildPrompt(tokenizer, excerpt, 900, undefined, budget).tokens);
+    const document = imports + code(200);
+    const excerpt = { path: 'a.ts', prefix: document, prefixStart: 0, suffix: '' };
+    assert.ok(textOf(excerpt).includes(`<|fim_prefix|>${imports}const value`));
+    const later = { ...excerpt, prefix: document.slice(2000), prefixStart: 2000, head: document.slice(0, 1000) };
+    assert.equal(textOf(later), textOf(excerpt), 'wherever the excerpt begins');
+    assert.equal(textOf({ ...excerpt, prefix: imports }).split(imports.trim()).length, 2, 'and says nothing twice');
+  });
+
+  it('begins the prefix with snippets of other files, the best nearest, and drops them where room is short', () => {
+    const snippets = [
+      { path: 'best.ts', text: 'best();' },
+      { path: 'next.ts', text: 'next();' },
+      { path: 'long.ts', text: 'x'.repeat(5000) },
+    ];
+    const excerpt = { path: 'a.ts', prefix: 'let x =', prefixStart: 0, suffix: '' };
+    const textOf = (room: number, quoted: typeof snippets) =>
+      tokenizer.decode(buildPrompt(tokenizer, { ...excerpt, snippets: quoted }, room, () => '').tokens);
+    assert.ok(textOf(900, snippets).endsWith('<|fim_prefix|>next();\nbest();\nlet x =<|fim_middle|>'));
+    assert.equal(textOf(17, snippets), textOf(900, []));
+  });
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { SnippetIndex, StableSnippets } from '../../../../src/completion/prompt/snippets';
+
+const filler = (word: string, lines: number) =>
+  Array.from({ length: lines }, (_, i) => `const ${word}${i} = make${word}(${word}${i + 1});`).join('\n');
+const never = () => 0;
+
+describe('snippets of other documents', () => {
+  const order = 'export interface Order {\n  readonly customer: string;\n  readonly total: number;\n}';
+  const before = 'function describeOrder(order: Order) {\n  const customer = order.customer;\n  const total = order.';
+
+  it('are what shares the most words with the text before the cursor', () => {
+    const index = new SnippetIndex(8);
+    index.set('file:///fruit.ts', 'fruit.ts', filler('Apple', 40));
+    index.set('file:///order.ts', 'order.ts', order);
+    assert.deepEqual(index.find('file:///a.ts', before, 1, never, 1), [{ path: 'order.ts', text: order }]);
+  });
+
+  it('never come from the document itself, nor from where nothing is alike', () => {
+    const index = new SnippetIndex(8);
+    index.set('file:///order.ts', 'order.ts', order);
+    index.set('file:///fruit.ts', 'fruit.ts', filler('Apple', 40));
+    assert.deepEqual(index.find('file:///order.ts', before, 3, never, 1), []);
+  });
+
+  it('do not overlap', () => {
+    const index = new SnippetIndex(8);
+    index.set('file:///order.ts', 'order.ts', `${filler('Pear', 12)}\n${order}\n${filler('Plum', 12)}`);
+    const found = index.find('file:///a.ts', order, 5, never, 1);
+    assert.equal(found.filter(({ text }) => text.includes('interface Order')).length, 1);
+  });
+
+  it('leave out stretches that hold a secret', () => {
+    const index = new SnippetIndex(8);
+    index.set('order.ts', 'order.ts', `${order}\nconst apiKey = 'k3y5Xq9ZpL2mN8vR';`);
+    assert.deepEqual(index.find('a.ts', before, 1, never, 1), []);
+  });
+
+  describe('stay as they are', () => {
+    const other = order.replace('interface Order', 'interface OtherOrder');
+    const long = filler('Apple', 40);
+    const place = { document: 'a.ts', start: 0, prefix: before, suffix: `\n${long.slice(0, 999)}` };
+    const cases: [string, boolean, Partial<typeof place>][] = [
+      ['while one types on', true, { prefix: `${before}total` }],
+      ['while the editor closes a bracket', true, { prefix: `${before}f(`, suffix: `)\n${long.slice(0, 998)}` }],
+      ['unless the prompt begins at another stretch', false, { start: 1000 }],
+      ['unless other text follows the cursor', false, { suffix: '\n}' }],
+      ['unless another document is written', false, { document: 'b.ts' }],
+    ];
+    for (const [name, stay, change] of cases) {
+      it(name, () => {
+        const index = new SnippetIndex(8);
+        index.set('order.ts', 'order.ts', order);
+        const stable = new StableSnippets(index, 1);
+        const at = ({ document, start, ...excerpt }: typeof place) =>
+          stable.at(document, start, excerpt, never, 1).map(({ path }) => path);
+        assert.deepEqual(at(place), ['order.ts']);
+        index.set('order.ts', 'order.ts', 'nothing();');
+        index.set('other.ts', 'other.ts', other);
+        assert.deepEqual(at({ ...place, ...change }), [stay ? 'order.ts' : 'other.ts']);
+      });
+    }
+  });
+
+  for (const [name, forget] of [
+    [
+      'it',
+      (index: SnippetIndex) => {
+        index.delete('src/order.ts');
+      },
+    ],
+    [
+      'its folder',
+      (index: SnippetIndex) => {
+        index.delete('src');
+      },
+    ],
+    [
+      'everything',
+      (index: SnippetIndex) => {
+        index.clear();
+      },
+    ],
+  ] as const) {
+    it(`are not of a file any more when ${name} is forgotten, at the same place too`, () => {
+      const index = new SnippetIndex(8);
+      const stable = new StableSnippets(index, 1);
+      const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
+      index.set('src/order.ts', 'src/order.ts', order);
+      assert.deepEqual(at(), ['src/order.ts']);
+      forget(index);
+      assert.deepEqual(at(), []);
+    });
+  }
+
+  it('come to a place late where its neighbours are read late', () => {
+    const index = new SnippetIndex(8);
+    const stable = new StableSnippets(index, 1);
+    const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
+    assert.deepEqual(at(), []);
+    index.set('fruit.ts', 'fruit.ts', filler('Apple', 40));
+    assert.deepEqual(at(), []);
+    index.set('order.ts', 'order.ts', order);
+    assert.deepEqual(at(), ['order.ts']);
+  });
+
+  it('are of the documents used last, as these are now', () => {
+    const index = new SnippetIndex(2);
+    for (const name of ['a', 'b', 'c']) index.set(name, `${name}.ts`, order);
+    index.set('b', 'b.ts', 'nothing();');
+    const paths = index.find('x', before, 9, never, 1).map(({ path }) => path);
+    assert.deepEqual(paths, ['c.ts']);
+  });
+
+  it('are those found until the time is over', () => {
+    const index = new SnippetIndex(8);
+    index.set('late', 'late.ts', order);
+    index.set('first', 'first.ts', filler('Apple', 300));
+    let nowMs = 0;
+    assert.deepEqual(
+      index.find('x', before, 1, () => nowMs++, 0),
+      [],
+    );
+  });
+});
