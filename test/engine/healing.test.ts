@@ -141,7 +141,7 @@ describe('token healing', () => {
     unknowing.dispose();
     assert.throws(
       () => new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes: tokenBytes.slice(1) }),
-      /tokenBytes of 95 tokens, the model's vocabulary has 96/,
+      /bytes of 95 tokens, the model's vocabulary has 96/,
     );
   });
 });
