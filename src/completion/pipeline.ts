@@ -174,8 +174,8 @@ export class Pipeline {
     const fate = fateOf(this.made, now);
     if (fate.kind === 'open') return;
     if (fate.kind === 'settled' && fate.characters > 0) {
-      const { spot, submodel } = this.made;
-      this.parts.history.agreed(spot, fate.characters, quality(this.parts.costs.named(submodel)));
+      const { cursorContext, submodel } = this.made;
+      this.parts.history.agreed(cursorContext, fate.characters, quality(this.parts.costs.named(submodel)));
     }
     this.made = undefined;
   }
@@ -299,7 +299,7 @@ export class Pipeline {
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
     if (!hasMoved) this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     if (purpose === 'asked') {
-      this.parts.history.answered(plan.spot, passes);
+      this.parts.history.answered(plan.cursorContext, passes);
       this.planner.wasWritten(request, textOf(decoded.pieces));
     }
     const sure = confidentHead(decoded.pieces, plan.cursor, this.weights, plan.minScore);
@@ -337,7 +337,7 @@ export class Pipeline {
 }
 
 function standing(
-  { request: { document, prefix, suffix }, terms, decision, spot }: Plan,
+  { request: { document, prefix, suffix }, terms, decision, cursorContext }: Plan,
   suggestion: Suggestion,
   unreported?: Work,
 ): Standing {
@@ -348,7 +348,7 @@ function standing(
     suggestion,
     terms: termsKey(terms),
     submodel: decision.submodel.name,
-    spot,
+    cursorContext,
     unreported,
   };
 }
