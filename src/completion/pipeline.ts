@@ -67,7 +67,7 @@ export class Pipeline {
   private async answer(request: CompletionRequest, signal: AbortSignal, trace: Trace): Promise<Outcome> {
     const gated = gate(request);
     trace.end('gate');
-    if (gated !== undefined) return { kind: 'gated', reason: gated };
+    if (gated !== undefined) return { kind: 'gated', ...gated };
 
     this.learn(request);
     const terms = this.terms();
@@ -83,7 +83,10 @@ export class Pipeline {
     const plan = await this.planner.plan(request, terms, () => !signal.aborted, { trace });
     if (!plan) return { kind: 'superseded', reason: 'cancelled before it began' };
     this.planner.settle(plan);
-    if (!('prompt' in plan)) return { kind: 'gated', reason: plan.decision.reason };
+    if (!('prompt' in plan)) {
+      const { reason, considered } = plan.decision;
+      return { kind: 'declined', reason, ...(considered && { considered: considered.name }) };
+    }
     const cached = this.remembered(plan);
     trace.end('cache');
     if (cached) {
@@ -92,7 +95,11 @@ export class Pipeline {
       return this.reuse({ from, suggestion: cached }, 'cached');
     }
     if (this.doubt && isStillInDoubt(this.doubt, plan, this.weights))
-      return { kind: 'gated', reason: 'the model was not sure how to go on a moment ago' };
+      return {
+        kind: 'unsure',
+        reason: 'a low-confidence prediction here was already rejected',
+        submodel: plan.decision.submodel.name,
+      };
     if (plan.decision.delayMs > 0) {
       await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
@@ -309,7 +316,8 @@ export class Pipeline {
     if (purpose === 'asked') this.doubt = unsure ? { plan, pieces: decoded.pieces } : undefined;
     if (!suggestion) {
       const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
-      return { kind: 'empty', reason: unsure ? 'the model was not sure' : nothing, work };
+      if (unsure) return { kind: 'unsure', reason: 'the model was not sure', submodel: work.submodel, work };
+      return { kind: 'empty', reason: nothing, work };
     }
     const { document, prefix, suffix } = request;
     const { multiline } = decision;

@@ -97,7 +97,7 @@ describe('a completion request', () => {
 
   it('is gated without asking the engine', async () => {
     const outcome = await ask('const a = █ + b');
-    assert.deepEqual(outcome, { kind: 'gated', reason: 'code follows on the line' });
+    assert.deepEqual(outcome, { kind: 'gated', cause: 'code follows', reason: 'code follows on the line' });
     assert.equal(engine.requests.length, 0);
   });
 
@@ -121,7 +121,7 @@ describe('a completion request', () => {
       engine.write('fun', 0.9);
       engine.write('(x', 0.2);
       engine.end();
-      assert.equal((await outcome).kind, 'empty');
+      assert.equal((await outcome).kind, 'unsure');
       assert.equal(engine.requests.length, 1);
     };
 
@@ -140,8 +140,8 @@ describe('a completion request', () => {
         await settle();
         assert.equal(engine.requests.length, asks ? 2 : 1);
         if (!asks) {
-          const reason = 'the model was not sure how to go on a moment ago';
-          assert.deepEqual(await outcome, { kind: 'gated', reason });
+          const reason = 'a low-confidence prediction here was already rejected';
+          assert.deepEqual(await outcome, { kind: 'unsure', reason, submodel: 'XL' });
         }
       });
     }
@@ -268,7 +268,7 @@ describe('a completion request', () => {
     engine.write('f(x);', 0.05);
     engine.end();
     const outcome = await unsure;
-    assert.equal(outcome.kind === 'empty' && outcome.reason, 'the model was not sure');
+    assert.equal(outcome.kind === 'unsure' && outcome.reason, 'the model was not sure');
 
     const byHand = ask('const a = █', undefined, { explicit: true });
     await settle();
