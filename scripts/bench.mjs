@@ -8,13 +8,13 @@ import { Fault, main, must, root } from './lib/run.mjs';
 
 const bench = join(root, 'bench');
 const [first, ...rest] = process.argv.slice(2);
-const onCard = first === 'gpu';
+const onGpu = first === 'gpu';
 const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
 
 await main(async () => {
   await must(process.execPath, [join(root, 'scripts', 'build.mjs'), '--quiet']);
   // Before half a gigabyte is fetched and written for nothing.
-  if (onCard && run('gpu.mts', '--look') !== 0) return 0;
+  if (onGpu && run('gpu.mts', '--look') !== 0) return 0;
   await installPeers();
   const python = await trainingPython();
   if (!python) {
@@ -24,9 +24,9 @@ await main(async () => {
   }
   await must(python, ['-c', 'import onnx'], { advice: `${python} -m pip install -r bench/requirements.txt` });
   const [names, options] = [rest.filter((word) => !word.startsWith('-')), rest.filter((word) => word.startsWith('-'))];
-  const onCards = names.length > 0 ? names : ['shipped', '60m', '150m', '500m'];
-  await must(python, ['-m', 'bench.prepare', ...(onCard ? onCards : [])]);
-  if (onCard) return run('gpu.mts', ...options, ...onCards);
+  const onGpus = names.length > 0 ? names : ['shipped', '60m', '150m', '500m'];
+  await must(python, ['-m', 'bench.prepare', ...(onGpu ? onGpus : [])]);
+  if (onGpu) return run('gpu.mts', ...options, ...onGpus);
   const flags = ['-O3', '-march=native', '-std=c++17', '-pthread'];
   const peak = [join(bench, 'peak.cc'), '-o', join(root, 'build', 'bench', 'peak')];
   await must(process.env.CXX ?? 'c++', [...flags, ...peak]);
@@ -40,7 +40,7 @@ function run(file, ...args) {
 /** node-llama-cpp's own installation brings the libraries of every GPU, half a gigabyte: this platform's is enough. */
 async function installPeers() {
   const { dependencies } = JSON.parse(readFileSync(join(bench, 'package.json'), 'utf8'));
-  const kind = process.platform === 'darwin' && process.arch === 'arm64' ? 'metal' : onCard ? 'vulkan' : '';
+  const kind = process.platform === 'darwin' && process.arch === 'arm64' ? 'metal' : onGpu ? 'vulkan' : '';
   const os = { win32: 'win', darwin: 'mac' }[process.platform] ?? process.platform;
   const library = `@node-llama-cpp/${os}-${process.arch}${kind && `-${kind}`}`;
   const wanted = dependencies['node-llama-cpp'];
