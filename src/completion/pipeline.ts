@@ -49,7 +49,7 @@ export class Pipeline {
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     this.refinement.endPause();
     const outcome = await this.answer(request, signal, trace);
-    if ('suggestion' in outcome && !signal.aborted) void this.refinement.prepare(request, submodelOf(outcome));
+    if ('suggestion' in outcome && !signal.aborted) void this.refinement.prepare(request);
     return outcome;
   }
 
@@ -195,10 +195,6 @@ function declined({ reason, considered }: Declined): Outcome {
 
 function superseded(reason: string): Outcome {
   return { kind: 'superseded', reason };
-}
-
-function submodelOf(outcome: Extract<Outcome, { suggestion: Suggestion }>): string {
-  return outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
 }
 
 /** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */

@@ -50,6 +50,11 @@ export class EarlierOutput {
     return this.running;
   }
 
+  /** The generation whose suggestion is on the screen, or was there last. */
+  get onScreen(): Suggesting | undefined {
+    return this.ghostText?.generation;
+  }
+
   /**
    * What earlier output means for a request. The decode under way stops if it cannot answer it: only a speculative one
    * goes on while the ghost text can, because it may answer the next.
