@@ -64,7 +64,7 @@ export class LocalEngine implements Measurable {
       },
       (event) => {
         if (event.type === 'end') signal.removeEventListener('abort', onAbort);
-        if (event.type !== 'logits') listener(event);
+        if (event.type !== 'logits' && event.type !== 'progress') listener(event);
       },
     );
     if (signal.aborted) onAbort();

@@ -17,6 +17,8 @@ export interface NativeOptions {
   readonly tokenBytes?: readonly Uint8Array[];
   /** Forces one; by default the fastest that runs here. */
   readonly isa?: Isa;
+  /** Least time between two progress events, 100 by default; 0 for one after each chunk. */
+  readonly progressIntervalMs?: number;
 }
 
 export interface NativeRequest {
@@ -57,6 +59,8 @@ export interface DraftCounts {
 export type EndReason = 'stop' | 'line' | 'scoreBound' | 'length' | 'context' | 'aborted' | 'failed';
 
 export type NativeEvent =
+  /** A long prefill goes on; `prefilledTokens` so far. */
+  | { type: 'progress'; prefilledTokens: number }
   | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }
   | { type: 'token'; token: number; probability: number }
   | { type: 'logits'; logits: Float32Array }
@@ -125,6 +129,8 @@ export interface NativeAddon {
   readonly Sensors: new (options?: SensorOptions) => NativeSensors;
   /** Fastest first. */
   readonly supportedIsas: readonly Isa[];
+  /** Tokens of a prompt that are read together. */
+  readonly prefillChunkTokens: number;
 }
 
 /** The addon is missing or does not load. The message names every path tried, the fault and what to do. */
