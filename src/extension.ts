@@ -18,7 +18,7 @@ import { CostModel } from './governor/costs';
 import { History } from './governor/history';
 import { type Machine, UNKNOWN_MACHINE } from './governor/machine';
 import { decide, type Snapshot } from './governor/decide';
-import { type CodePlace, codePlaceAt, spotAt } from './governor/place';
+import { type CodePlace, codePlaceAt, cursorContextAt } from './governor/place';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint, SHIPPED } from './matlm/checkpoint';
 import { Activity, TYPICAL } from './ui/activity';
@@ -70,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
         explicit: false,
         gapMs: rhythm.gapMs(now()),
         pauseChance: rhythm.pauseChance(place),
-        ...spotAt(place),
+        ...cursorContextAt(place),
         block: false,
         newPromptTokens: TYPICAL.promptTokens,
         machine: machineNow(),
