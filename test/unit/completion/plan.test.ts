@@ -7,9 +7,11 @@ import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { cursorContextAt } from '../../../src/governor/place';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
+import { SIZES } from '../../../src/matlm/submodel';
 import { exampleConfig, small } from '../model';
 import { requestAt } from './hand';
 
+const COST = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
 const SETTINGS = requestSettings(AUTO, 'balanced');
 
 describe('a plan', () => {
@@ -21,7 +23,7 @@ describe('a plan', () => {
     history = new History();
     planner = new Planner({
       checkpoint: { ...(await small()), config },
-      costs: new CostModel(config, { S: { prefillMsPerToken: 1, decodeMsPerToken: 1 } }),
+      costs: new CostModel(config, Object.fromEntries(SIZES.map((size) => [size, COST]))),
       rhythm: new TypingRhythm(),
       history,
       syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
