@@ -1,14 +1,8 @@
 import { join } from 'node:path';
 import { describeChoice } from '../engine/describe';
-import {
-  hardwareFile,
-  type HardwareReport,
-  inOrder,
-  machineOf,
-  typicalMs,
-  whyNoGpu,
-  writeReport,
-} from '../engine/hardware';
+import { type HardwareReport, inOrder, typicalMs } from '../engine/hardware';
+import { hardwareFile, writeReport } from '../engine/hardwareFile';
+import { machineOf, whyNoGpu } from '../engine/thisMachine';
 import { detectHardware } from '../engine/probe';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { layOut } from './table';

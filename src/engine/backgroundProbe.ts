@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeChoice } from './describe';
-import { forgetReport, type HardwareReport, readReport, writeReport } from './hardware';
+import type { HardwareReport } from './hardware';
+import { forgetReport, readReport, writeReport } from './hardwareFile';
 import { detectHardware, type ProbeOptions } from './probe';
 
 export interface BackgroundProbeOptions {

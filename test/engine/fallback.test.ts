@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
-import type { Engine, EngineInfo, GenerateEvent } from '../../src/engine/engine';
+import type { Engine, EngineInfo, GenerateEvent, LocalBackend } from '../../src/engine/engine';
 import { type Candidate, FallbackEngine } from '../../src/engine/fallbackEngine';
 import { LocalEngine } from '../../src/engine/native';
-import type { Measurable } from '../../src/engine/measure';
 import { openEngine } from '../../src/engine/openEngine';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
 import { temporaryFolder } from '../temporary';
@@ -93,7 +92,7 @@ const fallback = (candidates: readonly Candidate[]) => new FallbackEngine(candid
 
 describe('a backend that fails', () => {
   /** An engine that works until a request has that many tokens: then it is as if its device were lost. */
-  function losingItsDevice(afterTokens: number): Measurable {
+  function losingItsDevice(afterTokens: number): LocalBackend {
     const engine = new LocalEngine(ROOT, checkpoint, 1);
     return {
       measure: () => engine.measure(),
@@ -161,7 +160,7 @@ describe('a card that others need', () => {
   /** The engine as a card would be, which counts how often it was opened and closed. */
   function onGpu() {
     const seen = { opened: 0, disposed: 0 };
-    const open = (): Measurable => {
+    const open = (): LocalBackend => {
       seen.opened++;
       const engine = new LocalEngine(ROOT, checkpoint, 1);
       return {
@@ -210,7 +209,7 @@ describe('a card that others need', () => {
     let endAborted: () => void = () => undefined;
     let standsStill: () => void = () => undefined;
     const stands = new Promise<void>((resolve) => (standsStill = resolve));
-    const slow: Measurable = {
+    const slow: LocalBackend = {
       measure: () => inner.measure(),
       generate: (request, signal, listener) => {
         inner.generate({ ...request, maxTokens: 3 }, signal, (event) => {
@@ -260,7 +259,7 @@ describe('a card that others need', () => {
     let fail = false;
     const failing = () => {
       const engine = new LocalEngine(ROOT, checkpoint, 1);
-      const generate: Measurable['generate'] = (request, signal, listener) => {
+      const generate: LocalBackend['generate'] = (request, signal, listener) => {
         if (fail)
           listener({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'no memory' });
         else engine.generate(request, signal, listener);

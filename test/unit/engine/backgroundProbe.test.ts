@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BackgroundProbe, type BackgroundProbeOptions } from '../../../src/engine/backgroundProbe';
-import { type HardwareReport, readReport, writeReport } from '../../../src/engine/hardware';
+import type { HardwareReport } from '../../../src/engine/hardware';
+import { readReport, writeReport } from '../../../src/engine/hardwareFile';
 import { temporaryFolder } from '../../temporary';
 
 describe('a probe in the background', () => {

@@ -2,15 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeChoice, describeHardware } from '../../../src/engine/describe';
-import {
-  forgetReport,
-  type HardwareReport,
-  inOrder,
-  type Kept,
-  readReport,
-  whyNoGpu,
-  writeReport,
-} from '../../../src/engine/hardware';
+import { type HardwareReport, inOrder, type Kept } from '../../../src/engine/hardware';
+import { forgetReport, readReport, writeReport } from '../../../src/engine/hardwareFile';
+import { whyNoGpu } from '../../../src/engine/thisMachine';
 import { detectHardware } from '../../../src/engine/probe';
 import { temporaryFolder } from '../../temporary';
 
