@@ -35,7 +35,9 @@ export function readStored(file: string, machine: string): StoredReport {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? {} : { fault: `${file} is ignored: it cannot be read (${String(code)})` };
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? {}
+      : { fault: `${file} is ignored: it cannot be read (${String(code)})` };
   }
   let entries: unknown;
   try {

@@ -184,10 +184,10 @@ describe('a card that others need', () => {
     const told: string[] = [];
     engine.whenReplaced(() => void engine.measure().then(({ backend }) => told.push(backend)));
     const whole = tokensOf(await events(engine));
-    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('others take 80% of its time');
+    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('other programs use 80% of its time');
     const away = await engine.measure();
     assert.equal(away.backend, 'native');
-    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'others take 80% of its time' });
+    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'other programs use 80% of its time' });
     assert.deepEqual(away.rejected, [], 'nobody is at fault');
     assert.deepEqual(seen, { opened: 1, disposed: 1 }, 'what lay in its memory is free');
     assert.deepEqual(tokensOf(await events(engine)), whole);
@@ -231,7 +231,7 @@ describe('a card that others need', () => {
     const engine = fallback([{ backend: 'onnx-webgpu', open: () => slow }, native]);
     const heard = events(engine);
     await stands;
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     assert.deepEqual(tokensOf(await heard), whole);
     engine.dispose();
   });
@@ -244,7 +244,7 @@ describe('a card that others need', () => {
       return candidate.open();
     };
     const engine = fallback([{ backend: 'onnx-webgpu', open }, native]);
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     isBroken = true;
     await engine.yieldGpu(undefined);
     const { backend, rejected, yielded } = await engine.measure();
@@ -273,7 +273,7 @@ describe('a card that others need', () => {
       };
     };
     const engine = fallback([candidate, { backend: 'native', open: failing }]);
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     fail = true;
     assert.equal(tokensOf(await events(engine)).length, 12);
     const { backend, yielded } = await engine.measure();
@@ -283,7 +283,7 @@ describe('a card that others need', () => {
 
   it('is no matter while the processor is what runs the model', async () => {
     const engine = fallback([native, onGpu().candidate]);
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     const { backend, yielded } = await engine.measure();
     assert.deepEqual([backend, yielded], ['native', undefined]);
     engine.dispose();

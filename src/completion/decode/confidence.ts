@@ -1,4 +1,4 @@
-import type { ScoreBound } from "../../engine/engine";
+import type { ScoreBound } from '../../engine/engine';
 import { mayReachScore, NO_TOKENS, withToken } from '../../engine/scoreBound';
 
 /** A decoded piece of text with the model's probability for it. */

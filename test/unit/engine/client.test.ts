@@ -157,7 +157,10 @@ describe('the client of the engine’s process', () => {
     for (const code of ['ENOENT', 'EACCES']) {
       start('works', { execPath: program });
       const failed = await until('failed');
-      assert.match(failed.kind === 'failed' ? failed.reason : '', new RegExp(`did not start \\(.*${code}.*\\); it failed 4`));
+      assert.match(
+        failed.kind === 'failed' ? failed.reason : '',
+        new RegExp(`did not start \\(.*${code}.*\\); it failed 4`),
+      );
       client.stop();
       writeFileSync(program, 'not a program', { mode: 0o600 });
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { parseConfig } from '../../../src/matlm/config';
-import { bytesPerToken, parameters, SIZES, submodelOf } from '../../../src/matlm/submodel';
+import { parseConfig, SIZES } from '../../../src/matlm/config';
+import { bytesPerToken, parameters, submodelOf } from '../../../src/matlm/submodel';
 import { EXAMPLE, exampleConfig, shipped } from '../model';
 
 const changed = (change: (json: Record<string, unknown>) => void) => {
@@ -40,7 +40,7 @@ describe('config.json', () => {
 
   const cases: [string, () => unknown, RegExp][] = [
     ['not JSON', () => parseConfig('a/config.json', '{'), /a\/config\.json: it is not JSON/],
-    ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is llama where qwen3 is expected/],
+    ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is "llama"; qwen3 is expected/],
     ['a missing dimension', changed((j) => delete j.hidden_size), /hidden_size must be a whole number/],
     ['an absurd dimension', changed((j) => (j.vocab_size = 2 ** 40)), /vocab_size must be a whole number/],
     [
