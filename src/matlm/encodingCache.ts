@@ -12,6 +12,7 @@ const MAX_REMEMBERED = 20_000;
  */
 export class EncodingCache {
   private readonly pieces = new Map<string, readonly number[]>();
+  private encoded = 0;
 
   /**
    * @param encodePiece ids of a piece
@@ -21,6 +22,11 @@ export class EncodingCache {
     private readonly encodePiece: (piece: string) => readonly number[],
     private readonly stretches: RegExp,
   ) {}
+
+  /** Characters that were not remembered and had to be encoded, since the start. */
+  get encodedCharacters(): number {
+    return this.encoded;
+  }
 
   encode(text: string): number[] {
     const ids: number[] = [];
@@ -57,6 +63,7 @@ export class EncodingCache {
     const known = this.pieces.get(piece);
     if (known) return known;
     const ids = piece === '' ? [] : this.encodePiece(piece);
+    this.encoded += piece.length;
     if (this.pieces.size >= MAX_REMEMBERED) this.pieces.clear();
     this.pieces.set(piece, ids);
     return ids;

@@ -61,6 +61,11 @@ export class Tokenizer {
     }
   }
 
+  /** Characters that were encoded because they were not remembered: what encoding has cost. */
+  get encodedCharacters(): number {
+    return this.encodings.encodedCharacters;
+  }
+
   /** Ids of plain text; `<|...|>` in the text is text and never a special token. */
   encode(text: string): number[] {
     return this.encodings.encode(text);
