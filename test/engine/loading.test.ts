@@ -118,7 +118,7 @@ describe('a checkpoint given to the engine', () => {
         engine.dispose();
         assert.ok(end.type === 'end' && end.reason === 'failed', `${isa}: ${JSON.stringify(end)}`);
         const { message = '' } = end;
-        assert.ok(message.startsWith(`${weights.weightsPath}: the checkpoint's weights appear corrupt: `));
+        assert.ok(message.startsWith(`${weights.weightsPath}: the checkpoint's weights appear corrupt: `), message);
         assert.match(message, fault, isa);
         assert.match(message, / not finite$/);
       }
