@@ -67,7 +67,7 @@ export class Pipeline {
   private async answer(request: CompletionRequest, signal: AbortSignal, trace: Trace): Promise<Outcome> {
     const gated = gate(request);
     trace.end('gate');
-    if (gated !== undefined) return { kind: 'gated', reason: gated };
+    if (gated !== undefined) return { kind: 'gated', ...gated };
 
     this.learn(request);
     const terms = this.terms();
@@ -83,7 +83,10 @@ export class Pipeline {
     const plan = await this.planner.plan(request, terms, () => !signal.aborted, { trace });
     if (!plan) return { kind: 'superseded', reason: 'cancelled before it began' };
     this.planner.settle(plan);
-    if (!('prompt' in plan)) return { kind: 'gated', reason: plan.decision.reason };
+    if (!('prompt' in plan)) {
+      const { reason, considered } = plan.decision;
+      return { kind: 'declined', reason, ...(considered && { considered: considered.name }) };
+    }
     const cached = this.remembered(plan);
     trace.end('cache');
     if (cached) {
@@ -92,7 +95,11 @@ export class Pipeline {
       return this.reuse({ from, suggestion: cached }, 'cached');
     }
     if (this.doubt && isStillInDoubt(this.doubt, plan, this.weights))
-      return { kind: 'gated', reason: 'the model was not sure how to go on a moment ago' };
+      return {
+        kind: 'unsure',
+        reason: 'a low-confidence prediction here was already rejected',
+        submodel: plan.decision.submodel.name,
+      };
     if (plan.decision.delayMs > 0) {
       await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
@@ -174,8 +181,8 @@ export class Pipeline {
     const fate = fateOf(this.made, now);
     if (fate.kind === 'open') return;
     if (fate.kind === 'settled' && fate.characters > 0) {
-      const { spot, submodel } = this.made;
-      this.parts.history.agreed(spot, fate.characters, quality(this.parts.costs.named(submodel)));
+      const { cursorContext, submodel } = this.made;
+      this.parts.history.agreed(cursorContext, fate.characters, quality(this.parts.costs.named(submodel)));
     }
     this.made = undefined;
   }
@@ -299,7 +306,7 @@ export class Pipeline {
     if (decoded.aborted) return { kind: 'superseded', reason: 'what was typed diverged from it' };
     if (!hasMoved) this.parts.costs.observe(decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     if (purpose === 'asked') {
-      this.parts.history.answered(plan.spot, passes);
+      this.parts.history.answered(plan.cursorContext, passes);
       this.planner.wasWritten(request, textOf(decoded.pieces));
     }
     const sure = confidentHead(decoded.pieces, plan.cursor, this.weights, plan.minScore);
@@ -309,7 +316,8 @@ export class Pipeline {
     if (purpose === 'asked') this.doubt = unsure ? { plan, pieces: decoded.pieces } : undefined;
     if (!suggestion) {
       const nothing = emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add';
-      return { kind: 'empty', reason: unsure ? 'the model was not sure' : nothing, work };
+      if (unsure) return { kind: 'unsure', reason: 'the model was not sure', submodel: work.submodel, work };
+      return { kind: 'empty', reason: nothing, work };
     }
     const { document, prefix, suffix } = request;
     const { multiline } = decision;
@@ -337,7 +345,7 @@ export class Pipeline {
 }
 
 function standing(
-  { request: { document, prefix, suffix }, terms, decision, spot }: Plan,
+  { request: { document, prefix, suffix }, terms, decision, cursorContext }: Plan,
   suggestion: Suggestion,
   unreported?: Work,
 ): Standing {
@@ -348,7 +356,7 @@ function standing(
     suggestion,
     terms: termsKey(terms),
     submodel: decision.submodel.name,
-    spot,
+    cursorContext,
     unreported,
   };
 }

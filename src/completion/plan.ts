@@ -11,7 +11,7 @@ import {
 } from '../governor/decide';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
-import { codePlaceAt, isSeen, type Spot } from '../governor/place';
+import { codePlaceAt, isSeen, type CursorContext } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
@@ -53,7 +53,7 @@ export function termsKey({ settings, eagerness }: Terms): string {
 export interface Plan {
   readonly request: CompletionRequest;
   readonly terms: Terms;
-  readonly spot: Spot;
+  readonly cursorContext: CursorContext;
   readonly prompt: Prompt;
   readonly decision: Decision;
   readonly cursor: Cursor;
@@ -67,7 +67,7 @@ export interface Plan {
 
 /** The governor wants none made here. */
 export interface NoPlan {
-  readonly spot: Spot;
+  readonly cursorContext: CursorContext;
   readonly decision: Declined;
 }
 
@@ -99,8 +99,8 @@ export class Planner {
   ): Promise<Plan | NoPlan | undefined> {
     const { checkpoint, syntax, now } = this.parts;
     const startedMs = now();
-    const spot = this.spotOf(request);
-    const moment = this.momentOf(request, spot, startedMs);
+    const cursorContext = this.cursorContextOf(request);
+    const moment = this.momentOf(request, cursorContext, startedMs);
     // Parsing takes longer than everything else before the decode, and most keys want the rest of a line in any case.
     const shape = mayBeSeveralLines(moment)
       ? await syntax.shapeAt(request.languageId, request, request.explicit)
@@ -114,18 +114,29 @@ export class Planner {
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };
     const decision = this.decide(snapshot, terms.settings, shown);
     trace?.end('decide');
-    if (!decision.submodel) return { spot, decision };
+    if (!decision.submodel) return { cursorContext, decision };
     const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape?.blockEnd);
     const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
     const author = `${decision.submodel.name} ${minScore}`;
-    return { request, terms, spot, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };
+    return {
+      request,
+      terms,
+      cursorContext,
+      prompt,
+      decision,
+      cursor,
+      trim: trimAt(cursor),
+      minScore,
+      author,
+      startedMs,
+    };
   }
 
   /** A request is answered by this plan: remember what was decided, for the decisions to come. */
-  settle({ spot, decision }: Plan | NoPlan): void {
+  settle({ cursorContext, decision }: Plan | NoPlan): void {
     const { history, machine, now } = this.parts;
     if (!decision.submodel) {
-      history.declined(spot);
+      history.declined(cursorContext);
       return;
     }
     const { situation, submodel } = decision;
@@ -146,21 +157,21 @@ export class Planner {
     this.lastWritten = { request, text };
   }
 
-  private spotOf(request: CompletionRequest): Spot {
+  private cursorContextOf(request: CompletionRequest): CursorContext {
     const { prefix, suffix } = request;
     const typed = this.lastWritten && typedSince(this.lastWritten.request, request);
     const text = this.lastWritten?.text ?? '';
     const isOnTheWay = typed === undefined || typed.includes('\n') || text.startsWith(typed) || typed.startsWith(text);
-    return { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), strayed: !isOnTheWay };
+    return { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), diverged: !isOnTheWay };
   }
 
-  private momentOf({ explicit }: CompletionRequest, spot: Spot, nowMs: number): Moment {
+  private momentOf({ explicit }: CompletionRequest, cursorContext: CursorContext, nowMs: number): Moment {
     const { rhythm, machine } = this.parts;
     return {
       explicit,
       gapMs: rhythm.gapMs(nowMs),
-      pauseChance: rhythm.pauseChance(spot.place),
-      ...spot,
+      pauseChance: rhythm.pauseChance(cursorContext.place),
+      ...cursorContext,
       machine: machine(),
       nowMs,
       previous: this.choices,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/native';
+import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/addon';
 import type { TensorEntry } from '../../src/matlm/safetensors';
 import { addon, ROOT } from './harness';
 import { randomTensors, TINY, writeWeights } from './tinyCheckpoint';

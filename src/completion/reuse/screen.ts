@@ -1,4 +1,4 @@
-import type { Spot } from '../../governor/place';
+import type { CursorContext } from '../../governor/place';
 import type { Suggestion, Work } from '../outcome';
 import { type Place, type Remembered, typedAlong } from './reuse';
 
@@ -8,7 +8,7 @@ export interface Standing extends Remembered {
   readonly terms: string;
   /** The name of the submodel that wrote it. */
   readonly submodel: string;
-  readonly spot: Spot;
+  readonly cursorContext: CursorContext;
   /** What it took, until a request has shown it: the one that began the decode may have been cancelled. */
   unreported: Work | undefined;
 }

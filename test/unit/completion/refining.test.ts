@@ -5,7 +5,7 @@ import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
 import { History } from '../../../src/governor/history';
-import { spotAt } from '../../../src/governor/place';
+import { cursorContextAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
@@ -48,8 +48,8 @@ describe('a suggestion that a small submodel made while one types', () => {
     history = new History();
     // At such places much is right.
     for (let i = 0; i < 200; i++) {
-      history.answered(spotAt('word start'), 6);
-      history.agreed(spotAt('word start'), (100 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
+      history.answered(cursorContextAt('word start'), 6);
+      history.agreed(cursorContextAt('word start'), (100 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     pipeline = new Pipeline({
       engine,
@@ -152,9 +152,9 @@ describe('a suggestion that a small submodel made while one types', () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     await ask('const a = g█');
-    const before = history.expect(spotAt('word start'));
+    const before = history.expect(cursorContextAt('word start'));
     void ask('const a = g(y);█');
-    assert.ok(history.expect(spotAt('word start')).rightShare > before.rightShare);
+    assert.ok(history.expect(cursorContextAt('word start')).rightShare > before.rightShare);
   });
 
   it('is not touched while one types on', async () => {
@@ -210,7 +210,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   });
 
   it('is not touched where a larger one would save too little', async () => {
-    for (let i = 0; i < 1000; i++) history.answered(spotAt('word start'), 6);
+    for (let i = 0; i < 1000; i++) history.answered(cursorContextAt('word start'), 6);
     await typed('const a = █', 'f(x);');
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);

@@ -131,7 +131,7 @@ describe('the activity', () => {
   });
 
   it('passes over what has no work, and what ends with none to show', () => {
-    activity.outcome({ kind: 'gated', reason: 'off' });
+    activity.outcome({ kind: 'gated', cause: 'language off', reason: 'off' });
     assert.equal(changes, 0);
     activity.outcome({ kind: 'empty', reason: 'nothing to add', work: work('M') });
     assert.equal(activity.completed?.shortName, 'M');
