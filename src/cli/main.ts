@@ -94,13 +94,14 @@ async function main(args: readonly string[]): Promise<void> {
     },
   });
   const [command, ...rest] = positionals;
+  const allowed = command !== undefined && Object.hasOwn(OPTIONS, command) ? OPTIONS[command] : undefined;
   if (values.help) {
     process.stdout.write(HELP);
     return;
   }
   for (const token of tokens) {
-    if (token.kind === 'option' && command !== undefined && OPTIONS[command]?.includes(token.name) === false) {
-      throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
+    if (token.kind === 'option' && allowed?.includes(token.name) === false) {
+      throw new UsageError(`${String(command)} takes no ${token.rawName}; see --help`);
     }
   }
   const model = resolve(values.model);

@@ -1,5 +1,5 @@
 import { BackgroundProbe } from '../engine/backgroundProbe';
-import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoCard, writeReport } from '../engine/hardware';
+import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoGpu, writeReport } from '../engine/hardware';
 import { detectHardware, type ProbeOptions } from '../engine/probe';
 import type { Checkpoint } from '../matlm/checkpoint';
 import type { HardwareProbes } from './session';
@@ -16,7 +16,7 @@ export function hardwareProbes(root: string, hostFile: string): HardwareProbes {
     modelFolder: folder,
     threads,
     machine: machineOf(root, weightsFile),
-    noCard: whyNoCard(),
+    noGpu: whyNoGpu(),
   });
   return {
     stored: ({ weightsFile }): HardwareReport | undefined => readReport(hardwareFile(), machineOf(root, weightsFile)),

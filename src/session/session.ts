@@ -4,14 +4,14 @@ import { Pipeline } from '../completion/pipeline';
 import type { Purpose } from '../completion/reuse/flight';
 import type { Syntax } from '../completion/syntax/shape';
 import type { EngineClient, EngineState } from '../engine/client';
-import { describeBackend, describePutAside, describeReport } from '../engine/describe';
-import { type Engine, type EngineInfo, isOnCard } from '../engine/engine';
+import { describeBackend, describeRejected, describeReport } from '../engine/describe';
+import { type Engine, type EngineInfo, isOnGpu } from '../engine/engine';
 import type { HardwareReport } from '../engine/hardware';
 import { CostModel } from '../governor/costs';
 import { decide, type Decision, type Declined } from '../governor/decide';
 import { History } from '../governor/history';
 import { type Machine, UNKNOWN_MACHINE } from '../governor/machine';
-import { type CodePlace, spotAt } from '../governor/place';
+import { type CodePlace, cursorContextAt } from '../governor/place';
 import type { GovernorSettings } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import type { MachineState } from '../machine/state';
@@ -82,6 +82,8 @@ export interface SessionParts {
   readonly log: Log;
   /** The engine's state, the checkpoint or the hardware report has changed. */
   readonly onChange: () => void;
+  /** A start has begun: the earlier model and everything that it has done is out of date. */
+  readonly onStart: () => void;
   /** A decode has ended, by itself or because it was stopped. */
   readonly onDecoded: (work: Work, purpose: Purpose) => void;
 }
@@ -145,7 +147,7 @@ export class Session {
 
   /** The sensors' reading as the governor uses it. */
   get machine(): Machine {
-    const runsOnGpu = this.current.kind === 'ready' && isOnCard(this.current.info.backend);
+    const runsOnGpu = this.current.kind === 'ready' && isOnGpu(this.current.info.backend);
     return { ...(this.sensors ?? UNKNOWN_MACHINE), runsOnGpu };
   }
 
@@ -156,6 +158,7 @@ export class Session {
     this.stopRun();
     const run: Run = {};
     this.run = run;
+    this.parts.onStart();
     this.setState({ kind: 'starting' });
     const { modelFolder, threads } = this.parts.settings.engine();
     let checkpoint: Checkpoint;
@@ -207,7 +210,7 @@ export class Session {
       explicit: false,
       gapMs: this.rhythm.gapMs(nowMs),
       pauseChance: this.rhythm.pauseChance(place),
-      ...spotAt(place),
+      ...cursorContextAt(place),
       block: false,
       newPromptTokens: TYPICAL.promptTokens,
       machine: this.machine,
@@ -244,7 +247,7 @@ export class Session {
     switch (state.kind) {
       case 'ready': {
         log.info(`engine ready: pid ${state.info.pid}, ${describeBackend(state.info)}`);
-        for (const reason of describePutAside(state.info)) log.warn(reason);
+        for (const reason of describeRejected(state.info)) log.warn(reason);
         this.beginCompleting(run, state.info);
         break;
       }

@@ -50,7 +50,8 @@ export class Statistics {
       // The editor may hold the new counts in memory although it could not write them: they must not be added twice.
       const isHeld = JSON.stringify(this.storage.load()) === JSON.stringify(days);
       if (!isHeld) this.unsaved = mergeDays(unsaved, this.unsaved);
-      if (!this.hasFailed) this.warn(`statistics could not be saved and are kept for the next try: ${messageOf(error)}`);
+      if (!this.hasFailed)
+        this.warn(`statistics could not be saved and are kept for the next try: ${messageOf(error)}`);
       this.hasFailed = true;
     }
   }

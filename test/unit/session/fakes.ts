@@ -12,7 +12,7 @@ const COST = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
 export const INFO: EngineInfo = {
   pid: 1,
   backend: 'native',
-  putAside: [],
+  rejected: [],
   isa: 'scalar',
   threads: 1,
   weightBytes: 1e6,
@@ -104,6 +104,7 @@ export class World {
   readonly lines: string[] = [];
   readonly decoded: string[] = [];
   changes = 0;
+  starts = 0;
   /** Folders that were asked for, with the answer that is still due. */
   readonly opening: { folder: string; answer: ReturnType<typeof settleable<Checkpoint>> }[] = [];
   readonly detections: { signal: AbortSignal; answer: ReturnType<typeof settleable<HardwareReport>> }[] = [];
@@ -136,7 +137,10 @@ export class World {
         return engine;
       },
       probes: {
-        stored: () => guarded(undefined),
+        stored: () => {
+          if (this.probeFault) throw this.probeFault;
+          return undefined;
+        },
         store: (report) => {
           this.stored.push(guarded(report));
         },
@@ -159,6 +163,9 @@ export class World {
       log: { info: log('info'), warn: log('warn'), error: log('error') },
       onChange: () => {
         this.changes++;
+      },
+      onStart: () => {
+        this.starts++;
       },
       onDecoded: (work) => {
         this.decoded.push(work.submodel);
