@@ -125,6 +125,8 @@ export interface NativeAddon {
   readonly Sensors: new (options?: SensorOptions) => NativeSensors;
   /** Fastest first. */
   readonly supportedIsas: readonly Isa[];
+  /** Tokens of a prompt that are read together. */
+  readonly prefillChunkTokens: number;
 }
 
 /** The addon is missing or does not load. The message names every path tried, the fault and what to do. */

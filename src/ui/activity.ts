@@ -1,6 +1,6 @@
 import type { GhostText } from '../completion/editor/provider';
 import type { Outcome, Work } from '../completion/outcome';
-import type { Purpose } from '../completion/reuse/flight';
+import type { Purpose } from '../completion/reuse/generation';
 import { describeHardware } from '../engine/describe';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { Session } from '../session/session';
@@ -71,7 +71,7 @@ export class Activity {
     const { session, governorSettings, statistics } = this.parts;
     if (!session.config || governorSettings().submodel !== 'auto') return;
     const { bytes, bytesByXL } = weightsRead(session.config, submodel, prefilledTokens, passes);
-    statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'better' ? 0 : bytesByXL });
+    statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'refinement' ? 0 : bytesByXL });
   }
 
   /** The editor was given ghost text. */
