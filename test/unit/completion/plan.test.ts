@@ -7,7 +7,7 @@ import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { cursorContextAt } from '../../../src/governor/place';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
-import { SIZES } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/config';
 import { exampleConfig, small } from '../model';
 import { requestAt } from './hand';
 
