@@ -1,6 +1,8 @@
 import { BackgroundProbe } from '../engine/backgroundProbe';
-import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoGpu, writeReport } from '../engine/hardware';
+import type { HardwareReport } from '../engine/hardware';
+import { hardwareFile, readReport, writeReport } from '../engine/hardwareFile';
 import { detectHardware, type ProbeOptions } from '../engine/probe';
+import { machineOf, whyNoGpu } from '../engine/thisMachine';
 import type { Checkpoint } from '../matlm/checkpoint';
 import type { HardwareProbes } from './session';
 
