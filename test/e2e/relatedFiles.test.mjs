@@ -13,7 +13,7 @@ const alike = `export function summarizeWind(readings: readonly Reading[]): Summ
 
 /** The files that stood in the prompts so far. */
 function readBeside({ log }) {
-  return log.requests().map(({ outcome }) => / beside (.+)$/.exec(outcome)?.[1]);
+  return log.requests().map(({ outcome }) => / with snippets from (.+)$/.exec(outcome)?.[1]);
 }
 
 describeVSCode('Other files', {}, (vscode) => {

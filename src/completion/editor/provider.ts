@@ -151,7 +151,7 @@ function isAborted(signal: AbortSignal): boolean {
 
 /** For the log: the other files with text in the prompt, by name. */
 function readBeside({ snippets = [] }: CompletionRequest): string {
-  return snippets.length > 0 ? ` beside ${snippets.map(({ path }) => path).join(', ')}` : '';
+  return snippets.length > 0 ? ` with snippets from ${snippets.map(({ path }) => path).join(', ')}` : '';
 }
 
 /** The request for a completion, and the place of its text. */
