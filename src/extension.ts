@@ -74,6 +74,7 @@ export function activate(context: vscode.ExtensionContext): void {
         block: false,
         newPromptTokens: TYPICAL.promptTokens,
         machine: machineNow(),
+        engineShare: pipeline?.engineShare ?? 0,
         nowMs: now(),
         previous: {},
       };

@@ -1,4 +1,6 @@
 import type { Engine } from '../engine/engine';
+import { CountedEngine } from '../governor/countedEngine';
+import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import { TYPING_GAP_MS } from '../governor/typing';
 import { quality } from '../governor/value';
@@ -37,6 +39,8 @@ const ALTERNATIVES_MS = 300;
 /** From a cursor to a suggestion. */
 export class Pipeline {
   private readonly memory = new Memory(REMEMBERED_SUGGESTIONS);
+  private readonly dutyCycle = new DutyCycle();
+  private readonly engine: Engine;
   private readonly planner: Planner;
   private readonly screen = new Screen();
   /** The suggestion that was made last, until it is known what became of it. */
@@ -50,7 +54,14 @@ export class Pipeline {
   private pausedIn: string | undefined;
 
   constructor(private readonly parts: PipelineParts) {
-    this.planner = new Planner(parts);
+    const { engine, now } = parts;
+    this.engine = new CountedEngine(engine, this.dutyCycle, now);
+    this.planner = new Planner(parts, this.dutyCycle);
+  }
+
+  /** Share of a core that the engine took in the duty cycle's window, 0 to 1. */
+  get engineShare(): number {
+    return this.dutyCycle.share(this.parts.now());
   }
 
   /**
@@ -119,7 +130,8 @@ export class Pipeline {
    * tokens, at most two, distinct as they are shown.
    */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
-    const { engine, checkpoint, now } = this.parts;
+    const { engine } = this;
+    const { checkpoint, now } = this.parts;
     const { tokenizer } = checkpoint;
     const startedMs = now();
     this.pause.abort(TYPING_GOES_ON);
@@ -267,9 +279,9 @@ export class Pipeline {
   }
 
   private start(plan: Plan, purpose: Purpose, trace: Trace): Flight {
-    const { engine, checkpoint } = this.parts;
+    const { checkpoint } = this.parts;
     const parts = {
-      engine,
+      engine: this.engine,
       tokenizer: checkpoint.tokenizer,
       weights: this.weights,
       onRead: () => {

@@ -1,19 +1,12 @@
 import type { CostModel } from '../governor/costs';
-import {
-  type Choice,
-  conditionsOf,
-  decide,
-  type Decision,
-  type Declined,
-  mayBeSeveralLines,
-  type Situation,
-  type Snapshot,
-} from '../governor/decide';
+import { type Choice, conditionsOf, decide, type Decision, type Declined, type Snapshot } from '../governor/decide';
+import { DutyCycle } from '../governor/dutyCycle';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
 import { codePlaceAt, isSeen, type CursorContext } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
+import { mayBeSeveralLines, type Situation } from '../governor/situation';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
@@ -84,7 +77,11 @@ export class Planner {
   private lastWritten: { readonly request: CompletionRequest; readonly text: string } | undefined;
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
-  constructor(private readonly parts: PlannerParts) {}
+  /** @param dutyCycle the engine's work, however it came about */
+  constructor(
+    private readonly parts: PlannerParts,
+    private readonly dutyCycle = new DutyCycle(),
+  ) {}
 
   /**
    * @param shown the submodel whose suggestion stands there already, where a better one is looked for
@@ -133,12 +130,9 @@ export class Planner {
   }
 
   /** A request is answered by this plan: remember what was decided, for the decisions to come. */
-  settle({ cursorContext, decision }: Plan | NoPlan): void {
-    const { history, machine, now } = this.parts;
-    if (!decision.submodel) {
-      history.declined(cursorContext);
-      return;
-    }
+  settle({ decision }: Plan | NoPlan): void {
+    const { machine, now } = this.parts;
+    if (!decision.submodel) return;
     const { situation, submodel } = decision;
     const conditions = conditionsOf(machine());
     const before = this.choices[situation];
@@ -173,6 +167,7 @@ export class Planner {
       pauseChance: rhythm.pauseChance(cursorContext.place),
       ...cursorContext,
       machine: machine(),
+      engineShare: this.dutyCycle.share(nowMs),
       nowMs,
       previous: this.choices,
     };

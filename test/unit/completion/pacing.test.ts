@@ -130,13 +130,33 @@ describe('the pace of requests', () => {
     assert.equal(asked, 1);
   });
 
-  it('declines where nothing came of it, and learns when it does again', async () => {
-    for (let i = 0; i < 4000; i++) history.answered(cursorContextAt('deep in a word'), 10);
-    const pipeline = pipelineWith(FLAT);
-    const outcome = await ask(pipeline, 'const value', new AbortController().signal);
-    assert.ok(outcome.kind === 'declined' && outcome.considered === 'XL', JSON.stringify(outcome));
-    assert.match('reason' in outcome ? outcome.reason : '', /deep in a word: what .* would add is not worth its time/);
-    assert.equal(history.declinedInARow(cursorContextAt('deep in a word')), 1);
+  it('declines while one types once the engine has used its share of the core, and answers in the pause all the same', async () => {
+    const slow: Cost = { prefillMsPerToken: 0, decodeMsPerToken: 60 };
+    const pipeline = pipelineWith({ S: slow, XL: slow });
+    const answerTo = async (timeMs: number, prefix: string) => {
+      await at(timeMs);
+      let outcome: Outcome | undefined;
+      void ask(pipeline, prefix, new AbortController().signal).then((o) => (outcome = o));
+      await clock.run(() => outcome !== undefined);
+      return outcome!;
+    };
+    // Each takes most of a second, so a dozen uses up a quarter of half a minute.
+    let outcome: Outcome | undefined;
+    for (let i = 0; outcome?.kind !== 'declined'; i++) {
+      assert.ok(i < 30, 'none was declined');
+      const nowMs = clock.now();
+      for (let key = 1; key <= 4; key++) rhythm.key(nowMs + 100 * key, 'deep in a word');
+      outcome = await answerTo(nowMs + 450, `const value${'x'.repeat(i)}`);
+    }
+    assert.match(outcome.reason, /^skipped: the engine has used its 25 % of a core in the last 30 s; typing at 100 ms/);
+    assert.equal(outcome.considered, 'S');
+    assert.ok(pipeline.engineShare > 0.1 && pipeline.engineShare <= 0.25, String(pipeline.engineShare));
+    const inPause = await answerTo(clock.now() + 1000, 'const value = ');
+    assert.ok('work' in inPause, JSON.stringify(inPause));
+    const later = clock.now() + 60_000;
+    for (let key = 1; key <= 4; key++) rhythm.key(later + 100 * key, 'deep in a word');
+    const afterRest = await answerTo(later + 450, 'const val');
+    assert.ok('work' in afterRest, JSON.stringify(afterRest));
   });
 
   it('parses the place where a block may come, and not for the rest of a line that is being typed', async () => {
