@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine';
-import { CountedEngine } from '../governor/countedEngine';
+import { CountedEngine } from './decode/countedEngine';
 import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import { TYPING_GAP_MS } from '../governor/typing';

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import type { Engine, GenerateEvent } from '../../../src/engine/engine';
-import { CountedEngine } from '../../../src/governor/countedEngine';
 import { allowanceOf, DutyCycle, WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 
@@ -40,33 +38,5 @@ describe('the duty cycle of the engine', () => {
     const cycle = new DutyCycle();
     for (let at = 0; at < 100_000; at += 100) cycle.worked(at, at + 10);
     assert.ok(Math.abs(cycle.share(100_000) - 0.1) < 0.001, String(cycle.share(100_000)));
-  });
-
-  it('counts prompts, decodes and what was stopped before its prompt was read', () => {
-    let nowMs = 0;
-    let emit: (event: GenerateEvent) => void = () => undefined;
-    const inner: Engine = { generate: (_request, _signal, listener) => (emit = listener) };
-    const cycle = new DutyCycle();
-    const engine = new CountedEngine(inner, cycle, () => nowMs);
-    const heard: string[] = [];
-    const generate = () => {
-      engine.generate(
-        { prompt: [1], widths: [], maxTokens: 4, stopTokens: [] },
-        new AbortController().signal,
-        (event) => heard.push(event.type),
-      );
-    };
-    const workedMs = () => Math.round(cycle.share(nowMs) * WINDOW_MS);
-    generate();
-    nowMs = 500; // queued for 300 ms, then 200 ms of work
-    emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: 100, prefillMs: 200 });
-    nowMs = 600;
-    emit({ type: 'end', reason: 'stop', decodedTokens: 3, passes: 3, decodeMs: 90 });
-    assert.equal(workedMs(), 290);
-    generate();
-    nowMs = 700;
-    emit({ type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 });
-    assert.equal(workedMs(), 390);
-    assert.deepEqual(heard, ['prefill', 'end', 'end']);
   });
 });

@@ -1,5 +1,5 @@
-import type { Engine, GenerateEvent, GenerateRequest } from '../engine/engine';
-import type { DutyCycle } from './dutyCycle';
+import type { Engine, GenerateEvent, GenerateRequest } from '../../engine/engine';
+import type { DutyCycle } from '../../governor/dutyCycle';
 
 /** An engine whose work is counted in a duty cycle, by the engine's own clock. */
 export class CountedEngine implements Engine {
