@@ -1,5 +1,5 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
-import { type Allowance, allowanceOf, WINDOW_MS } from './dutyCycle';
+import { allowanceOf, WINDOW_MS } from './dutyCycle';
 import type { Expectations } from './expectation';
 import { hasTimeToSpare, type Machine } from './machine';
 import type { CursorContext } from './place';
@@ -81,7 +81,10 @@ const MAX_PRICED_PROMPT_TOKENS = 16;
  */
 const USABLE_AT_START = 1;
 const USABLE_WHILE_TYPING = 0.75;
-const USABLE_IF_IT_HARDLY_PAYS = 0.5;
+/** A request that does not pay its price comes last: it waits for the hand to rest from here on, ... */
+const USABLE_AT_ONCE_IF_DEAR = 0.25;
+/** ... and is declined from here on. */
+const USABLE_IF_DEAR = 0.5;
 /** Work that nobody asked for leaves more of it. */
 const USABLE_FOR_SPECULATION = 0.5;
 const MAX_DRAFT_TOKENS = 8;
@@ -142,8 +145,11 @@ export function decide(
 
   const pays = (candidate: Candidate, gap: number | undefined) =>
     expectedCharacters(here, gap) * quality(candidate) > priceOf(candidate.submodel, here.passes, snapshot, costs);
-  const usable = usableShare(situation, pays(quickest, undefined), allowance);
-  const affordable = inTime.filter((one) => engineShare + answerMs(one, here.passes) / WINDOW_MS <= usable);
+  /** Whether the engine stays within such a part of its allowance with a request. */
+  const isWithin = (part: number, candidate: Candidate) =>
+    engineShare + answerMs(candidate, here.passes) / WINDOW_MS <= part * allowance.share;
+  const usable = usablePart(situation, pays(quickest, undefined));
+  const affordable = inTime.filter((candidate) => isWithin(usable, candidate));
   if (affordable.length === 0 && situation !== 'pause') {
     const reason = overAllowance(allowance, describeMoment(snapshot, situation));
     return { ...declined(reason), considered: quickest.submodel };
@@ -160,19 +166,20 @@ export function decide(
     previous?.conditions === conditionsOf(machine) ? previous : undefined,
     snapshot.nowMs,
   );
-  // If it pays in a pause alone, wait as long as the answer can still come before the next key is due.
+  if (pays(chosen, gapMs) || isWithin(USABLE_AT_ONCE_IF_DEAR, chosen)) return chosenFor(chosen);
+  // Wait as long as the answer can still come before the next key is due.
   const untilDueMs = Math.min(budgetMs, dueMs(gapMs)) - answerMs(chosen, here.passes);
-  return chosenFor(chosen, pays(chosen, gapMs) ? 0 : Math.max(0, Math.floor(untilDueMs)));
+  return chosenFor(chosen, Math.max(0, Math.floor(untilDueMs)));
 }
 
 function orCheapest(candidates: readonly Candidate[], cheapest: Candidate): readonly Candidate[] {
   return candidates.length > 0 ? candidates : [cheapest];
 }
 
-/** The share of the window that the engine may have worked once a request of this kind is answered. */
-function usableShare(situation: Situation, pays: boolean, { share }: Allowance): number {
-  if (situation !== 'typing') return share * USABLE_AT_START;
-  return share * (pays ? USABLE_WHILE_TYPING : USABLE_IF_IT_HARDLY_PAYS);
+/** The part of the allowance that may be used up once a request of this kind is answered. */
+function usablePart(situation: Situation, pays: boolean): number {
+  if (situation !== 'typing') return USABLE_AT_START;
+  return pays ? USABLE_WHILE_TYPING : USABLE_IF_DEAR;
 }
 
 /** What it takes of a submodel to decode at a place in so many passes, in characters that it has to bring. */

@@ -27,6 +27,7 @@ describe('the pace of requests', () => {
   let machine: Machine;
   let asked: number;
   let parsed: number;
+  let startMs: number;
 
   before(async () => {
     // Scores are the plain product of what the oracle claims.
@@ -86,7 +87,22 @@ describe('the pace of requests', () => {
       history.answered(cursorContextAt('deep in a word'), 10);
       if (i % 10 === 0) history.agreed(cursorContextAt('deep in a word'), 0.13 * CHARACTERS_PER_SECOND, 1);
     }
-    for (const timeMs of [0, 100, 200, 300]) rhythm.key(timeMs, 'deep in a word');
+    for (const timeMs of [0, 100, 200, 300]) rhythm.key(clock.now() + timeMs, 'deep in a word');
+  }
+
+  /** A pipeline whose engine has used more than a quarter of its allowance, and less than half. */
+  async function pipelineThatWorkedMuch(): Promise<Pipeline> {
+    const pipeline = pipelineWith(FLAT);
+    machine = { ...machine, cpuBusyByOthersShare: 0.9 };
+    for (let i = 0; pipeline.engineShare < 0.015; i++) {
+      let isAnswered = false;
+      void ask(pipeline, `${'x'.repeat(i)}const `, new AbortController().signal, true).then(() => (isAnswered = true));
+      await clock.run(() => isAnswered);
+    }
+    asked = 0;
+    startMs = clock.now();
+    typeWhereLittleIsRight();
+    return pipeline;
   }
 
   async function at(timeMs: number): Promise<void> {
@@ -96,24 +112,22 @@ describe('the pace of requests', () => {
   }
 
   it('costs no decode where the next key comes while a request waits', async () => {
-    typeWhereLittleIsRight();
-    const pipeline = pipelineWith(FLAT);
+    const pipeline = await pipelineThatWorkedMuch();
     const request = new AbortController();
-    await at(350);
+    await at(startMs + 350);
     const outcome = ask(pipeline, 'const value', request.signal);
-    await at(370);
+    await at(startMs + 370);
     request.abort();
     assert.deepEqual(await outcome, { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' });
     assert.equal(asked, 0);
   });
 
   it('decodes after the wait where no key comes, and says how long it waited', async () => {
-    typeWhereLittleIsRight();
-    const pipeline = pipelineWith(FLAT);
-    await at(350);
+    const pipeline = await pipelineThatWorkedMuch();
+    await at(startMs + 350);
     let outcome: Outcome | undefined;
     void ask(pipeline, 'const value', new AbortController().signal).then((o) => (outcome = o));
-    await at(370);
+    await at(startMs + 370);
     assert.equal(asked, 0);
     await clock.run(() => outcome !== undefined);
     assert.ok(outcome && 'work' in outcome, JSON.stringify(outcome));
@@ -122,11 +136,10 @@ describe('the pace of requests', () => {
   });
 
   it('does not wait where the user asks by hand', async () => {
-    typeWhereLittleIsRight();
-    const pipeline = pipelineWith(FLAT);
-    await at(350);
+    const pipeline = await pipelineThatWorkedMuch();
+    await at(startMs + 350);
     void ask(pipeline, 'const value', new AbortController().signal, true);
-    await at(351);
+    await at(startMs + 351);
     assert.equal(asked, 1);
   });
 
