@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import type { Places } from '../src/cli/evaluation/places';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { isSize, submodelOf } from '../src/matlm/submodel';
-import { loadAddon, type NativeEvent } from '../src/engine/native';
+import { loadAddon, type NativeEvent } from '../src/engine/addon';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({

@@ -10,9 +10,9 @@ import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
 import { BackgroundProbe } from './engine/backgroundProbe';
-import { isOnCard } from './engine/engine';
-import { describeBackend, describePutAside, describeReport } from './engine/describe';
-import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoCard, writeReport } from './engine/hardware';
+import { isOnGpu } from './engine/engine';
+import { describeBackend, describeRejected, describeReport } from './engine/describe';
+import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoGpu, writeReport } from './engine/hardware';
 import { detectHardware, type ProbeOptions } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { History } from './governor/history';
@@ -94,7 +94,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   /** What the sensors say, and whether the engine is in the way of others on the card. */
   function machineNow(): Machine {
-    const runsOnGpu = client?.state.kind === 'ready' && isOnCard(client.state.info.backend);
+    const runsOnGpu = client?.state.kind === 'ready' && isOnGpu(client.state.info.backend);
     return { ...(client?.machine ?? UNKNOWN_MACHINE), runsOnGpu };
   }
 
@@ -144,7 +144,7 @@ export function activate(context: vscode.ExtensionContext): void {
       modelFolder: folder,
       threads: vscode.workspace.getConfiguration('matcoder').get<number>('threads', 0),
       machine: machineOf(root, weightsFile),
-      noCard: whyNoCard(),
+      noGpu: whyNoGpu(),
     };
   }
 
@@ -180,7 +180,7 @@ export function activate(context: vscode.ExtensionContext): void {
       case 'ready': {
         const { pid, costs: measured } = state.info;
         log.info(`engine ready: pid ${pid}, ${describeBackend(state.info)}`);
-        for (const reason of describePutAside(state.info)) log.warn(reason);
+        for (const reason of describeRejected(state.info)) log.warn(reason);
         if (!client || !checkpoint) break;
         if (pipeline && costs) {
           costs.measureAnew(measured); // another backend has taken over: what is shown stays

@@ -1,6 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import { decode } from '../completion/decode/decode';
-import { Planner } from '../completion/plan';
+import { Planner, requestSettings } from '../completion/plan';
 import { requestIn } from '../completion/request';
 import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
@@ -47,9 +47,8 @@ export async function complete(root: string, model: string, place: Place, submod
       machine: () => UNKNOWN_MACHINE,
       now: () => 0,
     });
-    const terms = { settings: { ...AUTO, submodel }, eagerness: 'balanced' } as const;
-    const plan = await planner.plan(request, terms, () => true);
-    if (!plan || !('prompt' in plan)) throw new Error(plan?.decision.reason);
+    const plan = await planner.plan(request, requestSettings({ ...AUTO, submodel }, 'balanced'));
+    if (!plan || !('prompt' in plan)) throw new Error(plan?.reason);
     const { prompt, decision, trim } = plan;
     const never = new AbortController().signal;
     const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);

@@ -6,7 +6,7 @@ import {
   inOrder,
   machineOf,
   typicalMs,
-  whyNoCard,
+  whyNoGpu,
   writeReport,
 } from '../engine/hardware';
 import { detectHardware } from '../engine/probe';
@@ -18,8 +18,8 @@ export async function inspectHardware(root: string, model: string): Promise<Hard
   const { weightsFile } = await openCheckpoint(model);
   const hostFile = join(root, 'dist', 'engine.js');
   const machine = machineOf(root, weightsFile);
-  const noCard = whyNoCard();
-  const report = await detectHardware({ hostFile, root, modelFolder: model, threads: 0, machine, noCard });
+  const noGpu = whyNoGpu();
+  const report = await detectHardware({ hostFile, root, modelFolder: model, threads: 0, machine, noGpu });
   writeReport(hardwareFile(), report);
   return report;
 }

@@ -7,10 +7,10 @@ import {
   type EngineInfo,
   type GenerateEvent,
   type GenerateRequest,
-  isOnCard,
+  isOnGpu,
 } from './engine';
 import type { HardwareReport } from './hardware';
-import type { SensorOptions } from './native';
+import type { SensorOptions } from './addon';
 import type { FromHost, ToHost } from './protocol';
 
 export type EngineState =
@@ -67,7 +67,7 @@ export class EngineClient implements Engine {
   /** What ran in the process; undefined until it says. */
   private backend: Backend | undefined;
   /** Whether a process died that may have used a card. */
-  private avoidsCards = false;
+  private avoidsGpu = false;
 
   constructor(private readonly options: ClientOptions) {}
 
@@ -84,7 +84,7 @@ export class EngineClient implements Engine {
   start(): void {
     this.stop();
     this.restarts.length = 0;
-    this.avoidsCards = false;
+    this.avoidsGpu = false;
     this.launch();
   }
 
@@ -119,7 +119,7 @@ export class EngineClient implements Engine {
 
   /** A probe has found what runs the model here: the process takes the best of it, and says so when it is ready. */
   adopt(report: HardwareReport): void {
-    if (!this.avoidsCards) this.send({ type: 'adopt', report });
+    if (!this.avoidsGpu) this.send({ type: 'adopt', report });
   }
 
   private launch(): void {
@@ -151,7 +151,7 @@ export class EngineClient implements Engine {
       folder: modelFolder,
       threads,
       sensors: this.options.sensors ?? {},
-      avoidsCards: this.avoidsCards,
+      avoidsGpu: this.avoidsGpu,
     });
     this.watch(this.options.startMs ?? START_MS);
   }
@@ -200,7 +200,7 @@ export class EngineClient implements Engine {
   private died(how: string): void {
     this.child = undefined;
     // A graphics driver may take its process down: whether it did cannot be told, and without it the next one is safe.
-    if (this.backend === undefined || isOnCard(this.backend)) this.avoidsCards = true;
+    if (this.backend === undefined || isOnGpu(this.backend)) this.avoidsGpu = true;
     const reason = `the engine ended ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
     this.endAll(reason);
     const now = Date.now();

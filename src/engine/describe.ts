@@ -1,4 +1,4 @@
-import { type Backend, type EngineInfo, isOnCard } from './engine';
+import { type Backend, type EngineInfo, isOnGpu } from './engine';
 import { type HardwareReport, inOrder, typicalMs } from './hardware';
 
 const PROVIDERS: Readonly<Record<Backend, string>> = {
@@ -13,14 +13,14 @@ const PROVIDERS: Readonly<Record<Backend, string>> = {
 /** What runs the model, in words: `avx2, 2 threads, 5.9 MB of weights`. */
 export function describeBackend({ backend, isa, threads, weightBytes }: EngineInfo): string {
   const runs = backend === 'native' ? isa : PROVIDERS[backend];
-  const count = isOnCard(backend) ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const count = isOnGpu(backend) ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   return `${runs}${count}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
 }
 
 /** Why it is not what would have been used first, for good or for now; empty where it is. */
-export function describePutAside({ putAside, leftToOthers }: EngineInfo): string[] {
-  const aside = putAside.map(({ backend, reason }) => `${PROVIDERS[backend]} is not in use: ${reason}`);
-  const waits = leftToOthers ? [`${PROVIDERS[leftToOthers.backend]} waits while ${leftToOthers.reason}`] : [];
+export function describeRejected({ rejected, yielded }: EngineInfo): string[] {
+  const aside = rejected.map(({ backend, reason }) => `${PROVIDERS[backend]} is not in use: ${reason}`);
+  const waits = yielded ? [`${PROVIDERS[yielded.backend]} waits while ${yielded.reason}`] : [];
   return [...aside, ...waits];
 }
 
@@ -49,8 +49,8 @@ export function describeHardware(report: HardwareReport | undefined): string {
   if (!report) return 'processor and GPU have not been tried yet; a quiet moment will do it';
   if (report.unfinished) return UNFINISHED;
   const times = inOrder(report).map((kept) => `${kept.backend} ${typicalMs(kept).toFixed(0)} ms`);
-  const onCards = report.findings.filter(({ backend }) => isOnCard(backend));
-  const none = onCards.some(({ kept }) => kept) ? [] : ['nothing runs it on a GPU, the log says why'];
+  const onGpus = report.findings.filter(({ backend }) => isOnGpu(backend));
+  const none = onGpus.some(({ kept }) => kept) ? [] : ['nothing runs it on a GPU, the log says why'];
   return [`a line by XL takes ${times.join(', ')}`, ...none].join('; ');
 }
 

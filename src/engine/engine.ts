@@ -1,5 +1,5 @@
 import type { Cost } from '../matlm/submodel';
-import type { DraftCounts, EndReason, Isa } from './native';
+import type { DraftCounts, EndReason, Isa } from './addon';
 import type { ScoreBound } from './scoreBound';
 import type { Provider } from './onnx/runtime';
 
@@ -69,7 +69,7 @@ export function failed(message: string): GenerateEvent {
 export type Backend = 'native' | `onnx-${Provider}`;
 
 /** Whether it runs on a graphics card or another accelerator, not on the processor's cores. */
-export function isOnCard(backend: Backend): boolean {
+export function isOnGpu(backend: Backend): boolean {
   return backend !== 'native' && backend !== 'onnx-cpu';
 }
 
@@ -77,9 +77,9 @@ export interface EngineInfo {
   readonly pid: number;
   readonly backend: Backend;
   /** What would have been used before it, and why it is not. */
-  readonly putAside: readonly { readonly backend: Backend; readonly reason: string }[];
+  readonly rejected: readonly { readonly backend: Backend; readonly reason: string }[];
   /** What would be used if others did not keep the card busy. */
-  readonly leftToOthers?: { readonly backend: Backend; readonly reason: string };
+  readonly yielded?: { readonly backend: Backend; readonly reason: string };
   /** Of the native engine; ONNX Runtime does not say. */
   readonly isa: Isa | 'onnx';
   readonly threads: number;

@@ -1,5 +1,5 @@
-import type { EndReason } from './native';
-import { type Backend, type EngineInfo, type GenerateEvent, type GenerateRequest, isOnCard } from './engine';
+import type { EndReason } from './addon';
+import { type Backend, type EngineInfo, type GenerateEvent, type GenerateRequest, isOnGpu } from './engine';
 import type { Measurable } from './measure';
 
 /** A backend that can be opened; `open` throws where it does not load. */
@@ -22,11 +22,11 @@ interface Opened {
 export class FallbackEngine implements Measurable {
   /** In the order of preference, without what was put aside. */
   private candidates: readonly Candidate[];
-  private readonly putAside: { backend: Backend; reason: string }[] = [];
+  private readonly rejected: { backend: Backend; reason: string }[] = [];
   private current: Opened;
   /** Where it was measured before it took over. */
   private measured: EngineInfo | undefined;
-  private leftToOthers: { readonly candidate: Candidate; readonly reason: string } | undefined;
+  private yielded: { readonly candidate: Candidate; readonly reason: string } | undefined;
   /** Moves to another backend happen one after the other; this is the end of the last. */
   private moves: Promise<void> = Promise.resolve();
   private isDisposed = false;
@@ -92,10 +92,10 @@ export class FallbackEngine implements Measurable {
       const used = this.current;
       try {
         const info = this.measured ?? (await used.engine.measure());
-        const { candidate, reason } = this.leftToOthers ?? {};
+        const { candidate, reason } = this.yielded ?? {};
         const { backend } = used.candidate;
-        const left = candidate && reason ? { leftToOthers: { backend: candidate.backend, reason } } : {};
-        return { ...info, backend, putAside: [...this.putAside], ...left };
+        const left = candidate && reason ? { yielded: { backend: candidate.backend, reason } } : {};
+        return { ...info, backend, rejected: [...this.rejected], ...left };
       } catch (error) {
         if (!this.replace(used, (error as Error).message)) throw error;
       }
@@ -106,15 +106,15 @@ export class FallbackEngine implements Measurable {
    * Leave the card to others, for a reason, or use it again, for none. Work goes to the processor and returns when the
    * model is open on the other side; what is under way moves with it.
    */
-  leaveCard(reason: string | undefined): Promise<void> {
+  yieldGpu(reason: string | undefined): Promise<void> {
     return this.inTurn(async () => {
-      const left = this.leftToOthers;
-      if (reason !== undefined && !left && isOnCard(this.current.candidate.backend)) {
+      const left = this.yielded;
+      if (reason !== undefined && !left && isOnGpu(this.current.candidate.backend)) {
         const { candidate } = this.current;
-        const onProcessor = this.candidates.find(({ backend }) => !isOnCard(backend));
-        if (onProcessor && (await this.moveTo(onProcessor))) this.leftToOthers = { candidate, reason };
+        const onProcessor = this.candidates.find(({ backend }) => !isOnGpu(backend));
+        if (onProcessor && (await this.moveTo(onProcessor))) this.yielded = { candidate, reason };
       } else if (reason === undefined && left) {
-        this.leftToOthers = undefined;
+        this.yielded = undefined;
         await this.moveTo(left.candidate);
       } else return;
       this.onChange?.();
@@ -124,7 +124,7 @@ export class FallbackEngine implements Measurable {
   /** Take candidates that a probe has found since the start: work goes to the first, if it is another than now. */
   adopt(candidates: readonly Candidate[]): Promise<void> {
     return this.inTurn(async () => {
-      const usable = candidates.filter(({ backend }) => !this.putAside.some((aside) => aside.backend === backend));
+      const usable = candidates.filter(({ backend }) => !this.rejected.some((aside) => aside.backend === backend));
       const { candidate } = this.current;
       this.candidates = usable.map((found) => (found.backend === candidate.backend ? candidate : found));
       const [best] = this.candidates;
@@ -178,7 +178,7 @@ export class FallbackEngine implements Measurable {
     // Another request has found out before, or it was left.
     if (failed !== this.current) return true;
     const others = this.candidates.filter((candidate) => candidate !== failed.candidate);
-    const isLeft = (candidate: Candidate) => Number(candidate === this.leftToOthers?.candidate);
+    const isLeft = (candidate: Candidate) => Number(candidate === this.yielded?.candidate);
     const next = this.openFirst(
       others.toSorted((a, b) => isLeft(a) - isLeft(b)),
       [],
@@ -187,7 +187,7 @@ export class FallbackEngine implements Measurable {
     this.drop(failed.candidate, reason);
     this.current = next;
     this.measured = undefined;
-    if (isLeft(next.candidate)) this.leftToOthers = undefined;
+    if (isLeft(next.candidate)) this.yielded = undefined;
     failed.engine.dispose();
     this.onChange?.();
     return true;
@@ -207,7 +207,7 @@ export class FallbackEngine implements Measurable {
 
   private drop(candidate: Candidate, reason: string): void {
     this.candidates = this.candidates.filter((other) => other !== candidate);
-    this.putAside.push({ backend: candidate.backend, reason });
+    this.rejected.push({ backend: candidate.backend, reason });
   }
 }
 

@@ -17,7 +17,7 @@ export interface Kept {
   readonly costs: Readonly<Record<string, Cost>>;
 }
 
-export interface PutAside {
+export interface Rejected {
   readonly backend: Backend;
   readonly kept: false;
   readonly reason: string;
@@ -27,7 +27,7 @@ export interface PutAside {
 export interface HardwareReport {
   /** Graphics cards, their drivers and all else that the findings hold for. */
   readonly machine: string;
-  readonly findings: readonly (Kept | PutAside)[];
+  readonly findings: readonly (Kept | Rejected)[];
   /** A probe was begun and has not ended yet, or never will: it may have taken the machine down. */
   readonly unfinished?: true;
 }
@@ -95,7 +95,7 @@ const DEVICES = ['dev/dri', 'dev/nvidiactl', 'dev/kfd', 'dev/dxg'];
  * driver that the environment names is taken at its word.
  * @param root the folder that holds `dev`
  */
-export function whyNoCard(root = '/', env = process.env, system = platform()): string | undefined {
+export function whyNoGpu(root = '/', env = process.env, system = platform()): string | undefined {
   if (system !== 'linux' || env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES) return undefined;
   if (DEVICES.some((device) => existsSync(join(root, device)))) return undefined;
   return `there is no graphics card: none of ${DEVICES.map((device) => `/${device}`).join(', ')} exists`;

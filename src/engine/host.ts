@@ -1,10 +1,10 @@
 /** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
 import { openCheckpoint } from '../matlm/checkpoint';
-import { CARD_IS_USED, shareCard } from './cardSharing';
+import { GPU_IS_USED, shareGpu } from './gpuSharing';
 import { failed, type GenerateEvent } from './engine';
 import type { FallbackEngine } from './fallbackEngine';
 import { hardwareFile, type HardwareReport, machineOf, readReport } from './hardware';
-import { AddonError } from './native';
+import { AddonError } from './addon';
 import { loadRuntime, providersOf } from './onnx/runtime';
 import { candidates, openEngine, tryBackend } from './openEngine';
 import type { FromHost, ToHost } from './protocol';
@@ -67,20 +67,20 @@ process.on('message', (message: ToHost) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-async function open({ root, folder, threads, sensors, avoidsCards }: Extract<ToHost, { type: 'open' }>): Promise<void> {
+async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHost, { type: 'open' }>): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const opened = openEngine(root, checkpoint, threads, report, avoidsCards);
+  const opened = openEngine(root, checkpoint, threads, report, avoidsGpu);
   engine = opened;
   adopt = (found) => {
-    opened.adopt(candidates(root, checkpoint, threads, found, avoidsCards)).catch(unusable);
+    opened.adopt(candidates(root, checkpoint, threads, found, avoidsGpu)).catch(unusable);
   };
-  let sharing = CARD_IS_USED;
+  let sharing = GPU_IS_USED;
   try {
     watchMachine(root, sensors, (state) => {
       send({ type: 'machine', state });
-      sharing = shareCard(sharing, state.gpu);
-      opened.leaveCard(sharing.reason).catch(unusable);
+      sharing = shareGpu(sharing, state.gpu);
+      opened.yieldGpu(sharing.reason).catch(unusable);
     });
   } catch (error) {
     // The sensors are the addon's too: where it does not load, the machine's state stays unknown.

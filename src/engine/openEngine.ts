@@ -1,9 +1,9 @@
 import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
-import { type Backend, isOnCard } from './engine';
+import { type Backend, isOnGpu } from './engine';
 import { type Candidate, FallbackEngine } from './fallbackEngine';
 import { type HardwareReport, inOrder } from './hardware';
-import { defaultThreads, LocalEngine } from './localEngine';
+import { defaultThreads, LocalEngine } from './native';
 import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
 import type { Provider } from './onnx/runtime';
 import type { Trial } from './probe';
@@ -20,10 +20,10 @@ export function openEngine(
   checkpoint: Checkpoint,
   threads = 0,
   report?: HardwareReport,
-  avoidsCards = false,
+  avoidsGpu = false,
 ): FallbackEngine {
   return new FallbackEngine(
-    candidates(root, checkpoint, threads, report, avoidsCards),
+    candidates(root, checkpoint, threads, report, avoidsGpu),
     checkpoint.tokenizer.tokenBytes,
   );
 }
@@ -33,21 +33,21 @@ export function openEngine(
  * @param root the folder that holds the addon and ONNX Runtime
  * @param threads 0 for the default
  * @param report what the probe found on this machine
- * @param avoidsCards whether none on a card is used, whatever the report says
+ * @param avoidsGpu whether none on a card is used, whatever the report says
  */
 export function candidates(
   root: string,
   checkpoint: Checkpoint,
   threads: number,
   report: HardwareReport | undefined,
-  avoidsCards: boolean,
+  avoidsGpu: boolean,
 ): Candidate[] {
   const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): Candidate => ({
     backend,
     open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
   });
   const chosen = (report ? inOrder(report) : [])
-    .filter(({ backend }) => !avoidsCards || !isOnCard(backend))
+    .filter(({ backend }) => !avoidsGpu || !isOnGpu(backend))
     .map(({ backend, prefillTokens }) => open(backend, prefillTokens));
   const lastResorts = (['native', 'onnx-cpu'] as const)
     .filter((backend) => !chosen.some((candidate) => candidate.backend === backend))

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import type { Cost } from '../matlm/submodel';
-import { type Backend, isOnCard } from './engine';
-import type { HardwareReport, Kept, PutAside } from './hardware';
+import { type Backend, isOnGpu } from './engine';
+import type { HardwareReport, Kept, Rejected } from './hardware';
 import type { FromHost, ToHost } from './protocol';
 
 export interface ProbeOptions {
@@ -14,8 +14,8 @@ export interface ProbeOptions {
   readonly threads: number;
   /** What the findings hold for. */
   readonly machine: string;
-  /** Why nothing on a card is worth a process, see `whyNoCard`. */
-  readonly noCard?: string | undefined;
+  /** Why nothing on a card is worth a process, see `whyNoGpu`. */
+  readonly noGpu?: string | undefined;
   /** For one process. */
   readonly limitMs?: number;
   readonly execArgv?: readonly string[];
@@ -42,22 +42,22 @@ const MAX_ERROR = 0.07;
  * How many tokens to read at once, the first that computes rightly. ONNX Runtime takes another attention kernel from 32
  * on, which is wrong on some drivers.
  */
-const PREFILL_TOKENS = { onProcessor: [64], onCard: [128, 31] };
+const PREFILL_TOKENS = { onProcessor: [64], onGpu: [128, 31] };
 
 /**
  * Try each backend in a process of its own, which a faulty driver may take down or hang: one prefill and eight decode
  * steps against the logits of the first backend that runs (the native engine, or ONNX Runtime on the processor).
  */
 export async function detectHardware(options: ProbeOptions): Promise<HardwareReport> {
-  const findings: (Kept | PutAside)[] = [];
+  const findings: (Kept | Rejected)[] = [];
   let reference: Float32Array | undefined;
   for (const backend of await backends(options)) {
-    let finding: Kept | PutAside | undefined;
-    if (options.noCard !== undefined && isOnCard(backend)) {
-      findings.push({ backend, kept: false, reason: options.noCard });
+    let finding: Kept | Rejected | undefined;
+    if (options.noGpu !== undefined && isOnGpu(backend)) {
+      findings.push({ backend, kept: false, reason: options.noGpu });
       continue;
     }
-    for (const prefillTokens of isOnCard(backend) ? PREFILL_TOKENS.onCard : PREFILL_TOKENS.onProcessor) {
+    for (const prefillTokens of isOnGpu(backend) ? PREFILL_TOKENS.onGpu : PREFILL_TOKENS.onProcessor) {
       try {
         const { logits, costs } = await runTrial(options, backend, prefillTokens);
         reference ??= logits;

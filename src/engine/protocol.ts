@@ -1,6 +1,6 @@
 import type { Backend, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
 import type { HardwareReport } from './hardware';
-import type { SensorOptions } from './native';
+import type { SensorOptions } from './addon';
 import type { Provider } from './onnx/runtime';
 import type { Trial } from './probe';
 import type { SensedState } from './sensors';
@@ -14,7 +14,7 @@ export type ToHost =
       readonly threads: number;
       readonly sensors: SensorOptions;
       /** Not to use a card although it was found the quickest: a process died that may have used one. */
-      readonly avoidsCards: boolean;
+      readonly avoidsGpu: boolean;
     }
   /** Instead of `open`: try one backend, in a process that is thrown away. */
   | {

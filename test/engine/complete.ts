@@ -1,5 +1,5 @@
 import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/engine';
-import type { DraftCounts, EndReason } from '../../src/engine/native';
+import type { DraftCounts, EndReason } from '../../src/engine/addon';
 
 export interface Completed {
   tokens: number[];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
 import type { Engine, EngineInfo, GenerateEvent } from '../../src/engine/engine';
 import { type Candidate, FallbackEngine } from '../../src/engine/fallbackEngine';
-import { LocalEngine } from '../../src/engine/localEngine';
+import { LocalEngine } from '../../src/engine/native';
 import type { Measurable } from '../../src/engine/measure';
 import { openEngine } from '../../src/engine/openEngine';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
@@ -56,11 +56,11 @@ describe('where the native addon cannot load', () => {
     it(`ONNX Runtime completes on the processor, and says so: ${why}`, async () => {
       const engine = openEngine(installation(addon), checkpoint, 1);
       assert.equal(tokensOf(await events(engine)).length, 12);
-      const { backend, putAside } = await engine.measure();
+      const { backend, rejected } = await engine.measure();
       assert.equal(backend, 'onnx-cpu');
-      assert.equal(putAside.length, 1);
-      assert.equal(putAside[0]!.backend, 'native');
-      assert.match(putAside[0]!.reason, reason);
+      assert.equal(rejected.length, 1);
+      assert.equal(rejected[0]!.backend, 'native');
+      assert.match(rejected[0]!.reason, reason);
       engine.dispose();
     });
   }
@@ -128,9 +128,9 @@ describe('a backend that fails', () => {
       const end = heard.at(-1)!;
       assert.ok(end.type === 'end' && end.reason === 'length' && end.decodedTokens === 12);
       assert.deepEqual([opened, replaced], [['native'], 1]);
-      const { backend, putAside } = await engine.measure();
+      const { backend, rejected } = await engine.measure();
       assert.equal(backend, 'native');
-      assert.deepEqual(putAside, [{ backend: 'onnx-webgpu', reason: 'the device was lost' }]);
+      assert.deepEqual(rejected, [{ backend: 'onnx-webgpu', reason: 'the device was lost' }]);
       assert.deepEqual(tokensOf(await events(engine)), tokensOf(whole), 'and the next request does not notice');
       engine.dispose();
     });
@@ -152,14 +152,14 @@ describe('a backend that fails', () => {
     ]);
     const both = await Promise.all([events(engine), events(engine)]);
     assert.deepEqual(both.map(tokensOf), [whole, whole]);
-    assert.equal((await engine.measure()).putAside.length, 1);
+    assert.equal((await engine.measure()).rejected.length, 1);
     engine.dispose();
   });
 });
 
 describe('a card that others need', () => {
   /** The engine as a card would be, which counts how often it was opened and closed. */
-  function onCard() {
+  function onGpu() {
     const seen = { opened: 0, disposed: 0 };
     const open = (): Measurable => {
       seen.opened++;
@@ -180,21 +180,21 @@ describe('a card that others need', () => {
   const native = { backend: 'native', open: () => new LocalEngine(ROOT, checkpoint, 1) } as const;
 
   it('is left for the processor, with its reason, and taken up again', async () => {
-    const { seen, candidate } = onCard();
+    const { seen, candidate } = onGpu();
     const engine = fallback([candidate, native]);
     const told: string[] = [];
     engine.whenReplaced(() => void engine.measure().then(({ backend }) => told.push(backend)));
     const whole = tokensOf(await events(engine));
-    for (let reading = 0; reading < 3; reading++) await engine.leaveCard('others take 80% of its time');
+    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('others take 80% of its time');
     const away = await engine.measure();
     assert.equal(away.backend, 'native');
-    assert.deepEqual(away.leftToOthers, { backend: 'onnx-webgpu', reason: 'others take 80% of its time' });
-    assert.deepEqual(away.putAside, [], 'nobody is at fault');
+    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'others take 80% of its time' });
+    assert.deepEqual(away.rejected, [], 'nobody is at fault');
     assert.deepEqual(seen, { opened: 1, disposed: 1 }, 'what lay in its memory is free');
     assert.deepEqual(tokensOf(await events(engine)), whole);
-    for (let reading = 0; reading < 3; reading++) await engine.leaveCard(undefined);
+    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu(undefined);
     const back = await engine.measure();
-    assert.deepEqual([back.backend, back.leftToOthers], ['onnx-webgpu', undefined]);
+    assert.deepEqual([back.backend, back.yielded], ['onnx-webgpu', undefined]);
     assert.deepEqual(seen, { opened: 2, disposed: 1 });
     assert.deepEqual(tokensOf(await events(engine)), whole);
     assert.deepEqual(told, ['native', 'onnx-webgpu']);
@@ -232,31 +232,31 @@ describe('a card that others need', () => {
     const engine = fallback([{ backend: 'onnx-webgpu', open: () => slow }, native]);
     const heard = events(engine);
     await stands;
-    await engine.leaveCard('others take 80% of its time');
+    await engine.yieldGpu('others take 80% of its time');
     assert.deepEqual(tokensOf(await heard), whole);
     engine.dispose();
   });
 
   it('that does not open again is put aside, and the processor goes on', async () => {
-    const { candidate } = onCard();
+    const { candidate } = onGpu();
     let isBroken = false;
     const open = () => {
       if (isBroken) throw new Error('the device is gone');
       return candidate.open();
     };
     const engine = fallback([{ backend: 'onnx-webgpu', open }, native]);
-    await engine.leaveCard('others take 80% of its time');
+    await engine.yieldGpu('others take 80% of its time');
     isBroken = true;
-    await engine.leaveCard(undefined);
-    const { backend, putAside, leftToOthers } = await engine.measure();
-    assert.deepEqual([backend, leftToOthers], ['native', undefined]);
-    assert.deepEqual(putAside, [{ backend: 'onnx-webgpu', reason: 'the device is gone' }]);
+    await engine.yieldGpu(undefined);
+    const { backend, rejected, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['native', undefined]);
+    assert.deepEqual(rejected, [{ backend: 'onnx-webgpu', reason: 'the device is gone' }]);
     assert.equal(tokensOf(await events(engine)).length, 12);
     engine.dispose();
   });
 
   it('serves again at once where the processor’s engine fails meanwhile', async () => {
-    const { candidate } = onCard();
+    const { candidate } = onGpu();
     let fail = false;
     const failing = () => {
       const engine = new LocalEngine(ROOT, checkpoint, 1);
@@ -274,19 +274,19 @@ describe('a card that others need', () => {
       };
     };
     const engine = fallback([candidate, { backend: 'native', open: failing }]);
-    await engine.leaveCard('others take 80% of its time');
+    await engine.yieldGpu('others take 80% of its time');
     fail = true;
     assert.equal(tokensOf(await events(engine)).length, 12);
-    const { backend, leftToOthers } = await engine.measure();
-    assert.deepEqual([backend, leftToOthers], ['onnx-webgpu', undefined]);
+    const { backend, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['onnx-webgpu', undefined]);
     engine.dispose();
   });
 
   it('is no matter while the processor is what runs the model', async () => {
-    const engine = fallback([native, onCard().candidate]);
-    await engine.leaveCard('others take 80% of its time');
-    const { backend, leftToOthers } = await engine.measure();
-    assert.deepEqual([backend, leftToOthers], ['native', undefined]);
+    const engine = fallback([native, onGpu().candidate]);
+    await engine.yieldGpu('others take 80% of its time');
+    const { backend, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['native', undefined]);
     engine.dispose();
   });
 });
@@ -322,9 +322,9 @@ describe('what a probe finds while the engine runs', () => {
       { backend: 'onnx-cuda', open: broken },
       { backend: 'native', open },
     ]);
-    const { backend, putAside } = await engine.measure();
+    const { backend, rejected } = await engine.measure();
     assert.equal(backend, 'native');
-    assert.deepEqual(putAside, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
+    assert.deepEqual(rejected, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
     engine.dispose();
   });
 

@@ -5,7 +5,7 @@ import {
   loadAddon,
   type NativeEngine,
   type NativeEvent,
-} from '../../src/engine/native';
+} from '../../src/engine/addon';
 
 export const ROOT = join(__dirname, '..', '..');
 export const addon = loadAddon(ROOT);

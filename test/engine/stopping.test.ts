@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../src/engine/engine';
-import { LocalEngine } from '../../src/engine/localEngine';
+import { LocalEngine } from '../../src/engine/native';
 import { mayReachScore, NOTHING, type ScoreBound, withToken } from '../../src/engine/scoreBound';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import type { EngineCheckpoint } from '../../src/matlm/checkpoint';

@@ -1,5 +1,5 @@
 import type { GenerateEvent, GenerateRequest } from '../engine';
-import type { DraftCounts, EndReason } from '../native';
+import type { DraftCounts, EndReason } from '../addon';
 import { mayReachScore, NOTHING, withToken } from '../scoreBound';
 import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';

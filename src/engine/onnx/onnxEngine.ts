@@ -1,4 +1,4 @@
-import type { EndReason } from '../native';
+import type { EndReason } from '../addon';
 import type { EngineInfo, GenerateEvent, GenerateRequest } from '../engine';
 import { measureCosts, type Measurable } from '../measure';
 import type { EngineCheckpoint } from '../../matlm/checkpoint';
@@ -120,7 +120,7 @@ export class OnnxEngine implements Measurable {
       pid: process.pid,
       backend: `onnx-${this.settings.provider}`,
       isa: 'onnx',
-      putAside: [],
+      rejected: [],
       threads: this.threads,
       weightBytes: bytesPerToken(config.model, config.granularities.XL ?? []),
       kvCacheBytes: this.model.cacheBytes,

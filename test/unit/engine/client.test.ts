@@ -100,7 +100,7 @@ describe('the client of the engine’s process', () => {
       await until('ready', 2);
       const told = states.flatMap((state) => (state.kind === 'ready' ? [state.info as unknown] : []));
       assert.deepEqual(
-        told.map((info) => (info as { avoidsCards: boolean }).avoidsCards),
+        told.map((info) => (info as { avoidsGpu: boolean }).avoidsGpu),
         [false, expected],
       );
     });

@@ -8,7 +8,7 @@ import {
   inOrder,
   type Kept,
   readReport,
-  whyNoCard,
+  whyNoGpu,
   writeReport,
 } from '../../../src/engine/hardware';
 import { detectHardware } from '../../../src/engine/probe';
@@ -79,15 +79,15 @@ describe('what the probe found', () => {
 describe('a graphics card', () => {
   const folder = temporaryFolder();
   it('is not looked for by a driver where Linux has no device of one', () => {
-    assert.match(whyNoCard(folder, {}, 'linux') ?? '', /there is no graphics card: none of \/dev\/dri, /);
+    assert.match(whyNoGpu(folder, {}, 'linux') ?? '', /there is no graphics card: none of \/dev\/dri, /);
   });
   it('may be there where the environment names a Vulkan driver, and on other systems', () => {
-    assert.equal(whyNoCard(folder, { VK_ICD_FILENAMES: '/driver.json' }, 'linux'), undefined);
-    for (const system of ['win32', 'darwin'] as const) assert.equal(whyNoCard(folder, {}, system), undefined);
+    assert.equal(whyNoGpu(folder, { VK_ICD_FILENAMES: '/driver.json' }, 'linux'), undefined);
+    for (const system of ['win32', 'darwin'] as const) assert.equal(whyNoGpu(folder, {}, system), undefined);
   });
   it('may be there where its device is', () => {
     mkdirSync(join(folder, 'dev', 'dri'), { recursive: true });
-    assert.equal(whyNoCard(folder, {}, 'linux'), undefined);
+    assert.equal(whyNoGpu(folder, {}, 'linux'), undefined);
   });
 });
 
@@ -176,7 +176,7 @@ describe('a probe', () => {
 
   it('starts no process for a card where there is none, and says so', async () => {
     const hostFile = hostThat("process.kill(process.pid, 'SIGSEGV'); return;");
-    const { findings } = await detectHardware({ ...options, hostFile, noCard: 'there is no card' });
+    const { findings } = await detectHardware({ ...options, hostFile, noGpu: 'there is no card' });
     assert.deepEqual(findings[2], { backend: 'onnx-webgpu', kept: false, reason: 'there is no card' });
   });
 

@@ -1,14 +1,14 @@
 import type { GpuState } from '../machine/state';
 
 /** Whether the card is left to others, and how long its readings have spoken against that. */
-export interface CardSharing {
+export interface GpuSharing {
   /** Why the card is left to others; undefined where it is used. */
   readonly reason: string | undefined;
   /** Readings in a row, about a second each, that speak for the other decision. */
   readonly against: number;
 }
 
-export const CARD_IS_USED: CardSharing = { reason: undefined, against: 0 };
+export const GPU_IS_USED: GpuSharing = { reason: undefined, against: 0 };
 
 /** Others' share of its time or of its memory above which the card is left, and below which it is taken up again. */
 const BUSY = { above: 0.5, below: 0.2 };
@@ -23,17 +23,17 @@ const RETURN_AFTER = 15;
  * cannot read is no reason to leave.
  * @param gpu the card with the most memory, which is the one that providers take
  */
-export function shareCard({ reason, against }: CardSharing, gpu: GpuState | undefined): CardSharing {
+export function shareGpu({ reason, against }: GpuSharing, gpu: GpuState | undefined): GpuSharing {
   const busy = gpu?.busyByOthersShare ?? 0;
   const full = gpu?.memoryBytes ? (gpu.memoryUsedByOthersBytes ?? 0) / gpu.memoryBytes : 0;
   if (reason === undefined) {
-    if (busy <= BUSY.above && full <= FULL.above) return CARD_IS_USED;
+    if (busy <= BUSY.above && full <= FULL.above) return GPU_IS_USED;
     const taken = busy > BUSY.above ? `${percent(busy)} of its time` : `${percent(full)} of its memory`;
     const isEnough = against + 1 >= LEAVE_AFTER;
     return isEnough ? { reason: `others take ${taken}`, against: 0 } : { reason, against: against + 1 };
   }
   if (busy >= BUSY.below || full >= FULL.below) return { reason, against: 0 };
-  return against + 1 >= RETURN_AFTER ? CARD_IS_USED : { reason, against: against + 1 };
+  return against + 1 >= RETURN_AFTER ? GPU_IS_USED : { reason, against: against + 1 };
 }
 
 const percent = (share: number) => `${Math.round(100 * share)}%`;

@@ -6,8 +6,8 @@ and its run in `--out` to have it anew. The model is small (d 192, six layers, 3
 embedding) so that rows get past the steep part of the curve. An objective that runs several submodels an update sees
 fewer tokens.
 
-    python -m training.ablate sampled-xs adamw   # run these, or what is missing
-    python -m training.ablate --table            # for docs/results/recipe.md, from what is there
+    python -m training.experiments.ablate sampled-xs adamw   # run these, or what is missing
+    python -m training.experiments.ablate --table            # for docs/results/recipe.md, from what is there
 """
 
 import argparse
@@ -56,12 +56,12 @@ def rows() -> dict[str, Row]:
         "end-weight": Row("end token's loss weighs 5", (*base, "--end-weight", "5")),
         "sandwich": Row("sandwich, distillation in the last third, half labels", ("--objective", "sandwich")),
         "late": Row("XL .48 in the last third", ("--objective", "sampled-xs-late")),
-        "fim-90": Row("90% of the pieces with a hole", base, "tokens-fim90", mix=Mix(fim=0.9)),
+        "fim-90": Row("90% of the pieces split for FIM", base, "tokens-fim90", mix=Mix(fim=0.9)),
         "no-mask": Row("documents see each other", (*base, "--no-document-mask")),
         "muon-whole": Row("Muon on whole matrices", (*base, "--optimizer", "muon-whole")),
         "joint": Row("joint loss over S, M, L, XL", ("--objective", "joint")),
         "short-decay": Row("rate falls over the last 20% only", (*base, "--decay", "0.2")),
-        "psm": Row("half of the holes prefix first", base, "tokens-psm", mix=Mix(spm=0.5)),
+        "psm": Row("half of the splits prefix first", base, "tokens-psm", mix=Mix(spm=0.5)),
         "key-shift": Row("keys read the token before too (not a Qwen3)", (*base, "--key-shift", "1")),
         "xl-only": Row("XL alone", ("--objective", "XL")),
         "adamw-low": Row("AdamW for all, rate .0015", (*base, "--optimizer", "adamw", "--adam-lr", "1.5e-3")),
@@ -86,7 +86,7 @@ def rows() -> dict[str, Row]:
 def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path) -> None:
     """Train one row and let `module` measure it, each a process of one thread."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    train = ["training.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
+    train = ["training.experiments.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
     with open(out / f"{key}.log", "a") as log:
         for command in (train, [module, "--measure", key, "--out", str(out)]):
             subprocess.run([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log, check=True)
@@ -170,7 +170,7 @@ def main() -> None:
     else:
         budget = (*SMALL, *hardware(), "--petaflops", str(args.petaflops))
         wanted = {key: replace(known[key], arguments=budget + known[key].arguments) for key in args.rows or known}
-        run_all("training.ablate", wanted, args.out, RESULTS, args.workers)
+        run_all("training.experiments.ablate", wanted, args.out, RESULTS, args.workers)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ get .20, .22, .24 and .34. What is asked:
 A run that is done is kept in `docs/results/claims/`; the report shows the sizes that are whole. Agreement needs the
 checkpoints too.
 
-    python -m training.claims                    # run what is missing: minutes of a GPU, six hours of two cores
-    python -m training.claims --report           # the tables, and the plots beside docs/results/matlm.md
+    python -m training.experiments.claims           # run what is missing: minutes of a GPU, six hours of two cores
+    python -m training.experiments.claims --report  # the tables, and the plots beside docs/results/matlm.md
 """
 
 import argparse
@@ -27,9 +27,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from training import metrics
-from training.ablate import Row, hardware, run_all
 from training.data import Encoder, read_files
 from training.evaluate import print_table
+from training.experiments.ablate import Row, hardware, run_all
 from training.export import load_run
 from training.model import GRANULARITIES, Config, MatLM, best_device
 from training.train import config_of, options
@@ -206,7 +206,13 @@ def main() -> None:
     elif args.report:
         report(args.out, args.media)
     else:
-        run_all("training.claims", {key: known[key] for key in args.rows or known}, args.out, RESULTS, args.workers)
+        run_all(
+            "training.experiments.claims",
+            {key: known[key] for key in args.rows or known},
+            args.out,
+            RESULTS,
+            args.workers,
+        )
 
 
 if __name__ == "__main__":
