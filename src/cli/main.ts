@@ -34,7 +34,7 @@ matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodel
 matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
     Fit how sure a submodel has to be to what is right, on the other half, and write confidence.json beside the weights.
 
-matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,mistakes|all]
+matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
                 [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
                 [--real-time] [--json] [--model DIR]
     Files typed by a simulated hand through the real pipeline and model: keystrokes saved, latency, share of a core.

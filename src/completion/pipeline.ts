@@ -10,8 +10,10 @@ import { gate } from './gate';
 import type { Outcome, Suggestion } from './outcome';
 import { Planner, type PlannerParts, requestSettings, type RequestSettings } from './plan';
 import { PlanRunner, type PlanRunnerParts } from './planRunner';
+import { ReadAhead } from './readAhead';
 import { Refinement, type RefinementParts } from './refinement';
 import type { CompletionRequest } from './request';
+import { Retrigger, type RetriggerParts } from './retrigger';
 import { type Accepted, EarlierOutput } from './reuse/earlierOutput';
 import { isSuggesting, outcomeOf } from './reuse/generation';
 import type { InFlightCompletion } from './reuse/inFlight';
@@ -27,6 +29,8 @@ export interface PipelineParts extends PlannerParts, PlanRunnerParts {
   readonly eagerness: () => Eagerness;
   /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: RefinementParts['wait'];
+  /** The hand rests where a request was declined while it typed: the editor should ask again, as it does after a key. */
+  readonly onRested?: RetriggerParts['onRested'];
 }
 
 /** From a cursor to a suggestion. `answer` is one request from top to bottom. */
@@ -37,6 +41,8 @@ export class Pipeline {
   private readonly planner: Planner;
   private readonly stages: Stages;
   private readonly refinement: Refinement;
+  private readonly readAhead: ReadAhead;
+  private readonly retrigger: Retrigger;
 
   constructor(private readonly parts: PipelineParts) {
     const { earlier, dutyCycle } = this;
@@ -45,6 +51,9 @@ export class Pipeline {
     const runner = new PlanRunner({ ...parts, engine: this.engine }, planner, earlier);
     this.stages = { planner, runner, earlier };
     this.refinement = new Refinement({ settings: () => this.settings(), wait: parts.wait }, this.stages);
+    this.readAhead = new ReadAhead({ engine: this.engine, costs: parts.costs, planner });
+    const { wait, onRested = () => undefined } = parts;
+    this.retrigger = new Retrigger({ wait, onRested });
   }
 
   /** Share of a core that the engine took in the duty cycle's window, 0 to 1. */
@@ -58,6 +67,7 @@ export class Pipeline {
    */
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     this.refinement.endPause();
+    this.retrigger.cancel();
     const outcome = await this.answer(request, signal, trace);
     if ('suggestion' in outcome && !signal.aborted) void this.refinement.prepare(request);
     return outcome;
@@ -86,7 +96,11 @@ export class Pipeline {
       trace,
     });
     if (!plan) return superseded('cancelled before it began');
-    if (!('prompt' in plan)) return declined(plan);
+    if (!('prompt' in plan)) {
+      if (plan.unread) this.readAhead.begin(plan.unread);
+      if (plan.considered) void this.retrigger.declined(request);
+      return declined(plan);
+    }
 
     const cached = this.earlier.cached(since, plan);
     trace.end('cache');
@@ -105,6 +119,7 @@ export class Pipeline {
       trace.end('wait');
     }
     if (isAborted(signal)) return superseded('cancelled while it waited for typing to go on');
+    this.readAhead.stop();
     const ended = await Promise.race([this.stages.runner.start(plan, 'requested', trace).ended, aborted(signal)]);
     if (!ended) return superseded('cancelled; its decode goes on');
     if (ended.kind !== 'generated') return ended;
@@ -118,6 +133,7 @@ export class Pipeline {
   /** Alternatives to the first suggestion, for a user who asked by hand and wants to choose: at most two. */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
     this.refinement.endPause();
+    this.readAhead.stop();
     this.earlier.stop();
     const diverged = this.earlier.hasDiverged(new TypedSince(request));
     const isWanted = () => !signal.aborted;
@@ -134,6 +150,7 @@ export class Pipeline {
    */
   edited(document: string, inserted: string, removedChars: number): void {
     this.refinement.edited(document);
+    this.retrigger.edited(document);
     const { inFlight } = this.earlier;
     if (inFlight?.plan.request.document !== document) return;
     if (!inFlight.survives(inserted, removedChars)) this.earlier.stop();
@@ -148,6 +165,8 @@ export class Pipeline {
   /** Forget what was generated under other settings or by another model. */
   reset(): void {
     this.refinement.endPause();
+    this.retrigger.cancel();
+    this.readAhead.stop();
     this.planner.wasRead([]);
     this.earlier.clear();
   }

@@ -13,6 +13,7 @@ import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
+import type { Unread } from './readAhead';
 import type { CompletionRequest } from './request';
 import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
@@ -59,6 +60,12 @@ export interface Plan {
   readonly startedMs: number;
 }
 
+/** The governor declined. */
+export interface NoPlan extends Declined {
+  /** What the pause that may follow will need, if it is to be read ahead. */
+  readonly unread?: Unread;
+}
+
 export interface PlanOptions {
   readonly purpose?: Purpose;
   /** The text typed on this line diverged from what the model wrote last. */
@@ -93,7 +100,7 @@ export class Planner {
     request: CompletionRequest,
     settings: RequestSettings,
     { purpose = 'requested', diverged = false, isWanted = () => true, shown, trace }: PlanOptions = {},
-  ): Promise<Plan | Declined | undefined> {
+  ): Promise<Plan | NoPlan | undefined> {
     const { checkpoint, syntax, now } = this.parts;
     const startedMs = now();
     const { prefix, suffix } = request;
@@ -108,12 +115,17 @@ export class Planner {
     const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
     const prompt = buildPrompt(checkpoint.tokenizer, request, room);
     trace?.end('prompt');
-    const newPromptTokens = prompt.tokens.length - commonPrefix(prompt.tokens, this.lastPrompt);
+    const newPromptTokens = this.unreadOf(prompt.tokens);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };
     const decision = this.decide(snapshot, settings.governor, shown);
     trace?.end('decide');
     if (purpose === 'requested') this.remember(decision);
-    if (!decision.submodel) return decision;
+    if (!decision.submodel) {
+      const { considered, readAhead } = decision;
+      return readAhead && considered
+        ? { ...decision, unread: { tokens: prompt.tokens, submodel: considered } }
+        : decision;
+    }
     const { submodel, multiline } = decision;
     const cursor = cursorOf(prefix, suffix, multiline, shape?.blockEnd);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
@@ -129,6 +141,11 @@ export class Planner {
       cacheKey: `${submodel.name} ${minScore} ${multiline ? 'block' : 'line'}`,
       startedMs,
     };
+  }
+
+  /** Tokens of a prompt that the engine does not have in its cache. */
+  unreadOf(prompt: readonly number[]): number {
+    return prompt.length - commonPrefix(prompt, this.lastPrompt);
   }
 
   /** The engine has a prompt in its cache now; none if it lost what it had. */

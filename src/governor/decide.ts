@@ -56,6 +56,8 @@ export interface Declined {
   readonly submodel: undefined;
   /** The submodel that would have been taken; none if the choice did not come to submodels. */
   readonly considered?: Submodel;
+  /** Read the prompt nevertheless, because the pause that may follow would have to wait for it. */
+  readonly readAhead?: boolean;
   readonly reason: string;
 }
 
@@ -69,6 +71,8 @@ export interface Costs {
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
 }
 
+/** In a pause the first answer comes within so long, or else the prompt is read ahead. */
+const FIRST_ANSWER_MS = 300;
 /** A submodel that was chosen stays at least so long ... */
 export const DWELL_MS = 1500;
 /** ... and goes for one that is worth so much more, in parts of what the request is expected to bring. */
@@ -152,7 +156,8 @@ export function decide(
   const affordable = inTime.filter((candidate) => isWithin(usable, candidate));
   if (affordable.length === 0 && situation !== 'pause') {
     const reason = overAllowance(allowance, describeMoment(snapshot, situation));
-    return { ...declined(reason), considered: quickest.submodel };
+    const readAhead = answerMs(quickest, here.passes) > FIRST_ANSWER_MS;
+    return { ...declined(reason), considered: quickest.submodel, readAhead };
   }
 
   const worth = (candidate: Candidate) =>

@@ -56,6 +56,7 @@ export async function replay(
   // Asked once at each end, because asking at every decode may cost as much as the decode.
   const cpuBefore = process.cpuUsage();
   const rhythm = new TypingRhythm();
+  let typing: Typist | undefined;
   const pipeline = new Pipeline({
     engine: metered,
     checkpoint,
@@ -68,16 +69,19 @@ export async function replay(
     machine: () => scenario.machine,
     now: clock.now,
     wait: clock.wait,
+    onRested: () => {
+      typing?.askAgain();
+    },
   });
   const tokens = (text: string) => checkpoint.tokenizer.encode(text).length;
   const files: Typed[] = [];
   for (const [i, task] of tasks.entries()) {
     const speed = scenario.speeds[i % scenario.speeds.length] ?? 'average';
-    const typist = new Typist(
+    const typist: Typist = (typing = new Typist(
       { pipeline, rhythm, clock, tokens },
       new Hand(seed, task.path, speed, scenario.mistakes),
       task,
-    );
+    ));
     files.push(await typist.type());
   }
   const elapsedMs = clock.now() - startMs;

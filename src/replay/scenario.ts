@@ -23,7 +23,8 @@ const BUSY: Machine = { ...QUIET, cpuBusyByOthersShare: 0.95 };
 /**
  * What the machine does to the engine's times is assumed, so that it is the same for every policy. Next to a busy loop on
  * every core a decode gets half of each; next to a compiler with several processes on every core it gets a third, and one
- * pass in ten waits for the core four times as long; a processor that is too hot runs at about 60 % of its clock.
+ * pass in ten waits for the core four times as long; a processor that is too hot runs at about 60 % of its clock; a slow one
+ * has a fifth of the speed, and a crowded one is slow and has a compiler next to it.
  */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'quiet', machine: QUIET, slowdown: 1, speeds: ALL_SPEEDS },
@@ -38,6 +39,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'fast', machine: QUIET, slowdown: 1, speeds: ['fast'] },
   { name: 'slow', machine: QUIET, slowdown: 5, speeds: ALL_SPEEDS },
   { name: 'build', machine: BUSY, slowdown: 3, stalls: { share: 0.1, factor: 4 }, speeds: ALL_SPEEDS },
+  { name: 'crowded', machine: BUSY, slowdown: 15, stalls: { share: 0.1, factor: 4 }, speeds: ALL_SPEEDS },
   { name: 'mistakes', machine: QUIET, slowdown: 1, mistakes: 0.04, speeds: ALL_SPEEDS },
 ];
 

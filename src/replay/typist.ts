@@ -210,6 +210,11 @@ export class Typist {
     if (!hadText && firstTextMs !== undefined) this.pauseLatenciesMs.push(firstTextMs);
   }
 
+  /** The pipeline asks the editor for another request where the cursor stands. */
+  askAgain(): void {
+    if (this.position < this.task.stretch.length) void this.ask();
+  }
+
   private async ask(): Promise<void> {
     const request = new AbortController();
     this.request = request;
