@@ -13,6 +13,7 @@ import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
+import { SteadySuffix } from './prompt/steadySuffix';
 import type { Unread } from './readAhead';
 import type { CompletionRequest } from './request';
 import type { Purpose } from './reuse/generation';
@@ -87,6 +88,7 @@ const ROOM_TO_WRITE = 100;
 export class Planner {
   /** What the engine has in its cache. */
   private lastPrompt: readonly number[] = [];
+  private readonly suffix = new SteadySuffix();
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
   /** @param dutyCycle the engine's work, however it came about */
@@ -113,7 +115,7 @@ export class Planner {
     trace?.end('syntax');
     if (!isWanted()) return undefined;
     const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
-    const prompt = buildPrompt(checkpoint.tokenizer, request, room);
+    const prompt = buildPrompt(checkpoint.tokenizer, { ...request, suffix: this.suffix.of(request) }, room);
     trace?.end('prompt');
     const newPromptTokens = this.unreadOf(prompt.tokens);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };

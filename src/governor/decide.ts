@@ -84,11 +84,11 @@ const MAX_PRICED_PROMPT_TOKENS = 16;
  * that comes next; a pause and a request by hand are always answered.
  */
 const USABLE_AT_START = 1;
-const USABLE_WHILE_TYPING = 0.75;
+const USABLE_WHILE_TYPING = 0.9;
 /** A request that does not pay its price comes last: it waits for the hand to rest from here on, ... */
-const USABLE_AT_ONCE_IF_DEAR = 0.25;
+const USABLE_AT_ONCE_IF_DEAR = 0.5;
 /** ... and is declined from here on. */
-const USABLE_IF_DEAR = 0.5;
+const USABLE_IF_DEAR = 0.75;
 /** Work that nobody asked for leaves more of it. */
 const USABLE_FOR_SPECULATION = 0.5;
 const MAX_DRAFT_TOKENS = 8;
