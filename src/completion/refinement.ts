@@ -32,7 +32,7 @@ export class Refinement {
     this.document = request.document;
     await this.parts.wait(TYPING_GAP_MS, signal);
     await earlier.inFlight?.ended;
-    const isWanted = () => !signal.aborted && !earlier.inFlight;
+    const isWanted = () => !signal.aborted;
     const shown = earlier.onScreen?.submodel;
     if (!isWanted() || shown === undefined) return;
     const here = { ...request, explicit: false };

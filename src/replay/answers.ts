@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import type { Engine, GenerateRequest } from '../engine/engine';
-import type { EndReason } from '../engine/addon';
+import type { EndReason, Engine, GenerateRequest } from '../engine/engine';
 
 /** What the model writes for a request, if nothing stops it. */
 export interface Answer {

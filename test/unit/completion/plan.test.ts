@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { Planner, type PlannerParts, requestSettings } from '../../../src/completion/plan';
+import { shapeByIndentation } from '../../../src/completion/syntax/shape';
+import { CostModel } from '../../../src/governor/costs';
+import { DutyCycle, WINDOW_MS } from '../../../src/governor/dutyCycle';
+import { History } from '../../../src/governor/history';
+import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
+import { AUTO } from '../../../src/governor/settings';
+import { TypingRhythm } from '../../../src/governor/typing';
+import { SIZES } from '../../../src/matlm/config';
+import { exampleConfig, small } from '../model';
+import { requestAt } from './hand';
+
+const COST = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
+const SETTINGS = requestSettings(AUTO, 'balanced');
+
+describe('a plan', () => {
+  let planner: Planner;
+  let parts: PlannerParts;
+
+  beforeEach(async () => {
+    const config = exampleConfig();
+    parts = {
+      checkpoint: { ...(await small()), config },
+      costs: new CostModel(config, Object.fromEntries(SIZES.map((size) => [size, COST]))),
+      rhythm: new TypingRhythm(),
+      history: new History(),
+      syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
+      machine: () => UNKNOWN_MACHINE,
+      now: () => 0,
+    };
+    planner = new Planner(parts);
+  });
+
+  async function planned(...args: Parameters<Planner['plan']>) {
+    const plan = await planner.plan(...args);
+    assert.ok(plan && 'prompt' in plan, JSON.stringify(plan));
+    return plan;
+  }
+
+  it('has a key for the submodel, the required score and a line or a block', async () => {
+    const fixed = requestSettings({ ...AUTO, submodel: 'M' }, 'eager');
+    assert.equal((await planned(requestAt('const a = █'), fixed)).cacheKey, 'M 0.3 line');
+    assert.equal((await planned(requestAt('const a = █', { explicit: true }), fixed)).cacheKey, 'M 0 line');
+    assert.equal((await planned(requestAt('if (a) {\n  █\n}'), fixed)).cacheKey, 'M 0.3 block');
+  });
+
+  it('counts only the tokens that the engine has not read as new', async () => {
+    const byHand = requestAt('const a = █', { explicit: true });
+    const msOf = (reason: string) => Number(/about (\d+) ms/.exec(reason)![1]);
+    const { prompt, decision } = await planned(byHand, SETTINGS);
+    planner.wasRead(prompt.tokens);
+    const again = await planned(byHand, SETTINGS);
+    // One millisecond a token, by the costs above.
+    assert.equal(msOf(decision.reason) - msOf(again.decision.reason), prompt.tokens.length);
+  });
+
+  it('knows the cursor’s context, and whether the typed text diverged', async () => {
+    const { cursorContext } = await planned(requestAt('const a = █'), SETTINGS, { diverged: true });
+    assert.deepEqual(cursorContext, { place: 'word start', seen: false, diverged: true });
+  });
+
+  it('is none if it is not wanted any more', async () => {
+    assert.equal(await planner.plan(requestAt('const a = █'), SETTINGS, { isWanted: () => false }), undefined);
+  });
+
+  it('names the prompt to read ahead if it is declined and the pause would have to wait for it', async () => {
+    const dutyCycle = new DutyCycle();
+    const busy = new Planner(
+      { ...parts, rhythm: typingAt(100), machine: () => UNKNOWN_MACHINE, now: () => NOW_MS },
+      dutyCycle,
+    );
+    dutyCycle.worked(NOW_MS - WINDOW_MS, NOW_MS);
+    const cold = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
+    assert.ok(cold && 'unread' in cold && cold.unread, JSON.stringify(cold));
+    assert.ok(cold.unread.tokens.length > 300 && cold.unread.submodel.name === 'S');
+    busy.wasRead(cold.unread.tokens);
+    const warm = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
+    assert.ok(warm && !('prompt' in warm) && warm.unread === undefined, JSON.stringify(warm));
+  });
+
+  it('shows the model the same text after the cursor while the editor closes what is opened', async () => {
+    const { prompt } = await planned(requestAt('function f() █\nfoo();\n'), SETTINGS);
+    planner.wasRead(prompt.tokens);
+    const opened = await planned(requestAt('function f() {\n  █\n}\nfoo();\n'), SETTINGS);
+    assert.ok(planner.unreadOf(opened.prompt.tokens) < 12, String(planner.unreadOf(opened.prompt.tokens)));
+  });
+});
+
+const NOW_MS = 100_000;
+
+function typingAt(gapMs: number): TypingRhythm {
+  const rhythm = new TypingRhythm();
+  for (let key = 6; key > 0; key--) rhythm.key(NOW_MS - key * gapMs, 'word start');
+  return rhythm;
+}
