@@ -1,16 +1,6 @@
 // Runs every command that the documentation names, at a tiny size, and fails if one fails: `npm test -- commands`.
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unsupported } from '../e2e/install.mjs';
 import { preparePython } from '../../scripts/lib/python.mjs';
@@ -102,7 +92,10 @@ function runStep({ line, rule }, bin) {
         isFound = true;
         signal('SIGINT');
         clearTimeout(timer);
-        timer = setTimeout(() => stop(`It had not ended ${interruptMs / 1000} s after it was interrupted.`), interruptMs);
+        timer = setTimeout(
+          () => stop(`It had not ended ${interruptMs / 1000} s after it was interrupted.`),
+          interruptMs,
+        );
       });
     }
     child.on('close', (code) => {
@@ -136,7 +129,9 @@ await main(async () => {
     console.log(`  skipped: ${line} (${reason})`);
   };
   const needsPython = ({ line, rule }) =>
-    rule.lane === 'prepare' || rule.lane === 'python' || /build\/(corpus|wide|mine|places)|\bbench$|bench --/.test(line);
+    rule.lane === 'prepare' ||
+    rule.lane === 'python' ||
+    /build\/(corpus|wide|mine|places)|\bbench$|bench --/.test(line);
   const lane = async (name) => {
     for (const step of steps.filter(({ rule }) => rule.lane === name)) {
       if (!python && needsPython(step)) skip(step, why);
