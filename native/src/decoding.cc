@@ -44,9 +44,9 @@ struct Decoder::Answer {
   std::string healing_prefix;  // what is left to spell of it
   int32_t last = 0;            // the last token of the sequence, which is not in the cache yet
   bool as_expected = true;     // whether the answer so far is what the caller expects
-  ScoreCounts scores;
+  ScoreCounts scores{};
   int decoded = 0, passes = 0;
-  DraftCounts drafts;
+  DraftCounts drafts{};
 };
 
 Decoder::Decoder(std::unique_ptr<Model> model, const Kernels& kernels, int threads,

@@ -10,7 +10,7 @@ import { Planner, type PlannerParts, requestSettings, type RequestSettings } fro
 import { PlanRunner, type PlanRunnerParts } from './planRunner';
 import { Refinement, type RefinementParts } from './refinement';
 import type { CompletionRequest } from './request';
-import { EarlierOutput } from './reuse/earlierOutput';
+import { type Accepted, EarlierOutput } from './reuse/earlierOutput';
 import { isSuggesting, outcomeOf } from './reuse/generation';
 import type { InFlightCompletion } from './reuse/inFlight';
 import type { Remaining } from './reuse/remaining';
@@ -49,7 +49,7 @@ export class Pipeline {
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     this.refinement.endPause();
     const outcome = await this.answer(request, signal, trace);
-    if ('suggestion' in outcome && !signal.aborted) void this.refinement.prepare(request, submodelOf(outcome));
+    if ('suggestion' in outcome && !signal.aborted) void this.refinement.prepare(request);
     return outcome;
   }
 
@@ -59,12 +59,8 @@ export class Pipeline {
     if (closed) return { kind: 'gated', ...closed };
 
     const settings = this.settings();
-    const since = new TypedSince(request);
-    this.learn(since);
-    // A request by hand gets a fresh answer, by the submodel that the governor's rules promise.
-    const ghostText = request.explicit ? undefined : this.earlier.currentGhostText(since, settings.key);
-    const joinable = request.explicit ? undefined : this.earlier.joinable(since, settings.key);
-    if (!joinable) this.stopDecode(ghostText ? 'refinement' : 'any');
+    const { since, accepted, ghostText, joinable } = this.earlier.at(request, settings.key);
+    if (accepted) this.learn(accepted);
     trace.end('reuse');
     if (ghostText) return this.show(ghostText, 'typed as suggested');
 
@@ -149,18 +145,9 @@ export class Pipeline {
     return requestSettings(this.parts.settings(), this.parts.eagerness());
   }
 
-  /** What became of the suggestion before, now that the text has changed. */
-  private learn(since: TypedSince): void {
-    const accepted = this.earlier.takeAccepted(since);
-    if (!accepted) return;
+  private learn({ generation: { cursorContext, submodel }, characters }: Accepted): void {
     const { history, costs } = this.parts;
-    const { cursorContext, submodel } = accepted.generation;
-    history.agreed(cursorContext, accepted.characters, quality(costs.named(submodel)));
-  }
-
-  /** Stop the decode under way, because it cannot answer the request. A speculative one may still answer the next. */
-  private stopDecode(which: 'any' | 'refinement'): void {
-    if (which === 'any' || this.earlier.inFlight?.purpose === which) this.earlier.stop();
+    history.agreed(cursorContext, characters, quality(costs.named(submodel)));
   }
 
   /** Wait for a decode under way that the typed text agrees with; undefined if it diverged from that in the end. */
@@ -208,10 +195,6 @@ function declined({ reason, considered }: Declined): Outcome {
 
 function superseded(reason: string): Outcome {
   return { kind: 'superseded', reason };
-}
-
-function submodelOf(outcome: Extract<Outcome, { suggestion: Suggestion }>): string {
-  return outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
 }
 
 /** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */

@@ -25,16 +25,16 @@ export class Refinement {
     private readonly stages: Stages,
   ) {}
 
-  /** @param shown the submodel whose suggestion is on the screen */
-  async prepare(request: CompletionRequest, shown: string): Promise<void> {
+  async prepare(request: CompletionRequest): Promise<void> {
     const { planner, runner, earlier } = this.stages;
     this.endPause();
     const { signal } = (this.pause = new AbortController());
     this.document = request.document;
     await this.parts.wait(TYPING_GAP_MS, signal);
     await earlier.inFlight?.ended;
-    const isWanted = () => !signal.aborted && !earlier.inFlight;
-    if (!isWanted()) return;
+    const isWanted = () => !signal.aborted;
+    const shown = earlier.onScreen?.submodel;
+    if (!isWanted() || shown === undefined) return;
     const here = { ...request, explicit: false };
     const since = new TypedSince(here);
     const diverged = earlier.hasDiverged(since);

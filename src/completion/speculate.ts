@@ -18,7 +18,6 @@ export async function speculate(
   { request, settings }: Plan,
   { text, replaces }: Suggestion,
 ): Promise<void> {
-  if (earlier.inFlight) return;
   const next = {
     ...request,
     prefix: request.prefix + text,

@@ -67,7 +67,7 @@ describe('the machine’s sensors', function () {
     const sensors = open('laptop-on-battery');
     const { powerSource, cpuBusyByOthersShare } = sensors.read();
     assert.match(powerSource.note, /power_supply: BAT0 is discharging$/);
-    assert.deepEqual(cpuBusyByOthersShare, { note: 'it takes two readings' });
+    assert.deepEqual(cpuBusyByOthersShare, { note: 'needs two readings' });
     sensors.close();
   });
 
@@ -85,7 +85,7 @@ describe('the machine’s sensors', function () {
         'discharge | 9.5 W | /sys/class/power_supply: BAT0',
         'low-power mode | on | /sys/firmware/acpi/platform_profile: low-power',
         'thermal state | nominal | thermal_zone0 (acpitz), thermal_zone2 (SEN1), cooling_device0 (Processor), cooling_device1 (intel_powerclamp), package_throttle_count',
-        'processor, other programs | unknown | /proc/stat: its times stand still',
+        'processor, other programs | unknown | /proc/stat: the times do not advance',
         'GPU, other programs | i915 8086:9A49 (card1), 100% busy | files of i915',
       ],
     );

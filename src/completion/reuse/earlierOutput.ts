@@ -8,7 +8,7 @@ import { type Generation, isSuggesting, type Suggesting } from './generation';
 import type { InFlightCompletion } from './inFlight';
 import { isKnownUnsure } from './lowConfidence';
 import type { Remaining } from './remaining';
-import type { DocumentPosition, TypedSince } from './typedSince';
+import { type DocumentPosition, TypedSince } from './typedSince';
 
 /** Generations with a suggestion that are kept. */
 const CAPACITY = 50;
@@ -17,6 +17,17 @@ const CAPACITY = 50;
 export interface Accepted {
   readonly generation: Suggesting;
   readonly characters: number;
+}
+
+/** What earlier output means for a request, as far as that is known without a plan. */
+export interface EarlierOutputNow {
+  readonly since: TypedSince;
+  /** The suggestion that became text of the document, told once. */
+  readonly accepted: Accepted | undefined;
+  /** What remains of the suggestion on the screen. None for a request by hand, which gets a fresh answer. */
+  readonly ghostText: Remaining | undefined;
+  /** The decode under way, if it may answer the request. */
+  readonly joinable: InFlightCompletion | undefined;
 }
 
 /**
@@ -39,15 +50,29 @@ export class EarlierOutput {
     return this.running;
   }
 
+  /** The generation whose suggestion is on the screen, or was there last. */
+  get onScreen(): Suggesting | undefined {
+    return this.ghostText?.generation;
+  }
+
+  /**
+   * What earlier output means for a request. The decode under way stops if it cannot answer it: only a speculative one
+   * goes on while the ghost text can, because it may answer the next.
+   */
+  at(request: DocumentPosition & { readonly explicit: boolean }, settingsKey: string): EarlierOutputNow {
+    const since = new TypedSince(request);
+    const accepted = this.takeAccepted(since);
+    const ghostText = request.explicit ? undefined : this.currentGhostText(since, settingsKey);
+    const { running } = this;
+    const joinable = !request.explicit && running?.isJoinable(since, settingsKey) ? running : undefined;
+    if (!joinable && !(ghostText && running?.purpose === 'speculative')) this.stop();
+    return { since, accepted, ghostText, joinable };
+  }
+
   /** The decode that is under way now. One at a time: another stops. */
   begin(start: () => InFlightCompletion): InFlightCompletion {
     this.stop();
     return (this.running = start());
-  }
-
-  /** The decode under way, if it may answer a request. */
-  joinable(since: TypedSince, settingsKey: string): InFlightCompletion | undefined {
-    return this.running?.isJoinable(since, settingsKey) ? this.running : undefined;
   }
 
   /** A decode has ended, by itself or because it was stopped. */
@@ -113,8 +138,7 @@ export class EarlierOutput {
     return this.lastRequested !== undefined && hasDiverged(this.lastRequested, since);
   }
 
-  /** The suggestion that became text of the document, told once; undefined if none did, or it is still open. */
-  takeAccepted(since: TypedSince): Accepted | undefined {
+  private takeAccepted(since: TypedSince): Accepted | undefined {
     const generation = this.awaited;
     const outcome = generation && acceptanceOutcome(generation, since);
     if (!outcome || outcome.kind === 'open') return undefined;

@@ -21,7 +21,6 @@ export function isKnownUnsure(
   const typed = since.at(position);
   const rest = typed === undefined ? [] : piecesAfter(pieces, typed);
   return (
-    rest.length > 0 &&
     confidentHead(rest, plan.cursor, weights, plan.minScore) === '' &&
     !mayShowMore(rest, scoreBoundAt(plan.cursor, weights, plan.minScore))
   );

@@ -229,6 +229,43 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 3);
   });
 
+  it('is not touched after a request that the gate declines, because the user has gone on', async () => {
+    await typed('const a = █', 'f(x);');
+    await pipeline.complete(requestAt('const a = █', { hasSelection: true }), new AbortController().signal);
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, 2);
+  });
+
+  it('is replaced by what the larger one wrote there earlier, without a decode', async () => {
+    const inPause = ask('const a = █');
+    await settle();
+    assert.deepEqual(widths(), [XL]);
+    engine.write('f(x, y);');
+    engine.end();
+    await inPause;
+    await settle();
+    engine.end();
+    pipeline.edited('file:///a.ts', '', 1);
+    for (let key = 0; key < 4; key++) rhythm.key((nowMs += 70), 'word start');
+    for (const [drawn, suggested] of [
+      ['const b = █', 'g(y);'],
+      ['const a = █', 'f(x);'],
+    ] as const) {
+      const outcome = ask(drawn);
+      await settle();
+      engine.write(suggested);
+      engine.end();
+      assert.equal(textOf(await outcome), suggested);
+      await settle();
+      engine.end();
+      await settle();
+    }
+    const before = engine.requests.length;
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, before);
+    assert.equal(textOf(await ask('const a = f█')), '(x, y);');
+  });
+
   it('is not touched after everything was reset', async () => {
     await typed('const a = █', 'f(x);');
     pipeline.reset();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { EarlierOutput } from '../../../../src/completion/reuse/earlierOutput';
+import type { Purpose } from '../../../../src/completion/reuse/generation';
+import { requestAt } from '../hand';
 import { generationAt, inFlightAt, planAt, sinceAt, unsureAt } from './earlier';
 
 describe('earlier output', () => {
@@ -10,6 +12,7 @@ describe('earlier output', () => {
     earlier = new EarlierOutput();
   });
 
+  const at = (drawn: string, explicit = false) => earlier.at(requestAt(drawn, { explicit }), key);
   const onScreen = (drawn: string) => {
     const ghostText = earlier.currentGhostText(sinceAt(drawn), key);
     return ghostText && `${ghostText.generation.submodel}: ${ghostText.suggestion.text}`;
@@ -22,8 +25,8 @@ describe('earlier output', () => {
     assert.equal(earlier.cached(sinceAt('a = █'), planAt('a = █')), undefined);
     assert.equal(earlier.isKnownUnsure(sinceAt('a = █'), planAt('a = █'), undefined), false);
     assert.equal(earlier.hasDiverged(sinceAt('a = █')), false);
-    assert.equal(earlier.takeAccepted(sinceAt('a = █')), undefined);
-    assert.equal(earlier.joinable(sinceAt('a = █'), key), undefined);
+    const { accepted, ghostText, joinable } = at('a = █');
+    assert.deepEqual([accepted, ghostText, joinable], [undefined, undefined, undefined]);
   });
 
   it('puts on the screen what a request asked for', () => {
@@ -45,6 +48,13 @@ describe('earlier output', () => {
     assert.equal(onScreen('a = █'), 'S: f(x);');
     assert.equal(onScreen('a = g█'), 'XL: (y);');
     assert.equal(onScreen('a = █'), 'XL: g(y);');
+  });
+
+  it('has no ghost text for a request by hand, and leaves what is on the screen as it is', () => {
+    earlier.add(byS, key);
+    earlier.add(byXL, key);
+    assert.equal(at('a = f█', true).ghostText, undefined);
+    assert.equal(onScreen('a = g█'), 'XL: (y);');
   });
 
   it('ignores a refinement made under other settings', () => {
@@ -99,7 +109,7 @@ describe('earlier output', () => {
 
   describe('that was accepted', () => {
     const accepted = (drawn: string) => {
-      const taken = earlier.takeAccepted(sinceAt(drawn));
+      const { accepted: taken } = at(drawn);
       return taken && [taken.generation.submodel, taken.characters];
     };
 
@@ -154,7 +164,7 @@ describe('earlier output', () => {
     it('is one decode: another stops it', () => {
       const [first, second] = [inFlightAt('a = █', 'f('), inFlightAt('b = █', '')];
       earlier.begin(() => first);
-      assert.equal(earlier.joinable(sinceAt('a = f█'), key), first);
+      assert.equal(at('a = f█').joinable, first);
       earlier.begin(() => second);
       assert.equal(first.signal.aborted, true);
       earlier.end(first);
@@ -163,9 +173,35 @@ describe('earlier output', () => {
       assert.equal(earlier.inFlight, undefined);
     });
 
-    it('is not joined where the text diverged from it', () => {
-      earlier.begin(() => inFlightAt('a = █', 'f('));
-      assert.equal(earlier.joinable(sinceAt('a = g█'), key), undefined);
+    const cases: [string, Purpose, string, boolean, boolean][] = [
+      ['is joined if the typed text agrees with it', 'requested', 'a = f█', false, true],
+      ['stops if the typed text diverges from it', 'requested', 'a = g█', false, false],
+      ['stops for a request by hand', 'requested', 'a = f█', true, false],
+      ['stops, if it is a refinement, for a key that it has not written', 'refinement', 'a = f(x█', false, false],
+    ];
+    for (const [name, purpose, drawn, explicit, isJoined] of cases) {
+      it(name, () => {
+        const inFlight = earlier.begin(() => inFlightAt('a = █', 'f(', purpose));
+        assert.equal(at(drawn, explicit).joinable, isJoined ? inFlight : undefined);
+        assert.equal(inFlight.signal.aborted, !isJoined);
+      });
+    }
+
+    it('goes on beside the ghost text if it is speculative, and stops with it', () => {
+      earlier.add(byS, key);
+      const inFlight = earlier.begin(() => inFlightAt('a = f(x);█', '', 'speculative'));
+      assert.equal(at('a = f█').ghostText?.suggestion.text, '(x);');
+      assert.equal(inFlight.signal.aborted, false);
+      assert.equal(at('a = f(x);█').joinable, inFlight);
+      assert.equal(at('a = g█').ghostText, undefined);
+      assert.equal(inFlight.signal.aborted, true);
+    });
+
+    it('stops, if it is a refinement, when the next key keeps the ghost text only', () => {
+      earlier.add(byS, key);
+      const inFlight = earlier.begin(() => inFlightAt('a = █', '', 'refinement'));
+      assert.equal(at('a = f█').ghostText?.suggestion.text, '(x);');
+      assert.equal(inFlight.signal.aborted, true);
     });
   });
 
@@ -177,7 +213,7 @@ describe('earlier output', () => {
     assert.equal(onScreen('a = █'), undefined);
     assert.equal(earlier.cached(sinceAt('a = █'), planAt('a = █')), undefined);
     assert.equal(earlier.hasDiverged(sinceAt('a = g█')), false);
-    assert.equal(earlier.takeAccepted(sinceAt('a = f(x);█')), undefined);
+    assert.equal(at('a = f(x);█').accepted, undefined);
     assert.equal(earlier.takeWork(byS), undefined);
   });
 });

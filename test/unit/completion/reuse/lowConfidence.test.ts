@@ -37,6 +37,15 @@ describe('a prediction that was rejected for low confidence', () => {
     });
   }
 
+  it('is not known if the rest would be shown', () => {
+    const pieces = [
+      ['a', 0.4],
+      [' + compute(', 0.9],
+      ['x', 0.1],
+    ] as const;
+    assert.equal(isKnownUnsure(unsureAt('a = █', pieces), sinceAt('a = a█'), planAt('a = a█'), undefined), false);
+  });
+
   it('is not known if the rest may reach the score with more text behind it', () => {
     const pieces = [
       ['fun', 0.4],

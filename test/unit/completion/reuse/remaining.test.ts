@@ -7,20 +7,21 @@ const remaining = (then: string, suggested: string, now: string, replaces = 0, d
     ?.suggestion;
 
 describe('typing along with a suggestion', () => {
-  const cases: [string, string, string, string, { text: string; replaces: number } | undefined][] = [
+  const cases: [string, string, string, string, { text: string; replaces: number } | undefined, number?][] = [
     ['keeps it as it is if nothing was typed', 'a.█', 'push(b);', 'a.█', { text: 'push(b);', replaces: 0 }],
     ['keeps what is left of it', 'a.█', 'push(b);', 'a.pu█', { text: 'sh(b);', replaces: 0 }],
     ['ends if something else is typed', 'a.█', 'push(b);', 'a.po█', undefined],
     ['ends if all of it is typed', 'a.█', 'b', 'a.b█', undefined],
     ['ends if text before it was deleted', 'a.█', 'push(b);', 'a█', undefined],
     ['replaces the bracket that the editor closed', 'a.█', 'push(b);', 'a.push(█)', { text: 'b);', replaces: 1 }],
+    ['replaces those too that it replaced before', 'f(█)', 'g(b));', 'f(g(█))', { text: 'b));', replaces: 2 }, 1],
     ['replaces brackets within brackets', 'a█', '([{x}]);', 'a([{█}])', { text: 'x}]);', replaces: 3 }],
     ['ends if the suggestion does not close that bracket', 'a█', '(b', 'a(█)', undefined],
     ['ends if the text after it changed', 'a.█;', 'b', 'a.█;x', undefined],
   ];
-  for (const [name, then, suggested, now, expected] of cases) {
+  for (const [name, then, suggested, now, expected, replaces] of cases) {
     it(name, () => {
-      assert.deepEqual(remaining(then, suggested, now), expected);
+      assert.deepEqual(remaining(then, suggested, now, replaces), expected);
     });
   }
 
