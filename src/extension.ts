@@ -10,15 +10,17 @@ import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient, type EngineState } from './engine/client';
 import { BackgroundProbe } from './engine/backgroundProbe';
-import { isOnCard } from './engine/engine';
-import { describeBackend, describePutAside, describeReport } from './engine/describe';
-import { hardwareFile, type HardwareReport, machineOf, readReport, whyNoCard, writeReport } from './engine/hardware';
+import { isOnGpu } from './engine/engine';
+import { describeBackend, describeRejected, describeReport } from './engine/describe';
+import type { HardwareReport } from './engine/hardware';
+import { hardwareFile, readReport, writeReport } from './engine/hardwareFile';
+import { machineOf, whyNoGpu } from './engine/thisMachine';
 import { detectHardware, type ProbeOptions } from './engine/probe';
 import { CostModel } from './governor/costs';
 import { History } from './governor/history';
 import { type Machine, UNKNOWN_MACHINE } from './governor/machine';
 import { decide, type Snapshot } from './governor/decide';
-import { type CodePlace, codePlaceAt, spotAt } from './governor/place';
+import { type CodePlace, codePlaceAt, cursorContextAt } from './governor/place';
 import { TypingRhythm } from './governor/typing';
 import { type Checkpoint, openCheckpoint, SHIPPED } from './matlm/checkpoint';
 import { Activity, TYPICAL } from './ui/activity';
@@ -70,7 +72,7 @@ export function activate(context: vscode.ExtensionContext): void {
         explicit: false,
         gapMs: rhythm.gapMs(now()),
         pauseChance: rhythm.pauseChance(place),
-        ...spotAt(place),
+        ...cursorContextAt(place),
         block: false,
         newPromptTokens: TYPICAL.promptTokens,
         machine: machineNow(),
@@ -93,7 +95,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   /** What the sensors say, and whether the engine is in the way of others on the card. */
   function machineNow(): Machine {
-    const runsOnGpu = client?.state.kind === 'ready' && isOnCard(client.state.info.backend);
+    const runsOnGpu = client?.state.kind === 'ready' && isOnGpu(client.state.info.backend);
     return { ...(client?.machine ?? UNKNOWN_MACHINE), runsOnGpu };
   }
 
@@ -143,7 +145,7 @@ export function activate(context: vscode.ExtensionContext): void {
       modelFolder: folder,
       threads: vscode.workspace.getConfiguration('matcoder').get<number>('threads', 0),
       machine: machineOf(root, weightsFile),
-      noCard: whyNoCard(),
+      noGpu: whyNoGpu(),
     };
   }
 
@@ -179,7 +181,7 @@ export function activate(context: vscode.ExtensionContext): void {
       case 'ready': {
         const { pid, costs: measured } = state.info;
         log.info(`engine ready: pid ${pid}, ${describeBackend(state.info)}`);
-        for (const reason of describePutAside(state.info)) log.warn(reason);
+        for (const reason of describeRejected(state.info)) log.warn(reason);
         if (!client || !checkpoint) break;
         if (pipeline && costs) {
           costs.measureAnew(measured); // another backend has taken over: what is shown stays

@@ -1,4 +1,4 @@
-import type { Purpose } from '../completion/reuse/flight';
+import type { Purpose } from '../completion/reuse/generation';
 import type { Outcome, Work } from '../completion/outcome';
 import type { Offer } from '../completion/editor/provider';
 import type { EngineState } from '../engine/client';
@@ -80,7 +80,7 @@ export class Activity {
     const config = this.parts.config();
     if (!config || this.parts.settings().submodel !== 'auto') return;
     const { bytes, bytesByXL } = weightsRead(config, submodel, prefilledTokens, passes);
-    this.parts.statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'better' ? 0 : bytesByXL });
+    this.parts.statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'refinement' ? 0 : bytesByXL });
   }
 
   offered({ request, document, offset, text, submodel }: Offer): void {

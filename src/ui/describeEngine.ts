@@ -1,11 +1,11 @@
 import type { EngineState } from '../engine/client';
-import { describeBackend, describePutAside } from '../engine/describe';
+import { describeBackend, describeRejected } from '../engine/describe';
 
 /** One line about the engine, for a person. */
 export function describeEngine(state: EngineState): string {
   switch (state.kind) {
     case 'ready':
-      return `ready, ${[describeBackend(state.info), ...describePutAside(state.info)].join('. ')}`;
+      return `ready, ${[describeBackend(state.info), ...describeRejected(state.info)].join('. ')}`;
     case 'restarting':
       return `restarting, for ${state.reason}`;
     case 'failed':

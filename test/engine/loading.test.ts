@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/native';
+import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/addon';
+import { PREFILL_CHUNK } from '../../src/engine/engine';
 import type { TensorEntry } from '../../src/matlm/safetensors';
 import { addon, generate, ROOT } from './harness';
 import { randomTensors, TINY, writeWeights } from './tinyCheckpoint';
@@ -116,7 +117,7 @@ describe('a checkpoint given to the engine', () => {
         });
         engine.dispose();
         assert.ok(end.type === 'end' && end.reason === 'failed', `${isa}: ${JSON.stringify(end)}`);
-        const message = end.message ?? '';
+        const { message = '' } = end;
         assert.ok(message.startsWith(`${weights.weightsPath}: the checkpoint's weights appear corrupt: `), message);
         assert.match(message, fault, isa);
         assert.match(message, / not finite$/);
@@ -174,6 +175,10 @@ describe('a checkpoint given to the engine', () => {
 });
 
 describe('loading the addon', () => {
+  it('gives an engine that prefills in the chunks that the contract names', () => {
+    assert.equal(addon.prefillChunkTokens, PREFILL_CHUNK);
+  });
+
   it('names every place it looked at where there is none', () => {
     const root = temporaryFolder();
     assert.throws(

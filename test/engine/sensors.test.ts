@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { inspectMachine, machineTable } from '../../src/cli/machine';
 import { EngineClient } from '../../src/engine/client';
+import { SYSTEM_CLOCK } from '../../src/machine/clock';
 import { stateOf } from '../../src/engine/sensors';
 import type { MachineState } from '../../src/machine/state';
 import { RecordedMachine } from '../recordedMachine';
@@ -107,13 +108,13 @@ describe('the machine’s sensors', function () {
     const machine = new RecordedMachine('laptop-on-battery');
     const heard: MachineState[] = [];
     const mains = new Promise<void>((resolve, reject) => {
-      const client = new EngineClient({
+      const client: EngineClient = new EngineClient({
         hostFile: join(ROOT, 'dist', 'engine.js'),
         root: ROOT,
         modelFolder: join(ROOT, 'models', 'matlm-6m'),
         threads: 1,
         sensors: { root: machine.root, nvml: '' },
-        now: () => 42,
+        clock: { ...SYSTEM_CLOCK, now: () => 42 },
         onState: (state) => {
           if (state.kind === 'failed') reject(new Error(state.reason));
         },

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { LocalEngine } from '../../engine/localEngine';
+import { LocalEngine } from '../../engine/native';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { isObject } from '../../matlm/config';
 import { CheckpointError } from '../../matlm/errors';

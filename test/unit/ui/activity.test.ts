@@ -94,18 +94,18 @@ describe('the activity', () => {
   });
 
   it('counts as saved what Auto did not read, and nothing of a fixed size', () => {
-    activity.decoded(work('S'), 'asked');
+    activity.decoded(work('S'), 'requested');
     const share = savedShare(statistics.today());
     assert.ok(share !== undefined && share > 0.5 && share < 0.65, String(share));
     settings = { ...AUTO, submodel: 'XL' };
-    activity.decoded(work('XL'), 'asked');
+    activity.decoded(work('XL'), 'requested');
     assert.equal(savedShare(statistics.today()), share);
   });
 
   it('counts what was decoded ahead too, and against Auto what is made again by a larger one', () => {
-    activity.decoded(work('S'), 'ahead');
+    activity.decoded(work('S'), 'speculative');
     const share = savedShare(statistics.today()) ?? NaN;
-    activity.decoded(work('XL'), 'better');
+    activity.decoded(work('XL'), 'refinement');
     assert.ok(Math.abs((savedShare(statistics.today()) ?? NaN) - (share - 1)) < 1e-9);
   });
 
@@ -131,7 +131,7 @@ describe('the activity', () => {
   });
 
   it('passes over what has no work, and what ends with none to show', () => {
-    activity.outcome({ kind: 'gated', reason: 'off' });
+    activity.outcome({ kind: 'gated', cause: 'language off', reason: 'off' });
     assert.equal(changes, 0);
     activity.outcome({ kind: 'empty', reason: 'nothing to add', work: work('M') });
     assert.equal(activity.completed?.shortName, 'M');

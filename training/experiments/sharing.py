@@ -4,7 +4,7 @@ half of every window, for all pairs of granularities.
 Attention is not nested, so any submodel can read what any other wrote where it ran the same layers; but each layer's
 input comes from its own feed-forward blocks, so the keys are not quite the ones it would have written.
 
-    python -m training.sharing --model models/matlm-46m
+    python -m training.experiments.sharing --model models/matlm-46m
 """
 
 import argparse

@@ -9,8 +9,8 @@ Notable:
 - the finish trains on with weights rounded in the forward pass and gradients passed straight through (Bengio et al.,
   arXiv 1308.3432).
 
-    python -m training.quantise --run build/run --finish-updates 300 --out build/run-int4
-    python -m training.quantise --model models/matlm-46m --data build/tokens-46m --finish-updates 60
+    python -m training.experiments.quantise --run build/run --finish-updates 300 --out build/run-int4
+    python -m training.experiments.quantise --model models/matlm-46m --data build/tokens-46m --finish-updates 60
 
 Of a checkpoint that ships only int8 is left, so that int8 costs nothing there. What rounding had cost it is near to
 what it costs to move every weight once more, anywhere within half a step of int8.
@@ -33,7 +33,7 @@ from training.data import Encoder, Stream, read_files, require_tokens_of
 from training.evaluate import NAMES, print_table
 from training.export import load_exported, load_run, quantise
 from training.model import MatLM, fast_dtype
-from training.objective import batch_of, objective
+from training.objective import OBJECTIVES, batch_of
 
 GROUP = 32
 SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)  # shares of the scale that loses no weight to clipping
@@ -73,11 +73,11 @@ def rounded(model: MatLM, how: Callable[[Tensor], Tensor]) -> Iterator[None]:
         for block in model.blocks:
             for weight in (getattr(block.attention, n) for n in ("q_proj", "k_proj", "v_proj", "o_proj")):
                 weight.data = how(weight.data)
-            for ring in (*block.ffn.gate, *block.ffn.up):
-                ring.data = how(ring.data)
-            down = how(torch.cat([ring.data for ring in block.ffn.down]).T.contiguous()).T
-            for ring, part in zip(block.ffn.down, down.split(block.ffn.ring_widths), strict=True):
-                ring.data = part.contiguous()
+            for weight in (*block.ffn.gate, *block.ffn.up):
+                weight.data = how(weight.data)
+            down = how(torch.cat([weight.data for weight in block.ffn.down]).T.contiguous()).T
+            for weight, part in zip(block.ffn.down, down.split(block.ffn.slice_widths), strict=True):
+                weight.data = part.contiguous()
     try:
         yield
     finally:
@@ -88,7 +88,7 @@ def rounded(model: MatLM, how: Callable[[Tensor], Tensor]) -> Iterator[None]:
 def finish(model: MatLM, stream: Stream, updates: int, rate: float, batch: int = 4096) -> None:
     """Train on in 4 bits, one granularity an update, at a rate that falls to nothing."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    train_on = objective("sampled-xs")
+    train_on = OBJECTIVES["sampled-xs"]
     for update in range(updates):
         read = batch_of(stream.read(stream.total // 2 + update * batch, batch + 1), model.config.context)
         for group in optimizer.param_groups:

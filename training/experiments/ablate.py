@@ -6,8 +6,8 @@ and its run in `--out` to have it anew. The model is small (d 192, six layers, 3
 embedding) so that rows get past the steep part of the curve. An objective that runs several submodels an update sees
 fewer tokens.
 
-    python -m training.ablate sampled-xs adamw   # run these, or what is missing
-    python -m training.ablate --table            # for docs/results/recipe.md, from what is there
+    python -m training.experiments.ablate sampled-xs adamw   # run these, or what is missing
+    python -m training.experiments.ablate --table            # for docs/results/recipe.md, from what is there
 """
 
 import argparse
@@ -56,12 +56,12 @@ def rows() -> dict[str, Row]:
         "end-weight": Row("end token's loss weighs 5", (*base, "--end-weight", "5")),
         "sandwich": Row("sandwich, distillation in the last third, half labels", ("--objective", "sandwich")),
         "late": Row("XL .48 in the last third", ("--objective", "sampled-xs-late")),
-        "fim-90": Row("90% of the pieces with a hole", base, "tokens-fim90", mix=Mix(fim=0.9)),
+        "fim-90": Row("90% of the pieces split for FIM", base, "tokens-fim90", mix=Mix(fim=0.9)),
         "no-mask": Row("documents see each other", (*base, "--no-document-mask")),
         "muon-whole": Row("Muon on whole matrices", (*base, "--optimizer", "muon-whole")),
         "joint": Row("joint loss over S, M, L, XL", ("--objective", "joint")),
         "short-decay": Row("rate falls over the last 20% only", (*base, "--decay", "0.2")),
-        "psm": Row("half of the holes prefix first", base, "tokens-psm", mix=Mix(spm=0.5)),
+        "psm": Row("half of the splits prefix first", base, "tokens-psm", mix=Mix(spm=0.5)),
         "key-shift": Row("keys read the token before too (not a Qwen3)", (*base, "--key-shift", "1")),
         "xl-only": Row("XL alone", ("--objective", "XL")),
         "adamw-low": Row("AdamW for all, rate .0015", (*base, "--optimizer", "adamw", "--adam-lr", "1.5e-3")),
@@ -83,22 +83,22 @@ def rows() -> dict[str, Row]:
     return table
 
 
-def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path) -> None:
-    """Train one row and let `module` measure it, each a process of one thread."""
+def train_and_measure(module: str, key: str, row: Row, out: Path, measuring: list[str]) -> None:
+    """Train one row and let `module` measure it with the options `measuring`, each in a process of one thread."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    train = ["training.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
+    train = ["training.experiments.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
     with open(out / f"{key}.log", "a") as log:
-        for command in (train, [module, "--measure", key, "--out", str(out)]):
+        for command in (train, [module, "--measure", key, "--out", str(out), *measuring]):
             subprocess.run([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log, check=True)
 
 
-def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int) -> None:
+def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int, measuring: list[str]) -> None:
     """Those rows that have no result yet, side by side; the first that fails ends it, after those under way."""
     wanted = {key: row for key, row in wanted.items() if not (results / f"{key}.json").exists()}
     for row in wanted.values():  # before the first of them takes its time
         require_tokens_of(Path("build") / row.tokenizer, Path("build") / row.data, row.mix)
     with ThreadPoolExecutor(workers) as pool:
-        rows = {pool.submit(train_and_measure, module, key, row, out, results): key for key, row in wanted.items()}
+        rows = {pool.submit(train_and_measure, module, key, row, out, measuring): key for key, row in wanted.items()}
         try:
             for future in as_completed(rows):
                 future.result()
@@ -108,15 +108,15 @@ def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, worke
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def measure(key: str, row: Row, out: Path) -> None:
+def measure(key: str, row: Row, out: Path, max_tokens: int, lines: int) -> None:
     """Held-out figures of a finished row, into its JSON file among the results."""
     torch.set_num_threads(1)
     model = load_run(out / key).to(best_device())
     encoder = Encoder(Tokenizer.from_file(f"build/{row.tokenizer}"))
     files = read_files(Path("build/corpus/heldout.jsonl"))
-    found = metrics.windows(files, encoder, model.config.context, 150_000)
+    found = metrics.windows(files, encoder, model.config.context, max_tokens)
     scores = metrics.score(model, {n: model.config.widths(n) for n in ("XS", *GRANULARITIES)}, found)
-    cursors = metrics.lines(files, encoder, model.config.context, 300)
+    cursors = metrics.lines(files, encoder, model.config.context, lines)
     last = json.loads((out / key / "log.jsonl").read_text().splitlines()[-1])
     result = {
         "name": row.name, "arguments": list(row.arguments), "tokens": last["tokens"], "updates": last["update"],
@@ -156,6 +156,8 @@ def main() -> None:
     parser.add_argument("--petaflops", type=float, default=0.2)
     parser.add_argument("--workers", type=int, default=2, help="rows side by side")
     parser.add_argument("--out", type=Path, default=Path("build/ablations"), help="folder of the runs")
+    parser.add_argument("--max-tokens", type=int, default=150_000, help="held-out tokens that are measured")
+    parser.add_argument("--lines", type=int, default=300, help="held-out lines that are completed")
     parser.add_argument("--table", action="store_true", help="print the table of what has been measured")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -164,13 +166,14 @@ def main() -> None:
         raise SystemExit(f"no row {', '.join(unknown)}; there are {', '.join(known)}")
     args.out.mkdir(parents=True, exist_ok=True)
     if args.measure:
-        measure(args.measure, known[args.measure], args.out)
+        measure(args.measure, known[args.measure], args.out, args.max_tokens, args.lines)
     elif args.table:
         print(table(), end="")
     else:
         budget = (*SMALL, *hardware(), "--petaflops", str(args.petaflops))
         wanted = {key: replace(known[key], arguments=budget + known[key].arguments) for key in args.rows or known}
-        run_all("training.ablate", wanted, args.out, RESULTS, args.workers)
+        measuring = ["--max-tokens", str(args.max_tokens), "--lines", str(args.lines)]
+        run_all("training.experiments.ablate", wanted, args.out, RESULTS, args.workers, measuring)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CARD_IS_USED, shareCard } from '../../../src/engine/cardSharing';
+import { GPU_IS_USED, shareGpu } from '../../../src/engine/gpuSharing';
 import type { GpuState } from '../../../src/machine/state';
 
 const GB = 2 ** 30;
@@ -80,9 +80,9 @@ describe('a card that others need', () => {
   ];
   for (const [name, runs] of cases) {
     it(name, () => {
-      let sharing = CARD_IS_USED;
+      let sharing = GPU_IS_USED;
       for (const [count, gpu, reason] of runs) {
-        for (let i = 0; i < count; i++) sharing = shareCard(sharing, gpu);
+        for (let i = 0; i < count; i++) sharing = shareGpu(sharing, gpu);
         if (reason) assert.match(sharing.reason ?? '', reason);
         else assert.equal(sharing.reason, undefined);
       }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { fateOf } from '../../../../src/completion/reuse/fate';
+import { acceptanceOutcome } from '../../../../src/completion/reuse/acceptanceOutcome';
+import { generationAt, sinceAt } from './earlier';
 
 describe('what became of a suggestion', () => {
   const cases: [string, string, string, string, number | 'open' | 'lost'][] = [
@@ -9,13 +10,16 @@ describe('what became of a suggestion', () => {
     ['was not what was typed', 'a = █', 'f(x);', 'a = g█', 0],
     ['was right but for its end', 'a = █', 'f(x);', 'a = f(y█', 0],
     ['was right in its first line', 'a = █', 'f(x);\nb();', 'a = f(x);\nc█', 5],
-    ['cannot be known where the cursor went elsewhere', 'a = █', 'f(x);', 'b█', 'lost'],
+    ['is unknown if the cursor moved elsewhere', 'a = █', 'f(x);', 'b█', 'lost'],
   ];
   for (const [name, then, text, now, expected] of cases) {
     it(name, () => {
-      const place = (drawn: string) => ({ document: 'a.ts', prefix: drawn.replace('█', ''), suffix: '' });
-      const fate = fateOf({ ...place(then), suggestion: { text, replaces: 0 } }, place(now));
-      assert.equal(fate.kind === 'settled' ? fate.characters : fate.kind, expected);
+      const outcome = acceptanceOutcome(generationAt(then, text), sinceAt(now));
+      assert.equal(outcome.kind === 'settled' ? outcome.characters : outcome.kind, expected);
     });
   }
+
+  it('is unknown if the user went on in another document', () => {
+    assert.equal(acceptanceOutcome(generationAt('a = █', 'f();'), sinceAt('a = f();█', 'file:///b.ts')).kind, 'lost');
+  });
 });
