@@ -18,6 +18,8 @@ export interface NativeOptions {
   readonly tokenBytes?: readonly Uint8Array[];
   /** Forces an instruction set. By default it is the fastest that runs here. */
   readonly isa?: Isa;
+  /** Least time between two progress events of a prefill, 100 by default; 0 for one after each chunk but the last. */
+  readonly progressIntervalMs?: number;
 }
 
 /** The addon reads numbers in typed arrays and text as UTF-8. */
