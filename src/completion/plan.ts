@@ -18,6 +18,7 @@ import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
+import { textKindOf } from '../workspace/textKinds';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
 import type { CompletionRequest } from './request';
@@ -115,7 +116,8 @@ export class Planner {
     const decision = this.decide(snapshot, terms.settings, shown);
     trace?.end('decide');
     if (!decision.submodel) return { cursorContext, decision };
-    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape?.blockEnd);
+    const textKind = textKindOf(request.path, request.languageId);
+    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape?.blockEnd, textKind);
     const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
     const author = `${decision.submodel.name} ${minScore}`;
     return {
