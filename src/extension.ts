@@ -273,7 +273,9 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.window.setStatusBarMessage(`MatCoder is ${enabled ? 'on' : 'off'} for ${languageId}`, 3000);
   }
 
-  const files = new EditorFiles();
+  const files = new EditorFiles((message) => {
+    log.warn(message);
+  });
   const snippets = new EditorSnippets(files);
   const provider = new CompletionProvider({
     pipeline: () => pipeline,
