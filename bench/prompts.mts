@@ -15,7 +15,7 @@ import { SnippetIndex } from '../src/completion/prompt/snippets';
 import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
-import { LocalEngine } from '../src/engine/localEngine';
+import { LocalEngine } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Plan, Planner } from '../../src/completion/plan';
+import { type Plan, Planner, requestSettings } from '../../src/completion/plan';
 import { shapeByIndentation } from '../../src/completion/syntax/shape';
 import { READ_EVERY_MS, type SensedState, watchMachine } from '../../src/engine/sensors';
 import { CostModel } from '../../src/governor/costs';
@@ -65,9 +65,7 @@ describe('the governor, when the power source changes', function () {
     });
     const bytesChosen = async () => {
       nowMs += DWELL_MS / 10;
-      const terms = { settings: AUTO, eagerness: 'balanced' } as const;
-      const plan = await planner.plan(requestAt('const a = █'), terms, () => true);
-      planner.settle(plan!);
+      const plan = await planner.plan(requestAt('const a = █'), requestSettings(AUTO, 'balanced'));
       return costs.named((plan as Plan).decision.submodel.name).bytesPerToken;
     };
 

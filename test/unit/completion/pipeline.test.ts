@@ -14,7 +14,7 @@ import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
-import { SIZES } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/config';
 import { exampleConfig, ROOT, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
@@ -368,6 +368,51 @@ describe('a completion request', () => {
       engine.write('\nnext();');
       engine.end();
       assert.equal(textOf(await outcome), '\nnext();');
+      assert.equal((await outcome).kind, 'shown', 'it is the first to show that work');
+    });
+
+    it('decodes what follows a suggestion from the cache too, unless that is in the cache as well', async () => {
+      await shown('const a = █', 'f(x);');
+      await settle();
+      pipeline.edited('file:///a.ts', '', 1);
+      const other = ask('const b = █');
+      await settle();
+      engine.write('g(y);');
+      engine.end();
+      await other;
+      const again = async () => {
+        const before = engine.requests.length;
+        const outcome = await ask('const a = █');
+        assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+        await settle();
+        return engine.requests.length - before;
+      };
+      assert.equal(await again(), 1);
+      engine.write('\nnext();');
+      engine.end();
+      await settle();
+      await shown('const c = █', 'h(z);');
+      assert.equal(await again(), 0);
+    });
+
+    it('decodes nothing behind code that follows on the line', async () => {
+      const byHand = ask('const a = █ + b;', undefined, { explicit: true });
+      await settle();
+      engine.write('f(x)');
+      engine.end();
+      assert.equal(textOf(await byHand), 'f(x)');
+      await settle();
+      assert.equal(engine.requests.length, 1);
+    });
+
+    it('learns what answers take from those alone that were requested', async () => {
+      await shown('const a = █', 'f(x);');
+      await settle();
+      engine.write('\nnext();');
+      engine.end();
+      await settle();
+      assert.equal(engine.requests.length, 2);
+      assert.equal(answeredAt.length, 1);
     });
 
     it('leaves that for any other request, and goes on while one types along', async () => {
@@ -397,6 +442,33 @@ describe('a completion request', () => {
     );
     const barred = engine.requests.slice(1).map((sent) => sent.request.bannedFirstTokens?.length);
     assert.deepEqual(barred, [0, 1, 2]);
+  });
+
+  it('stops what is under way for alternatives', async () => {
+    void ask('const a = █');
+    await settle();
+    const place = requestAt('const b = █', { explicit: true });
+    void pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
+    assert.equal(engine.requests[0]!.signal.aborted, true);
+  });
+
+  describe('after a reset', () => {
+    it('is decoded anew', async () => {
+      await shown('const a = █', 'f(x);');
+      pipeline.reset();
+      assert.equal(textOf(await shown('const a = █', 'g(y);')), 'g(y);');
+      assert.equal(engine.requests.length, 2);
+    });
+
+    it('does not show what was under way, even if that had just ended', async () => {
+      const first = ask('const a = █');
+      await settle();
+      engine.write('f(x);\nmore();');
+      assert.equal(engine.requests[0]!.signal.aborted, true, 'the line is complete');
+      pipeline.reset();
+      assert.equal((await first).kind, 'superseded');
+      assert.equal(textOf(await shown('const a = █', 'g(y);')), 'g(y);');
+    });
   });
 
   it('says how long each stage took, and nothing of the text', async () => {
