@@ -11,6 +11,7 @@ import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
+import { textKindOf } from '../workspace/textKinds';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
@@ -129,7 +130,8 @@ export class Planner {
         : decision;
     }
     const { submodel, multiline } = decision;
-    const cursor = cursorOf(prefix, suffix, multiline, shape?.blockEnd);
+    const textKind = textKindOf(request.path, request.languageId);
+    const cursor = cursorOf(prefix, suffix, multiline, shape?.blockEnd, textKind);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
     return {
       request,
