@@ -100,7 +100,7 @@ void read_option(const Napi::Object& object, const char* name, T& out) {
   if (!value.IsUndefined()) read(value, name, out);
 }
 
-// The options of a request under their names in JavaScript: NativeRequest in src/engine/native.ts.
+// The options of a request under their names in JavaScript: NativeRequest in src/engine/addon.ts.
 void read_request(const Napi::Object& o, Request& request) {
   read_required(o, "tokens", request.tokens);
   read_required(o, "widths", request.widths);

@@ -4,7 +4,8 @@ import { Planner, requestSettings } from '../completion/plan';
 import { requestIn } from '../completion/request';
 import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
-import { hardwareFile, machineOf, readReport } from '../engine/hardware';
+import { hardwareFile, readReport } from '../engine/hardwareFile';
+import { machineOf } from '../engine/thisMachine';
 import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
 import { History } from '../governor/history';
@@ -12,7 +13,9 @@ import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
-import { type Place, splitAt } from './place';
+import type { CheckpointConfig } from '../matlm/config';
+import { submodelOf } from '../matlm/submodel';
+import { type Place, splitAt, UsageError } from './place';
 
 /** What `matcoder complete --json` prints. */
 export interface Completion {
@@ -27,10 +30,14 @@ export interface Completion {
   readonly decodeMs: number;
 }
 
-/** Complete at a place in a file: the same prompt, governor and trimming as in the editor, asked for by hand. */
+/**
+ * Complete at a place in a file: the same prompt, governor and trimming as in the editor when a user asks by hand.
+ * @param submodel auto, or a submodel of the checkpoint
+ */
 export async function complete(root: string, model: string, place: Place, submodel: string): Promise<Completion> {
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
+  if (submodel !== 'auto') checkSubmodel(checkpoint.config, submodel);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
   const engine = openEngine(root, checkpoint, 0, report);
@@ -65,6 +72,14 @@ export async function complete(root: string, model: string, place: Place, submod
   } finally {
     grammars.dispose();
     engine.dispose();
+  }
+}
+
+function checkSubmodel(config: CheckpointConfig, name: string): void {
+  try {
+    submodelOf(config, name);
+  } catch (error) {
+    throw new UsageError(`--submodel ${name}: ${(error as Error).message}, or auto`);
   }
 }
 

@@ -2,28 +2,29 @@
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHIPPED } from '../matlm/checkpoint';
-import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
-import { replayTable } from '../replay/report';
+import { replayTable } from '../replay/tables';
 import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
 import { hardwareTable, inspectHardware } from './hardware';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
+import { guardOutput } from './output';
 import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
 
-const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto] [--model DIR]
-    Complete at that place (line and column from 1) and print what would be inserted.
+const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--model DIR]
+    Complete at that place (line and column from 1) and print what would be inserted. NAME is a submodel that
+    \`matcoder inspect\` lists, such as XS, S, M, L or XL.
 
 matcoder inspect [--json] [--model DIR]
-    List the submodels of a checkpoint: parameters, bytes of weights read a token, loss, FFN widths.
+    List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths.
 
 matcoder inspect --machine [--json]
-    What the sensors read here: power, heat, load by others. Each value with its source, or why it is unknown.
+    The sensors' readings: power, heat, load by other programs. Each value with its source, or why it is unknown.
 
 matcoder inspect --hardware [--json] [--model DIR]
-    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint: which compute
-    rightly, what they cost, and which is used from now on, in the editor too.
+    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint: which of them
+    are correct, what they cost, and which is used from now on, also in the editor.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
               [--without each|FILTERS] [--json] [--model DIR]
@@ -34,10 +35,13 @@ matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodel
 matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
     Fit how sure a submodel has to be to what is right, on the other half, and write confidence.json beside the weights.
 
-matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet|battery|busy|hot|fast|all] [--heldout FILE] [--files N]
-                [--max-chars N] [--seed N] [--calibrate] [--json] [--model DIR]
-    Files typed by a simulated hand through the real pipeline and engine: keystrokes saved, latency, processor time.
+matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
+                [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
+                [--real-time] [--json] [--model DIR]
+    Files typed by a simulated hand through the real pipeline and model: keystrokes saved, latency, share of a core.
     --heldout takes files of the packages that fitted nothing, with --calibrate of those that fit the governor.
+    The engine takes what --costs says of a machine at rest (measured and written there if the file is missing);
+    --answers keeps what the model answered for the next run; with --real-time the engine takes what it takes now.
 
 matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
@@ -45,28 +49,33 @@ matcoder eval --places PLACES [--json] [--model DIR]
 
 `;
 
-/** What each command takes beside --help. */
-const OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  complete: ['json', 'submodel', 'model'],
-  inspect: ['json', 'machine', 'hardware', 'model'],
-  eval: [
-    'json',
-    'model',
-    'places',
-    'heldout',
-    'files',
-    'language',
-    'submodels',
-    'each',
-    'seed',
-    'without',
-    'calibrate',
-  ],
-  replay: ['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
-};
+/** The options of each command, apart from --help. */
+const OPTIONS = new Map<string, readonly string[]>(
+  Object.entries({
+    complete: ['json', 'submodel', 'model'],
+    inspect: ['json', 'machine', 'hardware', 'model'],
+    eval: [
+      'json',
+      'model',
+      'places',
+      'heldout',
+      'files',
+      'language',
+      'submodels',
+      'each',
+      'seed',
+      'without',
+      'calibrate',
+    ],
+    replay: [
+      ...['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
+      ...['costs', 'answers', 'real-time'],
+    ],
+  }),
+);
 
 async function main(args: readonly string[]): Promise<void> {
-  // The bundle lies in dist/, beside the addon's and the model's folders.
+  // The bundle is in dist/, next to the folders of the addon and the model.
   const root = dirname(__dirname);
   const { values, positionals, tokens } = parseArgs({
     args: [...args],
@@ -88,6 +97,9 @@ async function main(args: readonly string[]): Promise<void> {
       without: { type: 'string' },
       calibrate: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
+      costs: { type: 'string' },
+      answers: { type: 'string' },
+      'real-time': { type: 'boolean', default: false },
       model: { type: 'string', default: join(root, SHIPPED) },
       machine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -99,7 +111,7 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   for (const token of tokens) {
-    if (token.kind === 'option' && command !== undefined && OPTIONS[command]?.includes(token.name) === false) {
+    if (token.kind === 'option' && command !== undefined && OPTIONS.get(command)?.includes(token.name) === false) {
       throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
     }
   }
@@ -108,11 +120,7 @@ async function main(args: readonly string[]): Promise<void> {
     case 'complete': {
       const [place, ...more] = rest;
       if (place === undefined || more.length > 0) throw new UsageError('complete takes one FILE:LINE:COL');
-      const { submodel } = values;
-      if (submodel !== 'auto' && !isSize(submodel)) {
-        throw new UsageError(`--submodel ${submodel}: expected S, M, L, XL or auto`);
-      }
-      const completion = await complete(root, model, parsePlace(place), submodel);
+      const completion = await complete(root, model, parsePlace(place), values.submodel);
       process.stdout.write(values.json ? `${JSON.stringify(completion)}\n` : `${completion.text}\n`);
       return;
     }
@@ -166,11 +174,16 @@ async function main(args: readonly string[]): Promise<void> {
         scenario: values.scenario,
         seed: count('seed', values.seed),
         maxChars: values['max-chars'] === undefined ? Infinity : count('max-chars', values['max-chars']),
+        costs: values.costs,
+        answers: values.answers,
+        isRealTime: values['real-time'],
       };
       const rows = await replayFiles(root, model, options, ({ scenario, policy }) => {
         process.stderr.write(`${scenario}, ${policy}: done\n`);
       });
-      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows)}\n`);
+      process.stdout.write(
+        values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows, options.isRealTime)}\n`,
+      );
       return;
     }
     default:
@@ -185,6 +198,7 @@ function count(option: string, value: string): number {
   return Number(value);
 }
 
+guardOutput();
 main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`matcoder: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -1,4 +1,6 @@
 import type { Engine } from '../engine/engine';
+import { CountedEngine } from './decode/countedEngine';
+import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import type { Declined } from '../governor/decide';
 import { quality } from '../governor/value';
@@ -8,8 +10,10 @@ import { gate } from './gate';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { Planner, type PlannerParts, requestSettings, type RequestSettings } from './plan';
 import { PlanRunner, type PlanRunnerParts } from './planRunner';
+import { ReadAhead } from './readAhead';
 import { refine } from './refine';
 import type { CompletionRequest } from './request';
+import { Retrigger, type RetriggerParts } from './retrigger';
 import { type Accepted, EarlierOutput } from './reuse/earlierOutput';
 import { type Generation, isSuggesting, outcomeOf } from './reuse/generation';
 import type { InFlightCompletion } from './reuse/inFlight';
@@ -26,19 +30,34 @@ export interface PipelineParts extends PlannerParts, PlanRunnerParts {
   readonly eagerness: () => Eagerness;
   /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: Stages['wait'];
+  /** The hand rests where a request was declined while it typed: the editor should ask again, as it does after a key. */
+  readonly onRested?: RetriggerParts['onRested'];
 }
 
 /** From a cursor to a suggestion. `answer` is one request from top to bottom. */
 export class Pipeline {
+  private readonly dutyCycle = new DutyCycle();
+  private readonly engine: Engine;
   private readonly earlier = new EarlierOutput();
   private readonly planner: Planner;
   private readonly stages: Stages;
+  private readonly readAhead: ReadAhead;
+  private readonly retrigger: Retrigger;
 
   constructor(private readonly parts: PipelineParts) {
-    const { earlier } = this;
-    const planner = (this.planner = new Planner(parts));
-    const runner = new PlanRunner(parts, planner, earlier);
-    this.stages = { earlier, planner, runner, settings: () => this.settings(), wait: parts.wait };
+    const { earlier, dutyCycle } = this;
+    const { wait, onRested = () => undefined } = parts;
+    this.engine = new CountedEngine(parts.engine, dutyCycle, parts.now);
+    const planner = (this.planner = new Planner(parts, dutyCycle));
+    const runner = new PlanRunner({ ...parts, engine: this.engine }, planner, earlier);
+    this.stages = { earlier, planner, runner, settings: () => this.settings(), wait };
+    this.readAhead = new ReadAhead({ engine: this.engine, costs: parts.costs, planner });
+    this.retrigger = new Retrigger({ wait, onRested });
+  }
+
+  /** Share of a core that the engine took in the duty cycle's window, 0 to 1. */
+  get engineShare(): number {
+    return this.dutyCycle.share(this.parts.now());
   }
 
   /**
@@ -46,6 +65,7 @@ export class Pipeline {
    * @param trace is told how long each stage takes
    */
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
+    this.retrigger.cancel();
     const outcome = await this.answer(request, signal, trace);
     if ('suggestion' in outcome && !signal.aborted) void refine(this.stages, request, this.earlier.pause);
     return outcome;
@@ -74,7 +94,11 @@ export class Pipeline {
       trace,
     });
     if (!plan) return superseded('cancelled before it began');
-    if (!('prompt' in plan)) return declined(plan);
+    if (!('prompt' in plan)) {
+      if (plan.unread) this.readAhead.begin(plan.unread);
+      if (plan.considered) void this.retrigger.declined(request);
+      return declined(plan);
+    }
 
     const cached = this.earlier.cached(since, plan);
     trace.end('cache');
@@ -93,6 +117,7 @@ export class Pipeline {
       trace.end('wait');
     }
     if (isAborted(signal)) return superseded('cancelled while it waited for typing to go on');
+    this.readAhead.stop();
     const ended = await Promise.race([this.stages.runner.start(plan, 'requested', trace).ended, aborted(signal)]);
     if (!ended) return superseded('cancelled; its decode goes on');
     if (ended.kind !== 'generated') return ended;
@@ -105,12 +130,14 @@ export class Pipeline {
 
   /** Alternatives to the first suggestion, for a user who asked by hand and wants to choose: at most two. */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
+    this.readAhead.stop();
     this.earlier.interrupt();
     const diverged = this.earlier.hasDiverged(new TypedSince(request));
     const isWanted = () => !signal.aborted;
     const plan = await this.planner.plan(request, this.settings(), { purpose: 'requested', diverged, isWanted });
     if (!plan || !('prompt' in plan)) return [];
-    const { engine, checkpoint, now } = this.parts;
+    const { engine } = this;
+    const { checkpoint, now } = this.parts;
     return alternativesTo(first, plan, { engine, tokenizer: checkpoint.tokenizer, now }, signal);
   }
 
@@ -119,6 +146,7 @@ export class Pipeline {
    * the editor's own delay.
    */
   edited(document: string, inserted: string, removedChars: number): void {
+    this.retrigger.edited(document);
     this.earlier.edited(document, inserted, removedChars);
   }
 
@@ -130,6 +158,8 @@ export class Pipeline {
 
   /** Forget what was generated under other settings or by another model. */
   reset(): void {
+    this.retrigger.cancel();
+    this.readAhead.stop();
     this.planner.wasRead([]);
     this.earlier.clear();
   }

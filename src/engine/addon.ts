@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { GpuState, ThermalState } from '../machine/state';
 import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
+import type { DraftCounts, GenerateEvent, GenerateRequest } from './engine';
 
 /** Instruction sets the engine has kernels for. */
 export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
@@ -13,76 +14,49 @@ export interface NativeOptions {
   readonly tensors: Readonly<Record<string, TensorEntry>>;
   readonly config: ModelConfig;
   readonly threads: number;
-  /** The bytes of each token, empty for marks: needed where a request gives text back. */
+  /** The bytes of each token, none for a special token: needed if requests have a healing prefix. */
   readonly tokenBytes?: readonly Uint8Array[];
-  /** Forces one; by default the fastest that runs here. */
+  /** Forces an instruction set. By default it is the fastest that runs here. */
   readonly isa?: Isa;
+  /** Least time between two progress events of a prefill, 100 by default; 0 for one after each chunk but the last. */
+  readonly progressIntervalMs?: number;
 }
 
-export interface NativeRequest {
+/** The addon reads numbers in typed arrays and text as UTF-8. */
+type Packed<T> = T extends string ? Uint8Array : T extends readonly number[] ? Int32Array | Float32Array : T;
+type PlainOptions = Omit<GenerateRequest, 'prompt' | 'scoreBound' | 'speculation'>;
+
+/** A `GenerateRequest` in the addon's form: its options under their own names, except those listed here. */
+export type NativeRequest = { readonly [K in keyof PlainOptions]: Packed<PlainOptions[K]> } & {
+  /** `prompt`. */
   readonly tokens: Int32Array;
-  /** FFN width of each layer. */
-  readonly widths: Int32Array;
-  readonly maxTokens: number;
-  /** Tokens that end the completion and are not reported. */
-  readonly stopTokens: Int32Array;
-  /** Tokens that are not chosen as the first. */
-  readonly bannedFirstTokens?: Int32Array;
-  /** Weight of the token that followed the longest earlier match, by its length from 1. */
-  readonly copyWeights?: Float32Array;
-  /** UTF-8 that the first tokens have to spell: the end of the prompt's text, given back. */
-  readonly healingPrefix?: Uint8Array;
-  /** What the answer probably begins with: drafted at once, with the end of the prompt. */
-  readonly expected?: Int32Array;
-  /** Ends after the first token that spells a line end beyond what is given back. */
-  readonly endsWithLine?: boolean;
-  /** [5] of the scoreBound that an answer has to have a chance of reaching: constant, and weights in the order of `ScoreBound`. */
+  /** Empty, or the five numbers of a `ScoreBound` in the order of its declaration. */
   readonly scoreBound?: Float32Array;
-  /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
+  /** `speculation`: its `maxTokens` (0 for none), `widths` and `always`. */
   readonly draftTokens?: number;
-  /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */
   readonly draftWidths?: Int32Array;
-  /** Draft as much as allowed, whether it pays or not: for tests and measurements. */
   readonly draftAlways?: boolean;
-}
+};
 
-/** What drafts came to: tokens copied from the context or written by a submodel, and how many of them held. */
-export interface DraftCounts {
-  copiedDrafts: number;
-  copiedAccepted: number;
-  writtenDrafts: number;
-  writtenAccepted: number;
-}
-
-export type EndReason = 'stop' | 'line' | 'scoreBound' | 'length' | 'context' | 'aborted' | 'failed';
-
+type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
 export type NativeEvent =
-  | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }
-  | { type: 'token'; token: number; probability: number }
-  | { type: 'logits'; logits: Float32Array }
-  | ({
-      type: 'end';
-      reason: EndReason;
-      decodedTokens: number;
-      /** Over the submodel's weights, after the prompt's. */
-      passes: number;
-      decodeMs: number;
-      message?: string;
-    } & DraftCounts);
+  | Exclude<GenerateEvent, EndEvent>
+  | (EndEvent & DraftCounts)
+  | { readonly type: 'logits'; readonly logits: Float32Array };
 
-/** The engine of the addon: one model, one cache, requests served in order on a thread of its own. */
+/** The engine of the addon: one model, one cache, and a thread that serves requests in order. */
 export interface NativeEngine {
   readonly isa: Isa;
   readonly threads: number;
   readonly weightBytes: number;
   readonly kvCacheBytes: number;
   generate(request: NativeRequest, listener: (event: NativeEvent) => void): { abort(): void };
-  /** Logits after every token, [tokens, vocabulary]; forgets the cache first. For tests. */
+  /** Logits after every token, [tokens, vocabulary]; discards the cache first. For tests. */
   logits(tokens: Int32Array, widths: Int32Array, listener: (event: NativeEvent) => void): void;
   dispose(): void;
 }
 
-/** What one sensor found: a value and where it came from, or no value and why. */
+/** The result of one sensor: a value and its source, or no value and the reason. */
 export interface Sensed<T> {
   readonly value?: T;
   readonly note: string;
@@ -102,19 +76,19 @@ export interface NativeReading {
 }
 
 export interface SensorOptions {
-  /** The folder that holds `sys` and `proc`: another than `/` for tests. */
+  /** The folder that holds `sys` and `proc`: `/` except in tests. */
   readonly root?: string;
-  /** NVIDIA's management library, a name or a path; empty for none. */
+  /** Name or path of NVIDIA's management library; empty for none. */
   readonly nvml?: string;
 }
 
 /** The machine's sensors, of the addon. */
 export interface NativeSensors {
-  /** One reading, here and now. Throws while they are watched. */
+  /** One reading now. Throws while the sensors are watched. */
   read(): NativeReading;
   /**
-   * A reading at once, then at each change that the system announces, and else once an interval; taken on a thread of
-   * its own. Does not keep the process alive.
+   * A reading at once, then one at each interval and at each change that the system announces. A separate thread takes
+   * them, which does not keep the process alive.
    */
   watch(intervalMs: number, listener: (reading: NativeReading) => void): void;
   close(): void;

@@ -1,31 +1,30 @@
 import { availableParallelism } from 'node:os';
 import type { EngineCheckpoint } from '../matlm/checkpoint';
-import type { EngineInfo, GenerateEvent, GenerateRequest } from './engine';
-import { type Measurable, measureCosts } from './measure';
-import { loadAddon, type NativeEngine } from './addon';
+import { loadAddon, type NativeEngine, type NativeRequest } from './addon';
+import {
+  type EngineInfo,
+  FinalError,
+  type GenerateEvent,
+  type GenerateRequest,
+  type LocalBackend,
+  type ScoreBound,
+} from './engine';
+import { measureCosts } from './measure';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */
 export function defaultThreads(): number {
   return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 }
 
-const encoder = new TextEncoder();
-
-function oddsOf({ scoreBound }: GenerateRequest): Float32Array {
-  return Float32Array.from(
-    scoreBound
-      ? [scoreBound.constant, scoreBound.ofSum, scoreBound.ofMean, scoreBound.ofLeast, scoreBound.ofLogCount]
-      : [],
-  );
-}
-
-/** The native engine in this process. */
-export class LocalEngine implements Measurable {
+/** The native engine in this process: the backend that every other one is measured against. */
+export class LocalEngine implements LocalBackend {
   private readonly native: NativeEngine;
 
   /**
    * @param root the folder that holds the addon
    * @param threads 0 for the default
+   * @throws {AddonError} if the addon does not load
+   * @throws {FinalError} if the addon loads but refuses the model
    */
   constructor(
     root: string,
@@ -33,45 +32,35 @@ export class LocalEngine implements Measurable {
     threads = 0,
   ) {
     const addon = loadAddon(root);
-    this.native = new addon.Engine({
-      weightsPath: checkpoint.weightsFile,
-      tensors: checkpoint.tensors,
-      config: checkpoint.config.model,
-      tokenBytes: checkpoint.tokenizer.tokenBytes,
-      threads: threads > 0 ? threads : defaultThreads(),
-    });
+    try {
+      this.native = new addon.Engine({
+        weightsPath: checkpoint.weightsFile,
+        tensors: checkpoint.tensors,
+        config: checkpoint.config.model,
+        tokenBytes: checkpoint.tokenizer.tokenBytes,
+        threads: threads > 0 ? threads : defaultThreads(),
+      });
+    } catch (error) {
+      throw new FinalError((error as Error).message);
+    }
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
     const onAbort = () => {
       handle.abort();
     };
-    const handle = this.native.generate(
-      {
-        tokens: new Int32Array(request.prompt),
-        widths: new Int32Array(request.widths),
-        maxTokens: request.maxTokens,
-        stopTokens: new Int32Array(request.stopTokens),
-        bannedFirstTokens: new Int32Array(request.bannedFirstTokens ?? []),
-        copyWeights: new Float32Array(request.copyWeights ?? []),
-        healingPrefix: encoder.encode(request.healingPrefix ?? ''),
-        expected: new Int32Array(request.expected ?? []),
-        endsWithLine: request.endsWithLine ?? false,
-        scoreBound: oddsOf(request),
-        draftTokens: request.speculation?.maxTokens ?? 0,
-        draftWidths: new Int32Array(request.speculation?.widths ?? []),
-        draftAlways: request.speculation?.always ?? false,
-      },
-      (event) => {
-        if (event.type === 'end') signal.removeEventListener('abort', onAbort);
-        if (event.type !== 'logits') listener(event);
-      },
-    );
+    const handle = this.native.generate(packed(request), (event) => {
+      if (event.type === 'logits') return;
+      if (event.type === 'end') signal.removeEventListener('abort', onAbort);
+      // It fails for weights that overflow and for want of memory, and no other backend needs less of it.
+      const isFault = event.type === 'end' && event.reason === 'failed';
+      listener(isFault ? { ...event, isFinal: true } : event);
+    });
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  /** Logits after the tokens from `first` on, [tokens - first, vocabulary]; forgets the cache. */
+  /** Logits after each token from `first` on, [tokens - first, vocabulary]; discards the cache. */
   logits(tokens: readonly number[], widths: readonly number[], first = 0): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
       let found: Float32Array | undefined;
@@ -93,4 +82,31 @@ export class LocalEngine implements Measurable {
   dispose(): void {
     this.native.dispose();
   }
+}
+
+const encoder = new TextEncoder();
+
+/** A request in the form that the addon reads: numbers in typed arrays, and every option present. */
+function packed(request: GenerateRequest): Required<NativeRequest> {
+  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, copyWeights, expected, speculation } = request;
+  return {
+    tokens: Int32Array.from(prompt),
+    widths: Int32Array.from(widths),
+    maxTokens,
+    stopTokens: Int32Array.from(stopTokens),
+    bannedFirstTokens: Int32Array.from(bannedFirstTokens ?? []),
+    copyWeights: Float32Array.from(copyWeights ?? []),
+    healingPrefix: encoder.encode(request.healingPrefix ?? ''),
+    expected: Int32Array.from(expected ?? []),
+    endsWithLine: request.endsWithLine ?? false,
+    scoreBound: Float32Array.from(request.scoreBound ? weightsOf(request.scoreBound) : []),
+    draftTokens: speculation?.maxTokens ?? 0,
+    draftWidths: Int32Array.from(speculation?.widths ?? []),
+    draftAlways: speculation?.always ?? false,
+  };
+}
+
+/** In the order in which the addon reads them. */
+function weightsOf({ constant, ofSum, ofMean, ofLeast, ofLogCount }: ScoreBound): number[] {
+  return [constant, ofSum, ofMean, ofLeast, ofLogCount];
 }

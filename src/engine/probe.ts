@@ -1,52 +1,32 @@
-import { fork } from 'node:child_process';
-import type { Cost } from '../matlm/submodel';
-import { type Backend, isOnGpu } from './engine';
+import { type Backend, isOnGpu, PREFILL_CHUNK } from './engine';
 import type { HardwareReport, Kept, Rejected } from './hardware';
-import type { FromHost, ToHost } from './protocol';
+import type { Trial } from './protocol';
+import { ask, type ProcessOptions } from './trialProcess';
 
-export interface ProbeOptions {
-  /** The bundle of the engine's process. */
-  readonly hostFile: string;
+export interface ProbeOptions extends ProcessOptions {
   /** The folder of the installation. */
   readonly root: string;
   readonly modelFolder: string;
   /** 0 for the default. */
   readonly threads: number;
-  /** What the findings hold for. */
+  /** What the findings hold for, see `machineOf`. */
   readonly machine: string;
-  /** Why nothing on a card is worth a process, see `whyNoGpu`. */
+  /** Why no backend on a GPU is tried, see `whyNoGpu`. */
   readonly noGpu?: string | undefined;
-  /** For one process. */
-  readonly limitMs?: number;
-  readonly execArgv?: readonly string[];
-  /** Stops it; it rejects then. */
-  readonly signal?: AbortSignal;
 }
 
-/** What a probe's process computed. */
-export interface Trial {
-  /** Logits after the prompt and after each of eight tokens, [9, vocabulary]. */
-  readonly logits: Float32Array;
-  readonly costs: Readonly<Record<string, Cost>>;
-}
-
-/** A graphics driver compiles some tens of kernels first. */
-const LIMIT_MS = 60_000;
-
-const LAST_WORDS_MS = 200;
-
-/** Int8 activations rounded in other places come to a few percent of the logits' spread; a wrong kernel to far more. */
+/** Rounding in other places changes logits by a few percent of their standard deviation; a wrong kernel by far more. */
 const MAX_ERROR = 0.07;
 
 /**
- * How many tokens to read at once, the first that computes rightly. ONNX Runtime takes another attention kernel from 32
- * on, which is wrong on some drivers.
+ * Tokens to prefill at once; the first number that gives correct logits is used. From 32 tokens on, ONNX Runtime uses
+ * another attention kernel, which is wrong on some drivers.
  */
-const PREFILL_TOKENS = { onProcessor: [64], onGpu: [128, 31] };
+const PREFILL_TOKENS = { onProcessor: [PREFILL_CHUNK], onGpu: [2 * PREFILL_CHUNK, 31] };
 
 /**
- * Try each backend in a process of its own, which a faulty driver may take down or hang: one prefill and eight decode
- * steps against the logits of the first backend that runs (the native engine, or ONNX Runtime on the processor).
+ * Try each backend in a process of its own, because a faulty driver may crash or hang it: one prefill and eight decode
+ * steps, compared with the logits of the first backend that runs (the native engine, or ONNX Runtime on the processor).
  */
 export async function detectHardware(options: ProbeOptions): Promise<HardwareReport> {
   const findings: (Kept | Rejected)[] = [];
@@ -68,12 +48,12 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
         }
         const fault = Number.isNaN(error)
           ? 'are not numbers'
-          : `are off by ${(100 * error).toFixed(0)}% of their spread`;
+          : `are off by ${(100 * error).toFixed(0)}% of their standard deviation`;
         finding = { backend, kept: false, reason: `its logits ${fault}` };
       } catch (error) {
         options.signal?.throwIfAborted();
         finding = { backend, kept: false, reason: (error as Error).message };
-        // One that does not load does not load with shorter chunks either.
+        // A backend that does not load does not load with shorter chunks either.
         break;
       }
     }
@@ -82,15 +62,14 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
   return { machine: options.machine, findings };
 }
 
-/** What may be tried here: our own engine, and ONNX Runtime by each provider that its package has for this platform. */
+/** What can be tried: our own engine, and ONNX Runtime with each provider that its package has for this platform. */
 async function backends(options: ProbeOptions): Promise<Backend[]> {
   const answer = await ask(options, { type: 'list', root: options.root }).catch(() => {
     options.signal?.throwIfAborted();
     return undefined;
   });
-  // Where it does not load, the trial on the processor tells why.
-  const providers = answer?.type === 'listed' ? answer.providers : (['cpu'] as const);
-  return ['native', ...providers.map((provider) => `onnx-${provider}` as const)];
+  // If ONNX Runtime does not load, the trial on the processor says why.
+  return ['native', ...(answer?.type === 'listed' ? answer.backends : (['onnx-cpu'] as const))];
 }
 
 async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: number): Promise<Trial> {
@@ -100,66 +79,7 @@ async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: 
   return answer.trial;
 }
 
-/** The first answer of a process of its own, which is gone afterwards. */
-function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
-  const { hostFile, limitMs = LIMIT_MS, execArgv = [], signal } = options;
-  const child = fork(hostFile, [], {
-    serialization: 'advanced',
-    execArgv: [...execArgv],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  let lastWords = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    lastWords = firstLine(chunk.toString());
-  });
-  return new Promise<FromHost>((resolve, reject) => {
-    let fault: string | undefined;
-    const fail = (reason: string) => {
-      reject(new Error(lastWords === '' ? reason : `${reason} (${lastWords})`));
-    };
-    const timer = setTimeout(() => {
-      fail(fault ?? `it did not answer within ${limitMs / 1000} s`);
-    }, limitMs);
-    const onAbort = () => {
-      reject(new Error('the probe was stopped'));
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-    child.on('message', (message) => {
-      const answer = message as FromHost;
-      if (answer.type !== 'unusable') {
-        resolve(answer);
-        return;
-      }
-      // What the driver wrote beside it may come a little later than the message. The process is killed, because a driver
-      // that failed may hang when it is asked to end.
-      fault = firstLine(answer.message);
-      setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
-    });
-    child.on('error', (error) => {
-      fail(error.message);
-    });
-    child.on('close', (code, how) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      fail(fault ?? `its process ended ${how ? `by ${how}` : `with exit code ${String(code)}`}`);
-    });
-    child.send(message, () => undefined);
-  }).finally(() => {
-    child.kill('SIGKILL');
-  });
-}
-
-/** Without colours, and without the place in ONNX Runtime's own source that its messages begin with. */
-function firstLine(text: string): string {
-  const [line = ''] = text
-    .replaceAll(/\u001b\[[\d;]*m/g, '')
-    .trim()
-    .split('\n');
-  return line.replace(/^.*\/onnxruntime\/.*? (was false\. |with error: )/, '').slice(0, 200);
-}
-
-/** Root mean square of the difference, as a share of the expected values' standard deviation. */
+/** Root mean square of the difference, relative to the expected values' standard deviation. */
 function relativeError(found: Float32Array, expected: Float32Array): number {
   const mean = expected.reduce((sum, value) => sum + value, 0) / expected.length;
   let error = 0;

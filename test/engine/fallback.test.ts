@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
-import type { Engine, EngineInfo, GenerateEvent } from '../../src/engine/engine';
+import {
+  type Engine,
+  type EngineInfo,
+  FinalError,
+  type GenerateEvent,
+  type LocalBackend,
+} from '../../src/engine/engine';
 import { type Candidate, FallbackEngine } from '../../src/engine/fallbackEngine';
 import { LocalEngine } from '../../src/engine/native';
-import type { Measurable } from '../../src/engine/measure';
+import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { openEngine } from '../../src/engine/openEngine';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
 import { temporaryFolder } from '../temporary';
 import { ROOT } from './harness';
+import { randomTensors, TINY, tinyCheckpoint } from './tinyCheckpoint';
 
 let checkpoint: Checkpoint;
 before(async () => {
@@ -93,7 +100,7 @@ const fallback = (candidates: readonly Candidate[]) => new FallbackEngine(candid
 
 describe('a backend that fails', () => {
   /** An engine that works until a request has that many tokens: then it is as if its device were lost. */
-  function losingItsDevice(afterTokens: number): Measurable {
+  function losingItsDevice(afterTokens: number): LocalBackend {
     const engine = new LocalEngine(ROOT, checkpoint, 1);
     return {
       measure: () => engine.measure(),
@@ -157,11 +164,100 @@ describe('a backend that fails', () => {
   });
 });
 
-describe('a card that others need', () => {
+describe('a fault that every backend would meet', () => {
+  const never: Candidate = { backend: 'onnx-cpu', open: () => assert.fail('it was opened') };
+
+  it('ends the start with its message, and no other backend is opened', () => {
+    const open = () => {
+      throw new FinalError('model.safetensors: there is not enough memory for this model');
+    };
+    assert.throws(() => fallback([{ backend: 'native', open }, never]), /not enough memory/);
+  });
+
+  it('ends a request with its message, and the engine stays', async () => {
+    const inner = new LocalEngine(ROOT, checkpoint, 1);
+    const failing: LocalBackend = {
+      measure: () => inner.measure(),
+      dispose: () => {
+        inner.dispose();
+      },
+      generate: (_request, _signal, listener) => {
+        const counts = { decodedTokens: 0, passes: 0, decodeMs: 0 };
+        listener({ type: 'end', reason: 'failed', ...counts, message: 'the weights appear corrupt', isFinal: true });
+      },
+    };
+    const engine = fallback([{ backend: 'native', open: () => failing }, never]);
+    const end = (await events(engine)).at(-1)!;
+    assert.ok(end.type === 'end' && end.reason === 'failed' && end.message === 'the weights appear corrupt');
+    assert.deepEqual((await engine.measure()).rejected, []);
+    engine.dispose();
+  });
+
+  it('is what the native engine reports if weights are too large to compute with', async () => {
+    const tensors = randomTensors(TINY);
+    tensors['model.norm.weight']!.values.fill(3e38);
+    const engine = new LocalEngine(ROOT, tinyCheckpoint(TINY, tensors), 1);
+    const request = { prompt: [1, 2], widths: Array<number>(TINY.layers).fill(32), maxTokens: 2, stopTokens: [] };
+    const end = await new Promise<GenerateEvent>((resolve) => {
+      engine.generate(request, new AbortController().signal, (event) => {
+        if (event.type === 'end') resolve(event);
+      });
+    });
+    assert.ok(end.type === 'end' && end.reason === 'failed' && end.isFinal);
+    engine.dispose();
+  });
+
+  it('is found in weights that are not finite before any backend is opened, also if there is no addon', () => {
+    for (const value of [NaN, Infinity, -Infinity]) {
+      for (const name of [
+        'model.norm.weight',
+        'model.embed_tokens.weight',
+        'model.layers.1.mlp.up_proj.weight_scale',
+      ]) {
+        const tensors = randomTensors(TINY);
+        const { dtype, values } = tensors[name]!;
+        values[values.length - 1] = value;
+        const broken = { ...checkpoint, ...tinyCheckpoint(TINY, tensors), tokenizer: checkpoint.tokenizer };
+        const { begin, end } = broken.tensors[name]!;
+        // The helper that writes halves knows no such values.
+        if (dtype === 'F16')
+          overwrite(broken.weightsFile, end - 2, Number.isNaN(value) ? 0x7e01 : value > 0 ? 0x7c00 : 0xfc00);
+        assert.ok(begin < end);
+        assert.throws(
+          () => openEngine(temporaryFolder(), broken, 1),
+          new RegExp(`the tensor ${name} holds a value that is not finite`),
+        );
+      }
+    }
+  });
+
+  function overwrite(file: string, at: number, half: number): void {
+    const bytes = readFileSync(file);
+    bytes.writeUInt16LE(half, at);
+    writeFileSync(file, bytes);
+  }
+});
+
+describe('weights that are a symbolic link, as in a cache of downloads', () => {
+  it('are read by ONNX Runtime too', async () => {
+    const folder = temporaryFolder();
+    for (const file of ['config.json', 'tokenizer.json'])
+      copyFileSync(join(checkpoint.folder, file), join(folder, file));
+    mkdirSync(join(folder, 'blobs'));
+    copyFileSync(checkpoint.weightsFile, join(folder, 'blobs', '0123abcd'));
+    symlinkSync(join('blobs', '0123abcd'), join(folder, 'model.safetensors'));
+    const linked = await openCheckpoint(folder);
+    const engine = new OnnxEngine(ROOT, linked, ONNX_CPU, 1);
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    engine.dispose();
+  });
+});
+
+describe('a GPU that other programs need', () => {
   /** The engine as a card would be, which counts how often it was opened and closed. */
   function onGpu() {
     const seen = { opened: 0, disposed: 0 };
-    const open = (): Measurable => {
+    const open = (): LocalBackend => {
       seen.opened++;
       const engine = new LocalEngine(ROOT, checkpoint, 1);
       return {
@@ -185,10 +281,10 @@ describe('a card that others need', () => {
     const told: string[] = [];
     engine.whenReplaced(() => void engine.measure().then(({ backend }) => told.push(backend)));
     const whole = tokensOf(await events(engine));
-    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('others take 80% of its time');
+    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('other programs use 80% of its time');
     const away = await engine.measure();
     assert.equal(away.backend, 'native');
-    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'others take 80% of its time' });
+    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'other programs use 80% of its time' });
     assert.deepEqual(away.rejected, [], 'nobody is at fault');
     assert.deepEqual(seen, { opened: 1, disposed: 1 }, 'what lay in its memory is free');
     assert.deepEqual(tokensOf(await events(engine)), whole);
@@ -210,7 +306,7 @@ describe('a card that others need', () => {
     let endAborted: () => void = () => undefined;
     let standsStill: () => void = () => undefined;
     const stands = new Promise<void>((resolve) => (standsStill = resolve));
-    const slow: Measurable = {
+    const slow: LocalBackend = {
       measure: () => inner.measure(),
       generate: (request, signal, listener) => {
         inner.generate({ ...request, maxTokens: 3 }, signal, (event) => {
@@ -232,7 +328,7 @@ describe('a card that others need', () => {
     const engine = fallback([{ backend: 'onnx-webgpu', open: () => slow }, native]);
     const heard = events(engine);
     await stands;
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     assert.deepEqual(tokensOf(await heard), whole);
     engine.dispose();
   });
@@ -245,7 +341,7 @@ describe('a card that others need', () => {
       return candidate.open();
     };
     const engine = fallback([{ backend: 'onnx-webgpu', open }, native]);
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     isBroken = true;
     await engine.yieldGpu(undefined);
     const { backend, rejected, yielded } = await engine.measure();
@@ -260,7 +356,7 @@ describe('a card that others need', () => {
     let fail = false;
     const failing = () => {
       const engine = new LocalEngine(ROOT, checkpoint, 1);
-      const generate: Measurable['generate'] = (request, signal, listener) => {
+      const generate: LocalBackend['generate'] = (request, signal, listener) => {
         if (fail)
           listener({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'no memory' });
         else engine.generate(request, signal, listener);
@@ -274,7 +370,7 @@ describe('a card that others need', () => {
       };
     };
     const engine = fallback([candidate, { backend: 'native', open: failing }]);
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     fail = true;
     assert.equal(tokensOf(await events(engine)).length, 12);
     const { backend, yielded } = await engine.measure();
@@ -284,7 +380,7 @@ describe('a card that others need', () => {
 
   it('is no matter while the processor is what runs the model', async () => {
     const engine = fallback([native, onGpu().candidate]);
-    await engine.yieldGpu('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     const { backend, yielded } = await engine.measure();
     assert.deepEqual([backend, yielded], ['native', undefined]);
     engine.dispose();

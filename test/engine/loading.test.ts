@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/addon';
+import { PREFILL_CHUNK } from '../../src/engine/engine';
 import type { TensorEntry } from '../../src/matlm/safetensors';
 import { addon, generate, ROOT } from './harness';
 import { randomTensors, TINY, writeWeights } from './tinyCheckpoint';
@@ -174,6 +175,10 @@ describe('a checkpoint given to the engine', () => {
 });
 
 describe('loading the addon', () => {
+  it('gives an engine that prefills in the chunks that the contract names', () => {
+    assert.equal(addon.prefillChunkTokens, PREFILL_CHUNK);
+  });
+
   it('names every place it looked at where there is none', () => {
     const root = temporaryFolder();
     assert.throws(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { DraftCounts } from '../../src/engine/engine';
 import { LocalEngine } from '../../src/engine/native';
-import type { DraftCounts } from '../../src/engine/addon';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { complete, type Completed } from './complete';
 import { ROOT } from './harness';

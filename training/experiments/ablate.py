@@ -83,22 +83,22 @@ def rows() -> dict[str, Row]:
     return table
 
 
-def train_and_measure(module: str, key: str, row: Row, out: Path, results: Path) -> None:
-    """Train one row and let `module` measure it, each a process of one thread."""
+def train_and_measure(module: str, key: str, row: Row, out: Path, measuring: list[str]) -> None:
+    """Train one row and let `module` measure it with the options `measuring`, each in a process of one thread."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     train = ["training.experiments.train", "--out", str(out / key), "--data", f"build/{row.data}", *row.arguments]
     with open(out / f"{key}.log", "a") as log:
-        for command in (train, [module, "--measure", key, "--out", str(out)]):
+        for command in (train, [module, "--measure", key, "--out", str(out), *measuring]):
             subprocess.run([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log, check=True)
 
 
-def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int) -> None:
+def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, workers: int, measuring: list[str]) -> None:
     """Those rows that have no result yet, side by side; the first that fails ends it, after those under way."""
     wanted = {key: row for key, row in wanted.items() if not (results / f"{key}.json").exists()}
     for row in wanted.values():  # before the first of them takes its time
         require_tokens_of(Path("build") / row.tokenizer, Path("build") / row.data, row.mix)
     with ThreadPoolExecutor(workers) as pool:
-        rows = {pool.submit(train_and_measure, module, key, row, out, results): key for key, row in wanted.items()}
+        rows = {pool.submit(train_and_measure, module, key, row, out, measuring): key for key, row in wanted.items()}
         try:
             for future in as_completed(rows):
                 future.result()
@@ -108,15 +108,15 @@ def run_all(module: str, wanted: dict[str, Row], out: Path, results: Path, worke
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def measure(key: str, row: Row, out: Path) -> None:
+def measure(key: str, row: Row, out: Path, max_tokens: int, lines: int) -> None:
     """Held-out figures of a finished row, into its JSON file among the results."""
     torch.set_num_threads(1)
     model = load_run(out / key).to(best_device())
     encoder = Encoder(Tokenizer.from_file(f"build/{row.tokenizer}"))
     files = read_files(Path("build/corpus/heldout.jsonl"))
-    found = metrics.windows(files, encoder, model.config.context, 150_000)
+    found = metrics.windows(files, encoder, model.config.context, max_tokens)
     scores = metrics.score(model, {n: model.config.widths(n) for n in ("XS", *GRANULARITIES)}, found)
-    cursors = metrics.lines(files, encoder, model.config.context, 300)
+    cursors = metrics.lines(files, encoder, model.config.context, lines)
     last = json.loads((out / key / "log.jsonl").read_text().splitlines()[-1])
     result = {
         "name": row.name, "arguments": list(row.arguments), "tokens": last["tokens"], "updates": last["update"],
@@ -156,6 +156,8 @@ def main() -> None:
     parser.add_argument("--petaflops", type=float, default=0.2)
     parser.add_argument("--workers", type=int, default=2, help="rows side by side")
     parser.add_argument("--out", type=Path, default=Path("build/ablations"), help="folder of the runs")
+    parser.add_argument("--max-tokens", type=int, default=150_000, help="held-out tokens that are measured")
+    parser.add_argument("--lines", type=int, default=300, help="held-out lines that are completed")
     parser.add_argument("--table", action="store_true", help="print the table of what has been measured")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -164,13 +166,14 @@ def main() -> None:
         raise SystemExit(f"no row {', '.join(unknown)}; there are {', '.join(known)}")
     args.out.mkdir(parents=True, exist_ok=True)
     if args.measure:
-        measure(args.measure, known[args.measure], args.out)
+        measure(args.measure, known[args.measure], args.out, args.max_tokens, args.lines)
     elif args.table:
         print(table(), end="")
     else:
         budget = (*SMALL, *hardware(), "--petaflops", str(args.petaflops))
         wanted = {key: replace(known[key], arguments=budget + known[key].arguments) for key in args.rows or known}
-        run_all("training.experiments.ablate", wanted, args.out, RESULTS, args.workers)
+        measuring = ["--max-tokens", str(args.max_tokens), "--lines", str(args.lines)]
+        run_all("training.experiments.ablate", wanted, args.out, RESULTS, args.workers, measuring)
 
 
 if __name__ == "__main__":

@@ -41,35 +41,34 @@ SIZES = {
     "d192": (("--hidden", "192", "--layers", "5", "--heads", "3", "--kv-heads", "1"), 8_000_000),
     "d256": (("--hidden", "256", "--layers", "6", "--heads", "4", "--kv-heads", "2"), 10_000_000),
 }
-EVALUATION_TOKENS = 150_000
 RESULTS = Path("docs/results/claims")
 
 
-def rows() -> dict[str, Row]:
-    """`d256-nested`, `d256-S` and so on."""
+def rows(share: float = 1.0) -> dict[str, Row]:
+    """`d256-nested`, `d256-S` and so on, each with this share of its tokens."""
     found = {}
     for size, (shape, tokens) in SIZES.items():
         for name in ("nested", *GRANULARITIES):
             objective, budget = ("sampled", 4 * tokens) if name == "nested" else (name, tokens)
             arguments = ("--batch", "8192", "--end-weight", "1", *hardware(), *shape, "--objective", objective)
-            arguments += ("--tokens", str(budget))
+            arguments += ("--tokens", str(round(budget * share)))
             found[f"{size}-{name}"] = Row(f"{size}, {name}", arguments)
     return found
 
 
-def held_out(config: Config) -> list[metrics.Window]:
+def held_out(config: Config, max_tokens: int) -> list[metrics.Window]:
     encoder = Encoder(Tokenizer.from_file("build/tokenizer.json"))
     files = read_files(Path("build/corpus/heldout.jsonl"))
-    return metrics.windows(files, encoder, config.context, EVALUATION_TOKENS)
+    return metrics.windows(files, encoder, config.context, max_tokens)
 
 
 @torch.inference_mode()
-def measure(key: str, out: Path) -> None:
+def measure(key: str, out: Path, max_tokens: int) -> None:
     """Bits per byte of the granularities that the run trained."""
     torch.set_num_threads(1)
     model = load_run(out / key).to(best_device())
     trained = GRANULARITIES if key.endswith("-nested") else (key.rpartition("-")[2],)
-    found = held_out(model.config)
+    found = held_out(model.config, max_tokens)
     result = {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in trained}
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{key}.json").write_text(json.dumps(result) + "\n")
@@ -106,10 +105,10 @@ def fit(points: list[tuple[float, float]]) -> np.ndarray:
     return curve_fit(curve, x, y, p0=(0.5, -0.2, 0.8), bounds=([0, -2, 0], [10, 0, 3]), maxfev=20_000)[0]
 
 
-def consistency(size: str, out: Path) -> list[tuple]:
+def consistency(size: str, out: Path, max_tokens: int) -> list[tuple]:
     """(size, granularity, agreement and KL with XL: nested, then the twin with XL's twin) for S, M and L."""
     models = {name: load_run(out / f"{size}-{name}").to(best_device()) for name in ("nested", *GRANULARITIES)}
-    config, found = models["nested"].config, held_out(models["nested"].config)[::2]
+    config, found = models["nested"].config, held_out(models["nested"].config, max_tokens)[::2]
     full, rows = config.widths("XL"), []
     for name in ("S", "M", "L"):
         ours = agreement((models["nested"], config.widths(name)), (models["nested"], full), found)
@@ -118,7 +117,7 @@ def consistency(size: str, out: Path) -> list[tuple]:
     return rows
 
 
-def report(out: Path, media: Path) -> None:
+def report(out: Path, media: Path, max_tokens: int) -> None:
     table, agreements, points = [], [], {"nested": [], "twins": []}
     for size, (shape, tokens) in SIZES.items():
         files = {name: RESULTS / f"{size}-{name}.json" for name in ("nested", *GRANULARITIES)}
@@ -137,7 +136,7 @@ def report(out: Path, media: Path) -> None:
             points["nested"].append((parameters * tokens / 1e12, ours))
             points["twins"].append((parameters * tokens / 1e12, twin))
         if all((out / f"{size}-{name}" / "checkpoint.pt").exists() for name in files):
-            agreements += consistency(size, out)
+            agreements += consistency(size, out, max_tokens)
     print_table(
         ["Size", "Granularity", "Parameters (M)", "Tokens of each (M)", "Twin, bits per byte", "Nested",
          "Nested against twin"], table,
@@ -194,25 +193,23 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("build/claims"))
     parser.add_argument("--media", type=Path, default=Path("docs/media"), help="folder of the plots")
+    parser.add_argument("--max-tokens", type=int, default=150_000, help="held-out tokens that are measured")
+    parser.add_argument("--share", type=float, default=1.0, help="share of each run's tokens, for a trial")
     parser.add_argument("--report", action="store_true", help="print the tables and draw the plots")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    known = rows()
+    known = rows(args.share)
     if unknown := [name for name in args.rows if name not in known]:
         raise SystemExit(f"no run {', '.join(unknown)}; there are {', '.join(known)}")
     if args.measure:
-        measure(args.measure, args.out)
+        measure(args.measure, args.out, args.max_tokens)
     elif args.report:
-        report(args.out, args.media)
+        report(args.out, args.media, args.max_tokens)
     else:
-        run_all(
-            "training.experiments.claims",
-            {key: known[key] for key in args.rows or known},
-            args.out,
-            RESULTS,
-            args.workers,
-        )
+        wanted = {key: known[key] for key in args.rows or known}
+        measuring = ["--max-tokens", str(args.max_tokens)]
+        run_all("training.experiments.claims", wanted, args.out, RESULTS, args.workers, measuring)
 
 
 if __name__ == "__main__":

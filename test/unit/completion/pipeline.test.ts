@@ -14,7 +14,7 @@ import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
-import { SIZES } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/config';
 import { exampleConfig, ROOT, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 

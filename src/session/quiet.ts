@@ -1,23 +1,23 @@
 import { isBusy, isHot, type Machine } from '../governor/machine';
 
-/** The editor's own start is over after so long. */
+/** By then the editor has finished its own start. */
 const AFTER_START_MS = 20_000;
-/** Who has not touched a key for so long reads, or is away. */
+/** Without a key for this long the user reads, or is away. */
 const AFTER_KEY_MS = 10_000;
 
-/** Whether the machine has time for work that nobody waits for. */
+/** Tells whether the machine has time for work that nobody waits for. */
 export class Quiet {
   private lastKeyMs = -Infinity;
   private pending = 0;
 
-  /** @param startMs when the editor started us; all times are of one monotonic clock */
+  /** @param startMs time of the start; all times are of one monotonic clock */
   constructor(private readonly startMs: number) {}
 
   key(timeMs: number): void {
     this.lastKeyMs = timeMs;
   }
 
-  /** A completion is under way until the promise settles. */
+  /** A completion is in progress until the promise settles. */
   busyWhile(answer: Promise<unknown>): void {
     this.pending++;
     const end = () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
-import { Quiet } from '../../../src/ui/quiet';
+import { Quiet } from '../../../src/session/quiet';
 
 const START_MS = 1000;
 const LATER_MS = START_MS + 60_000;

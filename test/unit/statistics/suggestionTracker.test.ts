@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { keysFor, SuggestionLives } from '../../../src/statistics/life';
-import { merge, NOTHING, type Tally, tallyOf } from '../../../src/statistics/tally';
+import { countsOf, merge, NO_USAGE, type UsageCounts } from '../../../src/statistics/counts';
+import { keysFor, SuggestionTracker } from '../../../src/statistics/suggestionTracker';
 
 /** A hand that is offered `push(name);` at offset 10 by request 1, at time 0. */
 class Hand {
-  tally: Tally = NOTHING;
-  private readonly lives = new SuggestionLives((happening) => {
-    this.tally = merge(this.tally, tallyOf(happening));
+  counts: UsageCounts = NO_USAGE;
+  private readonly tracker = new SuggestionTracker((event) => {
+    this.counts = merge(this.counts, countsOf(event));
   });
   private offset = 10;
   private rest = 'push(name);';
@@ -21,7 +21,7 @@ class Hand {
   offer(text = this.rest): this {
     this.rest = text;
     const offer = { request: ++this.request, document: 'a.ts', offset: this.offset, text, size: 'M' };
-    this.lives.offered(offer, this.timeMs);
+    this.tracker.offered(offer, this.timeMs);
     return this;
   }
 
@@ -32,10 +32,10 @@ class Hand {
 
   /** The text enters the document at the cursor in one change. */
   insert(text: string): this {
-    this.lives.edited('a.ts', this.offset, text, this.timeMs);
+    this.tracker.edited('a.ts', this.offset, text, this.timeMs);
     this.offset += text.length;
     if (this.rest.startsWith(text)) this.rest = this.rest.slice(text.length);
-    this.lives.moved('a.ts', this.offset, this.timeMs);
+    this.tracker.moved('a.ts', this.offset, this.timeMs);
     return this;
   }
 
@@ -47,25 +47,25 @@ class Hand {
 
   tab(request = this.request): this {
     this.insert(this.rest);
-    this.lives.accepted(request, undefined, this.timeMs);
+    this.tracker.accepted(request, undefined, this.timeMs);
     return this;
   }
 
   /** Takes another of those that were offered together. */
   take(alternative: string): this {
     this.insert(alternative);
-    this.lives.accepted(this.request, alternative, this.timeMs);
+    this.tracker.accepted(this.request, alternative, this.timeMs);
     return this;
   }
 
   go(offset: number): this {
-    this.lives.moved('a.ts', offset, this.timeMs);
+    this.tracker.moved('a.ts', offset, this.timeMs);
     return this;
   }
 
   get came(): string {
-    const { shown = 0, accepted = 0 } = this.tally.sizes.M ?? {};
-    return `${shown} shown, ${accepted} accepted, ${this.tally.savedKeys} keys saved`;
+    const { shown = 0, accepted = 0 } = this.counts.sizes.M ?? {};
+    return `${shown} shown, ${accepted} accepted, ${this.counts.savedKeys} keys saved`;
   }
 }
 
