@@ -115,7 +115,7 @@ export class Planner {
     const decision = this.decide(snapshot, terms.settings, shown);
     trace?.end('decide');
     if (!decision.submodel) return { spot, decision };
-    const cursor = cursorOf(request.prefix, request.suffix, decision.multiline, shape?.blockEnd);
+    const cursor = cursorOf(request, decision.multiline, shape);
     const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
     const author = `${decision.submodel.name} ${minScore}`;
     return { request, terms, spot, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };

@@ -1,9 +1,10 @@
-import type { BlockEnd } from '../cursor';
 import type { Excerpt } from '../prompt/prompt';
-import { blockEnd, type Wanted } from './blockEnd';
+import { blockEnd } from './blockEnd';
+import { isBracketEnd } from './closers';
 import type { Grammar, Grammars } from './grammars';
 import { blockEndByIndentation, wantedByIndentation } from './indentation';
 import { emptyBody, headOfBody, saysWhatFollows } from './tree';
+import type { BlockEnd, Wanted } from './wanted';
 
 /** What is to be written at a place: the rest of a line, or a block. */
 export interface Shape {
@@ -26,9 +27,6 @@ const SUFFIX_CHARS = 500;
 const PREFIX_STEP_CHARS = 500;
 /** What a request waits for a grammar that is not loaded; the next request has it. */
 const GRAMMAR_WAIT_MS = 5;
-/** A block goes between brackets that are closed on the cursor's line, or where its line ends. */
-const CLOSING_MARKS = /^[\s)\]}>'"`;,]*$/;
-
 /** Nothing is missing on the line: what is wanted, if anything, begins on the next. */
 const FINISHED = /[;}]\s*$/;
 
@@ -44,7 +42,8 @@ export class SyntaxByGrammar implements Syntax {
 
   async shapeAt(languageId: string, excerpt: Excerpt, explicit: boolean): Promise<Shape> {
     const lineEnd = excerpt.suffix.split('\n', 1)[0] ?? '';
-    if (!CLOSING_MARKS.test(lineEnd)) return line(excerpt);
+    // A block goes between brackets that are closed on the cursor's line, or where its line ends.
+    if (!isBracketEnd(lineEnd)) return line(excerpt);
     const grammar = this.grammars.get(languageId) ?? (await within(this.grammars.load(languageId), GRAMMAR_WAIT_MS));
     return grammar ? shapeByGrammar(grammar, excerpt, explicit) : shapeByIndentation(excerpt, explicit);
   }
