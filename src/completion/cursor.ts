@@ -1,5 +1,5 @@
 import { blockEndByIndentation } from './syntax/indentation';
-import { type KnownStretch, type Scan, scan } from './syntax/lexer';
+import { isWithinText, type KnownStretch, type Scan, scan } from './syntax/lexer';
 import { type Lexicon, lexiconOf } from './syntax/lexicon';
 import type { BlockEnd } from './syntax/wanted';
 
@@ -28,6 +28,8 @@ export interface CursorSyntax {
   readonly blockEnd?: BlockEnd | undefined;
   /** Strings, comments and the like in `prefix`, where a syntax tree tells. */
   readonly known?: readonly KnownStretch[] | undefined;
+  /** The cursor stands in one of them. */
+  readonly isText?: boolean | undefined;
 }
 
 /** What a decode and its filters need to know of the place. */
@@ -47,6 +49,8 @@ export interface Cursor {
   readonly lexicon: Lexicon;
   /** How the editor indents where the document does not show it. */
   readonly indent: IndentOptions | undefined;
+  /** The cursor stands in a string, in a comment or in prose. */
+  readonly isWithinText: boolean;
   /** The text before the cursor as its language reads it. */
   readonly before: Scan;
   /** The text after the cursor as its language reads it; what it closes was open before the cursor. */
@@ -55,12 +59,14 @@ export interface Cursor {
   readonly scan: (text: string) => Scan;
 }
 
+const PROSE = lexiconOf('plaintext');
 /** A line that is no longer than this is read again with what is written on it: marks may lie on both sides of the cursor. */
 const SHORT_LINE_CHARS = 200;
 
 /** The cursor's surroundings. Each is read when it is first asked for, once. */
-export function cursorOf(place: CursorPlace, multiline: boolean, { blockEnd, known }: CursorSyntax = {}): Cursor {
+export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorSyntax = {}): Cursor {
   const { prefix, suffix, languageId = 'plaintext', indent } = place;
+  const { blockEnd, known, isText } = syntax;
   const lexicon = lexiconOf(languageId);
   const lineEnd = suffix.indexOf('\n');
   const linePrefix = prefix.slice(prefix.lastIndexOf('\n') + 1);
@@ -110,13 +116,18 @@ export function cursorOf(place: CursorPlace, multiline: boolean, { blockEnd, kno
     languageId,
     lexicon,
     indent,
+    get isWithinText() {
+      return isText === true || isWithinText(before().open, lexicon);
+    },
     get before() {
       return before();
     },
     get after() {
       return after();
     },
-    scan: (text) => scanFrom(text, tail.length),
+    // Text that the tree alone knows for such, as in JSX, has no marks of its own.
+    scan: (text) =>
+      isText === true && !isWithinText(before().open, lexicon) ? scan(text, PROSE) : scanFrom(text, tail.length),
   };
 }
 

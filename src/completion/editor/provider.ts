@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { excerptAt } from './excerpt';
 import type { EditorFiles } from './files';
+import type { IndentOptions } from '../cursor';
 import type { EditorSnippets } from './snippets';
 import { describe, type Outcome } from '../outcome';
 import type { Pipeline } from '../pipeline';
@@ -103,6 +104,17 @@ function readBeside({ snippets = [] }: CompletionRequest): string {
   return snippets.length > 0 ? ` beside ${snippets.map(({ path }) => path).join(', ')}` : '';
 }
 
+/** How an editor that shows the document indents it: it has looked at the text, or it has the user's own choice. */
+function indentOf(
+  document: vscode.TextDocument,
+  editors: readonly vscode.TextEditor[],
+): IndentOptions | undefined {
+  const options = editors.find((editor) => editor.document === document)?.options;
+  // While they are read they are always numbers and truth values.
+  if (typeof options?.tabSize !== 'number' || typeof options.insertSpaces !== 'boolean') return undefined;
+  return { tabSize: options.tabSize, insertSpaces: options.insertSpaces };
+}
+
 /** A completion that is wanted, and where its text goes. */
 interface Target {
   readonly request: CompletionRequest;
@@ -129,6 +141,7 @@ function targetAt(
   const excerpt = excerptAt(document, range, lead);
   const request = {
     ...excerpt,
+    indent: indentOf(document, visibleTextEditors),
     snippets: snippets.around(document, excerpt),
     document: document.uri.toString(),
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),

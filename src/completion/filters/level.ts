@@ -1,7 +1,6 @@
 import type { Cursor } from '../cursor';
 import { unmatched } from '../syntax/brackets';
 import { leadingBlanks } from '../syntax/indentation';
-import { isWithinText } from '../syntax/lexer';
 import { type LineRules, lineRulesOf, OPEN_TAG } from '../syntax/lineRules';
 
 /** The columns at which a line may begin. */
@@ -49,25 +48,28 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   if (last === undefined) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);
-  if (isWithinText(before.open, lexicon) && lexicon.kind === 'code') {
+  if (cursor.isWithinText && lexicon.kind === 'code') {
     const isComment = before.open.at(-1)?.mode.reads === 'comment';
     // The star of a comment is aligned, not indented.
-    return (first) => (isComment && !/^\*/.test(first) ? { least: 0, most: own + 1 } : undefined);
+    return (first) => (isComment && !first.startsWith('*') ? { least: 0, most: own + 1 } : undefined);
   }
   const rules = lineRulesOf(languageId, lexicon.kind);
   if (!rules) return () => ({ least: 0, most: own + columns.unit });
-  const lines = codeLines(before.code, lastRow, columns);
+  const lines = codeLines(before.code, rows.slice(0, lastRow + 1), columns);
   const above = lines.at(-1);
   if (!above) return () => ({ least: 0, most: own });
   return levelsBelow(cursor, rules, lines, above, own, columns);
 }
 
-function codeLines(code: string, lastRow: number, columns: Columns): Line[] {
-  return code
-    .split('\n')
-    .slice(0, lastRow + 1)
-    .map((row, index) => ({ index, code: row.trim(), column: columnsOf(row, columns) }))
-    .filter(({ code: text }) => text !== '')
+function codeLines(code: string, rows: readonly string[], columns: Columns): Line[] {
+  const codes = code.split('\n');
+  return rows
+    .map((row, index) => ({
+      index,
+      code: (codes[index] ?? '').slice(leadingBlanks(row).length).trimEnd(),
+      column: columnsOf(row, columns),
+    }))
+    .filter((line) => line.code.trim() !== '')
     .slice(-SAMPLE_LINES);
 }
 
@@ -174,7 +176,7 @@ function afterBraceless(lines: readonly Line[], statement: Line, rules: LineRule
   let { column } = statement;
   for (let i = lines.indexOf(statement) - 1; i >= 0; i--) {
     const line = lines[i];
-    if (!line || line.column >= column || !rules.bracelessHead?.test(line.code)) break;
+    if (line === undefined || line.column >= column || rules.bracelessHead?.test(line.code) !== true) break;
     column = line.column;
   }
   return column;

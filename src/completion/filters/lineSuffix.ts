@@ -1,7 +1,6 @@
 import type { Cursor } from '../cursor';
 import { unmatched } from '../syntax/brackets';
 import { type Closing, closingHead, isClosing } from '../syntax/closers';
-import { isWithinText } from '../syntax/lexer';
 import { cutAt, type Draft, type Filter } from './filter';
 
 /**
@@ -53,7 +52,7 @@ function markEnds(rest: string, languageId: string): number[] {
 function closersOf(text: string, cursor: Cursor): string[] {
   const { closers } = cursor.scan(text);
   const marks = closers.map(({ text: mark }) => mark);
-  if (!isWithinText(cursor.before.open, cursor.lexicon)) return marks;
+  if (!cursor.isWithinText) return marks;
   const within = text.slice(0, closers[0]?.offset ?? text.length);
   return [...unmatched(within).closers.map(({ bracket }) => bracket), ...marks];
 }

@@ -1,6 +1,5 @@
 import type { Cursor } from '../cursor';
 import { isClosing } from '../syntax/closers';
-import { isWithinText } from '../syntax/lexer';
 import type { Lexicon } from '../syntax/lexicon';
 import { cutAt, type Draft, type Filter } from './filter';
 
@@ -62,10 +61,10 @@ const TAKES_OPERAND =
 /** The text and the rest of the line make one whole: between them stands what joins them. */
 function joins(text: string, rest: string, cursor: Cursor): boolean {
   if (text.trim() === '' || !isBalanced(text, cursor)) return false;
-  const { lineSuffix: line, linePrefix, lexicon, before } = cursor;
+  const { lineSuffix: line, linePrefix, lexicon } = cursor;
   const isSpaced = /^\s/.test(line) || /\s$/.test(text);
   if (!isSpaced && /\w$/.test(text) && /^\w/.test(rest)) return false;
-  if (isWithinText(before.open, lexicon)) return isSpaced || /^\W/.test(rest);
+  if (cursor.isWithinText) return isSpaced || /^\W/.test(rest);
   if (beginsComment(rest, lexicon)) return true;
   if (STATEMENT_END.test(text)) return false;
   const beforeRest = linePrefix + text;

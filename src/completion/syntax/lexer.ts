@@ -168,7 +168,10 @@ class Lexer {
     while ((known[this.nextKnown]?.start ?? Infinity) < this.at) this.nextKnown++;
     const stretch = known[this.nextKnown];
     if (stretch?.start !== this.at || stretch.end > this.text.length) return false;
-    this.blank(stretch.end - this.at);
+    const isQuoted = /["'`]/.test(this.text.charAt(this.at)) && stretch.end - this.at > 1;
+    if (isQuoted) this.keep(1);
+    this.blank(stretch.end - this.at - Number(isQuoted));
+    if (isQuoted) this.out[this.out.length - 1] = this.text.charAt(this.at - 1);
     return true;
   }
 

@@ -2,8 +2,9 @@ import type { Excerpt } from '../prompt/prompt';
 import { blockEnd } from './blockEnd';
 import { isBracketEnd } from './closers';
 import type { Grammar, Grammars } from './grammars';
+import type { KnownStretch } from './lexer';
 import { blockEndByIndentation, wantedByIndentation } from './indentation';
-import { emptyBody, headOfBody, saysWhatFollows } from './tree';
+import { emptyBody, headOfBody, knownText, saysWhatFollows } from './tree';
 import type { BlockEnd, Wanted } from './wanted';
 
 /** What is to be written at a place: the rest of a line, or a block. */
@@ -12,6 +13,9 @@ export interface Shape {
   /** For a person to read. */
   readonly reason: string;
   readonly blockEnd: BlockEnd;
+  /** What a syntax tree tells of strings and comments before the cursor, and whether it stands in one. */
+  readonly known?: readonly KnownStretch[];
+  readonly isText?: boolean;
 }
 
 /** Decides what is to be written at a place. */
@@ -52,6 +56,7 @@ export class SyntaxByGrammar implements Syntax {
 function shapeByGrammar(grammar: Grammar, excerpt: Excerpt, explicit: boolean): Shape {
   const prefix = prefixWindow(excerpt);
   const suffix = excerpt.suffix.slice(0, SUFFIX_CHARS);
+  const texts = knownText(grammar, prefix, suffix, excerpt.prefix.length - prefix.length);
   const wanted = emptyBody(grammar, prefix, suffix)
     ? 'body'
     : headOfBody(grammar, prefix, suffix)
@@ -59,7 +64,7 @@ function shapeByGrammar(grammar: Grammar, excerpt: Excerpt, explicit: boolean): 
       : saysWhatFollows(grammar, prefix, suffix)
         ? 'statement'
         : undefined;
-  return shape(wanted, excerpt, explicit, (kind) => blockEnd(grammar, prefix, kind));
+  return { ...shape(wanted, excerpt, explicit, (kind) => blockEnd(grammar, prefix, kind)), ...texts };
 }
 
 /** Shapes where no parser knows the language. */
