@@ -105,10 +105,7 @@ function readBeside({ snippets = [] }: CompletionRequest): string {
 }
 
 /** How an editor that shows the document indents it: it has looked at the text, or it has the user's own choice. */
-function indentOf(
-  document: vscode.TextDocument,
-  editors: readonly vscode.TextEditor[],
-): IndentOptions | undefined {
+function indentOf(document: vscode.TextDocument, editors: readonly vscode.TextEditor[]): IndentOptions | undefined {
   const options = editors.find((editor) => editor.document === document)?.options;
   // While they are read they are always numbers and truth values.
   if (typeof options?.tabSize !== 'number' || typeof options.insertSpaces !== 'boolean') return undefined;

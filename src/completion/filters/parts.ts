@@ -67,7 +67,8 @@ function isRepeated(before: readonly Part[], part: Part, isCode: boolean): boole
   if (part.separator !== '' && isLong(part)) {
     const last = before.at(-1);
     if (last?.text === part.text && STRING.test(part.text)) return true;
-    if (third && third.text !== part.text && second?.text === part.text && first?.text === third.text) return isLong(third);
+    if (third && third.text !== part.text && second?.text === part.text && first?.text === third.text)
+      return isLong(third);
   }
   const key = isCode ? keyOf(part) : undefined;
   return key !== undefined && before.some((other) => keyOf(other) === key);

@@ -36,11 +36,18 @@ const TEMPLATE_ENDS = ['[-~+]?%\\}', '-?%>', '\\?>', '#\\}', '!!\\}'];
 
 /** Patterns of all marks that close something in a language, the longest first. */
 function marksOf(languageId: string, lexicon: Lexicon): string[] {
-  const comments = lexicon.blockComments.map(([, close]) => escaped(close));
+  // Those of Lua are brackets, and told one by one.
+  const comments = lexicon.blockComments.map(([, close]) => close).filter((close) => /[^)\]}]/.test(close));
   const tags = hasTags(languageId, lexicon) ? TAG_ENDS : [];
   const templates = lexicon.kind === 'markup' ? TEMPLATE_ENDS : [];
   const emphasis = EMPHASIS.get(languageId);
-  return [...comments, ...tags, ...templates, ...(emphasis === undefined ? [] : [emphasis]), BRACKETS_AND_QUOTES];
+  return [
+    ...comments.map(escaped),
+    ...tags,
+    ...templates,
+    ...(emphasis === undefined ? [] : [emphasis]),
+    BRACKETS_AND_QUOTES,
+  ];
 }
 
 function hasTags(languageId: string, { kind }: Lexicon): boolean {

@@ -93,10 +93,10 @@ describe('the prompt', () => {
   });
 
   it('does not tell of what the editor closes on the rest of the line', () => {
-    for (const closers of [')', '}', '])', "'", '")', '`)}']) {
+    for (const closers of [')', '}', '])', "'", '")', '`)}', '</a>', '}</b></p>', ' */']) {
       assert.deepEqual(build('f(', `${closers}\nend();\n`), build('f(', '\nend();\n'), closers);
     }
-    for (const rest of [');', ') {', ', b)', "'a'", 'x)']) {
+    for (const rest of [');', ') {', ', b)', "'a'", 'x)', '<b>', '</a> b', ' */ b']) {
       assert.notDeepEqual(build('f(', `${rest}\nend();\n`), build('f(', '\nend();\n'), rest);
     }
   });
