@@ -50,6 +50,8 @@ const layers = Object.entries(forbidden).flatMap(([room, above]) => {
     },
   ];
   const knowsEditor = room === 'src/ui';
+  if (!knowsEditor && room !== 'src/completion')
+    patterns.push({ group: ['**/completion/editor/**'], message: noEditor.message });
   return [
     {
       files: [`${room}/**/*.ts`],

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 import type { CheckpointConfig } from '../src/matlm/config';
 import type { GenerateEvent } from '../src/engine/engine';
-import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/native';
+import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/addon';
 import { OnnxEngine } from '../src/engine/onnx/onnxEngine';
 import type { Provider } from '../src/engine/onnx/runtime';
 
@@ -34,10 +34,10 @@ export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
   'node-llama-cpp': llama,
   'onnxruntime-node': onnx,
   'llama-bench': llamaBench,
-  'onnx-webgpu': (target) => onCard(target, 'webgpu'),
-  'onnx-cuda': (target) => onCard(target, 'cuda'),
-  'onnx-coreml': (target) => onCard(target, 'coreml'),
-  'onnx-dml': (target) => onCard(target, 'dml'),
+  'onnx-webgpu': (target) => onGpu(target, 'webgpu'),
+  'onnx-cuda': (target) => onGpu(target, 'cuda'),
+  'onnx-coreml': (target) => onGpu(target, 'coreml'),
+  'onnx-dml': (target) => onGpu(target, 'dml'),
   'llama.cpp on the card': (target) => llama(target, true),
 };
 
@@ -48,7 +48,7 @@ function widthsOf(config: CheckpointConfig, size: Target['size']): readonly numb
 }
 
 /** Our checkpoint through ONNX Runtime by a provider that uses a card. */
-async function onCard(target: Target, provider: Provider): Promise<Opened> {
+async function onGpu(target: Target, provider: Provider): Promise<Opened> {
   const { root, folder, size, threads, prefillTokens = 31 } = target;
   const checkpoint = await openCheckpoint(`${folder}/model`);
   const engine = new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads);
@@ -117,11 +117,11 @@ async function matcoder({ root, folder, size, threads }: Target): Promise<Opened
   return openedBy(run);
 }
 
-async function llama({ folder, size, threads }: Target, onCard = false): Promise<Opened> {
+async function llama({ folder, size, threads }: Target, onGpu = false): Promise<Opened> {
   const { getLlama } = await import('node-llama-cpp');
-  const gpu = !onCard ? false : process.platform === 'darwin' ? 'metal' : 'vulkan';
+  const gpu = !onGpu ? false : process.platform === 'darwin' ? 'metal' : 'vulkan';
   const llama = await getLlama({ gpu, build: 'never', logLevel: 'error' as never, maxThreads: threads });
-  const gpuLayers = onCard ? ('max' as const) : 0;
+  const gpuLayers = onGpu ? ('max' as const) : 0;
   const model = await llama.loadModel({ modelPath: `${folder}/${size}.gguf`, gpuLayers });
   const context = await model.createContext({ contextSize: model.trainContextSize, batchSize: 512, threads });
   const sequence = context.getSequence();

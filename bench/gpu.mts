@@ -12,9 +12,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
-import { isOnCard } from '../src/engine/engine';
-import { type HardwareReport, inOrder, machineOf, whyNoCard } from '../src/engine/hardware';
-import { defaultThreads } from '../src/engine/localEngine';
+import { isOnGpu } from '../src/engine/engine';
+import { type HardwareReport, inOrder } from '../src/engine/hardware';
+import { machineOf, whyNoGpu } from '../src/engine/thisMachine';
+import { defaultThreads } from '../src/engine/native';
 import { detectHardware } from '../src/engine/probe';
 import { Child, median, tokens } from './children.mts';
 import type { Target } from './engines.mts';
@@ -45,20 +46,20 @@ async function probe(modelFolder: string): Promise<HardwareReport> {
   const { weightsFile } = await openCheckpoint(modelFolder);
   const hostFile = join(root, 'dist', 'engine.js');
   const machine = machineOf(root, weightsFile);
-  return detectHardware({ hostFile, root, modelFolder, threads: 0, machine, noCard: whyNoCard() });
+  return detectHardware({ hostFile, root, modelFolder, threads: 0, machine, noGpu: whyNoGpu() });
 }
 
 /** Why nothing runs on a card; undefined where something does. */
 function whyNone({ findings }: HardwareReport): string | undefined {
-  const onCards = findings.filter(({ backend }) => isOnCard(backend));
-  if (onCards.some(({ kept }) => kept)) return undefined;
-  const reasons = onCards.map((finding) => `${finding.backend}: ${finding.kept ? '' : finding.reason}`);
+  const onGpus = findings.filter(({ backend }) => isOnGpu(backend));
+  if (onGpus.some(({ kept }) => kept)) return undefined;
+  const reasons = onGpus.map((finding) => `${finding.backend}: ${finding.kept ? '' : finding.reason}`);
   return `No graphics card works here, so there is nothing to measure.\n${reasons.join('\n')}`;
 }
 
 async function measure(name: string, report: HardwareReport): Promise<Row[]> {
   const folder = join(root, 'build', 'bench', name);
-  const cards = inOrder(report).filter(({ backend }) => isOnCard(backend));
+  const cards = inOrder(report).filter(({ backend }) => isOnGpu(backend));
   const rows: Row[] = [];
   for (const size of SIZES) {
     const target = { root, folder, size, threads: defaultThreads() };

@@ -10,7 +10,7 @@ import { Pipeline } from '../src/completion/pipeline';
 import { requestIn } from '../src/completion/request';
 import { Grammars } from '../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../src/completion/syntax/shape';
-import { LocalEngine } from '../src/engine/localEngine';
+import { LocalEngine } from '../src/engine/native';
 import { CostModel } from '../src/governor/costs';
 import { History } from '../src/governor/history';
 import { UNKNOWN_MACHINE } from '../src/governor/machine';

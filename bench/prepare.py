@@ -1,12 +1,14 @@
 """The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
 
-`shipped` is the checkpoint that ships, `random` one of 34 million parameters that no cache holds, its weights drawn; so
-are those of 60, 150 and 500 million parameters beside their embedding, which are for graphics cards.
+`shipped` is the checkpoint that ships. The others have drawn weights: `random` has 34 million parameters, which no
+cache holds; `60m`, `150m` and `500m` have that many without their embedding and are for graphics cards; `tiny` is for
+tests of the bench itself.
 
     python -m bench.prepare [NAME...]
 """
 
 import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ DRAWN = {
     "60m": Config(vocabulary=16_384, hidden=640, layers=10, heads=10, kv_heads=5, head_dim=64, ffn=2560, context=2048),
     "150m": Config(vocabulary=16_384, hidden=896, layers=14, heads=14, kv_heads=7, head_dim=64, ffn=3072, context=2048),
     "500m": Config(16_384, hidden=1536, layers=14, heads=24, kv_heads=8, head_dim=64, ffn=6144, context=2048),
+    "tiny": Config(vocabulary=16_384, hidden=64, layers=2, heads=2, kv_heads=1, head_dim=64, ffn=256, context=1024),
 }
 
 
@@ -38,6 +41,15 @@ def draw_model(config: Config) -> MatLM:
     return model
 
 
+def padded_tokenizer(size: int, out: Path) -> Path:
+    """The shipped tokenizer with unused tokens added until it has `size`: the drawn models have a larger vocabulary."""
+    tokenizer = json.loads((SHIPPED / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary |= {f"unused{number}": number for number in range(len(vocabulary), size)}
+    out.write_text(json.dumps(tokenizer))
+    return out
+
+
 def main() -> None:
     for name in sys.argv[1:] or ("shipped", "random"):
         folder = OUT / name
@@ -49,7 +61,8 @@ def main() -> None:
         if name == "shipped":
             shutil.copytree(SHIPPED, folder / "model", dirs_exist_ok=True)
         else:
-            export(draw_model(DRAWN[name]), SHIPPED / "tokenizer.json", folder / "model")
+            tokenizer = padded_tokenizer(DRAWN[name].vocabulary, folder / "tokenizer.json")
+            export(draw_model(DRAWN[name]), tokenizer, folder / "model")
         model = load_exported(folder / "model")
         for size in ("S", "XL"):
             raw, tensors = dense(model, model.config.widths(size))

@@ -16,7 +16,7 @@ import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } fro
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { languageOf } from '../src/completion/syntax/languages';
-import { LocalEngine } from '../src/engine/localEngine';
+import { LocalEngine } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
 

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Places } from '../src/cli/evaluation/places';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
-import { isSize, submodelOf } from '../src/matlm/submodel';
-import { loadAddon, type NativeEvent } from '../src/engine/native';
+import { submodelOf } from '../src/matlm/submodel';
+import { loadAddon, type NativeEvent } from '../src/engine/addon';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
     windows: { type: 'string', default: '60' },
   },
 });
-if (!positionals[0] || !isSize(values.size)) throw new Error('speculation.mts PLACES [--size S|M|L|XL] …');
+if (!positionals[0]) throw new Error('speculation.mts PLACES [--size S|M|L|XL] …');
 const { windows } = JSON.parse(readFileSync(positionals[0], 'utf8')) as Places;
 const { config, weightsFile, tensors } = await openCheckpoint(values.model);
 const addon = loadAddon(root);

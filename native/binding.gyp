@@ -1,7 +1,7 @@
 {
   "variables": {
     "warnings": ["-Wall", "-Wextra", "-Wno-cast-function-type"],
-    # The compiler fuses no multiply-add of its own, or the instruction sets would disagree in the last bit.
+    # The compiler must not fuse multiply and add by itself, because the instruction sets would differ in the last bit.
     "floats": ["-O3", "-ffp-contract=off", "-fno-math-errno"],
   },
   "target_defaults": {
@@ -14,7 +14,7 @@
       "MACOSX_DEPLOYMENT_TARGET": "11.0",
       "OTHER_CPLUSPLUSFLAGS": ["<@(warnings)", "<@(floats)"],
     },
-    # The kernels are written in vector extensions that Microsoft's own compiler lacks.
+    # The kernels use vector extensions that Microsoft's own compiler does not have.
     "msbuild_toolset": "ClangCL",
     "msvs_settings": {"VCCLCompilerTool": {"ExceptionHandling": 1, "AdditionalOptions": ["/std:c++17", "/fp:precise"]}},
   },
@@ -25,18 +25,21 @@
         "src/addon.cc",
         "src/copier.cc",
         "src/cpu.cc",
+        "src/decoding.cc",
         "src/engine.cc",
         "src/forward.cc",
         "src/healing.cc",
         "src/kernels_scalar.cc",
         "src/model.cc",
+        "src/next_token.cc",
+        "src/request.cc",
         "src/score_bound.cc",
         "src/sensors/binding.cc",
         "src/speculation.cc",
         "src/thread_pool.cc",
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
       "conditions": [
         [
           "OS=='linux'",
@@ -80,7 +83,7 @@
     [
       "target_arch=='x64' and OS!='win'",
       {
-        # Libraries of their own, so that only these files may use the instructions.
+        # Each is a library of its own, so that only its file may use the instructions.
         "targets": [
           {
             "target_name": "kernels_avx2",

@@ -64,6 +64,9 @@ function install(say) {
   say('Installing packages');
   // .npmrc says so too, but npm is going to ignore settings there that are not its own.
   process.env.ONNXRUNTIME_NODE_INSTALL ??= 'skip';
+  // Packages that compile an addon use the same headers as ours.
+  const [nodedir] = headers();
+  if (nodedir) process.env.npm_config_nodedir ??= nodedir.slice('--nodedir='.length);
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'The packages could not be installed.');
   writeFileSync(stamp, lock);
 }

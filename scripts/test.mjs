@@ -1,9 +1,11 @@
 // Run every test, or the stages that are named: `npm test`, `npm test -- unit e2e`.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installCodeServer, unsupported } from '../test/e2e/install.mjs';
-import { chromium } from '../test/e2e/chromium.mjs';
+import { chromium, chromiumPackages } from '../test/e2e/chromium.mjs';
+import { tryInstallPackages } from './lib/apt.mjs';
 import { countTests } from './lib/counts.mjs';
-import { hasModule, trainingPython } from './lib/python.mjs';
+import { hasModule, preparePython } from './lib/python.mjs';
 import { Fault, main, root, run } from './lib/run.mjs';
 import { packagedExtension } from './lib/vsix.mjs';
 
@@ -16,18 +18,38 @@ const node = process.execPath;
 const stages = {
   lint: { counted: false, run: () => run('npm', ['run', '--silent', 'lint']) },
   unit: { counted: true, run: () => run('npm', ['run', '--silent', 'test:unit']) },
-  native: { counted: true, run: () => run(node, ['native/test/run.mjs']) },
-  engine: { counted: true, run: () => run('npm', ['run', '--silent', 'test:engine']) },
+  native: { counted: true, run: testNative },
+  engine: { counted: true, run: testEngine },
   python: { counted: true, run: testPython },
+  commands: { counted: true, run: testCommands },
   e2e: { counted: true, run: testInVSCode },
 };
 
-async function testPython() {
-  const python = await trainingPython();
-  if (!python) {
-    console.log('Enable with: python3 -m venv .venv && .venv/bin/pip install -r training/requirements.txt');
-    return { skipped: 'PyTorch not found' };
+/** The Arm kernels are tested with a cross compiler under an emulator. */
+async function testNative() {
+  const works = async (command) => (await run(command, ['--version'], { quiet: true })).code === 0;
+  if (process.arch !== 'arm64' && !((await works('qemu-aarch64')) && (await works('aarch64-linux-gnu-g++')))) {
+    await tryInstallPackages(['g++-aarch64-linux-gnu', 'qemu-user'], 'The Arm kernels are not tested.');
   }
+  return run(node, ['native/test/run.mjs']);
+}
+
+/** Chromium comes with a Vulkan driver in software, with which the GPU's path is tested. */
+async function testEngine() {
+  if (!existsSync('/usr/lib/chromium/vk_swiftshader_icd.json')) {
+    await tryInstallPackages(chromiumPackages, 'WebGPU is not tested.');
+  }
+  return run('npm', ['run', '--silent', 'test:engine']);
+}
+
+/** Every command that the documentation names, at a tiny size. */
+async function testCommands() {
+  return run(node, ['test/commands/run.mjs']);
+}
+
+async function testPython() {
+  const { python, why } = await preparePython();
+  if (!python) return { skipped: why };
   const commands = [['pytest', '-q', 'training']];
   if (await hasModule(python, 'ruff')) commands.push(['ruff', 'check'], ['ruff', 'format', '--check', 'training']);
   let result = { code: 0, output: '' };
@@ -80,7 +102,7 @@ function summary({ name, seconds, passing, failing, skipped, why }) {
       : passing
         ? `${passing} passing`
         : 'clean';
-  return `${name.padEnd(8)}${verdict}${skipped ? `, ${skipped} skipped` : ''} (${seconds} s)`;
+  return `${name.padEnd(9)}${verdict}${skipped ? `, ${skipped} skipped` : ''} (${seconds} s)`;
 }
 
 await main(async () => {
@@ -103,5 +125,7 @@ await main(async () => {
     parts.push(`${without.length} ${without.length === 1 ? 'stage' : 'stages'} skipped (${reasons})`);
   }
   console.log(`\n${results.map(summary).join('\n')}\n\n${parts.join(', ')}`);
+  // The last line is for programs that read it.
+  console.log(`${sum('passing')} passed, ${sum('failing')} failed, ${sum('skipped') + without.length} skipped`);
   return sum('failing') ? 1 : 0;
 });

@@ -11,6 +11,7 @@ Notable:
 - the same manifest gives the same bytes.
 
     python -m training.corpus                                         # the core, about 5 minutes
+    python -m training.corpus --heldout-only                          # what evaluation reads, under a minute
     python -m training.corpus --manifest training/corpus-wide.toml --out build/wide
 """
 
@@ -124,9 +125,15 @@ def read_prepared(path: Path) -> tuple[list[dict], dict[str, int]]:
         return [json.loads(line) for line in lines], left_out
 
 
-def build(manifest: Path, out: Path) -> dict:
-    """Write `train.jsonl`, `heldout.jsonl` and `report.json` under `out`; return the report."""
+def build(manifest: Path, out: Path, heldout_only: bool = False) -> dict:
+    """Write `train.jsonl`, `heldout.jsonl` and `report.json` under `out`; return the report.
+
+    With `heldout_only`, only the held-out packages are fetched and only `heldout.jsonl` is written. Its bytes are the
+    same, because held-out packages are the first to be searched for duplicates.
+    """
     packages, caps = read_manifest(manifest)
+    if heldout_only:
+        packages = [package for package in packages if package.held_out]
     core = {"TypeScript", "TSX", "JavaScript", "JSX"}
     languages = core | {name for name in caps if name in set(clean.LANGUAGES.values())}
     tarballs = out / "tarballs"
@@ -147,7 +154,8 @@ def build(manifest: Path, out: Path) -> dict:
 
     duplicates, left_out = clean.Duplicates(), Counter()
     report: dict = {"train": {}, "heldout": {}, "licences": {}, "packages": []}
-    sinks = {split: open(out / f"{split}.part", "w") for split in ("heldout", "train")}
+    splits = ("heldout",) if heldout_only else ("heldout", "train")
+    sinks = {split: open(out / f"{split}.part", "w") for split in splits}
     order = sorted(zip(packages, prepared, strict=True), key=lambda p: not p[0].held_out)
     for package, path in tqdm(order, desc="duplicates", file=sys.stderr):
         split = "heldout" if package.held_out else "train"
@@ -185,15 +193,18 @@ def build(manifest: Path, out: Path) -> dict:
         sink.close()
         (out / f"{split}.part").rename(out / f"{split}.jsonl")
     report["left_out"] = dict(sorted(left_out.items()))
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    if not heldout_only:  # a report of the whole corpus stays
+        (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
 
 def markdown(report: dict) -> str:
     """The report as tables: size by language and split, licences, what was left out."""
     lines = ["| Language | Files | MB | Held-out files | Held-out MB |", "| --- | ---: | ---: | ---: | ---: |"]
-    for language, row in sorted(report["train"].items(), key=lambda r: -r[1]["bytes"]):
-        held = report["heldout"].get(language, {"files": 0, "bytes": 0})
+    none = {"files": 0, "bytes": 0}
+    splits = [report["train"], report["heldout"]]
+    for language in sorted({*splits[0], *splits[1]}, key=lambda name: [-s.get(name, none)["bytes"] for s in splits]):
+        row, held = (split.get(language, none) for split in splits)
         lines.append(
             f"| {language} | {row['files']:,} | {row['bytes'] / 1e6:.1f} "
             f"| {held['files']:,} | {held['bytes'] / 1e6:.2f} |"
@@ -216,9 +227,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
     parser.add_argument("--out", type=Path, default=Path("build/corpus"))
+    parser.add_argument("--heldout-only", action="store_true", help="only heldout.jsonl, from the held-out packages")
     args = parser.parse_args()
     try:
-        print(markdown(build(args.manifest, args.out)), end="")
+        print(markdown(build(args.manifest, args.out, args.heldout_only)), end="")
     except (PackageError, ValueError) as error:
         raise SystemExit(f"corpus: {error}") from None
     except OSError as error:

@@ -7,7 +7,7 @@ inference, and most of them are then rearranged:
     PSM   <|fim_prefix|> P <|fim_suffix|> S <|fim_middle|> M <|endoftext|>
 
 P, S and M are tokenised apart, so a cut inside a word is seen as often as the editor's cursor makes one. The middle
-is drawn as a programmer leaves holes: the rest of a line, a few lines, or any span at all.
+is drawn where a programmer leaves gaps: the rest of a line, a few lines, or any span at all.
 
     python -m training.data --corpus build/corpus --tokenizer build/tokenizer.json --out build/tokens --epochs 2
 """
@@ -33,7 +33,7 @@ CHARS_A_TOKEN = 3.32  # the longest pieces fill the context
 
 
 @dataclass(frozen=True)
-class Holes:
+class FimSplit:
     """A text with its middle taken out."""
 
     prefix: str
@@ -53,7 +53,7 @@ def pieces(text: str, rng: random.Random, context: int = CONTEXT) -> Iterator[st
         start = end
 
 
-def dig(text: str, rng: random.Random) -> Holes:
+def fim_split(text: str, rng: random.Random) -> FimSplit:
     """Take out a middle: 45% the rest of a line, 35% up to a few lines, 20% a span between two random places."""
     kind = rng.random()
     if kind < 0.8:
@@ -69,19 +69,19 @@ def dig(text: str, rng: random.Random) -> Holes:
                 end = len(text)
                 break
         if newlines == 0 and end - start > 3 and rng.random() < 0.25:
-            end = rng.randint(start + 1, end)  # closing brackets that the editor typed may follow the hole
+            end = rng.randint(start + 1, end)  # closing brackets that the editor typed may follow the gap
     else:
         start, end = sorted((rng.randrange(len(text)), rng.randrange(len(text))))
         end = min(end, start + 600)
     suffix = text[end:]
     if rng.random() < 0.15:
         suffix = ""  # the cursor at the end of a file
-    return Holes(text[:start], text[start:end], suffix)
+    return FimSplit(text[:start], text[start:end], suffix)
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How pieces are presented: the share with a hole, and of those the share with the suffix first."""
+    """How pieces are presented: the share that is split, and of those the share with the suffix first."""
 
     fim: float = 0.6
     spm: float = 0.75
@@ -105,26 +105,26 @@ class Encoder:
     def head(self, path: str) -> list[int]:
         return [self.file, *self.ids(path + "\n")]
 
-    def before(self, holes: Holes) -> list[int]:
-        return [self.prefix, *self.ids(holes.prefix)]
+    def before(self, split: FimSplit) -> list[int]:
+        return [self.prefix, *self.ids(split.prefix)]
 
-    def after(self, holes: Holes) -> list[int]:
-        return [self.suffix, *self.ids(holes.suffix)]
+    def after(self, split: FimSplit) -> list[int]:
+        return [self.suffix, *self.ids(split.suffix)]
 
-    def spm(self, path: str, holes: Holes) -> list[int]:
+    def spm(self, path: str, split: FimSplit) -> list[int]:
         """The prompt the editor sends, up to and including `<|fim_middle|>`."""
-        return [*self.head(path), *self.after(holes), *self.before(holes), self.middle]
+        return [*self.head(path), *self.after(split), *self.before(split), self.middle]
 
-    def psm(self, path: str, holes: Holes) -> list[int]:
-        return [*self.head(path), *self.before(holes), *self.after(holes), self.middle]
+    def psm(self, path: str, split: FimSplit) -> list[int]:
+        return [*self.head(path), *self.before(split), *self.after(split), self.middle]
 
     def piece(self, path: str, text: str, is_last: bool, rng: random.Random) -> list[int]:
-        """One training piece, as it is or with a hole."""
+        """One training piece, as it is or split for fill-in-the-middle."""
         if rng.random() >= self.mix.fim or len(text) < 20:
             return [*self.head(path), *self.ids(text), *([self.end] if is_last else [])]
-        holes = dig(text, rng)
-        prompt = self.spm(path, holes) if rng.random() < self.mix.spm else self.psm(path, holes)
-        return [*prompt, *self.ids(holes.middle), self.end]
+        split = fim_split(text, rng)
+        prompt = self.spm(path, split) if rng.random() < self.mix.spm else self.psm(path, split)
+        return [*prompt, *self.ids(split.middle), self.end]
 
 
 def encode_files(job: tuple[list[dict], str, Mix, int, int]) -> list[np.ndarray]:
@@ -149,7 +149,7 @@ def encode_files(job: tuple[list[dict], str, Mix, int, int]) -> list[np.ndarray]
 
 
 def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, context: int, seed: int, out: Path) -> int:
-    """One pass over the corpus with fresh holes, pieces shuffled, as one array of uint16; the number of tokens."""
+    """One pass over the corpus with fresh splits, pieces shuffled, as one array of uint16; the number of tokens."""
     jobs = [(files[i::64], tokenizer_file, mix, context, seed * 1000 + i) for i in range(64)]
     with ProcessPoolExecutor() as pool:
         encoded = [piece for part in pool.map(encode_files, jobs) for piece in part]
@@ -256,7 +256,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--first-epoch", type=int, default=0, help="to add epochs to those that are there")
     parser.add_argument("--context", type=int, default=CONTEXT, help="tokens of the longest pieces")
-    parser.add_argument("--fim", type=float, default=Mix.fim, help="share of the pieces with a hole")
+    parser.add_argument("--fim", type=float, default=Mix.fim, help="share of the pieces that are split")
     parser.add_argument("--spm", type=float, default=Mix.spm, help="of those, the share with the suffix first")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

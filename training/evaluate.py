@@ -2,7 +2,7 @@
 
 Baselines on the same places: an n-gram model of the same corpus, and copying from the context alone. With the copy
 mixture of `training.copying` besides, its weights fitted on every second window and measured on the others. The n-grams
-are counted in tokens of the checkpoint's tokenizer, without holes:
+are counted in tokens of the checkpoint's tokenizer, without FIM splits:
 
     python -m training.data --tokenizer models/matlm-46m/tokenizer.json --fim 0 --epochs 1 --out build/tokens-plain
 

@@ -30,7 +30,7 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hugging_face_tensors(model: MatLM) -> dict[str, Tensor]:
-    """The model's parameters in float32 under Qwen3's names; rings are joined, `down` is turned to [d, h]."""
+    """The model's parameters in float32 under Qwen3's names; slices are joined, `down` is turned to [d, h]."""
     if model.config.key_shift:
         raise ValueError("a model whose keys read the token before is no Qwen3 and cannot be exported")
     tensors = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.norm}
@@ -145,11 +145,11 @@ def load_exported(folder: Path, dtype: torch.dtype = torch.float32) -> MatLM:
         block.ffn_norm.copy_(weight(layer + "post_attention_layernorm.weight"))
         for name in ("q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"):
             getattr(block.attention, name).copy_(weight(f"{layer}self_attn.{name}.weight"))
-        for rings, name in ((block.ffn.gate, "gate_proj"), (block.ffn.up, "up_proj"), (block.ffn.down, "down_proj")):
+        for slices, name in ((block.ffn.gate, "gate_proj"), (block.ffn.up, "up_proj"), (block.ffn.down, "down_proj")):
             matrix = weight(f"{layer}mlp.{name}.weight")
             rows = matrix.T if name == "down_proj" else matrix
-            for ring, part in zip(rings, rows.split(config.rings), strict=True):
-                ring.copy_(part)
+            for target, part in zip(slices, rows.split(config.slices), strict=True):
+                target.copy_(part)
     return model.eval()
 
 

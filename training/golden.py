@@ -19,7 +19,7 @@ import torch
 from tokenizers import Tokenizer
 
 from training import metrics
-from training.data import Encoder, Holes
+from training.data import Encoder, FimSplit
 from training.export import SHIPPED, load_exported
 from training.model import MatLM
 
@@ -72,7 +72,7 @@ if __name__ == "__main__":
     shapes = json.loads((args.model / "config.json").read_text())["matformer"]["granularities"]
     prompts, windows, cursors = [], [], []
     for path, prefix, suffix in PROMPTS:
-        tokens = encoder.spm(path, Holes(prefix, "", suffix))
+        tokens = encoder.spm(path, FimSplit(prefix, "", suffix))
         submodels = {}
         for name, widths in shapes.items():
             logits, text = greedy(model, tokens, widths, encoder.end)

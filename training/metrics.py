@@ -19,7 +19,7 @@ from rapidfuzz.distance import Indel
 from torch import Tensor
 
 from training.copier import Copier
-from training.data import Encoder, Holes
+from training.data import Encoder, FimSplit
 from training.model import MatLM
 
 
@@ -179,7 +179,7 @@ def lines(files: list[dict], encoder: Encoder, context: int, count: int, seed: i
         middle, before, after = text[at:end].rstrip(), 2600, 800
         while True:
             prefix, suffix = text[max(0, at - before) : at], text[end : end + after]
-            prompt = encoder.spm(files[f]["path"], Holes(prefix, middle, suffix))
+            prompt = encoder.spm(files[f]["path"], FimSplit(prefix, middle, suffix))
             if len(prompt) + 64 <= context:
                 break
             before, after = int(before * 0.8), int(after * 0.8)

@@ -3,8 +3,8 @@
 Notable:
 - the first m hidden units of every feed-forward block are a smaller model: a submodel is a list of widths, one a
   layer, and 0 skips the whole layer (attention too);
-- the hidden units are stored as rings [0, h/8), [h/8, h/4), [h/4, h/2), [h/2, h), each a parameter of its own, so
-  that a ring outside the active submodel has no gradient at all and its momentum rests;
+- the hidden units are stored as nested slices [0, h/8), [h/8, h/4), [h/4, h/2), [h/2, h), each a parameter of its
+  own, so that a slice outside the active submodel has no gradient at all and its momentum stays as it is;
 - a batch is one flat run of tokens cut into segments, and attention stays inside a segment: documents packed side by
   side do not see each other, and nothing is spent on the pairs that are masked;
 - everything else is Qwen3: RMSNorm, RoPE, grouped-query attention with QK-norm, SwiGLU, tied embeddings, no biases.
@@ -55,8 +55,8 @@ class Config:
     key_shift: int = 0
 
     @property
-    def rings(self) -> list[int]:
-        """Widths of the rings: their running sums are the widths of S, M, L and XL."""
+    def slices(self) -> list[int]:
+        """Widths of the nested slices: their running sums are the widths of S, M, L and XL."""
         return [self.ffn // 8, self.ffn // 8, self.ffn // 4, self.ffn // 2]
 
     def widths(self, name: str) -> list[int]:
@@ -146,19 +146,19 @@ class NestedFFN(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         d = config.hidden
-        self.ring_widths = config.rings
-        self.gate = nn.ParameterList([torch.randn(r, d) * d**-0.5 for r in config.rings])
-        self.up = nn.ParameterList([torch.randn(r, d) * d**-0.5 for r in config.rings])
-        self.down = nn.ParameterList([torch.zeros(r, d) for r in config.rings])
+        self.slice_widths = config.slices
+        self.gate = nn.ParameterList([torch.randn(r, d) * d**-0.5 for r in config.slices])
+        self.up = nn.ParameterList([torch.randn(r, d) * d**-0.5 for r in config.slices])
+        self.down = nn.ParameterList([torch.zeros(r, d) for r in config.slices])
 
-    def prefix(self, rings: nn.ParameterList, width: int) -> Tensor:
-        """The first `width` rows of a matrix stored as rings: [width, d]."""
+    def prefix(self, slices: nn.ParameterList, width: int) -> Tensor:
+        """The first `width` rows of a matrix stored as slices: [width, d]."""
         parts, total = [], 0
-        for ring in rings:
+        for part in slices:
             if total >= width:
                 break
-            parts.append(ring[: width - total])
-            total += ring.shape[0]
+            parts.append(part[: width - total])
+            total += part.shape[0]
         return torch.cat(parts)
 
     def forward(self, x: Tensor, width: int) -> Tensor:

@@ -84,5 +84,5 @@ class NGram:
 
 
 def train(folder: Path, vocabulary: int, tokens: int = 40_000_000, order: int = 5) -> NGram:
-    """From the first tokens of the training stream, without holes (python -m training.data --fim 0)."""
+    """From the first tokens of the training stream, without FIM splits (python -m training.data --fim 0)."""
     return NGram(np.fromfile(folder / "epoch-0.bin", dtype=np.uint16, count=tokens).astype(np.int64), vocabulary, order)

@@ -2,10 +2,10 @@
 
 Notable:
 - Muon (Jordan et al., 2024) replaces the momentum of a matrix by the nearest orthogonal one, by a Newton-Schulz
-  iteration. Each ring of a nested matrix is a matrix of its own here: orthogonalising the whole would move the
+  iteration. Each slice of a nested matrix is a matrix of its own here: orthogonalising the whole would move the
   rows that the sampled submodel did not use;
 - the update is scaled to one root mean square whatever the shape ("Muon is Scalable", arXiv 2502.16982), so that
-  small rings take no larger steps than big ones;
+  small slices take no larger steps than big ones;
 - with several processes each orthogonalises its share of the matrices, and one all-reduce hands the updates round.
 """
 
@@ -33,7 +33,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon:
     """lr is the root mean square of one step's change; weight_decay the share of a weight lost a step at peak lr.
 
-    A matrix is a list of parameters stacked by rows: one for each ring, or all rings of a matrix together.
+    A matrix is a list of parameters stacked by rows: one for each slice, or all slices of a matrix together.
     """
 
     def __init__(self, matrices: list[list[Tensor]], lr: float, weight_decay: float, momentum: float = 0.95):
@@ -80,7 +80,7 @@ class Muon:
 
 
 def split_parameters(model: nn.Module, whole: bool = False) -> tuple[list[list[Tensor]], list[Tensor]]:
-    """(matrices for Muon, embedding and norms for AdamW); `whole` joins the rings of a nested matrix into one."""
+    """(matrices for Muon, embedding and norms for AdamW); `whole` joins the slices of a nested matrix into one."""
     lists = [child for child in model.modules() if isinstance(child, nn.ParameterList)]
     in_lists = {id(p) for child in lists for p in child}
     matrices = [list(child) for child in lists] if whole else [[p] for child in lists for p in child]

@@ -32,7 +32,7 @@ import torch.distributed as dist
 from training.data import Stream, read_origin, require_tokens_of
 from training.export import load_exported
 from training.model import Config, MatLM, best_device, fast_dtype
-from training.objective import OBJECTIVES, batch_of, objective
+from training.objective import OBJECTIVES, Objective, batch_of
 from training.optim import Muon, average_gradients, split_parameters
 
 WARM_UP_UPDATES = 50
@@ -62,7 +62,7 @@ def save(path: Path, state: dict) -> None:
     part.rename(path)
 
 
-def options() -> argparse.ArgumentParser:
+def options(objectives: dict[str, Objective] = OBJECTIVES) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("build/tokens"), help="folder of epoch-*.bin")
     parser.add_argument("--out", type=Path, default=Path("build/run"))
@@ -87,7 +87,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--kv-heads", type=int, default=0)
     parser.add_argument("--ffn", type=int, default=0, help="4 times the hidden size by default")
     parser.add_argument("--key-shift", type=int, default=0, choices=(0, 1))
-    parser.add_argument("--objective", default="sampled-xs", choices=OBJECTIVES)
+    parser.add_argument("--objective", default="sampled-xs", choices=objectives)
     parser.add_argument("--optimizer", default="muon", choices=("muon", "muon-whole", "adamw"))
     parser.add_argument("--muon-lr", type=float, default=1.25e-3)
     parser.add_argument("--muon-decay", type=float, default=1e-3)
@@ -112,8 +112,8 @@ def config_of(args: argparse.Namespace) -> Config:
     )  # fmt: skip
 
 
-def main() -> None:
-    args = options().parse_args()
+def main(objectives: dict[str, Objective] = OBJECTIVES) -> None:
+    args = options(objectives).parse_args()
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = best_device()
     if args.batch % (args.chunk * world):
@@ -139,7 +139,7 @@ def main() -> None:
         muon = Muon(matrices, lr=args.muon_lr, weight_decay=args.muon_decay)
         groups = [{"params": others, "weight_decay": 0.0}]
     adam = torch.optim.AdamW(groups, lr=args.adam_lr, betas=(0.9, 0.95), fused=True)
-    train_on = objective(args.objective)
+    train_on = objectives[args.objective]
     made = read_origin(args.data) or {}
     if args.init:
         require_tokens_of(args.init / "tokenizer.json", args.data)

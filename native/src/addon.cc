@@ -1,7 +1,12 @@
-// The edge between JavaScript and the engine: arguments in, events out, nothing else.
+// The boundary between JavaScript and the engine: arguments in, events out, and nothing else. Exceptions of C++ that
+// leave a function here become errors in JavaScript (NODE_ADDON_API_CPP_EXCEPTIONS_ALL in binding.gyp).
 #include <napi.h>
 
+#include <algorithm>
+#include <cfloat>
 #include <chrono>
+#include <cmath>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -12,62 +17,128 @@
 namespace matcoder {
 namespace {
 
-int32_t integer(const Napi::Object& object, const char* name) {
+// Values from JavaScript, by the type of the C++ variable. `name` is for the error message.
+
+Napi::TypeError wrong_type(const Napi::Value& value, const char* name, const char* expected) {
+  return Napi::TypeError::New(value.Env(), std::string(name) + " must be " + expected);
+}
+
+void read(const Napi::Value& value, const char* name, bool& out) {
+  if (!value.IsBoolean()) throw wrong_type(value, name, "a boolean");
+  out = value.As<Napi::Boolean>();
+}
+
+void read(const Napi::Value& value, const char* name, int32_t& out) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (!(number >= INT32_MIN && number <= INT32_MAX && number == std::trunc(number)))
+    throw wrong_type(value, name, "an integer of 32 bits");
+  out = static_cast<int32_t>(number);
+}
+
+void read(const Napi::Value& value, const char* name, float& out) {
+  if (!value.IsNumber()) throw wrong_type(value, name, "a number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  out = std::abs(number) > FLT_MAX ? INFINITY : static_cast<float>(number);
+}
+
+template <typename T>
+struct TypedArrayOf;
+template <>
+struct TypedArrayOf<int32_t> {
+  static constexpr napi_typedarray_type kType = napi_int32_array;
+  static constexpr const char* kExpected = "an Int32Array";
+};
+template <>
+struct TypedArrayOf<float> {
+  static constexpr napi_typedarray_type kType = napi_float32_array;
+  static constexpr const char* kExpected = "a Float32Array";
+};
+template <>
+struct TypedArrayOf<uint8_t> {
+  static constexpr napi_typedarray_type kType = napi_uint8_array;
+  static constexpr const char* kExpected = "a Uint8Array";
+};
+
+template <typename T>
+Napi::TypedArrayOf<T> typed_array(const Napi::Value& value, const char* name) {
+  using Expected = TypedArrayOf<T>;
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != Expected::kType)
+    throw wrong_type(value, name, Expected::kExpected);
+  return value.As<Napi::TypedArrayOf<T>>();
+}
+
+template <typename T>
+void read(const Napi::Value& value, const char* name, std::vector<T>& out) {
+  const auto array = typed_array<T>(value, name);
+  out.assign(array.Data(), array.Data() + array.ElementLength());
+}
+
+void read(const Napi::Value& value, const char* name, std::string& out) {
+  const auto array = typed_array<uint8_t>(value, name);
+  out.assign(reinterpret_cast<const char*>(array.Data()), array.ElementLength());
+}
+
+// An empty array stands for no bound.
+void read(const Napi::Value& value, const char* name, std::optional<ScoreBound>& out) {
+  std::vector<float> weights;
+  read(value, name, weights);
+  if (weights.empty()) return;
+  if (weights.size() != 5) throw wrong_type(value, name, "empty or 5 numbers");
+  out = ScoreBound{weights[0], weights[1], weights[2], weights[3], weights[4]};
+}
+
+// The property `name`, which must be there.
+template <typename T>
+void read_required(const Napi::Object& object, const char* name, T& out) {
+  read(object.Get(name), name, out);
+}
+
+// The property `name`; `out` stays as it is if that is missing or undefined.
+template <typename T>
+void read_option(const Napi::Object& object, const char* name, T& out) {
   const Napi::Value value = object.Get(name);
-  if (!value.IsNumber()) throw Napi::TypeError::New(object.Env(), std::string(name) + " must be a number");
-  return value.As<Napi::Number>().Int32Value();
+  if (!value.IsUndefined()) read(value, name, out);
 }
 
-std::vector<int32_t> integers(const Napi::Env& env, const Napi::Value& value, const char* name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
-    throw Napi::TypeError::New(env, std::string(name) + " must be an Int32Array");
-  const auto array = value.As<Napi::Int32Array>();
-  return {array.Data(), array.Data() + array.ElementLength()};
+// The options of a request under their names in JavaScript: NativeRequest in src/engine/addon.ts.
+void read_request(const Napi::Object& o, Request& request) {
+  read_required(o, "tokens", request.tokens);
+  read_required(o, "widths", request.widths);
+  read_required(o, "maxTokens", request.max_tokens);
+  read_required(o, "stopTokens", request.stop_tokens);
+  read_option(o, "bannedFirstTokens", request.banned_first_tokens);
+  read_option(o, "copyWeights", request.copy_weights);
+  read_option(o, "healingPrefix", request.healing_prefix);
+  read_option(o, "expected", request.expected);
+  read_option(o, "endsWithLine", request.ends_with_line);
+  read_option(o, "scoreBound", request.score_bound);
+  read_option(o, "draftTokens", request.speculation.max_tokens);
+  read_option(o, "draftWidths", request.speculation.widths);
+  read_option(o, "draftAlways", request.speculation.always);
 }
 
-std::vector<float> floats(const Napi::Env& env, const Napi::Value& value, const char* name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
-    throw Napi::TypeError::New(env, std::string(name) + " must be a Float32Array");
-  const auto array = value.As<Napi::Float32Array>();
-  return {array.Data(), array.Data() + array.ElementLength()};
-}
-
-// None where the array is empty.
-std::optional<ScoreBound> score_bound(const Napi::Env& env, const Napi::Value& value) {
-  const std::vector<float> weights = floats(env, value, "scoreBound");
-  if (weights.empty()) return std::nullopt;
-  if (weights.size() != 5) throw Napi::TypeError::New(env, "scoreBound must hold 5 numbers");
-  return ScoreBound{weights[0], weights[1], weights[2], weights[3], weights[4]};
-}
-
-std::string bytes(const Napi::Env& env, const Napi::Value& value, const char* name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
-    throw Napi::TypeError::New(env, std::string(name) + " must be a Uint8Array");
-  const auto array = value.As<Napi::Uint8Array>();
-  return {reinterpret_cast<const char*>(array.Data()), array.ElementLength()};
-}
-
-// [vocabulary] the bytes of each token; none where the option is missing.
+// [vocabulary] the bytes of each token; no entries if the option is missing.
 std::vector<std::string> read_token_bytes(const Napi::Value& value) {
   std::vector<std::string> token_bytes;
   if (!value.IsArray()) return token_bytes;
   const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); i++) token_bytes.push_back(bytes(value.Env(), array.Get(i), "a spelling"));
+  token_bytes.resize(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) read(array.Get(i), "an entry of tokenBytes", token_bytes[i]);
   return token_bytes;
 }
 
 Config read_config(const Napi::Object& o) {
   Config c;
-  c.hidden = integer(o, "hiddenSize");
-  c.layers = integer(o, "layers");
-  c.heads = integer(o, "heads");
-  c.kv_heads = integer(o, "kvHeads");
-  c.head_dim = integer(o, "headDim");
-  c.ffn = integer(o, "ffnSize");
-  c.vocabulary = integer(o, "vocabularySize");
-  c.context = integer(o, "contextLength");
-  c.rope_theta = o.Get("ropeTheta").ToNumber().FloatValue();
-  c.norm_eps = o.Get("normEps").ToNumber().FloatValue();
+  read_required(o, "hiddenSize", c.hidden);
+  read_required(o, "layers", c.layers);
+  read_required(o, "heads", c.heads);
+  read_required(o, "kvHeads", c.kv_heads);
+  read_required(o, "headDim", c.head_dim);
+  read_required(o, "ffnSize", c.ffn);
+  read_required(o, "vocabularySize", c.vocabulary);
+  read_required(o, "contextLength", c.context);
+  read_required(o, "ropeTheta", c.rope_theta);
+  read_required(o, "normEps", c.norm_eps);
   return c;
 }
 
@@ -91,6 +162,10 @@ std::unordered_map<std::string, TensorEntry> read_tensors(const Napi::Object& te
 Napi::Object to_object(Napi::Env env, const Event& event) {
   Napi::Object o = Napi::Object::New(env);
   switch (event.kind) {
+    case Event::kProgress:
+      o.Set("type", "progress");
+      o.Set("prefilledTokens", event.prefilled_tokens);
+      break;
     case Event::kPrefill:
       o.Set("type", "prefill");
       o.Set("reusedTokens", event.reused_tokens);
@@ -103,7 +178,7 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
       o.Set("probability", event.probability);
       break;
     case Event::kLogits: {
-      // Copied: Electron forbids buffers outside of its own heap.
+      // This is a copy, because Electron forbids buffers outside its own heap.
       auto logits = Napi::Float32Array::New(env, event.logits.size());
       std::copy(event.logits.begin(), event.logits.end(), logits.Data());
       o.Set("type", "logits");
@@ -126,18 +201,18 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
   return o;
 }
 
-// Events on their way to JavaScript. Waking its thread costs a good part of a small submodel's step, on a core that the
-// step may need, so tokens that follow within a millisecond wait for the next event.
+// Events on their way to JavaScript. Waking its thread takes a core for a good part of a small submodel's step, so
+// tokens that follow within a millisecond wait for the next event.
 class Outbox {
  public:
-  // Whether JavaScript has to be told.
+  // Whether JavaScript must be woken.
   bool put(Event event) {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool waits = event.kind == Event::kPrefill ||  // the first token or the end follows at once
-                       (event.kind == Event::kToken && now - told_ < std::chrono::milliseconds(1));
+                       (event.kind == Event::kToken && now - woken_ < std::chrono::milliseconds(1));
     events_.push_back(std::move(event));
-    if (!waits) told_ = now;
+    if (!waits) woken_ = now;
     return !waits;
   }
   std::vector<Event> take() {
@@ -148,7 +223,7 @@ class Outbox {
  private:
   std::mutex mutex_;
   std::vector<Event> events_;
-  std::chrono::steady_clock::time_point told_{};
+  std::chrono::steady_clock::time_point woken_{};
 };
 
 // The engine as a JavaScript class.
@@ -170,19 +245,19 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   explicit EngineObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineObject>(info) {
     const Napi::Object options = info[0].ToObject();
     const std::string path = options.Get("weightsPath").ToString();
-    const std::string isa = options.Has("isa") ? options.Get("isa").ToString().Utf8Value() : "";
-    const int threads = std::min(64, std::max(1, integer(options, "threads")));
+    const Napi::Value isa = options.Get("isa");
+    int32_t threads = 1, progress_ms = kProgressInterval.count();
+    read_required(options, "threads", threads);
+    read_option(options, "progressIntervalMs", progress_ms);
     try {
       auto model = load_model(path, read_config(options.Get("config").ToObject()),
                               read_tensors(options.Get("tensors").ToObject()));
-      engine_ = std::make_shared<Engine>(std::move(model), choose_kernels(isa), threads,
-                                         read_token_bytes(options.Get("tokenBytes")));
-    } catch (const Napi::Error&) {
-      throw;
+      const Kernels& kernels = choose_kernels(isa.IsUndefined() ? "" : isa.ToString().Utf8Value());
+      engine_ =
+          std::make_shared<Engine>(std::move(model), kernels, std::clamp(threads, 1, 64),
+                                   read_token_bytes(options.Get("tokenBytes")), std::chrono::milliseconds(progress_ms));
     } catch (const std::bad_alloc&) {
       throw Napi::Error::New(info.Env(), path + ": there is not enough memory for this model");
-    } catch (const std::exception& error) {
-      throw Napi::Error::New(info.Env(), error.what());
     }
   }
 
@@ -205,9 +280,9 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return Napi::Number::New(info.Env(), static_cast<double>(engine(info.Env()).kv_cache_bytes()));
   }
 
-  // Hands a request to the engine; its events come back to `listener` on the JavaScript thread.
+  // Gives a request to the engine; `listener` gets its events on the JavaScript thread.
   void submit(Napi::Env env, const std::shared_ptr<Request>& request, const Napi::Function& listener) {
-    Engine& target = engine(env);  // throws before there is a function that would keep the process alive
+    Engine& target = engine(env);  // may throw, so it comes before the function that would keep the process alive
     auto events = Napi::ThreadSafeFunction::New(env, listener, "matcoder request", 0, 1);
     const auto outbox = std::make_shared<Outbox>();
     request->on_event = [events, outbox, this, closing = false](Event event) mutable {
@@ -219,17 +294,17 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
           try {
             callback.Call({to_object(env, event)});
           } catch (const Napi::Error& error) {
-            // To the process, as from any other callback; refused where the environment is being torn down.
+            // Goes to the process, as from any other callback; refused while the environment is torn down.
             napi_fatal_exception(env, error.Value());
           }
           if (event.kind == Event::kEnd) Unref();
         }
       };
-      // Where JavaScript is going away the call is refused, and the function is gone with it.
+      // While the environment is torn down, the call is refused and the function no longer exists.
       closing = events.BlockingCall(deliver) == napi_closing;
       if (last && !closing) events.Release();
     };
-    Ref();  // until the end event: a caller that only listens need not hold the engine
+    Ref();  // until the end event, because a caller that only listens need not hold the engine
     try {
       target.submit(request);
     } catch (const std::invalid_argument& error) {
@@ -243,20 +318,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     const Napi::Env env = info.Env();
     const Napi::Object o = info[0].ToObject();
     auto request = std::make_shared<Request>();
-    request->tokens = integers(env, o.Get("tokens"), "tokens");
-    request->widths = integers(env, o.Get("widths"), "widths");
-    request->stop_tokens = integers(env, o.Get("stopTokens"), "stopTokens");
-    if (o.Has("bannedFirstTokens"))
-      request->banned_first_tokens = integers(env, o.Get("bannedFirstTokens"), "bannedFirstTokens");
-    if (o.Has("copyWeights")) request->copy_weights = floats(env, o.Get("copyWeights"), "copyWeights");
-    if (o.Has("healingPrefix")) request->healing_prefix = bytes(env, o.Get("healingPrefix"), "healingPrefix");
-    if (o.Has("expected")) request->expected = integers(env, o.Get("expected"), "expected");
-    if (o.Has("endsWithLine")) request->ends_with_line = o.Get("endsWithLine").ToBoolean();
-    if (o.Has("scoreBound")) request->score_bound = score_bound(env, o.Get("scoreBound"));
-    if (o.Has("draftTokens")) request->speculation.max_tokens = integer(o, "draftTokens");
-    if (o.Has("draftWidths")) request->speculation.widths = integers(env, o.Get("draftWidths"), "draftWidths");
-    if (o.Has("draftAlways")) request->speculation.always = o.Get("draftAlways").ToBoolean();
-    request->max_tokens = std::max(0, integer(o, "maxTokens"));
+    read_request(o, *request);
+    request->max_tokens = std::max(0, request->max_tokens);
     if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "generate needs a listener");
     submit(env, request, info[1].As<Napi::Function>());
     Napi::Object handle = Napi::Object::New(env);
@@ -271,8 +334,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   void logits(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     auto request = std::make_shared<Request>();
-    request->tokens = integers(env, info[0], "tokens");
-    request->widths = integers(env, info[1], "widths");
+    read(info[0], "tokens", request->tokens);
+    read(info[1], "widths", request->widths);
     request->all_logits = true;
     if (!info[2].IsFunction()) throw Napi::TypeError::New(env, "logits needs a listener");
     submit(env, request, info[2].As<Napi::Function>());
@@ -289,6 +352,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   Napi::Array isas = Napi::Array::New(env);
   for (const Kernels* kernels : supported_kernels()) isas.Set(isas.Length(), Napi::String::New(env, kernels->name));
   exports.Set("supportedIsas", isas);
+  exports.Set("prefillChunkTokens", kPrefillChunk);
   return exports;
 }
 

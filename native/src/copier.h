@@ -7,10 +7,10 @@ namespace matcoder {
 
 constexpr int kLongestMatch = 16;
 
-// Where the end of a sequence occurred before.
+// An earlier occurrence of the end of a sequence.
 struct Match {
-  int length = 0;  // tokens in common, at most kLongestMatch; 0 where nothing occurred before
-  int next = 0;    // index of the token that followed then
+  int length = 0;  // tokens in common, at most kLongestMatch; 0 if there is none
+  int next = 0;    // index of the token after the occurrence
 };
 
 // The longest earlier occurrence of the sequence's last tokens; of several, the latest.

@@ -14,7 +14,8 @@ namespace matcoder {
 namespace {
 
 #ifdef MATCODER_X86_KERNELS
-// VNNI in its short encoding, which the kernels' library is compiled for; older compilers do not know its name.
+// VNNI in its VEX encoding, which kernels_avxvnni is compiled for. __builtin_cpu_supports of older compilers does not
+// know it.
 bool has_avx_vnni() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
@@ -26,7 +27,7 @@ bool has_avx_vnni() {
 std::vector<const Kernels*> supported_kernels() {
   std::vector<const Kernels*> found;
 #ifdef MATCODER_X86_KERNELS
-  // The compiler's check covers the operating system's part (XCR0) too.
+  // The compiler's check includes the operating system's support (XCR0).
   __builtin_cpu_init();
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
@@ -41,7 +42,7 @@ std::vector<const Kernels*> supported_kernels() {
 #elif defined(__APPLE__)
   const bool dot_product = true;  // every Apple processor
 #else
-  const bool dot_product = false;  // not told
+  const bool dot_product = false;  // no way to find out
 #endif
   if (dot_product) found.push_back(&kNeonKernels);
 #endif

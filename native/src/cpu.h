@@ -7,10 +7,10 @@
 
 namespace matcoder {
 
-// The kernels this processor and operating system can run, fastest first.
+// The kernels that this processor and operating system can run, fastest first.
 std::vector<const Kernels*> supported_kernels();
 
-// The fastest, or the one named; throws std::invalid_argument where this machine cannot run it.
+// The fastest kernels, or the named ones; throws std::invalid_argument if this machine cannot run them.
 const Kernels& choose_kernels(const std::string& name);
 
 }  // namespace matcoder

@@ -8,35 +8,35 @@
 
 namespace matcoder {
 
-// Token healing: the end of a prompt's text is given back, and the first tokens that are decoded have to spell it, so
-// that a word which the cursor cuts in two is decoded in whole tokens.
+// Token healing: the prompt leaves out the end of its text, the healing prefix, and the first decoded tokens must spell
+// it. So a word that the cursor cuts in two is decoded in whole tokens.
 class TokenBytes {
  public:
-  // bytes: [vocabulary] what each token spells, empty for a mark; or none at all where nothing is ever given back.
-  // Throws std::invalid_argument for any other number.
+  // bytes: [vocabulary] the bytes of each token, empty for special tokens; or no entries if no request has a healing
+  // prefix. Throws std::invalid_argument for any other number of entries.
   TokenBytes(std::vector<std::string> bytes, int vocabulary);
 
-  // Whether a token spells nothing: false for all where it is not known what they spell.
-  bool is_mark(int32_t token) const { return !bytes_.empty() && bytes_[token].empty(); }
+  // Whether a token has no bytes; false for all tokens if their bytes are not known.
+  bool is_special(int32_t token) const { return !bytes_.empty() && bytes_[token].empty(); }
 
-  // Throws std::invalid_argument where no sequence of tokens spells the text.
-  void check(const std::string& given) const;
+  // Throws std::invalid_argument if no sequence of tokens spells the prefix.
+  void check_prefix(const std::string& prefix) const;
 
-  // Whether a token spells the beginning of the text, or all of it and more.
-  bool may_come(int32_t token, const std::string& given) const;
+  // Whether a token spells the beginning of a prefix that is not empty, or all of it and more.
+  bool matches(int32_t token, const std::string& prefix) const;
 
-  // Leaves the logits of the tokens that may come. logits: [vocabulary]
-  void bar_others(const std::string& given, float* logits) const;
+  // Leaves only the tokens that match. logits: [vocabulary]
+  void mask_other_tokens(const std::string& prefix, float* logits) const;
 
-  // What a token that may come spells beyond the text; nothing where it is not known what tokens spell.
-  std::string_view beyond(int32_t token, const std::string& given) const;
+  // The bytes of a matching token that go beyond the prefix; empty if the bytes of tokens are not known.
+  std::string_view bytes_beyond(int32_t token, const std::string& prefix) const;
 
-  // Takes from the given text what the token spells.
-  void spelled(int32_t token, std::string& given) const;
+  // Removes from the prefix what a matching token spells.
+  void consume(int32_t token, std::string& prefix) const;
 
  private:
   std::vector<std::string> bytes_;
-  std::bitset<256> alone_;  // bytes that are a token
+  std::bitset<256> has_token_;  // [byte] whether a token consists of this byte alone
 };
 
 }  // namespace matcoder

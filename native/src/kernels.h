@@ -1,7 +1,7 @@
-// The arithmetic of the engine, once for every instruction set.
+// The arithmetic of the engine, for every instruction set.
 //
-// Integer sums are exact and float code is written in 16 fixed lanes, with fused multiply-adds where it says so and
-// nowhere else, so every instruction set gives the same bits.
+// Integer sums are exact. Float code is written in 16 fixed lanes and uses fused multiply-adds only where the source
+// says so. Therefore every instruction set gives the same bits.
 #pragma once
 
 #include <stddef.h>
@@ -14,8 +14,8 @@ constexpr int kLanes = 16;
 
 // An int8 matrix [rows, k] for products with int8 vectors, stored as w + 128 because the VNNI instruction multiplies
 // unsigned by signed. Order: blocks of `block_k` columns; in a block, panels of 16 rows; in a panel, groups of 4
-// columns: 16 rows x 4 columns = 64 bytes. A prefix of rows is contiguous where there is one block (gate, up), a
-// prefix of columns where there are many (down): both kinds of prefix are a submodel.
+// columns: 16 rows x 4 columns = 64 bytes. With one block, a prefix of rows is contiguous (gate, up); with many, a
+// prefix of columns is (down). Both kinds of prefix belong to a submodel.
 struct Matrix {
   int rows = 0;
   int k = 0;
@@ -24,21 +24,24 @@ struct Matrix {
   float* scales = nullptr;  // [rows]
 };
 
-// A product reads its matrix from memory once, in pieces too short for the processor to foresee where they go on. While
-// it works on one block of columns of a few panels, it fetches what lies this many bytes further: the same columns of
-// the eighth block after it or, near the last, of the next panels. Into the second-level cache, whose queue of open
-// reads is the longer one.
+// A product reads its matrix from memory once, in pieces that are too short for the hardware prefetcher. While it works
+// on one block of columns of a few panels, it prefetches the bytes at this distance: the same columns of the eighth
+// block after it or, near the last block, of the next panels. They go into the second-level cache, because it can have
+// more reads in flight than the first.
 static inline ptrdiff_t fetch_distance(int block, int blocks, size_t block_bytes, size_t panels_bytes) {
   const int lead = blocks < 8 ? blocks : 8;
   const ptrdiff_t next = (ptrdiff_t)block_bytes;
   return block + lead < blocks ? lead * next : (lead - blocks) * next + (ptrdiff_t)panels_bytes;
 }
 
+// Rows whose largest magnitude is below this are quantised to zeros, because 127 divided by it may overflow.
+constexpr float kLeastQuantised = 1e-30f;
+
 // Vectors quantised to int8, one scale each: x ~ values * scale.
 struct Activations {
   int8_t* values = nullptr;  // [count, stride]
   float* scales = nullptr;   // [count]
-  int32_t* sums = nullptr;   // [count] sum of the values: what storing w + 128 adds is 128 times this
+  int32_t* sums = nullptr;   // [count] sum of the values, because storing w + 128 adds 128 times this
   size_t stride = 0;
 };
 
@@ -61,10 +64,11 @@ struct Kernels {
   void (*product)(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, int terms,
                   float* out, size_t out_stride);
 
-  // out = x / rms(x) * weight
+  // out = x / rms(x) * weight; NaN if the sum of squares overflows
   void (*rms_norm)(const float* x, const float* weight, int n, float eps, float* out);
 
-  // Symmetric int8 by the largest magnitude; writes row t of `a`.
+  // Symmetric int8 by the largest magnitude; writes row t of `a`. If a value is not finite, the row is zeros with a
+  // scale of NaN, so that the fault stays visible.
   void (*quantise)(const float* x, int n, const Activations& a, int t);
 
   // Up to kMaxQueries of heads that share keys and values; each gives the bits that it gives alone.

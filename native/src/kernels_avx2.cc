@@ -1,5 +1,5 @@
-// AVX2, compiled twice: with VNNI eight rows by four columns are multiplied and added by one instruction, without it by
-// three.
+// AVX2, compiled twice. With VNNI, one instruction multiplies and adds eight rows by four columns; without it, three
+// do.
 #include "kernels.h"
 
 #ifdef MATCODER_X86_KERNELS

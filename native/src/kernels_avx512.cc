@@ -1,5 +1,5 @@
-// AVX-512, compiled twice: with VNNI sixteen rows by four columns are multiplied and added by one instruction, without
-// it by four.
+// AVX-512, compiled twice. With VNNI, one instruction multiplies and adds sixteen rows by four columns; without it,
+// four do.
 #include "kernels.h"
 
 #ifdef MATCODER_X86_KERNELS
@@ -13,14 +13,14 @@ namespace {
 template <int T, int P>
 void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
                 size_t stride, const int32_t* a_sums, int32_t* sums) {
-  // Few sums leave the instruction's latency open: those over every second column group fill it.
+  // With few sums the instruction's latency limits the speed, so each is split in two, over every second column group.
   constexpr int kChains = T * P <= 4 ? 2 : 1;
   __m512i acc[P * T * kChains];
   for (int i = 0; i < P * T * kChains; i++) acc[i] = _mm512_setzero_si512();
   const int blocks = (k + block_k - 1) / block_k;
   for (int block = 0; block < blocks; block++, w += block_bytes) {
     const int start = block * block_k, columns = k - start < block_k ? k - start : block_k;
-    const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, P * panel_bytes);
+    [[maybe_unused]] const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, P * panel_bytes);
     for (int c = 0; c < columns; c += 4 * kChains)
       for (int chain = 0; chain < kChains; chain++) {
         const int column = c + 4 * chain;
@@ -48,7 +48,7 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   }
 }
 #else
-// As in AVX2's: |w| times a with w's sign. With |w| and |a| <= 127 no pair of products leaves 16 bits.
+// As in kernels_avx2.cc: |w| times a with w's sign. With |w| and |a| <= 127, two products never overflow 16 bits.
 template <int T, int P>
 void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
                 size_t stride, const int32_t*, int32_t* sums) {
@@ -58,7 +58,7 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   const int blocks = (k + block_k - 1) / block_k;
   for (int block = 0; block < blocks; block++, w += block_bytes) {
     const int start = block * block_k, columns = k - start < block_k ? k - start : block_k;
-    const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, P * panel_bytes);
+    [[maybe_unused]] const uint8_t* ahead = w + fetch_distance(block, blocks, block_bytes, P * panel_bytes);
     for (int c = 0; c < columns; c += 4) {
       __m512i magnitudes[P];
       __mmask64 negative[P];

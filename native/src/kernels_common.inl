@@ -1,11 +1,12 @@
-// Everything but the integer product, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
-// The including file defines before:
+// All kernels except the integer sums, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
+// The including file defines first:
 //   panel_sums<T, P>(...)      the integer sums of P panels for T vectors
 //   kWidth, Vector             floats of one register, and these
 //   multiply_add               a * x + sum, rounded once
 //   from_half, to_half16       float16 to the floats of a register, and sixteen floats back
-// No C++ standard header here: an inline function of one compiled with AVX could be linked into the scalar path.
-// Loops over registers, not lanes: of those the compiler makes scalar code where anything in them is not simple.
+// No C++ standard header may be included here: the linker could take an inline function that was compiled with AVX for
+// the scalar path. Loops go over registers, not lanes, because the compiler does not vectorise a loop over lanes unless
+// its body is simple.
 
 static inline Vector load(const float* x) {
   Vector v;
@@ -17,13 +18,19 @@ static inline void store(float* x, Vector v) { __builtin_memcpy(x, &v, sizeof v)
 
 static inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
+// 1.5 * 2^23. A small number plus this is rounded to an integer, which then stands in the lowest bits: unlike a
+// conversion, that is defined for every value.
+constexpr float kRound = 12582912.0f;
+constexpr int32_t kRoundBits = 0x4b400000;
+
 static inline Vector exp_of(Vector x) {
-  // exp(x) = 2^n * e^r, r in [-ln2/2, ln2/2], e^r by its Taylor series to r^6: relative error below 2e-7.
-  typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
+  // exp(x) = 2^n * e^r, r in [-ln2/2, ln2/2], e^r by its Taylor series to r^6: relative error below 2e-7. NaN stays
+  // NaN.
+  typedef uint32_t Bits __attribute__((vector_size(4 * kWidth)));
   const Vector least = Vector{} - 87.0f, most = Vector{} + 88.0f;
   x = x < least ? least : (x > most ? most : x);
-  const Vector shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the sum rounds to an integer
-  const Vector n = shifted - 12582912.0f;
+  const Vector shifted = x * 1.44269504f + kRound;
+  const Vector n = shifted - kRound;
   const Vector r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
   Vector p = Vector{} + 1.0f / 720;
   p = p * r + 1.0f / 120;
@@ -32,7 +39,7 @@ static inline Vector exp_of(Vector x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  return p * (Vector)((__builtin_convertvector(n, Integers) + 127) << 23);
+  return p * (Vector)(((Bits)shifted + 127) << 23);  // n is in the lowest bits of `shifted`, see kRound
 }
 
 // Lanes are added pairwise, in one order for all instruction sets.
@@ -53,24 +60,42 @@ static void rms_norm(const float* x, const float* weight, int n, float eps, floa
   float lanes[kLanes] = {0};
   for (int i = 0; i < n; i += kLanes)
     for (int l = 0; l < kLanes; l++) lanes[l] += x[i + l] * x[i + l];
-  const float scale = 1.0f / __builtin_sqrtf(sum_lanes(lanes) / (float)n + eps);
+  const float mean = sum_lanes(lanes) / (float)n + eps;
+  // An overflow must not pass for zeros: it becomes NaN.
+  const float scale = mean <= __FLT_MAX__ ? 1.0f / __builtin_sqrtf(mean) : __builtin_nanf("");
   for (int i = 0; i < n; i++) out[i] = x[i] * scale * weight[i];
 }
 
 static void quantise(const float* x, int n, const Activations& a, int t) {
-  float lanes[kLanes] = {0};
+  // The largest magnitude, found by the bits: they are ordered like the numbers, with infinity and NaN above all.
+  int32_t lanes[kLanes] = {0};
   for (int i = 0; i < n; i += kLanes)
     for (int l = 0; l < kLanes; l++) {
-      const float magnitude = x[i + l] < 0 ? -x[i + l] : x[i + l];
-      lanes[l] = magnitude > lanes[l] ? magnitude : lanes[l];
+      int32_t bits;
+      __builtin_memcpy(&bits, x + i + l, 4);
+      bits &= 0x7fffffff;
+      lanes[l] = bits > lanes[l] ? bits : lanes[l];
     }
-  const float largest = max_lanes(lanes);
-  const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+  int32_t largest_bits = lanes[0];
+  for (int l = 1; l < kLanes; l++) largest_bits = lanes[l] > largest_bits ? lanes[l] : largest_bits;
+  float largest;
+  __builtin_memcpy(&largest, &largest_bits, 4);
+
   int8_t* values = a.values + t * a.stride;
+  if (!(largest <= __FLT_MAX__)) {
+    for (int i = 0; i < n; i++) values[i] = 0;
+    a.scales[t] = __builtin_nanf("");
+    a.sums[t] = 0;
+    return;
+  }
+  const float inverse = largest >= kLeastQuantised ? 127.0f / largest : 0.0f;
   int32_t sums[kLanes] = {0};
   for (int i = 0; i < n; i += kLanes)
     for (int l = 0; l < kLanes; l++) {
-      const int32_t q = (int32_t)((x[i + l] * inverse + 12582912.0f) - 12582912.0f);
+      const float rounded = x[i + l] * inverse + kRound;
+      int32_t q;
+      __builtin_memcpy(&q, &rounded, 4);
+      q -= kRoundBits;
       values[i + l] = (int8_t)q;
       sums[l] += q;
     }
@@ -91,13 +116,14 @@ static void to_half(const float* x, int n, uint16_t* out) {
   }
 }
 
-// How many lanes of a block of positions come before the position `end`.
+// How many lanes of a block of positions are before the position `end`.
 static inline int lanes_of(int block, int end) {
   const int left = end - block * kLanes;
   return left < 0 ? 0 : (left < kLanes ? left : kLanes);
 }
 
-// Scores of R queries with 16 keys: dots[r, l]. Four sums, for one would wait for itself at every step.
+// Scores of R queries with 16 keys: dots[r, l]. There are four sums, because each addition to one must wait for the
+// last.
 template <int R>
 static inline void dot_products(const Query* queries, const uint16_t* block, int head_dim, float (*dots)[kLanes]) {
   for (int l = 0; l < kLanes; l += kWidth) {
@@ -111,14 +137,14 @@ static inline void dot_products(const Query* queries, const uint16_t* block, int
   }
 }
 
-// A query adds nothing for positions behind its own, where another still reads: zero times a finite value. The order of
-// additions does not depend on how many share the pass, so each gives the bits that it gives alone.
+// A query that shares the pass with a longer one adds zero times a finite value for positions after its own. The order
+// of additions does not depend on how many queries share the pass, so each gives the bits that it gives alone.
 template <int Q>
 static void attend(const Query* queries, const uint16_t* keys, const uint16_t* values, int head_dim, float* scores,
                    size_t stride) {
-  constexpr int kTile = 32;     // positions whose values stay close while all their columns are read
-  constexpr int kColumns = 64;  // that are summed up together
-  constexpr int kTogether = kWidth < 16 && Q > 2 ? 2 : Q;  // queries for whose sums there are registers
+  constexpr int kTile = 32;     // positions whose values stay in the first-level cache while all their columns are read
+  constexpr int kColumns = 64;  // columns that are summed together
+  constexpr int kTogether = kWidth < 16 && Q > 2 ? 2 : Q;  // queries whose sums fit into the registers
   static_assert(Q % kTogether == 0 || Q == 3, "queries come in pairs");
   const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
   int positions = 0;
@@ -258,7 +284,7 @@ static void panel_products(const Matrix& w, int k, int panel, const Activations&
   }
 }
 
-// P panels at a time, as many vectors with each as there are: both kinds of operand are loaded once for several uses.
+// P panels at a time, with up to eight vectors each: both kinds of operand are loaded once for several uses.
 template <int P>
 static void panels(const Matrix& w, int k, int panel, const Activations& a, int count, int terms, float* out,
                    size_t out_stride) {

@@ -1,5 +1,5 @@
-// NEON with the dot-product instruction (every Apple processor, and most 64-bit Arm ones since 2018): four rows by four
-// columns an instruction, signed by signed.
+// NEON with the dot-product instruction, which every Apple processor has, and most 64-bit Arm processors since 2018.
+// One instruction multiplies and adds four rows by four columns, signed by signed.
 #include "kernels.h"
 
 #ifdef MATCODER_NEON_KERNELS

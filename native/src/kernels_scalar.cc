@@ -1,4 +1,4 @@
-// Plain C++: the reference, and the only kernels on a processor without AVX2.
+// Plain C++: the reference, and the kernels for a processor without AVX2 or NEON's dot product.
 #include "kernels.h"
 
 namespace matcoder {
@@ -33,7 +33,7 @@ Vector multiply_add(float a, Vector x, Vector sum) {
 Vector from_half(const uint16_t* x) {
   Vector floats;
   for (int l = 0; l < kWidth; l++) {
-    // Exponents of float16 are 112 less, of subnormals too.
+    // The exponent bias of float16 is 112 less, for subnormal numbers too.
     const uint32_t bits = (uint32_t)(x[l] & 0x7fff) << 13;
     float magnitude;
     __builtin_memcpy(&magnitude, &bits, 4);
@@ -50,14 +50,14 @@ void to_half16(const float* x, uint16_t* out) {
     const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
     bits &= 0x7fffffff;
     if (bits < 113u << 23) {
-      // Below 2^-14 a float16 counts in 2^-24: so does a float between a half and one, and its addition rounds.
+      // Below 2^-14 the unit of a float16 is 2^-24, as that of a float between 0.5 and 1: the addition rounds to it.
       float magnitude;
       __builtin_memcpy(&magnitude, &bits, 4);
       magnitude += 0.5f;
       __builtin_memcpy(&bits, &magnitude, 4);
       out[l] = sign | (uint16_t)(bits - 0x3f000000);
     } else {
-      bits += 0xfff + (bits >> 13 & 1);  // to the nearest, half-way to even
+      bits += 0xfff + (bits >> 13 & 1);  // to the nearest, ties to even
       out[l] = sign | (uint16_t)((bits >> 13) - (112 << 10));
     }
   }

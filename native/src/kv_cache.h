@@ -7,8 +7,8 @@
 
 namespace matcoder {
 
-// Keys and values of one sequence, in float16. Attention is not nested, so the shape is the same for all submodels and
-// any of them goes on from what another wrote; only a layer that the writer skipped is missing.
+// Keys and values of one sequence, in float16. Attention is not nested, so the shape is the same for all submodels, and
+// any of them can continue from positions that another wrote; only the layers that the writer skipped are missing.
 struct KvCache {
   explicit KvCache(const Config& c)
       : head_dim(c.head_dim),
@@ -34,7 +34,7 @@ struct KvCache {
     layers_written.resize(length);
   }
 
-  // How many of `wanted` need not be read again by a submodel that runs `layers` (a bit each).
+  // How many of the `wanted` tokens a submodel that runs `layers` (a bit each) need not read again.
   int reusable(const std::vector<int32_t>& wanted, uint64_t layers) const {
     size_t n = 0;
     while (n < tokens.size() && n < wanted.size() && tokens[n] == wanted[n] && (layers_written[n] & layers) == layers)

@@ -59,10 +59,12 @@ class Reader {
         values[i] = half_to_float(half);
       }
     } else {
-      fail(name, "is " + entry.dtype + " where F32 or F16 is expected");
+      fail(name, "is " + entry.dtype + ", but must be F32 or F16");
     }
     for (const float value : values)
-      if (!std::isfinite(value)) fail(name, "holds a value that is not finite");
+      if (!std::isfinite(value))
+        throw std::runtime_error(path_ + ": the checkpoint's weights appear corrupt: tensor " + name +
+                                 " holds a value that is not finite");
     return values;
   }
 
@@ -87,9 +89,9 @@ class Reader {
       float largest = 0;
       for (int i = 0; i < k; i++) largest = std::fmax(largest, std::fabs(row[i]));
       out.scales[r] = largest / 127;
-      const float inverse = largest > 0 ? 127 / largest : 0;
+      const float inverse = largest >= kLeastQuantised ? 127 / largest : 0;
       for (int i = 0; i < k; i++)
-        out.values[static_cast<size_t>(r) * k + i] = static_cast<int8_t>(std::lrint(row[i] * inverse));
+        out.values[static_cast<size_t>(r) * k + i] = static_cast<int8_t>(std::lrint(row[i] * inverse));  // -127..127
     }
     return out;
   }
@@ -107,15 +109,16 @@ class Reader {
       std::string expected, given;
       for (const int64_t n : shape) expected += (expected.empty() ? "" : ", ") + std::to_string(n);
       for (const int64_t n : entry.shape) given += (given.empty() ? "" : ", ") + std::to_string(n);
-      fail(name, "has the shape [" + given + "] where config.json makes it [" + expected + "]");
+      fail(name, "has the shape [" + given + "], but config.json implies [" + expected + "]");
     }
     uint64_t bytes = entry.dtype == "I8" ? 1 : entry.dtype == "F16" ? 2 : entry.dtype == "F32" ? 4 : 0;
-    if (bytes == 0) fail(name, "is " + entry.dtype + ", which this engine does not read");
+    if (bytes == 0) fail(name, "is " + entry.dtype + ", a type that this engine does not read");
     for (const int64_t n : shape) bytes *= static_cast<uint64_t>(n);
-    if (entry.begin > entry.end || entry.end > size_) fail(name, "lies beyond the end of the file, which is truncated");
+    if (entry.begin > entry.end || entry.end > size_)
+      fail(name, "lies beyond the end of the file: the file is truncated");
     if (entry.end - entry.begin != bytes)
-      fail(name, "takes " + std::to_string(entry.end - entry.begin) + " bytes where its shape needs " +
-                     std::to_string(bytes));
+      fail(name,
+           "has " + std::to_string(entry.end - entry.begin) + " bytes, but its shape needs " + std::to_string(bytes));
     return entry;
   }
 
@@ -158,7 +161,7 @@ Matrix pack(Model& model, const Rows& rows, int block_k) {
   return m;
 }
 
-// Rows of several matrices in turn, `run` rows of each: [q; k; v] or gate and up interleaved by panels.
+// Takes `run` rows of each matrix in turn: [q; k; v], or gate and up interleaved by panels.
 Rows interleave(const std::vector<Rows>& parts, int run) {
   Rows out{0, parts.front().k, {}, {}};
   std::vector<int> next(parts.size(), 0);
@@ -187,7 +190,7 @@ void check_config(const std::string& path, const Config& c) {
     require(n > 0 && n <= kMaxDimension, "a dimension is not between 1 and 1048576");
   require(c.layers <= 64, "more than 64 layers");
   require(c.heads <= 256, "more than 256 heads");
-  // 255 * 127 * k has to stay below 2^31, for the sums are int32.
+  // 255 * 127 * k must stay below 2^31, because the sums are int32.
   require(c.hidden <= 65536 && c.ffn <= 65536 && c.heads * c.head_dim <= 65536, "a matrix has more than 65536 columns");
   require(c.head_dim % 16 == 0 && c.head_dim <= 1024, "head_dim must be a multiple of 16, at most 1024");
   require(c.ffn % kWidthStep == 0, "intermediate_size must be a multiple of 32");
@@ -195,7 +198,8 @@ void check_config(const std::string& path, const Config& c) {
   const int64_t cached = int64_t{2} * c.layers * c.kv_heads * c.head_dim * c.context;
   require(cached <= int64_t{1} << 30, "max_position_embeddings makes the cache larger than 2 GiB");
   require(c.hidden % 16 == 0 && c.vocabulary % 16 == 0, "hidden_size and vocab_size must be multiples of 16");
-  require(c.rope_theta > 0 && c.norm_eps > 0, "rope_theta and rms_norm_eps must be positive");
+  require(c.rope_theta > 0 && std::isfinite(c.rope_theta) && c.norm_eps > 0 && std::isfinite(c.norm_eps),
+          "rope_theta and rms_norm_eps must be positive and finite");
 }
 
 }  // namespace
@@ -205,6 +209,7 @@ std::unique_ptr<Model> load_model(const std::string& path, const Config& c,
   check_config(path, c);
   Reader reader(path, entries);
   auto model = std::make_unique<Model>();
+  model->path = path;
   model->config = c;
   const int q_rows = c.heads * c.head_dim, kv_rows = c.kv_heads * c.head_dim;
   for (int i = 0; i < c.layers; i++) {
@@ -243,7 +248,7 @@ std::unique_ptr<Model> load_model(const std::string& path, const Config& c,
       model->sin.push_back(static_cast<float>(std::sin(angle)));
     }
 #ifdef __GLIBC__
-  malloc_trim(0);  // what was read and packed stays with the allocator otherwise: a matrix or two
+  malloc_trim(0);  // otherwise the allocator keeps the memory of a matrix or two that were read and packed
 #endif
   return model;
 }

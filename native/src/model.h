@@ -24,7 +24,7 @@ struct Config {
   float norm_eps = 0;
 };
 
-// Where one tensor lies in the weights file: bytes begin..end from the start of the file.
+// The place of one tensor in the weights file: bytes begin..end from the start of the file.
 struct TensorEntry {
   std::string dtype;  // I8, F16 or F32
   std::vector<int64_t> shape;
@@ -43,24 +43,25 @@ struct Layer {
 
 // The one copy of the weights. A submodel is a list of widths over it and owns nothing.
 struct Model {
+  std::string path;  // of the weights file, for error messages
   Config config;
   std::vector<Layer> layers;
-  Matrix embedding;         // [vocabulary, hidden], look-up and head alike
+  Matrix embedding;         // [vocabulary, hidden], for look-up and for the LM head
   std::vector<float> norm;  // [hidden]
   std::vector<float> cos;   // [context, head_dim / 2]
   std::vector<float> sin;   // [context, head_dim / 2]
 
   size_t weight_bytes() const { return weight_bytes_; }
 
-  std::vector<std::unique_ptr<char[]>> storage_;  // what the matrices point into
+  std::vector<std::unique_ptr<char[]>> storage_;  // the matrices point into it
   size_t weight_bytes_ = 0;
 };
 
 // Hidden units come in blocks of this many; so do the widths of submodels.
 constexpr int kWidthStep = 32;
 
-// Reads and packs the tensors under their Hugging Face names. Throws std::runtime_error naming the file, the tensor
-// and the fault: nothing in `entries` is trusted before it was checked against the file.
+// Reads and packs the tensors under their Hugging Face names. Throws std::runtime_error with the file, the tensor and
+// the fault: nothing in `entries` is trusted before it is checked against the file.
 std::unique_ptr<Model> load_model(const std::string& path, const Config& config,
                                   const std::unordered_map<std::string, TensorEntry>& entries);
 

@@ -6,26 +6,31 @@
 namespace matcoder {
 namespace {
 
-// A token that was all but impossible is not worse than this: its log probability would outweigh all others.
+// Smaller probabilities count as this one, because a single logarithm would outweigh all others.
 constexpr float kLeastProbability = 1e-4F;
 
-// Answers that are longer by more than this gain nothing from surer tokens.
-constexpr int kMostMore = 64;
+// How many further tokens are considered. Beyond them, certain tokens no longer raise the score.
+constexpr int kMaxFurtherTokens = 64;
 
 }  // namespace
 
-void Tally::add(float probability) {
+bool is_finite(const ScoreBound& b) {
+  return std::isfinite(b.constant) && std::isfinite(b.of_sum) && std::isfinite(b.of_mean) &&
+         std::isfinite(b.of_least) && std::isfinite(b.of_log_count);
+}
+
+void ScoreCounts::add(float probability) {
   const float log = std::log(std::max(kLeastProbability, probability));
   count_++;
   sum_ += log;
   least_ = std::min(least_, log);
 }
 
-bool Tally::may_become_even(const ScoreBound& score_bound) const {
-  const float settled = score_bound.constant + score_bound.of_sum * sum_ + score_bound.of_least * least_;
-  for (int n = std::max(1, count_); n <= count_ + kMostMore; n++) {
+bool ScoreCounts::may_reach(const ScoreBound& bound) const {
+  const float fixed = bound.constant + bound.of_sum * sum_ + bound.of_least * least_;
+  for (int n = std::max(1, count_); n <= count_ + kMaxFurtherTokens; n++) {
     const float length = static_cast<float>(n);
-    if (settled + score_bound.of_mean * sum_ / length + score_bound.of_log_count * std::log(length) >= 0) return true;
+    if (fixed + bound.of_mean * sum_ / length + bound.of_log_count * std::log(length) >= 0) return true;
   }
   return false;
 }

@@ -2,18 +2,24 @@
 
 namespace matcoder {
 
-// The log odds that an answer is right, by the log probabilities of its tokens: weights of their sum, their mean, the
-// least of them, and the logarithm of their number. As in src/engine/scoreBound.ts.
+// The score of an answer: log odds that it is right, a weighted sum of statistics over the log probabilities of its
+// tokens. An answer is wanted if its score is at least 0. The same as in src/engine/scoreBound.ts.
 struct ScoreBound {
-  float constant = 0, of_sum = 0, of_mean = 0, of_least = 0, of_log_count = 0;
+  float constant = 0;
+  float of_sum = 0;
+  float of_mean = 0;
+  float of_least = 0;
+  float of_log_count = 0;  // of the logarithm of the number of tokens
 };
 
-// What an answer has come to so far.
-class Tally {
+bool is_finite(const ScoreBound& bound);
+
+// The statistics of the tokens so far.
+class ScoreCounts {
  public:
   void add(float probability);
-  // Whether the odds are even or better by now, or would be with more tokens behind it, all of them certain.
-  bool may_become_even(const ScoreBound& score_bound) const;
+  // Whether the answer reaches the bound, or would with more tokens if all of them were certain.
+  bool may_reach(const ScoreBound& bound) const;
 
  private:
   int count_ = 0;

@@ -5,11 +5,11 @@
 namespace matcoder {
 namespace {
 
-// Observations that a mean remembers.
+// Weight of a mean's past, in observations.
 constexpr double kMemory = 64;
 // Passes without a draft after which one is tried again.
 constexpr int kIdlePasses = 48;
-// Until both were measured: what a further token adds to a pass, and what a draft costs, as shares of a pass of one.
+// Assumed until measured, as shares of a target pass of one token: what a further token adds, and a draft pass.
 constexpr double kMoreShare = 0.2;
 constexpr double kDraftShare = 0.4;
 
@@ -21,7 +21,7 @@ void Speculator::Mean::add(double x) {
 }
 
 Speculator::Speculator() {
-  // A long match is nearly always right, a short one seldom.
+  // Prior: the copy after a long match is nearly always accepted, after a short one rarely.
   for (int n = 0; n <= 16; n++) by_length_[n] = {n == 0 ? 0 : 1 - 0.8 / n, 4};
   for (int i = 0; i < kBuckets; i++) by_probability_[i] = {0.3 + 0.07 * i, 4};
 }
@@ -35,8 +35,8 @@ double Speculator::acceptance(float probability) const {
   return by_probability_[std::min(kBuckets - 1, static_cast<int>(probability * kBuckets))].value;
 }
 
-// Tokens a millisecond with the best number of copies, against those without.
-int Speculator::worth_copying(int length, int room) const {
+// The number of copies with the highest expected tokens per millisecond.
+int Speculator::tokens_to_copy(int length, int room) const {
   if (one_ms_.weight == 0) return 0;
   double tokens = 1, reach = 1, best = 1 / pass_ms(1);
   int count = 0;
@@ -72,21 +72,21 @@ bool Speculator::explore() {
   return true;
 }
 
-void Speculator::target_took(int tokens, double ms) {
+void Speculator::record_target_pass(int tokens, double ms) {
   if (tokens == 1)
     one_ms_.add(ms);
   else if (one_ms_.weight > 0)
     more_ms_.add((ms - one_ms_.value) / (tokens - 1));
 }
 
-void Speculator::draft_took(double ms) { draft_ms_.add(ms); }
+void Speculator::record_draft_pass(double ms) { draft_ms_.add(ms); }
 
-void Speculator::copied(int length, bool accepted) {
+void Speculator::record_copied(int length, bool accepted) {
   idle_ = 0;
   by_length_[std::min(16, length)].add(accepted);
 }
 
-void Speculator::wrote(float probability, bool accepted) {
+void Speculator::record_written(float probability, bool accepted) {
   idle_ = 0;
   by_probability_[std::min(kBuckets - 1, static_cast<int>(probability * kBuckets))].add(accepted);
   written_.add(accepted);

@@ -3,46 +3,49 @@
 #include <cstdint>
 #include <vector>
 
+#include "forward.h"
+
 namespace matcoder {
 
-// Tokens that may be drafted before the target looks at them.
-constexpr int kMaxDraft = 8;
+// Tokens that may be drafted before the target verifies them: one pass computes the logits after the last token of the
+// sequence and after each drafted one.
+constexpr int kMaxDraft = kMaxLogitRows - 1;
 
-// How to draft, and for whom.
+// How to draft.
 struct Speculation {
   int max_tokens = 0;       // 0: do not draft
-  std::vector<int> widths;  // the submodel that drafts where nothing matches; empty: none
-  bool always = false;      // draft as much as allowed, whether it pays or not: for tests and measurements
+  std::vector<int> widths;  // [layers] the submodel that drafts if the context has no match; empty: none
+  bool always = false;      // for tests and measurements: draft as much as allowed, whether it pays or not
 };
 
-// What a request's drafts came to.
+// Drafted tokens of a request, and how many of them the target accepted.
 struct DraftCounts {
   int copied = 0, copied_accepted = 0;    // from the context
   int written = 0, written_accepted = 0;  // by the submodel
 };
 
-// Learns from every pass what drafting costs and how often the target agrees, and says when it pays. One for each pair
-// of target and draft; times are of this machine under its load of the moment.
+// Learns from every pass what drafting costs and how often the target accepts drafts, and decides when drafting pays.
+// There is one for each pair of target and draft. Times are those of this machine under its present load.
 class Speculator {
  public:
   Speculator();
 
   // How many tokens to copy after a match of `length` tokens, at most `room`.
-  int worth_copying(int length, int room) const;
+  int tokens_to_copy(int length, int room) const;
 
-  // Whether the submodel should draft one token more, after those of these probabilities.
+  // Whether the draft submodel should write one more token, after tokens with these probabilities.
   bool worth_writing(const std::vector<float>& probabilities) const;
 
-  // Every so often a draft is made although it seems not to pay: loads and texts change.
+  // Whether to draft now although it seems not to pay: true once in a while, because load and text change.
   bool explore();
 
-  void target_took(int tokens, double ms);
-  void draft_took(double ms);
-  void copied(int length, bool accepted);
-  void wrote(float probability, bool accepted);
+  void record_target_pass(int tokens, double ms);
+  void record_draft_pass(double ms);
+  void record_copied(int length, bool accepted);
+  void record_written(float probability, bool accepted);
 
  private:
-  // Exponentially forgetting mean; the prior counts as a few observations.
+  // A mean that forgets exponentially; its prior counts as a few observations.
   struct Mean {
     double value;
     double weight;
@@ -52,10 +55,12 @@ class Speculator {
   double acceptance(float probability) const;
 
   static constexpr int kBuckets = 10;
-  Mean one_ms_{0, 0}, more_ms_{0, 0}, draft_ms_{0, 0};  // a pass of one token; what each further one adds; a draft's
-  Mean by_length_[17];                                  // acceptance of copies by the length of the match
-  Mean by_probability_[kBuckets];                       // acceptance of drafts by their own probability
-  Mean written_{0.6, 8};                                // of all drafts
+  Mean one_ms_{0, 0};              // a target pass of one token
+  Mean more_ms_{0, 0};             // what each further token of the pass adds
+  Mean draft_ms_{0, 0};            // a draft pass
+  Mean by_length_[17];             // acceptance of copies by the length of the match
+  Mean by_probability_[kBuckets];  // acceptance of drafts by their own probability
+  Mean written_{0.6, 8};           // of all drafts
   int idle_ = 0;
 };
 

@@ -13,25 +13,25 @@
 namespace matcoder {
 namespace {
 
-// About 50 microseconds: longer than the serial parts between two matrices, for waking a core takes longer than a
-// matrix.
+// About 50 microseconds: longer than the serial parts between two matrix products, because waking a core takes longer
+// than a product.
 constexpr int kSpins = 2000;
 
-// Where others want the cores, whoever waits must leave its core at once: sleeping keeps its claim to a share, which
-// brings it back as soon as it is woken, while spinning spends it on nothing.
+// If other processes want the cores, a thread that waits must leave its core soon. A thread that sleeps keeps its claim
+// to a share of the core, so it is scheduled as soon as it is woken; a thread that spins uses up its share.
 constexpr int kCrowdedSpins = 200;
 
-// Others want the cores if this thread lost its own twice in one of these spans; the system's own work does so rarely.
-constexpr auto kLook = std::chrono::milliseconds(20);
-constexpr int kLosses = 2;
+// Other processes want the cores if this thread was preempted twice within this time; system tasks do that rarely.
+constexpr auto kObserved = std::chrono::milliseconds(20);
+constexpr int kPreemptions = 2;
 
-// How often the calling thread had to give its core to another, since it began.
-long losses() {
+// How often the calling thread has been preempted since it began.
+long preemptions() {
 #ifdef RUSAGE_THREAD
   rusage usage;
   return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 #else
-  return 0;  // not told of a thread: taken for quiet
+  return 0;  // the system does not count this per thread
 #endif
 }
 
@@ -52,7 +52,7 @@ ThreadPool::ThreadPool(int threads) : spins_(kSpins) {
   try {
     for (int i = 1; i < threads; i++) helpers_.emplace_back([this, i] { help(i); });
   } catch (const std::system_error&) {
-    // The system has no more threads for this process: those there are do the work.
+    // The system allows no more threads: those that were started do the work.
   }
 }
 
@@ -63,14 +63,15 @@ ThreadPool::~ThreadPool() {
   for (auto& helper : helpers_) helper.join();
 }
 
-void ThreadPool::look_around() {
-  const auto now = std::chrono::steady_clock::now(), before = looked_;
-  if (now - before < kLook) return;
-  const long lost = losses();
-  // A span of which most was spent asleep tells nothing of the cores.
-  spins_ = lost - lost_ >= kLosses && now - before < 4 * kLook ? kCrowdedSpins : kSpins;
-  looked_ = now;
-  lost_ = lost;
+void ThreadPool::adapt_spinning() {
+  const auto now = std::chrono::steady_clock::now(), before = adapted_;
+  if (now - before < kObserved) return;
+  const long count = preemptions();
+  // A longer time was mostly spent asleep, so its preemptions say nothing about the cores.
+  const bool crowded = count - preemptions_ >= kPreemptions && now - before < 4 * kObserved;
+  spins_ = crowded ? kCrowdedSpins : kSpins;
+  adapted_ = now;
+  preemptions_ = count;
 }
 
 bool ThreadPool::take_one(int thread) {

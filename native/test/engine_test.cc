@@ -3,8 +3,12 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -43,12 +47,15 @@ Config config() {
   return c;
 }
 
-constexpr int kMarks = 8;
+constexpr int kSpecialTokens = 8;
 
-// Marks, the bytes, then pairs and triples of few letters, so that texts are spelled in many ways.
+// No test depends on time: progress is reported after each chunk or never.
+constexpr std::chrono::milliseconds kNever = std::chrono::hours(1), kAlways{0};
+
+// Special tokens, the bytes, then pairs and triples of few letters, so that a text can be spelled in many ways.
 std::vector<std::string> token_bytes() {
   std::mt19937 rng(3);
-  std::vector<std::string> all(kMarks);
+  std::vector<std::string> all(kSpecialTokens);
   for (int byte = 0; byte < 256; byte++) all.emplace_back(1, static_cast<char>(byte));
   while (all.size() < 512) {
     std::string token;
@@ -58,10 +65,14 @@ std::vector<std::string> token_bytes() {
   return all;
 }
 
-// Drawn weights in a file of their own, which is gone when this is.
+// Random weights in a file of their own, which is removed with this object.
 class Weights {
  public:
-  Weights() : path_("/tmp/matcoder-engine-test-" + std::to_string(getpid())), file_(path_, std::ios::binary) {
+  // All norms have the weight `norm_weight`.
+  explicit Weights(float norm_weight = 1)
+      : norm_weight_(norm_weight),
+        path_("/tmp/matcoder-engine-test-" + std::to_string(getpid()) + "-" + std::to_string(norm_weight)),
+        file_(path_, std::ios::binary) {
     const Config c = config();
     const int q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
     for (int i = 0; i < c.layers; i++) {
@@ -84,10 +95,13 @@ class Weights {
   }
   ~Weights() { std::remove(path_.c_str()); }
 
-  std::unique_ptr<Engine> open(int threads, std::vector<std::string> known = token_bytes()) const {
+  std::unique_ptr<Engine> open(int threads, std::vector<std::string> known = token_bytes(),
+                               std::chrono::milliseconds progress_interval = kNever) const {
     return std::make_unique<Engine>(matcoder::load_model(path_, config(), entries_), matcoder::choose_kernels(""),
-                                    threads, std::move(known));
+                                    threads, std::move(known), progress_interval);
   }
+
+  const std::string& path() const { return path_; }
 
  private:
   void write(const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
@@ -96,7 +110,7 @@ class Weights {
     file_.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(bytes));
     entries_[name] = {"F32", shape, begin, begin + bytes};
   }
-  void norm(const std::string& name, int n) { write(name, {n}, std::vector<float>(n, 1.0f)); }
+  void norm(const std::string& name, int n) { write(name, {n}, std::vector<float>(n, norm_weight_)); }
   void matrix(const std::string& name, int rows, int columns) {
     std::normal_distribution<float> next(0, 0.2f);
     std::vector<float> values(static_cast<size_t>(rows) * columns);
@@ -104,6 +118,7 @@ class Weights {
     write(name, {rows, columns}, values);
   }
 
+  float norm_weight_;
   std::string path_;
   std::ofstream file_;
   std::unordered_map<std::string, TensorEntry> entries_;
@@ -114,8 +129,22 @@ class Weights {
 struct Sent {
   std::shared_ptr<Request> request = std::make_shared<Request>();
   std::vector<int32_t> tokens;
+  std::vector<int> progress;
+  int reused = -1;
   std::atomic<int> ends{0};
-  std::string reason;
+  std::string reason, message;
+  std::function<void()> on_progress = [] {};
+
+  // For `max_tokens` after a prompt of `length` tokens, by the whole model.
+  static std::unique_ptr<Sent> whole(int length, int max_tokens) {
+    auto sent = std::make_unique<Sent>(0, false);
+    sent->request->tokens.clear();
+    for (int i = 0; i < length; i++) sent->request->tokens.push_back(kSpecialTokens + i * 7 % 500);
+    sent->request->widths = {256, 256, 256};
+    sent->request->max_tokens = max_tokens;
+    sent->request->healing_prefix.clear();
+    return sent;
+  }
 
   Sent(int seed, bool drafts) {
     std::mt19937 rng(seed);
@@ -134,8 +163,14 @@ struct Sent {
     request->on_event = [this](Event event) {
       if (ends > 0) check(false, "no event follows the end");
       if (event.kind == Event::kToken) tokens.push_back(event.token);
+      if (event.kind == Event::kPrefill) reused = event.reused_tokens;
+      if (event.kind == Event::kProgress) {
+        progress.push_back(event.prefilled_tokens);
+        on_progress();
+      }
       if (event.kind == Event::kEnd) {
         reason = event.reason;
+        message = event.message;
         ends++;
       }
     };
@@ -166,7 +201,7 @@ void test_callers(const Weights& weights, int threads) {
     Sent sent(i, false);
     engine->submit(sent.request);
     sent.wait();
-    check(sent.spells(sent.request->healing_prefix), name + "spells the text that it gives back, and then more");
+    check(sent.spells(sent.request->healing_prefix), name + "spells its healing prefix, and then more");
     alone.push_back(sent.tokens);
   }
   const auto engine = weights.open(threads);
@@ -186,7 +221,7 @@ void test_callers(const Weights& weights, int threads) {
         engine->abort(sent.request);  // too late: nothing may follow
         auto expected = alone[i];
         if (sent.reason == "aborted") {
-          check(i % 3 == 0 && sent.tokens.size() <= expected.size(), name + "ends early only where it was aborted");
+          check(i % 3 == 0 && sent.tokens.size() <= expected.size(), name + "ends early only if it was aborted");
           expected.resize(std::min(sent.tokens.size(), expected.size()));
         }
         check(sent.ends == 1 && sent.tokens == expected, name + "has the text it has alone, and one end");
@@ -207,14 +242,111 @@ void test_refusals(const Weights& weights) {
     sent.wait();
     return false;
   };
-  check(!refused(*weights.open(1)), "text is given back where the engine knows what tokens spell");
-  check(refused(*weights.open(1, {})), "no text is given back where it does not");
-  check(refused(*weights.open(1, std::vector<std::string>(512, "a"))), "no text is given back that no token spells");
+  check(!refused(*weights.open(1)), "a healing prefix is accepted if the engine knows the tokens' bytes");
+  check(refused(*weights.open(1, {})), "a healing prefix is refused if it does not");
+  check(refused(*weights.open(1, std::vector<std::string>(512, "a"))), "a prefix that no tokens spell is refused");
   try {
     weights.open(1, {"a"});
-    check(false, "one spelling is not enough for 512 tokens");
+    check(false, "the bytes of one token are not enough for 512 tokens");
   } catch (const std::invalid_argument&) {
   }
+}
+
+// The prompt of 200 tokens is read in four chunks.
+void test_progress(const Weights& weights) {
+  const auto told = weights.open(1, {}, kAlways), quiet = weights.open(1, {}, kNever);
+  const auto heard = Sent::whole(200, 3), unheard = Sent::whole(200, 3), small = Sent::whole(64, 3);
+  told->submit(heard->request);
+  heard->wait();
+  check(heard->progress == std::vector<int>{64, 128, 192}, "a prefill reports each chunk but the last");
+  check(heard->reused == 0 && heard->tokens.size() == 3, "and then goes on as usual");
+  quiet->submit(unheard->request);
+  unheard->wait();
+  check(unheard->progress.empty(), "no progress is reported within the interval");
+  const auto fresh = weights.open(1, {}, kAlways);
+  fresh->submit(small->request);
+  small->wait();
+  check(small->progress.empty(), "a prompt of one chunk reports none");
+}
+
+// A request for no tokens reads its prompt ahead.
+void test_read_ahead(const Weights& weights) {
+  const auto alone = Sent::whole(200, 5);
+  const auto other = weights.open(1);
+  other->submit(alone->request);
+  alone->wait();
+
+  const auto ahead = Sent::whole(200, 0), after = Sent::whole(200, 5);
+  const auto engine = weights.open(1);
+  engine->submit(ahead->request);
+  engine->submit(after->request);
+  after->wait();
+  check(ahead->ends == 1 && ahead->reason == "length" && ahead->tokens.empty(),
+        "a prompt is read ahead without a token");
+  check(after->reused == 199, "and only its last token runs again");
+  check(after->tokens == alone->tokens, "and the answer is the same as without");
+
+  // The next request comes while a chunk is read: the abort takes effect before another chunk is read, and keeps those
+  // that were.
+  for (const int threads : {1, 2}) {
+    const auto stopped = Sent::whole(200, 0), next = Sent::whole(200, 5);
+    const auto busy = weights.open(threads, token_bytes(), kAlways);
+    stopped->on_progress = [&] {
+      if (stopped->progress.size() < 2) return;
+      busy->submit(next->request);
+      busy->abort(stopped->request);
+    };
+    busy->submit(stopped->request);
+    next->wait();
+    check(stopped->ends == 1 && stopped->reason == "aborted", "reading ahead is aborted between two chunks");
+    check(stopped->progress == std::vector<int>{64, 128}, "no further chunk is read before the next request");
+    check(next->reused == 128, "an abort keeps the chunks that were read");
+    check(next->tokens == alone->tokens, "the answer after an abort is the same");
+  }
+
+  // At any time.
+  for (int round = 0; round < 30; round++) {
+    const auto stopped = Sent::whole(200, 0), next = Sent::whole(200, 5);
+    const auto busy = weights.open(2);
+    busy->submit(stopped->request);
+    std::this_thread::sleep_for(std::chrono::microseconds(round * 100));
+    busy->abort(stopped->request);
+    busy->submit(next->request);
+    next->wait();
+    check(stopped->ends == 1, "an abort within a chunk ends the request once");
+    check(next->reused == 199 || next->reused % matcoder::kPrefillChunk == 0, "an abort never keeps part of a chunk");
+    check(next->tokens == alone->tokens, "the answer after an abort within a chunk is the same");
+  }
+}
+
+void test_corrupt_weights() {
+  // Finite, but what they are multiplied with overflows.
+  const Weights huge(3e38f);
+  const auto engine = huge.open(2);
+  for (const bool drafts : {false, true}) {
+    Sent sent(5, drafts);
+    engine->submit(sent.request);
+    sent.wait();
+    check(sent.reason == "failed" && sent.tokens.empty(), "weights that overflow give no token");
+    check(sent.message.find(huge.path() + ": the checkpoint's weights appear corrupt: the activations that enter "
+                                          "model.layers.0.self_attn.") == 0,
+          "the fault names the file and the place: " + sent.message);
+  }
+  // Not finite, or so small that the inverse of a scale would overflow.
+  try {
+    Weights(NAN).open(1);
+    check(false, "weights that are not numbers are refused");
+  } catch (const std::runtime_error& error) {
+    check(std::string(error.what()).find("the checkpoint's weights appear corrupt: tensor model.layers.0.") !=
+              std::string::npos,
+          "the refusal names the tensor");
+  }
+  const Weights tiny(1e-42f);
+  const auto dull = tiny.open(1);
+  const auto sent = Sent::whole(20, 2);
+  dull->submit(sent->request);
+  sent->wait();
+  check(sent->reason == "length", "weights that are almost zero are computed with");
 }
 
 void test_closing(const Weights& weights) {
@@ -227,7 +359,7 @@ void test_closing(const Weights& weights) {
     }
     std::this_thread::sleep_for(std::chrono::microseconds(round * 500));
     engine.reset();
-    for (const auto& sent : all) check(sent->ends == 1, "an engine that is closed ends what was asked of it");
+    for (const auto& sent : all) check(sent->ends == 1, "an engine that is closed ends its requests");
   }
 }
 
@@ -237,7 +369,10 @@ int main() {
   const Weights weights;
   for (const int threads : {1, 2, 3}) test_callers(weights, threads);
   test_refusals(weights);
+  test_progress(weights);
+  test_read_ahead(weights);
   test_closing(weights);
+  test_corrupt_weights();
   std::printf("%d passing, %d failing\n", passing.load(), failing.load());
   return failing == 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // Every instruction set must give the same bits, and the integer products must be exact.
 #include <algorithm>
 #include <atomic>
+#include <cfloat>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -181,6 +182,77 @@ void test_floats(const Kernels& kernels, const Kernels& scalar) {
   check(scales[0] == 0 && sums[0] == 0 && a[5] == 0, name + "quantise takes zeros");
 }
 
+// Values that no conversion to an integer is defined for: each kernel has to keep the fault visible.
+void test_extremes(const Kernels& kernels) {
+  const std::string name = std::string(kernels.name) + ": ";
+  constexpr int kN = 64;
+  std::vector<int8_t> values(kN);
+  float scale = 0;
+  int32_t sum = 0;
+  const auto quantise = [&](const std::vector<float>& x) {
+    std::fill(values.begin(), values.end(), int8_t{55});
+    scale = 55;
+    sum = 55;
+    kernels.quantise(x.data(), kN, {values.data(), &scale, &sum, kN}, 0);
+  };
+  const auto all_zero = [&] {
+    return sum == 0 && std::all_of(values.begin(), values.end(), [](int8_t v) { return v == 0; });
+  };
+  for (const float fault : {NAN, -NAN, INFINITY, -INFINITY})
+    for (const int place : {0, 7, 16, kN - 1})
+      for (const float others : {0.0f, 1.0f, 3e38f}) {
+        std::vector<float> x(kN, others);
+        x[place] = fault;
+        quantise(x);
+        check(std::isnan(scale) && all_zero(), name + "quantise marks what is not finite");
+      }
+  for (const float tiny : {1e-45f, 1e-40f, 1e-37f, 9e-31f}) {
+    std::vector<float> x(kN, tiny);
+    x[3] = -tiny;
+    quantise(x);
+    check(std::isfinite(scale) && all_zero(), name + "quantise takes what is almost zero for zero");
+  }
+  std::vector<float> x(kN, 0);
+  x[3] = -FLT_MAX;
+  x[9] = FLT_MAX;
+  quantise(x);
+  check(values[3] == -127 && values[9] == 127 && sum == 0 && std::isfinite(scale), name + "quantise takes the largest");
+  x.assign(kN, 0);
+  x[5] = 1e-29f;
+  quantise(x);
+  check(values[5] == 127 && sum == 127, name + "quantise is exact above the least magnitude");
+
+  const std::vector<float> ones(kN, 1), large(kN, 1e25f);
+  std::vector<float> out(kN);
+  kernels.rms_norm(large.data(), ones.data(), kN, 1e-6f, out.data());
+  check(std::isnan(out[0]) && std::isnan(out[kN - 1]), name + "rms_norm does not turn an overflow into zeros");
+
+  std::vector<float> gate_up(2 * kLanes, 1);
+  gate_up[0] = NAN;
+  gate_up[1] = INFINITY;
+  gate_up[kLanes + 2] = NAN;
+  kernels.silu_product(gate_up.data(), kLanes, out.data());
+  check(std::isnan(out[0]) && std::isinf(out[1]) && std::isnan(out[2]) && std::isfinite(out[3]),
+        name + "silu_product hides nothing that is not finite");
+
+  for (const float fault : {NAN, INFINITY})
+    for (const int place : {0, 5, 40}) {
+      std::vector<float> logits(kN, 1);
+      logits[place] = fault;
+      float p = 0;
+      const int best = kernels.most_likely(logits.data(), kN, &p);
+      check(!std::isfinite(p) && best >= 0 && best < kN, name + "most_likely has no finite probability then");
+    }
+
+  // One key that overflows with its query.
+  const int dim = 16;
+  std::vector<uint16_t> keys(dim * kLanes, 0x7bff), ordinary(dim * kLanes, 0x3c00);
+  std::vector<float> q(dim, 1e35f), scores(kLanes);
+  Query query{q.data(), out.data(), 9};
+  kernels.attention(&query, 1, keys.data(), ordinary.data(), dim, scores.data(), kLanes);
+  check(std::isnan(out[0]), name + "attention does not hide an overflow");
+}
+
 std::vector<uint16_t> halves(const Kernels& kernels, const std::vector<float>& x) {
   std::vector<uint16_t> out(x.size());
   kernels.to_half(x.data(), static_cast<int>(x.size()), out.data());
@@ -305,6 +377,7 @@ int main() {
     std::printf("%s\n", kernels->name);
     test_products(*kernels);
     test_floats(*kernels, matcoder::kScalarKernels);
+    test_extremes(*kernels);
     test_halves(*kernels);
     for (const int dim : {16, 64, 80})
       for (const int positions : {1, 15, 16, 17, 200})

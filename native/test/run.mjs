@@ -34,7 +34,11 @@ const KERNELS = [
   { name: 'kernels_neon', arch: 'arm64', flags: ['-march=armv8.2-a+dotprod'] },
 ];
 const PARTS = ['cpu', 'thread_pool'];
-const ENGINE = ['copier', 'engine', 'forward', 'healing', 'model', 'odds', 'speculation'];
+/** All that is neither a kernel nor one of the parts above, but for the addon itself, which needs Node.js. */
+const ENGINE = readdirSync(join(native, 'src'))
+  .filter((name) => name.endsWith('.cc') && !name.startsWith('kernels_'))
+  .map((name) => name.slice(0, -'.cc'.length))
+  .filter((name) => name !== 'addon' && !PARTS.includes(name));
 const SENSORS = readdirSync(join(native, 'src', 'sensors'))
   .filter((name) => /^linux.*\.cc$/.test(name))
   .map((name) => name.slice(0, -'.cc'.length));
@@ -111,7 +115,8 @@ const withSensors = { sensors: process.platform === 'linux' };
 const withoutSensors = { sensors: false };
 
 const SANITIZERS = {
-  'address and undefined-behaviour': ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+  // `undefined` alone does not include conversions from float to integer.
+  'address and undefined-behaviour': ['-fsanitize=address,undefined,float-cast-overflow', '-fno-sanitize-recover=all'],
   thread: ['-fsanitize=thread'],
 };
 const usable = Object.entries(SANITIZERS).filter(([name, flags]) => {
@@ -120,7 +125,7 @@ const usable = Object.entries(SANITIZERS).filter(([name, flags]) => {
   return false;
 });
 for (const [name, flags] of usable) {
-  test(`with the ${name} sanitizer`, build(flags[0].slice(-6), compiler, process.arch, flags, withSensors), []);
+  test(`with the ${name} sanitizer`, build(name.split(' ')[0], compiler, process.arch, flags, withSensors), []);
 }
 if (usable.length === 0) test('without a sanitizer', build('plain', compiler, process.arch, [], withSensors), []);
 

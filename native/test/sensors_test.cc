@@ -134,7 +134,7 @@ void test_laptop_on_battery() {
   check_is(reading.low_power, true, "the firmware's profile saves power");
   check_is(reading.thermal, Thermal::kNominal, "trip points that are not set, and not reached, mean nothing");
   check_is(reading.energy_joules, 0, "energy counts from the start");
-  check_unknown(reading.cpu_busy_by_others, "stand still", "load, while the counters stand still");
+  check_unknown(reading.cpu_busy_by_others, "do not advance", "load, while the counters stand still");
 
   // Four seconds of four cores: 6.4 s of work, of them 2.4 ours.
   machine.change("proc/stat", "cpu0 300 0 100 2000", "cpu0 700 0 100 2000");
@@ -162,7 +162,7 @@ void test_laptop_on_mains() {
   check_is(reading.discharge_watts, -18.5, "what enters a battery is negative");
   check_is(reading.low_power, false, "a balanced profile saves no power");
   check_is(reading.thermal, Thermal::kSerious, "a cooling device that slows the processor");
-  check_unknown(reading.energy_joules, "no counter", "energy without counters");
+  check_unknown(reading.energy_joules, "no energy counter", "energy without counters");
 
   machine.change("sys/class/drm/card0/device/tile0/gt0/gtidle/idle_residency_ms", "1000", "1500");
   machine.change("sys/class/drm/card0/device/tile0/gt1/gtidle/idle_residency_ms", "1000", "2000");
@@ -397,7 +397,7 @@ void test_faults() {
   check_unknown(reading.power_source, "no mains supply and no battery", "the source once the battery disappeared");
   check_unknown(reading.charge_share, "no battery", "its charge");
   check_unknown(reading.cpu_pressure, "No such file", "a pressure file that disappeared");
-  check_unknown(reading.cpu_busy_by_others, "proc/self/stat: it holds no times", "our own time, half written");
+  check_unknown(reading.cpu_busy_by_others, "proc/self/stat: contains no CPU times", "our own time, half written");
   check_unknown(reading.energy_joules, "out of its range", "a negative counter");
   check_unknown(reading.low_power, "platform_profile", "a profile that disappeared");
   check_is(reading.thermal, Thermal::kNominal, "what is whole is read on");
@@ -408,7 +408,7 @@ void test_faults() {
   machine.write("proc/pressure/cpu", "some avg10=0.00 avg60=");
   machine.read();
   reading = machine.read();
-  check_unknown(reading.cpu_busy_by_others, "no times of our cores", "times that are cut short");
+  check_unknown(reading.cpu_busy_by_others, "no times of the allowed cores", "times that are cut short");
   check_unknown(reading.cpu_pressure, "no total", "a pressure that is cut short");
 
   Machine nothing("container");
@@ -490,8 +490,8 @@ void test_cpu_window() {
   check_is(at(1.1, Times{14, 105, 6}), 0.5, "too soon to tell anew");
   check_is(at(2, Times{15, 108, 8}), 0, "two seconds of work were ours");
   check_is(at(3, Times{15, 112, 9}), 0, "never less than nothing");
-  check_unknown(at(4, Times{15, 112, 9}), "stand still", "counters that stand still");
-  check_unknown(at(5, std::nullopt), "does not tell", "counters that cannot be read");
+  check_unknown(at(4, Times{15, 112, 9}), "do not advance", "counters that stand still");
+  check_unknown(at(5, std::nullopt), "cannot be read", "counters that cannot be read");
   check_unknown(at(6, Times{20, 120, 9}), "two readings", "and what comes after is a first reading again");
 }
 

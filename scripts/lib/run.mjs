@@ -13,15 +13,16 @@ export class Fault extends Error {}
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean}} options
- * @returns {Promise<{code: number, output: string}>} code 127 where the command does not exist, 128 where a signal ended it
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean, timeoutMs?: number}} options
+ * @returns {Promise<{code: number, output: string}>} code 127 if the command does not exist, 128 if a signal or the
+ *   time limit ended it
  */
-export function run(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
+export function run(command, args, { cwd = root, env = process.env, quiet = false, timeoutMs = 0 } = {}) {
   return new Promise((resolve) => {
     // These are .cmd files on Windows, which only a shell runs.
     const shell = process.platform === 'win32' && ['npm', 'code'].includes(command);
     const quoted = shell ? args.map((word) => (/\s/.test(word) ? `"${word}"` : word)) : args;
-    const child = spawn(command, quoted, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, quoted, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
     let output = '';
     for (const [stream, terminal] of [
       [child.stdout, process.stdout],

@@ -1,10 +1,11 @@
 import { join, relative, resolve } from 'node:path';
 import { decode } from '../completion/decode/decode';
-import { Planner } from '../completion/plan';
+import { Planner, requestSettings } from '../completion/plan';
 import { requestIn } from '../completion/request';
 import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
-import { hardwareFile, machineOf, readReport } from '../engine/hardware';
+import { hardwareFile, readReport } from '../engine/hardwareFile';
+import { machineOf } from '../engine/thisMachine';
 import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
 import { History } from '../governor/history';
@@ -12,7 +13,9 @@ import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
-import { type Place, splitAt } from './place';
+import type { CheckpointConfig } from '../matlm/config';
+import { submodelOf } from '../matlm/submodel';
+import { type Place, splitAt, UsageError } from './place';
 
 /** What `matcoder complete --json` prints. */
 export interface Completion {
@@ -27,10 +30,14 @@ export interface Completion {
   readonly decodeMs: number;
 }
 
-/** Complete at a place in a file: the same prompt, governor and trimming as in the editor, asked for by hand. */
+/**
+ * Complete at a place in a file: the same prompt, governor and trimming as in the editor when a user asks by hand.
+ * @param submodel auto, or a submodel of the checkpoint
+ */
 export async function complete(root: string, model: string, place: Place, submodel: string): Promise<Completion> {
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
+  if (submodel !== 'auto') checkSubmodel(checkpoint.config, submodel);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
   const engine = openEngine(root, checkpoint, 0, report);
@@ -47,9 +54,8 @@ export async function complete(root: string, model: string, place: Place, submod
       machine: () => UNKNOWN_MACHINE,
       now: () => 0,
     });
-    const terms = { settings: { ...AUTO, submodel }, eagerness: 'balanced' } as const;
-    const plan = await planner.plan(request, terms, () => true);
-    if (!plan || !('prompt' in plan)) throw new Error(plan?.decision.reason);
+    const plan = await planner.plan(request, requestSettings({ ...AUTO, submodel }, 'balanced'));
+    if (!plan || !('prompt' in plan)) throw new Error(plan?.reason);
     const { prompt, decision, trim } = plan;
     const never = new AbortController().signal;
     const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);
@@ -66,6 +72,14 @@ export async function complete(root: string, model: string, place: Place, submod
   } finally {
     grammars.dispose();
     engine.dispose();
+  }
+}
+
+function checkSubmodel(config: CheckpointConfig, name: string): void {
+  try {
+    submodelOf(config, name);
+  } catch (error) {
+    throw new UsageError(`--submodel ${name}: ${(error as Error).message}, or auto`);
   }
 }
 

@@ -1,32 +1,26 @@
 import { join } from 'node:path';
 import { describeChoice } from '../engine/describe';
-import {
-  hardwareFile,
-  type HardwareReport,
-  inOrder,
-  machineOf,
-  typicalMs,
-  whyNoCard,
-  writeReport,
-} from '../engine/hardware';
+import { type HardwareReport, inOrder, typicalMs } from '../engine/hardware';
+import { hardwareFile, writeReport } from '../engine/hardwareFile';
+import { machineOf, whyNoGpu } from '../engine/thisMachine';
 import { detectHardware } from '../engine/probe';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { layOut } from './table';
 
-/** Try every backend with a checkpoint and store what was found, as the editor's command does. */
+/** Try every backend with a checkpoint and store the report, as the editor's command does. */
 export async function inspectHardware(root: string, model: string): Promise<HardwareReport> {
   const { weightsFile } = await openCheckpoint(model);
   const hostFile = join(root, 'dist', 'engine.js');
   const machine = machineOf(root, weightsFile);
-  const noCard = whyNoCard();
-  const report = await detectHardware({ hostFile, root, modelFolder: model, threads: 0, machine, noCard });
+  const noGpu = whyNoGpu();
+  const report = await detectHardware({ hostFile, root, modelFolder: model, threads: 0, machine, noGpu });
   writeReport(hardwareFile(), report);
   return report;
 }
 
-/** The report for a terminal, what is used first. */
+/** The report for a terminal; the backend that is used comes first. */
 export function hardwareTable(report: HardwareReport): string {
-  const head = ['backend', 'prefill, XL', 'decode, XL', 'a line, XL', 'off by', 'at once'];
+  const head = ['backend', 'prefill, XL', 'decode, XL', 'line, XL', 'error', 'chunk'];
   const rows = inOrder(report).map((kept) => [
     kept.backend,
     `${(kept.costs.XL?.prefillMsPerToken ?? 0).toFixed(2)} ms/token`,
@@ -36,7 +30,7 @@ export function hardwareTable(report: HardwareReport): string {
     `${kept.prefillTokens} tokens`,
   ]);
   const aside = report.findings.flatMap((finding) =>
-    finding.kept ? [] : [`${finding.backend} is put aside: ${finding.reason}`],
+    finding.kept ? [] : [`${finding.backend} was rejected: ${finding.reason}`],
   );
   return [layOut([head, ...rows]), ...aside, describeChoice(report), report.machine]
     .filter((line) => line !== '')

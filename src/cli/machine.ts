@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { NativeReading, SensorOptions } from '../engine/native';
+import type { NativeReading, SensorOptions } from '../engine/addon';
 import { readMachine } from '../engine/sensors';
 import type { GpuState } from '../machine/state';
 import { layOut } from './table';

@@ -2,28 +2,29 @@
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHIPPED } from '../matlm/checkpoint';
-import { isSize } from '../matlm/submodel';
 import { complete } from './complete';
 import { replayTable } from '../replay/report';
 import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
 import { hardwareTable, inspectHardware } from './hardware';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
+import { guardOutput } from './output';
 import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
 
-const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel S|M|L|XL|auto] [--model DIR]
-    Complete at that place (line and column from 1) and print what would be inserted.
+const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--model DIR]
+    Complete at that place (line and column from 1) and print what would be inserted. NAME is a submodel that
+    \`matcoder inspect\` lists, such as XS, S, M, L or XL.
 
 matcoder inspect [--json] [--model DIR]
-    List the submodels of a checkpoint: parameters, bytes of weights read a token, loss, FFN widths.
+    List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths.
 
 matcoder inspect --machine [--json]
-    What the sensors read here: power, heat, load by others. Each value with its source, or why it is unknown.
+    The sensors' readings: power, heat, load by other programs. Each value with its source, or why it is unknown.
 
 matcoder inspect --hardware [--json] [--model DIR]
-    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint: which compute
-    rightly, what they cost, and which is used from now on, in the editor too.
+    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint: which of them
+    are correct, what they cost, and which is used from now on, also in the editor.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
               [--without each|FILTERS] [--json] [--model DIR]
@@ -45,28 +46,30 @@ matcoder eval --places PLACES [--json] [--model DIR]
 
 `;
 
-/** What each command takes beside --help. */
-const OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  complete: ['json', 'submodel', 'model'],
-  inspect: ['json', 'machine', 'hardware', 'model'],
-  eval: [
-    'json',
-    'model',
-    'places',
-    'heldout',
-    'files',
-    'language',
-    'submodels',
-    'each',
-    'seed',
-    'without',
-    'calibrate',
-  ],
-  replay: ['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
-};
+/** The options of each command, apart from --help. */
+const OPTIONS = new Map<string, readonly string[]>(
+  Object.entries({
+    complete: ['json', 'submodel', 'model'],
+    inspect: ['json', 'machine', 'hardware', 'model'],
+    eval: [
+      'json',
+      'model',
+      'places',
+      'heldout',
+      'files',
+      'language',
+      'submodels',
+      'each',
+      'seed',
+      'without',
+      'calibrate',
+    ],
+    replay: ['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
+  }),
+);
 
 async function main(args: readonly string[]): Promise<void> {
-  // The bundle lies in dist/, beside the addon's and the model's folders.
+  // The bundle is in dist/, next to the folders of the addon and the model.
   const root = dirname(__dirname);
   const { values, positionals, tokens } = parseArgs({
     args: [...args],
@@ -99,7 +102,7 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   for (const token of tokens) {
-    if (token.kind === 'option' && command !== undefined && OPTIONS[command]?.includes(token.name) === false) {
+    if (token.kind === 'option' && command !== undefined && OPTIONS.get(command)?.includes(token.name) === false) {
       throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
     }
   }
@@ -108,11 +111,7 @@ async function main(args: readonly string[]): Promise<void> {
     case 'complete': {
       const [place, ...more] = rest;
       if (place === undefined || more.length > 0) throw new UsageError('complete takes one FILE:LINE:COL');
-      const { submodel } = values;
-      if (submodel !== 'auto' && !isSize(submodel)) {
-        throw new UsageError(`--submodel ${submodel}: expected S, M, L, XL or auto`);
-      }
-      const completion = await complete(root, model, parsePlace(place), submodel);
+      const completion = await complete(root, model, parsePlace(place), values.submodel);
       process.stdout.write(values.json ? `${JSON.stringify(completion)}\n` : `${completion.text}\n`);
       return;
     }
@@ -185,6 +184,7 @@ function count(option: string, value: string): number {
   return Number(value);
 }
 
+guardOutput();
 main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`matcoder: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -2,7 +2,7 @@ import { join, relative, resolve } from 'node:path';
 import { Grammars } from '../completion/syntax/grammars';
 import { languageOf } from '../completion/syntax/languages';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
-import { LocalEngine } from '../engine/localEngine';
+import { LocalEngine } from '../engine/native';
 import { openSensors } from '../engine/sensors';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';

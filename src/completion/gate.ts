@@ -25,16 +25,39 @@ export function isEdited(scheme: string): boolean {
   return !READ_ONLY_SCHEMES.has(scheme);
 }
 
-/** Why no completion is wanted here, or undefined where one is. */
-export function gate(input: GateInput): string | undefined {
-  if (!isEdited(input.scheme)) return `documents of the scheme ${input.scheme} are not edited`;
-  if (input.closed !== undefined) return input.closed;
-  if (input.cursors > 1) return 'there is more than one cursor';
-  if (input.hasSelection) return 'text is selected';
-  if (input.lineLength > MAX_LINE_CHARS) return `the line is longer than ${MAX_LINE_CHARS} characters`;
+/** What closes the gate, for a program to tell apart. */
+export type GateCause =
+  | 'read-only document'
+  | 'closed file'
+  | 'several cursors'
+  | 'selection'
+  | 'long line'
+  | 'language off'
+  | 'code follows';
+
+/** The gate is closed. */
+export interface Gated {
+  readonly cause: GateCause;
+  /** For a person to read. */
+  readonly reason: string;
+}
+
+/** Why no completion is wanted here; undefined if one is. */
+export function gate(input: GateInput): Gated | undefined {
+  if (!isEdited(input.scheme))
+    return gated('read-only document', `documents of the scheme ${input.scheme} are not edited`);
+  if (input.closed !== undefined) return gated('closed file', input.closed);
+  if (input.cursors > 1) return gated('several cursors', 'there is more than one cursor');
+  if (input.hasSelection) return gated('selection', 'text is selected');
+  if (input.lineLength > MAX_LINE_CHARS)
+    return gated('long line', `the line is longer than ${MAX_LINE_CHARS} characters`);
   if (input.explicit) return undefined;
-  if (!input.enabled) return `completion is off for ${input.languageId}`;
-  // What else than closing marks stands behind the cursor was written on purpose.
-  if (!isClosing(input.lineSuffix, input.languageId)) return 'code follows on the line';
+  if (!input.enabled) return gated('language off', `completion is off for ${input.languageId}`);
+  // Anything but closing marks behind the cursor was written on purpose.
+  if (!isClosing(input.lineSuffix, input.languageId)) return gated('code follows', 'code follows on the line');
   return undefined;
+}
+
+function gated(cause: GateCause, reason: string): Gated {
+  return { cause, reason };
 }

@@ -1,3 +1,5 @@
+import type { Gated } from './gate';
+
 /** Text to insert at the cursor. */
 export interface Suggestion {
   readonly text: string;
@@ -27,7 +29,20 @@ export type Outcome =
   | { readonly kind: 'shown'; readonly suggestion: Suggestion; readonly work: Work }
   /** Nothing was decoded; `submodel` wrote it before. */
   | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly submodel: string; readonly reason: string }
-  | { readonly kind: 'gated'; readonly reason: string }
+  /** The user asked by hand, the answer was empty, and the suggestion that was on the screen stays; `submodel` wrote it. */
+  | {
+      readonly kind: 'kept';
+      readonly suggestion: Suggestion;
+      readonly submodel: string;
+      readonly reason: string;
+      readonly work: Work;
+    }
+  /** The gate is closed here; `cause` tells the gates apart. */
+  | ({ readonly kind: 'gated' } & Gated)
+  /** The governor decided against a decode. `considered` is the submodel that came closest, if it compared any. */
+  | { readonly kind: 'declined'; readonly reason: string; readonly considered?: string }
+  /** No part of the prediction is likely enough to be right. Without `work` this was known before a decode. */
+  | { readonly kind: 'unsure'; readonly reason: string; readonly submodel: string; readonly work?: Work }
   | { readonly kind: 'superseded'; readonly reason: string }
   | { readonly kind: 'empty'; readonly reason: string; readonly work: Work }
   | { readonly kind: 'failed'; readonly reason: string };
@@ -38,9 +53,13 @@ export function describe(outcome: Outcome): string {
     case 'shown':
       return `shown, ${describeWork(outcome.work)}`;
     case 'empty':
-      return `empty, ${outcome.reason}, ${describeWork(outcome.work)}`;
+    case 'kept':
+      return `${outcome.kind}, ${outcome.reason}, ${describeWork(outcome.work)}`;
+    case 'unsure':
+      return `unsure, ${outcome.reason}${outcome.work ? `, ${describeWork(outcome.work)}` : ''}`;
     case 'reused':
     case 'gated':
+    case 'declined':
     case 'superseded':
     case 'failed':
       return `${outcome.kind}, ${outcome.reason}`;

@@ -11,7 +11,7 @@ import {
 } from '../governor/decide';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
-import { codePlaceAt, isSeen, type Spot } from '../governor/place';
+import { codePlaceAt, isSeen, type CursorContext } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { TypingRhythm } from '../governor/typing';
@@ -21,7 +21,7 @@ import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
 import type { CompletionRequest } from './request';
-import { typedSince } from './reuse/reuse';
+import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 
@@ -38,37 +38,43 @@ export interface PlannerParts {
   readonly now: () => number;
 }
 
-/** What the user wants of suggestions. */
-export interface Terms {
-  readonly settings: GovernorSettings;
+/** What the user wants of suggestions, as it was when a request began. */
+export interface RequestSettings {
+  readonly governor: GovernorSettings;
   readonly eagerness: Eagerness;
+  /** Settings with equal keys lead to the same suggestions. */
+  readonly key: string;
 }
 
-/** Terms under which the same would be suggested have the same key. */
-export function termsKey({ settings, eagerness }: Terms): string {
-  return `${settingsKey(settings)} ${eagerness}`;
+export function requestSettings(governor: GovernorSettings, eagerness: Eagerness): RequestSettings {
+  return { governor, eagerness, key: `${settingsKey(governor)} ${eagerness}` };
 }
 
 /** All that is settled before a decode begins. */
 export interface Plan {
   readonly request: CompletionRequest;
-  readonly terms: Terms;
-  readonly spot: Spot;
+  readonly settings: RequestSettings;
+  readonly cursorContext: CursorContext;
   readonly prompt: Prompt;
   readonly decision: Decision;
   readonly cursor: Cursor;
   readonly trim: Trim;
-  /** What a suggestion has to score. */
+  /** The score that a suggestion needs. */
   readonly minScore: number;
-  /** Whose suggestion it will be: another submodel's, or one that had to be surer, is another. */
-  readonly author: string;
+  /** Plans with equal keys at one position lead to the same suggestion: submodel, score, and a line or a block. */
+  readonly cacheKey: string;
   readonly startedMs: number;
 }
 
-/** The governor wants none made here. */
-export interface NoPlan {
-  readonly spot: Spot;
-  readonly decision: Declined;
+export interface PlanOptions {
+  readonly purpose?: Purpose;
+  /** The text typed on this line diverged from what the model wrote last. */
+  readonly diverged?: boolean;
+  /** Asked after the syntax tree is ready, because that may take a while. */
+  readonly isWanted?: () => boolean;
+  /** For a refinement, the submodel whose suggestion is on the screen. */
+  readonly shown?: string;
+  readonly trace?: Trace;
 }
 
 /** What the choice depends on, before the place is parsed and the prompt is written. */
@@ -81,26 +87,21 @@ const ROOM_TO_WRITE = 100;
 export class Planner {
   /** What the engine has in its cache. */
   private lastPrompt: readonly number[] = [];
-  private lastWritten: { readonly request: CompletionRequest; readonly text: string } | undefined;
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
   constructor(private readonly parts: PlannerParts) {}
 
-  /**
-   * @param shown the submodel whose suggestion stands there already, where a better one is looked for
-   * @param isWanted asked when the syntax of the place is known, for that may take a while
-   * @returns undefined where it is wanted no more
-   */
+  /** @returns undefined if no plan is wanted any more */
   async plan(
     request: CompletionRequest,
-    terms: Terms,
-    isWanted: () => boolean,
-    { trace, shown }: { readonly trace?: Trace; readonly shown?: string } = {},
-  ): Promise<Plan | NoPlan | undefined> {
+    settings: RequestSettings,
+    { purpose = 'requested', diverged = false, isWanted = () => true, shown, trace }: PlanOptions = {},
+  ): Promise<Plan | Declined | undefined> {
     const { checkpoint, syntax, now } = this.parts;
     const startedMs = now();
-    const spot = this.spotOf(request);
-    const moment = this.momentOf(request, spot, startedMs);
+    const { prefix, suffix } = request;
+    const cursorContext = { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), diverged };
+    const moment = this.momentOf(request, cursorContext, startedMs);
     // Parsing takes longer than everything else before the decode, and most keys want the rest of a line in any case.
     const shape = mayBeSeveralLines(moment)
       ? await syntax.shapeAt(request.languageId, request, request.explicit)
@@ -112,20 +113,37 @@ export class Planner {
     trace?.end('prompt');
     const newPromptTokens = prompt.tokens.length - commonPrefix(prompt.tokens, this.lastPrompt);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };
-    const decision = this.decide(snapshot, terms.settings, shown);
+    const decision = this.decide(snapshot, settings.governor, shown);
     trace?.end('decide');
-    if (!decision.submodel) return { spot, decision };
-    const cursor = cursorOf(request, decision.multiline, shape);
-    const minScore = request.explicit ? 0 : EAGERNESS[terms.eagerness];
-    const author = `${decision.submodel.name} ${minScore}`;
-    return { request, terms, spot, prompt, decision, cursor, trim: trimAt(cursor), minScore, author, startedMs };
+    if (purpose === 'requested') this.remember(decision, cursorContext);
+    if (!decision.submodel) return decision;
+    const { submodel, multiline } = decision;
+    const cursor = cursorOf(request, multiline, shape);
+    const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
+    return {
+      request,
+      settings,
+      cursorContext,
+      prompt,
+      decision,
+      cursor,
+      trim: trimAt(cursor),
+      minScore,
+      cacheKey: `${submodel.name} ${minScore} ${multiline ? 'block' : 'line'}`,
+      startedMs,
+    };
   }
 
-  /** A request is answered by this plan: remember what was decided, for the decisions to come. */
-  settle({ spot, decision }: Plan | NoPlan): void {
+  /** The engine has a prompt in its cache now; none if it lost what it had. */
+  wasRead(prompt: readonly number[]): void {
+    this.lastPrompt = prompt;
+  }
+
+  /** The decisions to come depend on what was decided for requests. */
+  private remember(decision: Decision | Declined, cursorContext: CursorContext): void {
     const { history, machine, now } = this.parts;
     if (!decision.submodel) {
-      history.declined(spot);
+      history.declined(cursorContext);
       return;
     }
     const { situation, submodel } = decision;
@@ -136,31 +154,13 @@ export class Planner {
     }
   }
 
-  /** The engine has a prompt in its cache now; none where it lost what it had. */
-  wasRead(prompt: readonly number[]): void {
-    this.lastPrompt = prompt;
-  }
-
-  /** What was asked for last came to be written so, all of it, shown or not. */
-  wasWritten(request: CompletionRequest, text: string): void {
-    this.lastWritten = { request, text };
-  }
-
-  private spotOf(request: CompletionRequest): Spot {
-    const { prefix, suffix } = request;
-    const typed = this.lastWritten && typedSince(this.lastWritten.request, request);
-    const text = this.lastWritten?.text ?? '';
-    const isOnTheWay = typed === undefined || typed.includes('\n') || text.startsWith(typed) || typed.startsWith(text);
-    return { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), strayed: !isOnTheWay };
-  }
-
-  private momentOf({ explicit }: CompletionRequest, spot: Spot, nowMs: number): Moment {
+  private momentOf({ explicit }: CompletionRequest, cursorContext: CursorContext, nowMs: number): Moment {
     const { rhythm, machine } = this.parts;
     return {
       explicit,
       gapMs: rhythm.gapMs(nowMs),
-      pauseChance: rhythm.pauseChance(spot.place),
-      ...spot,
+      pauseChance: rhythm.pauseChance(cursorContext.place),
+      ...cursorContext,
       machine: machine(),
       nowMs,
       previous: this.choices,

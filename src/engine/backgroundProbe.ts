@@ -1,110 +1,127 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { type Clock, SYSTEM_CLOCK } from '../machine/clock';
 import { describeChoice } from './describe';
-import { forgetReport, type HardwareReport, readReport, writeReport } from './hardware';
+import type { HardwareReport } from './hardware';
+import { forgetReport, readReport, readStored, writeReport } from './hardwareFile';
+import { LockFile } from './lockFile';
 import { detectHardware, type ProbeOptions } from './probe';
 
 export interface BackgroundProbeOptions {
   /** What the probe tries, and for which machine. */
   readonly probe: Omit<ProbeOptions, 'signal'>;
-  /** Where reports are stored, for all windows. */
+  /** The file in which all windows store reports. */
   readonly file: string;
-  /** Whether nobody waits for anything just now. */
+  /** Whether the user waits for nothing at the moment. */
   readonly isQuiet: () => boolean;
-  /** Hears of what was found, by this window or by another, since the start. */
+  /** Receives a report that this window or another made after the start. */
   readonly onReport: (report: HardwareReport) => void;
-  /** Hears why no probe can be made. */
+  /** Receives, for the log, what is wrong with a stored report and why no probe can be made. */
   readonly onFault: (reason: string) => void;
-  readonly everyMs?: number;
+  readonly clock?: Clock;
 }
 
-const EVERY_MS = 1000;
-/** One that was stopped so often waits for the next start: the quiet moments here are too short for it. */
+export const LOOK_EVERY_MS = 1000;
+/** A probe that was stopped so often waits for the next start: the quiet moments here are too short for it. */
 const MAX_TRIALS = 3;
-/** A card that nobody waits for need not have as long as one that was asked for. */
+/** Shorter than for a probe that the user asked for. */
 const LIMIT_MS = 30_000;
-/** No probe takes so long: each of its few processes has half a minute. */
-const LOCK_EXPIRES_MS = 20 * 60_000;
 
 /**
- * Makes a probe once for a machine where none is stored, in a quiet moment; what a user begins meanwhile stops it, and it
- * begins anew in the next. One window makes it, the others read what it found. That it has begun is stored before it
- * begins, and it does not begin again by itself: a driver may take the editor or the machine down with it.
+ * Makes a probe in a quiet moment if none is stored for a machine. It stops when the user begins something, and starts
+ * over in the next quiet moment. One window makes it, and the others read its report. Its beginning is stored first, and
+ * a probe that did not finish is not repeated automatically, because a driver may crash the editor or the machine.
  */
 export class BackgroundProbe {
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: () => void = () => undefined;
   private trials = 0;
   private running: AbortController | undefined;
-  /** Takes back what a probe has stored while it is made. */
+  /** Removes what a running probe has stored. */
   private undo: (() => void) | undefined;
-  private readonly lockFile: string;
+  private readonly clock: Clock;
+  private readonly lock: LockFile;
 
   constructor(private readonly options: BackgroundProbeOptions) {
-    this.lockFile = `${options.file}.lock`;
+    this.clock = options.clock ?? SYSTEM_CLOCK;
+    this.lock = new LockFile(`${options.file}.lock`);
   }
 
-  /** Does nothing where a report is stored: the engine has read it. */
+  /** Does nothing if a report is stored: the engine has read it. */
   start(): void {
-    const { file, probe, onFault, everyMs = EVERY_MS } = this.options;
-    const stored = readReport(file, probe.machine);
-    if (stored && !stored.unfinished) return;
-    if (stored && !this.isLocked()) {
-      onFault(describeChoice(stored));
+    const { file, probe, onFault } = this.options;
+    const { report, fault } = readStored(file, probe.machine);
+    if (fault !== undefined) onFault(fault);
+    if (report && !report.unfinished) return;
+    if (report && !this.lock.isHeld()) {
+      onFault(describeChoice(report));
       return;
     }
-    this.timer = setInterval(() => {
-      void this.look();
-    }, everyMs);
-    this.timer.unref();
+    this.wait();
   }
 
-  /** Also in the middle of a probe, of which nothing is left: another start may make it. */
+  /** Ends a running probe too, and removes what it has stored: another start may make it. Never throws. */
   stop(): void {
-    clearInterval(this.timer);
+    this.cancelTimer();
+    this.cancelTimer = () => undefined;
     this.running?.abort();
     this.undo?.();
   }
 
+  private wait(): void {
+    this.cancelTimer = this.clock.after(LOOK_EVERY_MS, () => {
+      this.wait();
+      void this.look();
+    });
+  }
+
+  /** Never rejects: a fault is reported and ends the attempts. */
   private async look(): Promise<void> {
-    const { file, probe, isQuiet, onReport, onFault } = this.options;
+    try {
+      await this.proceed();
+    } catch (error) {
+      this.stop();
+      this.options.onFault((error as Error).message);
+    }
+  }
+
+  private async proceed(): Promise<void> {
+    const { file, probe, isQuiet, onReport } = this.options;
     if (this.running) {
       if (!isQuiet()) this.running.abort();
       return;
     }
     const stored = readReport(file, probe.machine);
     if (stored) {
-      if (stored.unfinished && this.isLocked()) return;
+      if (stored.unfinished && this.lock.isHeld()) return;
       this.stop();
       if (!stored.unfinished) onReport(stored);
       return;
     }
-    if (!isQuiet() || this.isLocked()) return;
+    if (!isQuiet() || this.lock.isHeld()) return;
     this.running = new AbortController();
     const { signal } = this.running;
     try {
       const report = await this.run(signal);
-      if (report) onReport(report);
       if (report || (signal.aborted && ++this.trials === MAX_TRIALS)) this.stop();
-    } catch (error) {
-      this.stop();
-      onFault((error as Error).message);
+      if (report) onReport(report);
     } finally {
       this.running = undefined;
     }
   }
 
-  /** @returns nothing where another window was quicker, or the quiet is over */
+  /**
+   * @returns undefined if another window was faster, or if the signal was aborted
+   * @throws if the report cannot be stored; nothing is left behind then
+   */
   private async run(signal: AbortSignal): Promise<HardwareReport | undefined> {
     const { file, probe } = this.options;
     const { machine } = probe;
-    if (!this.lock()) return undefined;
+    if (!this.lock.take()) return undefined;
     let hasBegun = false;
     const undo = () => {
-      // Once: the next lock is another's.
+      // Once only: the next lock belongs to another run.
       if (this.undo !== undo) return;
       this.undo = undefined;
       if (hasBegun) forgetReport(file, machine);
-      rmSync(this.lockFile, { force: true });
+      this.lock.release();
     };
     this.undo = undo;
     try {
@@ -121,31 +138,6 @@ export class BackgroundProbe {
       throw error;
     } finally {
       undo();
-    }
-  }
-
-  private lock(): boolean {
-    mkdirSync(dirname(this.lockFile), { recursive: true });
-    if (!this.isLocked()) rmSync(this.lockFile, { force: true });
-    try {
-      writeFileSync(this.lockFile, String(process.pid), { flag: 'wx' });
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw error;
-    }
-  }
-
-  /** Whether a probe is being made: the process that holds the lock is there, and has not had it for ever. */
-  private isLocked(): boolean {
-    try {
-      const pid = Number(readFileSync(this.lockFile, 'utf8'));
-      if (Date.now() - statSync(this.lockFile).mtimeMs > LOCK_EXPIRES_MS) return false;
-      process.kill(pid, 0);
-      return true;
-    } catch (error) {
-      // A process of another user's is there all the same.
-      return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   }
 }

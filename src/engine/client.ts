@@ -1,25 +1,28 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { type Clock, SYSTEM_CLOCK } from '../machine/clock';
 import type { MachineState } from '../machine/state';
+import type { SensorOptions } from './addon';
 import {
-  failed,
   type Backend,
   type Engine,
   type EngineInfo,
+  failed,
   type GenerateEvent,
   type GenerateRequest,
-  isOnCard,
+  isOnGpu,
 } from './engine';
 import type { HardwareReport } from './hardware';
-import type { SensorOptions } from './native';
 import type { FromHost, ToHost } from './protocol';
+import { MAX_RESTARTS, Restarts } from './restarts';
+import { Watchdog } from './watchdog';
 
 export type EngineState =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'starting' }
   | { readonly kind: 'ready'; readonly info: EngineInfo }
-  /** Died, and will be started again after `delayMs`. */
+  /** Its process ended, and is started again after `delayMs`. */
   | { readonly kind: 'restarting'; readonly reason: string; readonly delayMs: number }
-  /** Will not start again by itself. */
+  /** Does not start again by itself. */
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface ClientOptions {
@@ -31,70 +34,72 @@ export interface ClientOptions {
   /** 0 for the engine's own choice. */
   readonly threads: number;
   readonly onState: (state: EngineState) => void;
-  /** What the sensors in the engine's process found: about once a second, and at once where the power source changed. */
+  /** Readings of the sensors in the engine's process: about one a second, and one whenever the power source changes. */
   readonly onMachine?: (state: MachineState) => void;
   readonly sensors?: SensorOptions;
-  /** The clock of `MachineState.readAtMs`. */
-  readonly now?: () => number;
+  /** For timers and for `MachineState.readAtMs`. */
+  readonly clock?: Clock;
   readonly execArgv?: readonly string[];
-  /** A request that says nothing for so long means that the process hangs. */
-  readonly silenceMs?: number;
-  readonly startMs?: number;
-  /** Pause before the first restart; it doubles with each. */
-  readonly backoffMs?: number;
+  /** The program that runs the process; by default the one that runs this process. */
+  readonly execPath?: string;
 }
 
-const MAX_RESTARTS = 3;
-const RESTART_WINDOW_MS = 5 * 60_000;
+/** A process that is silent for so long while a request is running hangs. */
 const SILENCE_MS = 10_000;
 const START_MS = 30_000;
+/** Pause before the first restart. */
 const BACKOFF_MS = 250;
 
 /**
- * The engine in a process of its own, so that a crash there costs a restart and never the editor. Restarts at most
- * three times in five minutes; requests under way when it dies end as failed.
+ * The engine in a process of its own, so that a crash there costs a restart and never the editor. Requests that are
+ * running when the process ends fail.
  */
 export class EngineClient implements Engine {
   private child: ChildProcess | undefined;
   private current: EngineState = { kind: 'stopped' };
   private nextId = 1;
   private readonly listeners = new Map<number, (event: GenerateEvent) => void>();
-  private readonly restarts: number[] = [];
+  private readonly clock: Clock;
+  private readonly restarts: Restarts;
+  private readonly watchdog: Watchdog;
+  private cancelRestart: () => void = () => undefined;
   private lastMachine: MachineState | undefined;
-  private restartTimer: NodeJS.Timeout | undefined;
-  private watchdog: NodeJS.Timeout | undefined;
+  /** What the process wrote to stderr last, or why it could not be reached. */
   private lastFault = '';
-  /** What ran in the process; undefined until it says. */
+  /** What runs in the process; undefined until it says. */
   private backend: Backend | undefined;
-  /** Whether a process died that may have used a card. */
-  private avoidsCards = false;
+  /** Whether a process ended that may have used a GPU. */
+  private avoidsGpu = false;
 
-  constructor(private readonly options: ClientOptions) {}
+  constructor(private readonly options: ClientOptions) {
+    this.clock = options.clock ?? SYSTEM_CLOCK;
+    this.restarts = new Restarts(this.clock.now, BACKOFF_MS);
+    this.watchdog = new Watchdog(this.clock, (limitMs) => {
+      this.ended(`did not answer for ${limitMs / 1000} s`);
+    });
+  }
 
   get state(): EngineState {
     return this.current;
   }
 
-  /** The sensors' latest reading; undefined while the process does not run. */
+  /** The latest reading of the sensors; undefined while the process does not run. */
   get machine(): MachineState | undefined {
     return this.lastMachine;
   }
 
-  /** Start the process, or start it afresh; forgets earlier crashes. */
+  /** Start the process, or end it and start another. Forgets earlier crashes. */
   start(): void {
     this.stop();
-    this.restarts.length = 0;
-    this.avoidsCards = false;
+    this.restarts.forget();
+    this.avoidsGpu = false;
     this.launch();
   }
 
   stop(): void {
-    clearTimeout(this.restartTimer);
-    const child = this.child;
-    this.child = undefined;
-    child?.removeAllListeners('exit');
-    child?.kill('SIGKILL');
-    this.endAll('the engine was stopped');
+    this.cancelRestart();
+    this.release();
+    this.failAll('the engine was stopped');
     this.setState({ kind: 'stopped' });
   }
 
@@ -112,48 +117,59 @@ export class EngineClient implements Engine {
       listener(event);
     });
     this.send({ type: 'generate', id, request });
-    this.watch();
+    this.watchdog.expect(SILENCE_MS);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
   /** A probe has found what runs the model here: the process takes the best of it, and says so when it is ready. */
   adopt(report: HardwareReport): void {
-    if (!this.avoidsCards) this.send({ type: 'adopt', report });
+    if (!this.avoidsGpu) this.send({ type: 'adopt', report });
   }
 
   private launch(): void {
-    const { hostFile, root, modelFolder, threads, execArgv } = this.options;
+    const { hostFile, root, modelFolder, threads, execArgv, execPath } = this.options;
     this.setState({ kind: 'starting' });
     this.lastFault = '';
     this.backend = undefined;
-    const child = fork(hostFile, [], {
-      serialization: 'advanced',
-      execArgv: [...(execArgv ?? [])],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(hostFile, [], {
+        serialization: 'advanced',
+        execArgv: [...(execArgv ?? [])],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        ...(execPath === undefined ? {} : { execPath }),
+      });
+    } catch (error) {
+      this.lastFault = (error as Error).message;
+      this.ended('did not start');
+      return;
+    }
     this.child = child;
     child.stderr?.on('data', (chunk: Buffer) => {
       this.lastFault = (chunk.toString().trim().split('\n')[0] ?? '').slice(0, 200);
     });
     child.on('message', (message) => {
-      this.receive(message as FromHost);
+      if (child === this.child) this.receive(message as FromHost);
     });
     child.on('error', (error) => {
+      if (child !== this.child) return;
       this.lastFault = error.message;
+      // There is no exit event for a process that did not start: its file is missing, or no descriptors are left.
+      if (child.pid === undefined) this.ended('did not start');
     });
     child.on('exit', (code, signal) => {
-      if (child === this.child) this.died(signal ? `by ${signal}` : `with exit code ${String(code)}`);
+      if (child === this.child) this.ended(signal ? `ended by ${signal}` : `ended with exit code ${String(code)}`);
     });
+    this.watchdog.heard(START_MS);
     this.send({
       type: 'open',
       root,
       folder: modelFolder,
       threads,
       sensors: this.options.sensors ?? {},
-      avoidsCards: this.avoidsCards,
+      avoidsGpu: this.avoidsGpu,
     });
-    this.watch(this.options.startMs ?? START_MS);
   }
 
   private receive(message: FromHost): void {
@@ -162,13 +178,11 @@ export class EngineClient implements Engine {
         this.backend = message.info.backend;
         this.setState({ kind: 'ready', info: message.info });
         break;
-      case 'unusable': {
-        const child = this.child;
-        this.child = undefined;
-        child?.kill();
+      case 'unusable':
+        this.release();
+        this.failAll(message.message);
         this.setState({ kind: 'failed', reason: message.message });
-        break;
-      }
+        return;
       case 'events': {
         const listener = this.listeners.get(message.id);
         for (const event of message.events) {
@@ -178,47 +192,42 @@ export class EngineClient implements Engine {
         break;
       }
       case 'machine':
-        this.lastMachine = { ...message.state, readAtMs: (this.options.now ?? (() => performance.now()))() };
+        this.lastMachine = { ...message.state, readAtMs: this.clock.now() };
         this.options.onMachine?.(this.lastMachine);
-        // No answer to a request: the sensors have a thread of their own, and the engine may hang all the same.
+        // No answer to a request: the sensors have a thread of their own, which runs even if the engine hangs.
         return;
     }
-    this.watch();
+    if (this.listeners.size > 0) this.watchdog.heard(SILENCE_MS);
+    else this.watchdog.rest();
   }
 
-  /** While an answer is due, silence means a hang: kill the process, and its exit brings a new one. */
-  private watch(afterMs = this.options.silenceMs ?? SILENCE_MS): void {
-    clearTimeout(this.watchdog);
-    if (this.listeners.size === 0 && this.current.kind !== 'starting') return;
-    this.watchdog = setTimeout(() => {
-      this.lastFault = `it did not answer for ${afterMs / 1000} s`;
-      this.child?.kill('SIGKILL');
-    }, afterMs);
-    this.watchdog.unref();
-  }
-
-  private died(how: string): void {
-    this.child = undefined;
-    // A graphics driver may take its process down: whether it did cannot be told, and without it the next one is safe.
-    if (this.backend === undefined || isOnCard(this.backend)) this.avoidsCards = true;
-    const reason = `the engine ended ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
-    this.endAll(reason);
-    const now = Date.now();
-    while (this.restarts[0] !== undefined && now - this.restarts[0] > RESTART_WINDOW_MS) this.restarts.shift();
-    if (this.restarts.length >= MAX_RESTARTS) {
-      this.setState({ kind: 'failed', reason: `${reason}; it ended ${MAX_RESTARTS + 1} times in five minutes` });
+  /** The process has ended, or is given up because it hangs. */
+  private ended(how: string): void {
+    this.release();
+    // A graphics driver may have crashed it. Whether it did cannot be told, but without a GPU the next process is safe.
+    if (this.backend === undefined || isOnGpu(this.backend)) this.avoidsGpu = true;
+    const reason = `the engine ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
+    this.failAll(reason);
+    const delayMs = this.restarts.next();
+    if (delayMs === undefined) {
+      this.setState({ kind: 'failed', reason: `${reason}; it failed ${MAX_RESTARTS + 1} times in five minutes` });
       return;
     }
-    const delayMs = (this.options.backoffMs ?? BACKOFF_MS) * 2 ** this.restarts.length;
-    this.restarts.push(now);
     this.setState({ kind: 'restarting', reason, delayMs });
-    this.restartTimer = setTimeout(() => {
+    this.cancelRestart = this.clock.after(delayMs, () => {
       this.launch();
-    }, delayMs);
+    });
   }
 
-  private endAll(reason: string): void {
-    clearTimeout(this.watchdog);
+  /** Kill the process, if there is one, and hear no more of it. */
+  private release(): void {
+    this.watchdog.rest();
+    const { child } = this;
+    this.child = undefined;
+    child?.kill('SIGKILL');
+  }
+
+  private failAll(reason: string): void {
     const listeners = [...this.listeners.values()];
     this.listeners.clear();
     for (const listener of listeners) listener(failed(reason));

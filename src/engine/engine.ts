@@ -1,48 +1,82 @@
+/** The contract: what a backend implements and what its callers rely on. It imports no backend. */
 import type { Cost } from '../matlm/submodel';
-import type { DraftCounts, EndReason, Isa } from './native';
-import type { ScoreBound } from './scoreBound';
-import type { Provider } from './onnx/runtime';
 
-/** One completion asked of the engine. */
+/** One completion asked of the engine. Every option is declared here; each backend reads them in its own form. */
 export interface GenerateRequest {
-  /** Token ids of the whole prompt; what the cache still holds of it is not read again. */
+  /** Token ids of the whole prompt. Tokens that the cache still holds are not computed again. */
   readonly prompt: readonly number[];
   /** FFN width of each layer: the submodel. */
   readonly widths: readonly number[];
   readonly maxTokens: number;
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: readonly number[];
-  /** Tokens that are not chosen as the first: the end, where more is wanted than the model gave. */
+  /** Tokens that must not come first: the end of text, if the caller wants more than the model gave. */
   readonly bannedFirstTokens?: readonly number[];
   /**
-   * Token healing: the end of the prompt's text, which `prompt` leaves out. The first tokens spell it, the last of them
-   * and more maybe; their probabilities are among the tokens that do.
+   * Token healing: the end of the prompt's text, which `prompt` leaves out. The first tokens must spell it, and the last
+   * of them may spell more. Their probabilities are relative to the tokens that satisfy this.
    */
   readonly healingPrefix?: string;
   /**
    * Copying from the context: after the longest earlier match of the last n tokens, the token that followed it has
-   * the weight `copyWeights[n - 1]` and the model the rest. The look-up passes over tokens that spell nothing, such as
-   * the mark before the middle. Without weights the model decides alone.
+   * the weight `copyWeights[n - 1]` and the model has the rest. The look-up skips special tokens. Without weights the
+   * model decides alone.
    */
   readonly copyWeights?: readonly number[];
   /**
-   * Tokens that the answer probably begins with: those that would spell `healingPrefix` by themselves, or an answer from a
-   * moment ago. They are drafted before all else, with or without `speculation`, and change the time only.
+   * Tokens that the answer probably begins with: the usual spelling of `healingPrefix`, or an answer from a moment ago.
+   * They are drafted before all else, with or without `speculation`. They change the time and never the answer.
    */
   readonly expected?: readonly number[];
-  /** Ends, reason `line`, after the first token that spells a line end beyond what is given back. */
+  /** Ends, with the reason `line`, after the first token that spells a line end beyond the healing prefix. */
   readonly endsWithLine?: boolean;
-  /** Ends, reason `scoreBound`, after the first token beyond what is given back at which no longer answer could be even. */
-  readonly scoreBound?: ScoreBound | undefined;
   /**
-   * Speculative decoding: up to `maxTokens` (1 to 8) are drafted, copied from the context or written by the submodel
-   * `widths`, and checked at once. It changes the time only, and the engine leaves it where it does not pay; `always`,
-   * for tests and measurements, has it draft all the same.
+   * Ends, with the reason `scoreBound`, after the first token beyond the healing prefix from which no continuation could
+   * reach the required score.
    */
-  readonly speculation?: { readonly widths: readonly number[]; readonly maxTokens: number; readonly always?: boolean };
+  readonly scoreBound?: ScoreBound | undefined;
+  readonly speculation?: Speculation;
+}
+
+/**
+ * Speculative decoding: tokens are drafted, either copied from the context or predicted by a smaller submodel, and then
+ * verified in one pass. It changes the time and never the answer. The engine drafts only if that saves time.
+ */
+export interface Speculation {
+  /** FFN width of each layer of the drafting submodel. */
+  readonly widths: readonly number[];
+  /** Tokens drafted at once, 1 to 8. */
+  readonly maxTokens: number;
+  /** Drafts even if it does not save time: for tests and measurements. */
+  readonly always?: boolean;
+}
+
+/**
+ * The log odds that an answer is right, as a function of the log probabilities of its tokens: `constant`, and one weight
+ * each for their sum, their mean, their minimum, and the logarithm of their number. `ofSum`, `ofMean` and `ofSum + ofLeast`
+ * are not negative, so more certain tokens never lower the score.
+ */
+export interface ScoreBound {
+  readonly constant: number;
+  readonly ofSum: number;
+  readonly ofMean: number;
+  readonly ofLeast: number;
+  readonly ofLogCount: number;
+}
+
+export type EndReason = 'stop' | 'line' | 'scoreBound' | 'length' | 'context' | 'aborted' | 'failed';
+
+/** Tokens that were drafted, and how many of them were accepted. */
+export interface DraftCounts {
+  copiedDrafts: number;
+  copiedAccepted: number;
+  writtenDrafts: number;
+  writtenAccepted: number;
 }
 
 export type GenerateEvent =
+  /** Between the chunks of a long prefill: a sign of life, which tells the watchdog that the engine does not hang. */
+  | { readonly type: 'progress'; readonly prefilledTokens: number }
   | {
       readonly type: 'prefill';
       readonly reusedTokens: number;
@@ -54,34 +88,51 @@ export type GenerateEvent =
       readonly type: 'end';
       readonly reason: EndReason;
       readonly decodedTokens: number;
-      /** Over the submodel's weights, after the prompt's: fewer than the tokens where drafts held. */
+      /** Passes over the submodel's weights after the prefill: fewer than the tokens if drafts were accepted. */
       readonly passes: number;
       readonly decodeMs: number;
       readonly message?: string;
+      /** Set if the request failed and no other backend would do better, see `FinalError`. */
+      readonly isFinal?: true;
     } & Partial<DraftCounts>);
 
-/** The end of a request of which nothing was done. */
+/** The end of a request that never ran. */
 export function failed(message: string): GenerateEvent {
   return { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message };
 }
 
-/** What the model runs on: our own engine, or a provider of ONNX Runtime. */
-export type Backend = 'native' | `onnx-${Provider}`;
+/**
+ * A fault that another backend would meet too, such as weights that overflow or a model that does not fit in memory.
+ * Nothing falls back on another backend after it.
+ */
+export class FinalError extends Error {
+  override readonly name = 'FinalError';
+}
 
-/** Whether it runs on a graphics card or another accelerator, not on the processor's cores. */
-export function isOnCard(backend: Backend): boolean {
+/** What the model can run on: our own engine, or ONNX Runtime with one of its providers. */
+export const BACKENDS = ['native', 'onnx-cpu', 'onnx-webgpu', 'onnx-cuda', 'onnx-coreml', 'onnx-dml'] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+/** Whether a backend runs on a GPU or another accelerator, and not on the processor's cores. */
+export function isOnGpu(backend: Backend): boolean {
   return backend !== 'native' && backend !== 'onnx-cpu';
+}
+
+/** A backend that is not in use, and why. */
+export interface BackendReason {
+  readonly backend: Backend;
+  readonly reason: string;
 }
 
 export interface EngineInfo {
   readonly pid: number;
   readonly backend: Backend;
-  /** What would have been used before it, and why it is not. */
-  readonly putAside: readonly { readonly backend: Backend; readonly reason: string }[];
-  /** What would be used if others did not keep the card busy. */
-  readonly leftToOthers?: { readonly backend: Backend; readonly reason: string };
-  /** Of the native engine; ONNX Runtime does not say. */
-  readonly isa: Isa | 'onnx';
+  /** Backends that would be preferred, but that failed. */
+  readonly rejected: readonly BackendReason[];
+  /** The backend that would be in use if other programs did not need the GPU. */
+  readonly yielded?: BackendReason;
+  /** The instruction set of the native engine's kernels; `onnx` for ONNX Runtime, which does not report one. */
+  readonly isa: string;
   readonly threads: number;
   readonly weightBytes: number;
   readonly kvCacheBytes: number;
@@ -89,11 +140,21 @@ export interface EngineInfo {
   readonly costs: Readonly<Record<string, Cost>>;
 }
 
-/** Something that completes token sequences: the engine in this process, or the client of one in another. */
+/** Something that completes token sequences: an engine in this process, or the client of one in another. */
 export interface Engine {
   /**
-   * Start a completion. `listener` hears a prefill event, the tokens, and one end event, which always comes, also
-   * after an abort or when the engine dies.
+   * Start a completion. `listener` receives any number of progress events, a prefill event, the tokens, and exactly one
+   * end event. The end event always comes, also after an abort or a crash of the engine.
    */
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void;
 }
+
+/** An engine in this process. */
+export interface LocalBackend extends Engine {
+  /** What it is, and what each size costs here. */
+  measure(): Promise<EngineInfo>;
+  dispose(): void;
+}
+
+/** The prompt's tokens are prefilled in chunks of this many; an abort takes effect between two of them. As in forward.h. */
+export const PREFILL_CHUNK = 64;

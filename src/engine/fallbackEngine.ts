@@ -1,41 +1,53 @@
-import type { EndReason } from './native';
-import { type Backend, type EngineInfo, type GenerateEvent, type GenerateRequest, isOnCard } from './engine';
-import type { Measurable } from './measure';
+import {
+  type Backend,
+  type BackendReason,
+  type EngineInfo,
+  FinalError,
+  type GenerateEvent,
+  type GenerateRequest,
+  isOnGpu,
+  type LocalBackend,
+} from './engine';
+import { remaining } from './remaining';
 
-/** A backend that can be opened; `open` throws where it does not load. */
+/** A backend that can be opened; `open` throws if it does not load. */
 export interface Candidate {
   readonly backend: Backend;
-  readonly open: () => Measurable;
+  readonly open: () => LocalBackend;
 }
 
 /** A backend in use. */
 interface Opened {
   readonly candidate: Candidate;
-  readonly engine: Measurable;
+  readonly engine: LocalBackend;
 }
 
+type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
+
 /**
- * The first of several backends that works. One that fails, when it is opened or in the middle of a request (a graphics
- * card's driver was reset, or slept), is put aside for good and its request goes on with the next from the token where
- * it stood. One whose card others need is left for a while, in the same manner.
+ * The first of several backends that works. If one fails, when it is opened or in the middle of a request (because the
+ * GPU's driver was reset, for example), it is rejected for good and its request continues on the next one from its last
+ * token. If other programs need the GPU, its backend yields for a while in the same way. A `FinalError` rejects nothing:
+ * the next backend would meet it too, and may use far more memory before it does.
  */
-export class FallbackEngine implements Measurable {
-  /** In the order of preference, without what was put aside. */
+export class FallbackEngine implements LocalBackend {
+  /** In the order of preference, without the rejected ones. */
   private candidates: readonly Candidate[];
-  private readonly putAside: { backend: Backend; reason: string }[] = [];
+  private readonly rejected: BackendReason[] = [];
   private current: Opened;
-  /** Where it was measured before it took over. */
+  /** Set if the current backend was measured before it took over. */
   private measured: EngineInfo | undefined;
-  private leftToOthers: { readonly candidate: Candidate; readonly reason: string } | undefined;
-  /** Moves to another backend happen one after the other; this is the end of the last. */
+  private yielded: { readonly candidate: Candidate; readonly reason: string } | undefined;
+  /** Moves to another backend run one after the other; this is the end of the last. */
   private moves: Promise<void> = Promise.resolve();
   private isDisposed = false;
   private onChange: (() => void) | undefined;
 
   /**
    * @param candidates in the order of preference
-   * @param tokenBytes [vocabulary] what each token spells
-   * @throws the fault of the first, where none opens
+   * @param tokenBytes [vocabulary] the bytes of each token
+   * @throws {FinalError} if no backend can run the model
+   * @throws the fault of the first candidate, if none opens
    */
   constructor(
     candidates: readonly Candidate[],
@@ -48,7 +60,7 @@ export class FallbackEngine implements Measurable {
     this.current = first;
   }
 
-  /** Hear of a backend that took over after the start: what `measure` says is another thing then. */
+  /** Call `listener` when another backend has taken over, after which `measure` gives other values. */
   whenReplaced(listener: () => void): void {
     this.onChange = listener;
   }
@@ -61,6 +73,9 @@ export class FallbackEngine implements Measurable {
       const used = this.current;
       used.engine.generate(remaining(request, tokens, this.tokenBytes), signal, (event) => {
         switch (event.type) {
+          case 'progress':
+            listener(event);
+            break;
           case 'prefill':
             if (!hasPrefilled) listener(event);
             hasPrefilled = true;
@@ -72,7 +87,7 @@ export class FallbackEngine implements Measurable {
           case 'end':
             decodeMs += event.decodeMs;
             passes += event.passes;
-            if (this.isLost(event.reason, used, signal) && this.replace(used, event.message ?? 'it failed')) {
+            if (this.isLost(event, used, signal) && this.replace(used, event.message ?? 'it failed')) {
               try {
                 start();
                 break;
@@ -92,39 +107,39 @@ export class FallbackEngine implements Measurable {
       const used = this.current;
       try {
         const info = this.measured ?? (await used.engine.measure());
-        const { candidate, reason } = this.leftToOthers ?? {};
+        const { candidate, reason } = this.yielded ?? {};
         const { backend } = used.candidate;
-        const left = candidate && reason ? { leftToOthers: { backend: candidate.backend, reason } } : {};
-        return { ...info, backend, putAside: [...this.putAside], ...left };
+        const yielded = candidate && reason ? { yielded: { backend: candidate.backend, reason } } : {};
+        return { ...info, backend, rejected: [...this.rejected], ...yielded };
       } catch (error) {
-        if (!this.replace(used, (error as Error).message)) throw error;
+        if (error instanceof FinalError || !this.replace(used, (error as Error).message)) throw error;
       }
     }
   }
 
   /**
-   * Leave the card to others, for a reason, or use it again, for none. Work goes to the processor and returns when the
-   * model is open on the other side; what is under way moves with it.
+   * Yield the GPU to other programs for a reason, or take it back if there is none. Work moves when the model is open on
+   * the other side, and a request that is running moves with it.
    */
-  leaveCard(reason: string | undefined): Promise<void> {
+  yieldGpu(reason: string | undefined): Promise<void> {
     return this.inTurn(async () => {
-      const left = this.leftToOthers;
-      if (reason !== undefined && !left && isOnCard(this.current.candidate.backend)) {
+      const { yielded } = this;
+      if (reason !== undefined && !yielded && isOnGpu(this.current.candidate.backend)) {
         const { candidate } = this.current;
-        const onProcessor = this.candidates.find(({ backend }) => !isOnCard(backend));
-        if (onProcessor && (await this.moveTo(onProcessor))) this.leftToOthers = { candidate, reason };
-      } else if (reason === undefined && left) {
-        this.leftToOthers = undefined;
-        await this.moveTo(left.candidate);
+        const onProcessor = this.candidates.find(({ backend }) => !isOnGpu(backend));
+        if (onProcessor && (await this.moveTo(onProcessor))) this.yielded = { candidate, reason };
+      } else if (reason === undefined && yielded) {
+        this.yielded = undefined;
+        await this.moveTo(yielded.candidate);
       } else return;
       this.onChange?.();
     });
   }
 
-  /** Take candidates that a probe has found since the start: work goes to the first, if it is another than now. */
+  /** Use the candidates that a probe has found since the start: work moves to the first unless it is there already. */
   adopt(candidates: readonly Candidate[]): Promise<void> {
     return this.inTurn(async () => {
-      const usable = candidates.filter(({ backend }) => !this.putAside.some((aside) => aside.backend === backend));
+      const usable = candidates.filter(({ backend }) => !this.rejected.some((other) => other.backend === backend));
       const { candidate } = this.current;
       this.candidates = usable.map((found) => (found.backend === candidate.backend ? candidate : found));
       const [best] = this.candidates;
@@ -140,15 +155,17 @@ export class FallbackEngine implements Measurable {
     this.current.engine.dispose();
   }
 
+  /** A move that fails does not keep the next ones from running. */
   private inTurn(move: () => Promise<void>): Promise<void> {
-    this.moves = this.moves.then(() => (this.isDisposed ? undefined : move()));
-    return this.moves;
+    const moved = this.moves.then(() => (this.isDisposed ? undefined : move()));
+    this.moves = moved.catch(() => undefined);
+    return moved;
   }
 
-  /** Opens and measures a backend, which compiles its kernels, and only then gives it the work; false where it fails. */
+  /** Opens and measures a backend, which compiles its kernels, and then gives it the work; false if it fails. */
   private async moveTo(candidate: Candidate): Promise<boolean> {
     const before = this.current;
-    let engine: Measurable | undefined;
+    let engine: LocalBackend | undefined;
     try {
       engine = candidate.open();
       const info = await engine.measure();
@@ -163,72 +180,58 @@ export class FallbackEngine implements Measurable {
       return true;
     } catch (error) {
       engine?.dispose();
-      this.drop(candidate, (error as Error).message);
+      this.reject(candidate, (error as Error).message);
       return false;
     }
   }
 
-  /** Whether a request ended by no fault or wish of its caller's: also one whose engine was replaced. */
-  private isLost(reason: EndReason, used: Opened, signal: AbortSignal): boolean {
-    return !signal.aborted && (reason === 'failed' || (reason === 'aborted' && used !== this.current));
+  /** Whether a request ended because of its backend, which includes one that was replaced while it ran. */
+  private isLost({ reason, isFinal }: EndEvent, used: Opened, signal: AbortSignal): boolean {
+    if (signal.aborted || isFinal) return false;
+    return reason === 'failed' || (reason === 'aborted' && used !== this.current);
   }
 
-  /** Puts a backend aside; false where nothing is left to take its place. */
+  /** Rejects a backend; false if nothing is left to take its place. */
   private replace(failed: Opened, reason: string): boolean {
-    // Another request has found out before, or it was left.
+    // Another request met the fault first, or work has moved away.
     if (failed !== this.current) return true;
     const others = this.candidates.filter((candidate) => candidate !== failed.candidate);
-    const isLeft = (candidate: Candidate) => Number(candidate === this.leftToOthers?.candidate);
-    const next = this.openFirst(
-      others.toSorted((a, b) => isLeft(a) - isLeft(b)),
-      [],
-    );
+    const hasYielded = (candidate: Candidate) => Number(candidate === this.yielded?.candidate);
+    const next = this.openNext(others.toSorted((a, b) => hasYielded(a) - hasYielded(b)));
     if (!next) return false;
-    this.drop(failed.candidate, reason);
+    this.reject(failed.candidate, reason);
     this.current = next;
     this.measured = undefined;
-    if (isLeft(next.candidate)) this.leftToOthers = undefined;
+    if (hasYielded(next.candidate)) this.yielded = undefined;
     failed.engine.dispose();
     this.onChange?.();
     return true;
   }
 
+  private openNext(candidates: readonly Candidate[]): Opened | undefined {
+    try {
+      return this.openFirst(candidates, []);
+    } catch {
+      return undefined; // a final error: the request ends with the fault that it met first
+    }
+  }
+
+  /** @throws {FinalError} if no backend can run the model */
   private openFirst(candidates: readonly Candidate[], faults: Error[]): Opened | undefined {
     for (const candidate of candidates) {
       try {
         return { candidate, engine: candidate.open() };
       } catch (error) {
+        if (error instanceof FinalError) throw error;
         faults.push(error as Error);
-        this.drop(candidate, (error as Error).message);
+        this.reject(candidate, (error as Error).message);
       }
     }
     return undefined;
   }
 
-  private drop(candidate: Candidate, reason: string): void {
+  private reject(candidate: Candidate, reason: string): void {
     this.candidates = this.candidates.filter((other) => other !== candidate);
-    this.putAside.push({ backend: candidate.backend, reason });
+    this.rejected.push({ backend: candidate.backend, reason });
   }
-}
-
-/**
- * What is left of a request of which some tokens were decoded.
- * @throws {TypeError} where a token ended inside a character of the text that was given back
- */
-function remaining(
-  request: GenerateRequest,
-  tokens: readonly number[],
-  tokenBytes: readonly Uint8Array[],
-): GenerateRequest {
-  if (tokens.length === 0) return request;
-  const spelled = tokens.reduce((sum, token) => sum + (tokenBytes[token]?.length ?? 0), 0);
-  const left = new TextEncoder().encode(request.healingPrefix ?? '').subarray(spelled);
-  return {
-    ...request,
-    prompt: [...request.prompt, ...tokens],
-    maxTokens: request.maxTokens - tokens.length,
-    bannedFirstTokens: [],
-    expected: [],
-    healingPrefix: new TextDecoder('utf-8', { fatal: true }).decode(left),
-  };
 }

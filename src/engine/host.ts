@@ -1,10 +1,12 @@
-/** The engine's process: opens one checkpoint, then serves requests until its parent goes away. */
+/** The engine's process: it opens one checkpoint, then serves requests until its parent disconnects. */
 import { openCheckpoint } from '../matlm/checkpoint';
-import { CARD_IS_USED, shareCard } from './cardSharing';
+import { GPU_IS_USED, shareGpu } from './gpuSharing';
 import { failed, type GenerateEvent } from './engine';
 import type { FallbackEngine } from './fallbackEngine';
-import { hardwareFile, type HardwareReport, machineOf, readReport } from './hardware';
-import { AddonError } from './native';
+import type { HardwareReport } from './hardware';
+import { hardwareFile, readReport } from './hardwareFile';
+import { machineOf } from './thisMachine';
+import { AddonError } from './addon';
 import { loadRuntime, providersOf } from './onnx/runtime';
 import { candidates, openEngine, tryBackend } from './openEngine';
 import type { FromHost, ToHost } from './protocol';
@@ -30,7 +32,8 @@ process.on('message', (message: ToHost) => {
     }
     case 'list':
       try {
-        send({ type: 'listed', providers: providersOf(loadRuntime(message.root)) });
+        const providers = providersOf(loadRuntime(message.root));
+        send({ type: 'listed', backends: providers.map((provider) => `onnx-${provider}` as const) });
       } catch (error) {
         unusable(error);
       }
@@ -44,7 +47,7 @@ process.on('message', (message: ToHost) => {
       running.set(id, controller);
       try {
         if (!engine) throw new Error('the engine is not open yet');
-        // What the addon hands over together crosses the process line together.
+        // Events that the addon delivers together are sent together.
         let together: GenerateEvent[] = [];
         engine.generate(request, controller.signal, (event) => {
           if (event.type === 'end') running.delete(id);
@@ -67,23 +70,23 @@ process.on('message', (message: ToHost) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-async function open({ root, folder, threads, sensors, avoidsCards }: Extract<ToHost, { type: 'open' }>): Promise<void> {
+async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHost, { type: 'open' }>): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const opened = openEngine(root, checkpoint, threads, report, avoidsCards);
+  const opened = openEngine(root, checkpoint, threads, report, avoidsGpu);
   engine = opened;
   adopt = (found) => {
-    opened.adopt(candidates(root, checkpoint, threads, found, avoidsCards)).catch(unusable);
+    opened.adopt(candidates(root, checkpoint, threads, found, avoidsGpu)).catch(unusable);
   };
-  let sharing = CARD_IS_USED;
+  let sharing = GPU_IS_USED;
   try {
     watchMachine(root, sensors, (state) => {
       send({ type: 'machine', state });
-      sharing = shareCard(sharing, state.gpu);
-      opened.leaveCard(sharing.reason).catch(unusable);
+      sharing = shareGpu(sharing, state.gpu);
+      opened.yieldGpu(sharing.reason).catch(unusable);
     });
   } catch (error) {
-    // The sensors are the addon's too: where it does not load, the machine's state stays unknown.
+    // The sensors are part of the addon too: if it does not load, the machine's state stays unknown.
     if (!(error instanceof AddonError)) throw error;
   }
   const ready = async () => {

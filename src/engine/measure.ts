@@ -1,13 +1,6 @@
 import type { CheckpointConfig } from '../matlm/config';
 import { type Cost, submodelOf } from '../matlm/submodel';
-import type { Engine, EngineInfo } from './engine';
-
-/** An engine in this process. */
-export interface Measurable extends Engine {
-  /** What it is, and what each size costs here. */
-  measure(): Promise<EngineInfo>;
-  dispose(): void;
-}
+import type { Engine } from './engine';
 
 const MEASURED = ['S', 'XL', 'M', 'L'];
 const DECODED_TOKENS = 12;

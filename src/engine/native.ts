@@ -1,159 +1,112 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import type { GpuState, ThermalState } from '../machine/state';
-import type { ModelConfig } from '../matlm/config';
-import type { TensorEntry } from '../matlm/safetensors';
+import { availableParallelism } from 'node:os';
+import type { EngineCheckpoint } from '../matlm/checkpoint';
+import { loadAddon, type NativeEngine, type NativeRequest } from './addon';
+import {
+  type EngineInfo,
+  FinalError,
+  type GenerateEvent,
+  type GenerateRequest,
+  type LocalBackend,
+  type ScoreBound,
+} from './engine';
+import { measureCosts } from './measure';
 
-/** Instruction sets the engine has kernels for. */
-export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
-
-export interface NativeOptions {
-  readonly weightsPath: string;
-  readonly tensors: Readonly<Record<string, TensorEntry>>;
-  readonly config: ModelConfig;
-  readonly threads: number;
-  /** The bytes of each token, empty for marks: needed where a request gives text back. */
-  readonly tokenBytes?: readonly Uint8Array[];
-  /** Forces one; by default the fastest that runs here. */
-  readonly isa?: Isa;
+/** Half of the hardware threads, at most four: a decode step is too short to share among more. */
+export function defaultThreads(): number {
+  return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 }
 
-export interface NativeRequest {
-  readonly tokens: Int32Array;
-  /** FFN width of each layer. */
-  readonly widths: Int32Array;
-  readonly maxTokens: number;
-  /** Tokens that end the completion and are not reported. */
-  readonly stopTokens: Int32Array;
-  /** Tokens that are not chosen as the first. */
-  readonly bannedFirstTokens?: Int32Array;
-  /** Weight of the token that followed the longest earlier match, by its length from 1. */
-  readonly copyWeights?: Float32Array;
-  /** UTF-8 that the first tokens have to spell: the end of the prompt's text, given back. */
-  readonly healingPrefix?: Uint8Array;
-  /** What the answer probably begins with: drafted at once, with the end of the prompt. */
-  readonly expected?: Int32Array;
-  /** Ends after the first token that spells a line end beyond what is given back. */
-  readonly endsWithLine?: boolean;
-  /** [5] of the scoreBound that an answer has to have a chance of reaching: constant, and weights in the order of `ScoreBound`. */
-  readonly scoreBound?: Float32Array;
-  /** Speculative decoding: at most so many tokens (0 to 8) are drafted at once; 0 or absent for none. */
-  readonly draftTokens?: number;
-  /** The submodel that drafts where nothing in the context matches; no wider than `widths` in any layer. */
-  readonly draftWidths?: Int32Array;
-  /** Draft as much as allowed, whether it pays or not: for tests and measurements. */
-  readonly draftAlways?: boolean;
-}
+/** The native engine in this process: the backend that every other one is measured against. */
+export class LocalEngine implements LocalBackend {
+  private readonly native: NativeEngine;
 
-/** What drafts came to: tokens copied from the context or written by a submodel, and how many of them held. */
-export interface DraftCounts {
-  copiedDrafts: number;
-  copiedAccepted: number;
-  writtenDrafts: number;
-  writtenAccepted: number;
-}
-
-export type EndReason = 'stop' | 'line' | 'scoreBound' | 'length' | 'context' | 'aborted' | 'failed';
-
-export type NativeEvent =
-  | { type: 'prefill'; reusedTokens: number; prefilledTokens: number; prefillMs: number }
-  | { type: 'token'; token: number; probability: number }
-  | { type: 'logits'; logits: Float32Array }
-  | ({
-      type: 'end';
-      reason: EndReason;
-      decodedTokens: number;
-      /** Over the submodel's weights, after the prompt's. */
-      passes: number;
-      decodeMs: number;
-      message?: string;
-    } & DraftCounts);
-
-/** The engine of the addon: one model, one cache, requests served in order on a thread of its own. */
-export interface NativeEngine {
-  readonly isa: Isa;
-  readonly threads: number;
-  readonly weightBytes: number;
-  readonly kvCacheBytes: number;
-  generate(request: NativeRequest, listener: (event: NativeEvent) => void): { abort(): void };
-  /** Logits after every token, [tokens, vocabulary]; forgets the cache first. For tests. */
-  logits(tokens: Int32Array, widths: Int32Array, listener: (event: NativeEvent) => void): void;
-  dispose(): void;
-}
-
-/** What one sensor found: a value and where it came from, or no value and why. */
-export interface Sensed<T> {
-  readonly value?: T;
-  readonly note: string;
-}
-
-/** One reading of the addon's sensors; units and meanings as in MachineState. */
-export interface NativeReading {
-  readonly powerSource: Sensed<'mains' | 'battery'>;
-  readonly chargeShare: Sensed<number>;
-  readonly dischargeWatts: Sensed<number>;
-  readonly lowPower: Sensed<boolean>;
-  readonly thermal: Sensed<Exclude<ThermalState, 'unknown'>>;
-  readonly cpuBusyByOthersShare: Sensed<number>;
-  readonly cpuPressureShare: Sensed<number>;
-  readonly gpu: Sensed<GpuState>;
-  readonly energyJoules: Sensed<number>;
-}
-
-export interface SensorOptions {
-  /** The folder that holds `sys` and `proc`: another than `/` for tests. */
-  readonly root?: string;
-  /** NVIDIA's management library, a name or a path; empty for none. */
-  readonly nvml?: string;
-}
-
-/** The machine's sensors, of the addon. */
-export interface NativeSensors {
-  /** One reading, here and now. Throws while they are watched. */
-  read(): NativeReading;
   /**
-   * A reading at once, then at each change that the system announces, and else once an interval; taken on a thread of
-   * its own. Does not keep the process alive.
+   * @param root the folder that holds the addon
+   * @param threads 0 for the default
+   * @throws {AddonError} if the addon does not load
+   * @throws {FinalError} if the addon loads but refuses the model
    */
-  watch(intervalMs: number, listener: (reading: NativeReading) => void): void;
-  close(): void;
-}
-
-export interface NativeAddon {
-  readonly Engine: new (options: NativeOptions) => NativeEngine;
-  readonly Sensors: new (options?: SensorOptions) => NativeSensors;
-  /** Fastest first. */
-  readonly supportedIsas: readonly Isa[];
-}
-
-/** The addon is missing or does not load. The message names every path tried, the fault and what to do. */
-export class AddonError extends Error {
-  override readonly name = 'AddonError';
-}
-
-const FILE = 'matcoder_engine.node';
-
-/**
- * Load the native engine: one built here, otherwise the prebuilt one for this platform.
- * @param root the folder that holds `prebuilds/` and `native/`
- */
-export function loadAddon(root: string): NativeAddon {
-  const platform = `${process.platform}-${process.arch}`;
-  const candidates = [join(root, 'native', 'build', 'Release', FILE), join(root, 'prebuilds', platform, FILE)];
-  const file = candidates.find((candidate) => existsSync(candidate));
-  if (file === undefined) {
-    throw new AddonError(
-      `The native engine for ${platform} is missing: looked at ${candidates.join(' and ')}. ` +
-        'Install the extension package for this platform, or run `npm run build` in the source folder.',
-    );
+  constructor(
+    root: string,
+    private readonly checkpoint: EngineCheckpoint,
+    threads = 0,
+  ) {
+    const addon = loadAddon(root);
+    try {
+      this.native = new addon.Engine({
+        weightsPath: checkpoint.weightsFile,
+        tensors: checkpoint.tensors,
+        config: checkpoint.config.model,
+        tokenBytes: checkpoint.tokenizer.tokenBytes,
+        threads: threads > 0 ? threads : defaultThreads(),
+      });
+    } catch (error) {
+      throw new FinalError((error as Error).message);
+    }
   }
-  try {
-    return createRequire(join(root, 'package.json'))(file) as NativeAddon;
-  } catch (error) {
-    throw new AddonError(
-      `${file}: the native engine does not load (${(error as Error).message.split('\n')[0] ?? ''}). ` +
-        'Reinstall the extension, or run `npm run build` in the source folder.',
-    );
+
+  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
+    const onAbort = () => {
+      handle.abort();
+    };
+    const handle = this.native.generate(packed(request), (event) => {
+      if (event.type === 'logits') return;
+      if (event.type === 'end') signal.removeEventListener('abort', onAbort);
+      // It fails for weights that overflow and for want of memory, and no other backend needs less of it.
+      const isFault = event.type === 'end' && event.reason === 'failed';
+      listener(isFault ? { ...event, isFinal: true } : event);
+    });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   }
+
+  /** Logits after each token from `first` on, [tokens - first, vocabulary]; discards the cache. */
+  logits(tokens: readonly number[], widths: readonly number[], first = 0): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      let found: Float32Array | undefined;
+      this.native.logits(Int32Array.from(tokens), Int32Array.from(widths), (event) => {
+        if (event.type === 'logits') found = event.logits;
+        if (event.type !== 'end') return;
+        if (found) resolve(found.subarray(first * this.checkpoint.config.model.vocabularySize));
+        else reject(new Error(event.message ?? event.reason));
+      });
+    });
+  }
+
+  async measure(): Promise<EngineInfo> {
+    const { isa, threads, weightBytes, kvCacheBytes } = this.native;
+    const costs = await measureCosts(this, this.checkpoint.config);
+    return { pid: process.pid, backend: 'native', rejected: [], isa, threads, weightBytes, kvCacheBytes, costs };
+  }
+
+  dispose(): void {
+    this.native.dispose();
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** A request in the form that the addon reads: numbers in typed arrays, and every option present. */
+function packed(request: GenerateRequest): Required<NativeRequest> {
+  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, copyWeights, expected, speculation } = request;
+  return {
+    tokens: Int32Array.from(prompt),
+    widths: Int32Array.from(widths),
+    maxTokens,
+    stopTokens: Int32Array.from(stopTokens),
+    bannedFirstTokens: Int32Array.from(bannedFirstTokens ?? []),
+    copyWeights: Float32Array.from(copyWeights ?? []),
+    healingPrefix: encoder.encode(request.healingPrefix ?? ''),
+    expected: Int32Array.from(expected ?? []),
+    endsWithLine: request.endsWithLine ?? false,
+    scoreBound: Float32Array.from(request.scoreBound ? weightsOf(request.scoreBound) : []),
+    draftTokens: speculation?.maxTokens ?? 0,
+    draftWidths: Int32Array.from(speculation?.widths ?? []),
+    draftAlways: speculation?.always ?? false,
+  };
+}
+
+/** In the order in which the addon reads them. */
+function weightsOf({ constant, ofSum, ofMean, ofLeast, ofLogCount }: ScoreBound): number[] {
+  return [constant, ofSum, ofMean, ofLeast, ofLogCount];
 }

@@ -1,53 +1,54 @@
 import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
-import { type Backend, isOnCard } from './engine';
+import { checkValues } from '../matlm/tensors';
+import { type Backend, isOnGpu } from './engine';
 import { type Candidate, FallbackEngine } from './fallbackEngine';
 import { type HardwareReport, inOrder } from './hardware';
-import { defaultThreads, LocalEngine } from './localEngine';
+import { defaultThreads, LocalEngine } from './native';
 import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
 import type { Provider } from './onnx/runtime';
-import type { Trial } from './probe';
+import type { Trial } from './protocol';
 
-/** Tokens of a probe: more than 32, which is where ONNX Runtime changes the attention kernel. */
+/** Tokens of a probe: more than 32, because ONNX Runtime uses another attention kernel from there on. */
 const TRIAL = { promptTokens: 40, decodedTokens: 8 };
 
 /**
- * The engine that this machine runs: the first of `candidates` that works.
- * @throws where none loads, the fault of the first
+ * The engine that this machine runs: the first of `candidates` that works. The weights are checked before any of them is
+ * opened: a fault of theirs is no backend's fault.
+ * @throws {CheckpointError} if the weights hold a value that is not finite
+ * @throws the fault of the first candidate, if none opens
  */
 export function openEngine(
   root: string,
   checkpoint: Checkpoint,
   threads = 0,
   report?: HardwareReport,
-  avoidsCards = false,
+  avoidsGpu = false,
 ): FallbackEngine {
-  return new FallbackEngine(
-    candidates(root, checkpoint, threads, report, avoidsCards),
-    checkpoint.tokenizer.tokenBytes,
-  );
+  checkValues(checkpoint.weightsFile, checkpoint.tensors);
+  return new FallbackEngine(candidates(root, checkpoint, threads, report, avoidsGpu), checkpoint.tokenizer.tokenBytes);
 }
 
 /**
- * What can run the model, best first: as the probe found it, where it was run; then our own engine, then ONNX Runtime.
+ * What can run the model, best first: what the probe found, if there was one; then our own engine, then ONNX Runtime.
  * @param root the folder that holds the addon and ONNX Runtime
  * @param threads 0 for the default
  * @param report what the probe found on this machine
- * @param avoidsCards whether none on a card is used, whatever the report says
+ * @param avoidsGpu whether no GPU is used, whatever the report says
  */
 export function candidates(
   root: string,
   checkpoint: Checkpoint,
   threads: number,
   report: HardwareReport | undefined,
-  avoidsCards: boolean,
+  avoidsGpu: boolean,
 ): Candidate[] {
   const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): Candidate => ({
     backend,
     open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
   });
   const chosen = (report ? inOrder(report) : [])
-    .filter(({ backend }) => !avoidsCards || !isOnCard(backend))
+    .filter(({ backend }) => !avoidsGpu || !isOnGpu(backend))
     .map(({ backend, prefillTokens }) => open(backend, prefillTokens));
   const lastResorts = (['native', 'onnx-cpu'] as const)
     .filter((backend) => !chosen.some((candidate) => candidate.backend === backend))
@@ -55,7 +56,7 @@ export function candidates(
   return [...chosen, ...lastResorts];
 }
 
-/** What a probe's process does: the full model on a made-up text, read at once and then token by token. */
+/** What a probe's process does: the full model on an arbitrary text, prefilled and then decoded token by token. */
 export async function tryBackend(
   root: string,
   checkpoint: Checkpoint,
@@ -63,6 +64,7 @@ export async function tryBackend(
   backend: Backend,
   prefillTokens: number,
 ): Promise<Trial> {
+  checkValues(checkpoint.weightsFile, checkpoint.tensors);
   const { model } = checkpoint.config;
   const { widths } = submodelOf(checkpoint.config, 'XL');
   const count = TRIAL.promptTokens + TRIAL.decodedTokens;

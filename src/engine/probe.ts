@@ -1,8 +1,7 @@
 import { fork } from 'node:child_process';
-import type { Cost } from '../matlm/submodel';
-import { type Backend, isOnCard } from './engine';
-import type { HardwareReport, Kept, PutAside } from './hardware';
-import type { FromHost, ToHost } from './protocol';
+import { type Backend, isOnGpu, PREFILL_CHUNK } from './engine';
+import type { HardwareReport, Kept, Rejected } from './hardware';
+import type { FromHost, ToHost, Trial } from './protocol';
 
 export interface ProbeOptions {
   /** The bundle of the engine's process. */
@@ -12,52 +11,45 @@ export interface ProbeOptions {
   readonly modelFolder: string;
   /** 0 for the default. */
   readonly threads: number;
-  /** What the findings hold for. */
+  /** What the findings hold for, see `machineOf`. */
   readonly machine: string;
-  /** Why nothing on a card is worth a process, see `whyNoCard`. */
-  readonly noCard?: string | undefined;
-  /** For one process. */
+  /** Why no backend on a GPU is tried, see `whyNoGpu`. */
+  readonly noGpu?: string | undefined;
+  /** Time limit of one process. */
   readonly limitMs?: number;
   readonly execArgv?: readonly string[];
-  /** Stops it; it rejects then. */
+  /** Stops the probe, which then rejects. */
   readonly signal?: AbortSignal;
 }
 
-/** What a probe's process computed. */
-export interface Trial {
-  /** Logits after the prompt and after each of eight tokens, [9, vocabulary]. */
-  readonly logits: Float32Array;
-  readonly costs: Readonly<Record<string, Cost>>;
-}
-
-/** A graphics driver compiles some tens of kernels first. */
+/** A graphics driver compiles dozens of kernels first. */
 const LIMIT_MS = 60_000;
 
 const LAST_WORDS_MS = 200;
 
-/** Int8 activations rounded in other places come to a few percent of the logits' spread; a wrong kernel to far more. */
+/** Rounding in other places changes logits by a few percent of their standard deviation; a wrong kernel by far more. */
 const MAX_ERROR = 0.07;
 
 /**
- * How many tokens to read at once, the first that computes rightly. ONNX Runtime takes another attention kernel from 32
- * on, which is wrong on some drivers.
+ * Tokens to prefill at once; the first number that gives correct logits is used. From 32 tokens on, ONNX Runtime uses
+ * another attention kernel, which is wrong on some drivers.
  */
-const PREFILL_TOKENS = { onProcessor: [64], onCard: [128, 31] };
+const PREFILL_TOKENS = { onProcessor: [PREFILL_CHUNK], onGpu: [2 * PREFILL_CHUNK, 31] };
 
 /**
- * Try each backend in a process of its own, which a faulty driver may take down or hang: one prefill and eight decode
- * steps against the logits of the first backend that runs (the native engine, or ONNX Runtime on the processor).
+ * Try each backend in a process of its own, because a faulty driver may crash or hang it: one prefill and eight decode
+ * steps, compared with the logits of the first backend that runs (the native engine, or ONNX Runtime on the processor).
  */
 export async function detectHardware(options: ProbeOptions): Promise<HardwareReport> {
-  const findings: (Kept | PutAside)[] = [];
+  const findings: (Kept | Rejected)[] = [];
   let reference: Float32Array | undefined;
   for (const backend of await backends(options)) {
-    let finding: Kept | PutAside | undefined;
-    if (options.noCard !== undefined && isOnCard(backend)) {
-      findings.push({ backend, kept: false, reason: options.noCard });
+    let finding: Kept | Rejected | undefined;
+    if (options.noGpu !== undefined && isOnGpu(backend)) {
+      findings.push({ backend, kept: false, reason: options.noGpu });
       continue;
     }
-    for (const prefillTokens of isOnCard(backend) ? PREFILL_TOKENS.onCard : PREFILL_TOKENS.onProcessor) {
+    for (const prefillTokens of isOnGpu(backend) ? PREFILL_TOKENS.onGpu : PREFILL_TOKENS.onProcessor) {
       try {
         const { logits, costs } = await runTrial(options, backend, prefillTokens);
         reference ??= logits;
@@ -68,12 +60,12 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
         }
         const fault = Number.isNaN(error)
           ? 'are not numbers'
-          : `are off by ${(100 * error).toFixed(0)}% of their spread`;
+          : `are off by ${(100 * error).toFixed(0)}% of their standard deviation`;
         finding = { backend, kept: false, reason: `its logits ${fault}` };
       } catch (error) {
         options.signal?.throwIfAborted();
         finding = { backend, kept: false, reason: (error as Error).message };
-        // One that does not load does not load with shorter chunks either.
+        // A backend that does not load does not load with shorter chunks either.
         break;
       }
     }
@@ -82,15 +74,14 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
   return { machine: options.machine, findings };
 }
 
-/** What may be tried here: our own engine, and ONNX Runtime by each provider that its package has for this platform. */
+/** What can be tried: our own engine, and ONNX Runtime with each provider that its package has for this platform. */
 async function backends(options: ProbeOptions): Promise<Backend[]> {
   const answer = await ask(options, { type: 'list', root: options.root }).catch(() => {
     options.signal?.throwIfAborted();
     return undefined;
   });
-  // Where it does not load, the trial on the processor tells why.
-  const providers = answer?.type === 'listed' ? answer.providers : (['cpu'] as const);
-  return ['native', ...providers.map((provider) => `onnx-${provider}` as const)];
+  // If ONNX Runtime does not load, the trial on the processor says why.
+  return ['native', ...(answer?.type === 'listed' ? answer.backends : (['onnx-cpu'] as const))];
 }
 
 async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: number): Promise<Trial> {
@@ -100,7 +91,7 @@ async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: 
   return answer.trial;
 }
 
-/** The first answer of a process of its own, which is gone afterwards. */
+/** The first answer of a new process, which is killed afterwards. */
 function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
   const { hostFile, limitMs = LIMIT_MS, execArgv = [], signal } = options;
   const child = fork(hostFile, [], {
@@ -131,8 +122,8 @@ function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
         resolve(answer);
         return;
       }
-      // What the driver wrote beside it may come a little later than the message. The process is killed, because a driver
-      // that failed may hang when it is asked to end.
+      // The driver's own message may arrive a little later. The process is killed, because a driver that failed may hang
+      // when the process ends.
       fault = firstLine(answer.message);
       setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
     });
@@ -150,7 +141,7 @@ function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
   });
 }
 
-/** Without colours, and without the place in ONNX Runtime's own source that its messages begin with. */
+/** Without colours, and without the position in ONNX Runtime's source code with which its messages begin. */
 function firstLine(text: string): string {
   const [line = ''] = text
     .replaceAll(/\u001b\[[\d;]*m/g, '')
@@ -159,7 +150,7 @@ function firstLine(text: string): string {
   return line.replace(/^.*\/onnxruntime\/.*? (was false\. |with error: )/, '').slice(0, 200);
 }
 
-/** Root mean square of the difference, as a share of the expected values' standard deviation. */
+/** Root mean square of the difference, relative to the expected values' standard deviation. */
 function relativeError(found: Float32Array, expected: Float32Array): number {
   const mean = expected.reduce((sum, value) => sum + value, 0) / expected.length;
   let error = 0;

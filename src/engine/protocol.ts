@@ -1,9 +1,15 @@
+import type { Cost } from '../matlm/submodel';
+import type { SensorOptions } from './addon';
 import type { Backend, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
 import type { HardwareReport } from './hardware';
-import type { SensorOptions } from './native';
-import type { Provider } from './onnx/runtime';
-import type { Trial } from './probe';
 import type { SensedState } from './sensors';
+
+/** What a probe's process computed. */
+export interface Trial {
+  /** Logits after the prompt and after each of eight tokens, [9, vocabulary]. */
+  readonly logits: Float32Array;
+  readonly costs: Readonly<Record<string, Cost>>;
+}
 
 /** What the client sends to the engine's process. */
 export type ToHost =
@@ -13,10 +19,10 @@ export type ToHost =
       readonly folder: string;
       readonly threads: number;
       readonly sensors: SensorOptions;
-      /** Not to use a card although it was found the quickest: a process died that may have used one. */
-      readonly avoidsCards: boolean;
+      /** Uses no GPU, even if the probe found one to be faster: a process died that may have used it. */
+      readonly avoidsGpu: boolean;
     }
-  /** Instead of `open`: try one backend, in a process that is thrown away. */
+  /** Instead of `open`: try one backend, in a process that is discarded afterwards. */
   | {
       readonly type: 'try';
       readonly root: string;
@@ -25,7 +31,7 @@ export type ToHost =
       readonly backend: Backend;
       readonly prefillTokens: number;
     }
-  /** Instead of `open`: which providers ONNX Runtime has here. */
+  /** Instead of `open`: which of ONNX Runtime's backends are installed. */
   | { readonly type: 'list'; readonly root: string }
   /** What a probe has found since `open`. */
   | { readonly type: 'adopt'; readonly report: HardwareReport }
@@ -36,9 +42,9 @@ export type ToHost =
 export type FromHost =
   /** Also when another backend has taken over. */
   | { readonly type: 'ready'; readonly info: EngineInfo }
-  | { readonly type: 'listed'; readonly providers: readonly Provider[] }
+  | { readonly type: 'listed'; readonly backends: readonly Backend[] }
   | { readonly type: 'tried'; readonly trial: Trial }
-  /** It cannot start, and starting again would not help: the message names the file and what to do. */
+  /** It cannot start, and a restart would not help: the message names the file and what to do. */
   | { readonly type: 'unusable'; readonly message: string }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly GenerateEvent[] }
   | { readonly type: 'machine'; readonly state: SensedState };

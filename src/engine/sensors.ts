@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { MachineState } from '../machine/state';
-import { loadAddon, type NativeReading, type SensorOptions } from './native';
+import { loadAddon, type NativeReading, type SensorOptions } from './addon';
 
 /** A reading without its time, which the receiver adds: clocks do not cross the process line. */
 export type SensedState = Omit<MachineState, 'readAtMs'>;

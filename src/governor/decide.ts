@@ -1,12 +1,12 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
 import type { Expectation } from './history';
 import { hasTimeToSpare, isBusy, isHot, type Machine } from './machine';
-import type { Spot } from './place';
+import type { CursorContext } from './place';
 import type { GovernorSettings } from './settings';
 import { expectedCharacters, price, quality } from './value';
 
 /** What the choice depends on. */
-export interface Snapshot extends Spot {
+export interface Snapshot extends CursorContext {
   /** The user asked for a completion by hand. */
   readonly explicit: boolean;
   /** Median gap between keys, undefined where nobody is typing. */
@@ -78,11 +78,11 @@ export interface Costs {
 
 /** What suggestions have come to. */
 export interface Expectations {
-  expect(spot: Spot): Expectation;
+  expect(context: CursorContext): Expectation;
   /** Over all places in the middle of a line. */
   expectInLine(): Expectation;
   /** Requests declined at a place since the last that was not. */
-  declinedInARow(spot: Spot): number;
+  declinedInARow(context: CursorContext): number;
 }
 
 /** What the editor waits after a key before it asks. */

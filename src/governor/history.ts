@@ -1,5 +1,5 @@
 import type { Expectations } from './decide';
-import { type CodePlace, PLACES, type Spot, spotAt } from './place';
+import { type CodePlace, PLACES, type CursorContext, cursorContextAt } from './place';
 
 /** What a request at a place has come to, per request, had XL answered it. */
 export interface Expectation {
@@ -29,8 +29,8 @@ const PRIORS: Readonly<Record<CodePlace, Prior>> = {
   'statement end': { rightShare: 0.12, rightShareSeen: 0.12, characters: 2.5, passes: 1 },
   comment: { rightShare: 0.055, rightShareSeen: 0.135, characters: 5.7, passes: 1.9 },
 };
-/** Where the model strayed it is right so much less often, and takes longer to find that it is not sure. */
-const STRAYED = { rightShare: 0.5, passes: 1.4 };
+/** If the model diverged, it is right so much less often, and takes longer to find that it is not sure. */
+const DIVERGED = { rightShare: 0.5, passes: 1.4 };
 
 /** A prior weighs as many requests, and the past no more than these. */
 const PRIOR_REQUESTS = 20;
@@ -45,30 +45,30 @@ interface Counts {
 
 /** What suggestions have come to at each kind of place: counts, no text. */
 export class History implements Expectations {
-  private readonly counts = new Map<string, Counts & { readonly spot: Spot }>();
+  private readonly counts = new Map<string, Counts & { readonly context: CursorContext }>();
   private readonly declines = new Map<string, number>();
 
-  expect(spot: Spot): Expectation {
-    return expectationOf([this.at(spot)]);
+  expect(context: CursorContext): Expectation {
+    return expectationOf([this.at(context)]);
   }
 
   expectInLine(): Expectation {
-    for (const place of IN_LINE) this.at(spotAt(place));
-    return expectationOf([...this.counts.values()].filter(({ spot }) => IN_LINE.includes(spot.place)));
+    for (const place of IN_LINE) this.at(cursorContextAt(place));
+    return expectationOf([...this.counts.values()].filter(({ context }) => IN_LINE.includes(context.place)));
   }
 
-  declinedInARow(spot: Spot): number {
-    return this.declines.get(keyOf(spot)) ?? 0;
+  declinedInARow(context: CursorContext): number {
+    return this.declines.get(keyOf(context)) ?? 0;
   }
 
-  declined(spot: Spot): void {
-    this.declines.set(keyOf(spot), this.declinedInARow(spot) + 1);
+  declined(context: CursorContext): void {
+    this.declines.set(keyOf(context), this.declinedInARow(context) + 1);
   }
 
   /** A request was answered. @param passes that it took to decode */
-  answered(spot: Spot, passes: number): void {
-    this.declines.delete(keyOf(spot));
-    const counts = this.at(spot);
+  answered(context: CursorContext, passes: number): void {
+    this.declines.delete(keyOf(context));
+    const counts = this.at(context);
     counts.requests++;
     counts.passes += passes;
     if (counts.requests <= REMEMBERED_REQUESTS) return;
@@ -79,21 +79,22 @@ export class History implements Expectations {
    * Of what was suggested at a place, the text now holds so many characters.
    * @param quality of the submodel that suggested it, of XL's: what it got right, XL would have got right more often
    */
-  agreed(spot: Spot, characters: number, quality: number): void {
-    const counts = this.at(spot);
+  agreed(context: CursorContext, characters: number, quality: number): void {
+    const counts = this.at(context);
     counts.right += 1 / quality;
     counts.characters += characters / quality;
   }
 
-  private at(spot: Spot): Counts {
-    const key = keyOf(spot);
+  private at(context: CursorContext): Counts {
+    const key = keyOf(context);
     const known = this.counts.get(key);
     if (known) return known;
-    const prior = PRIORS[spot.place];
-    const share = (spot.seen ? prior.rightShareSeen : prior.rightShare) * (spot.strayed ? STRAYED.rightShare : 1);
+    const prior = PRIORS[context.place];
+    const share =
+      (context.seen ? prior.rightShareSeen : prior.rightShare) * (context.diverged ? DIVERGED.rightShare : 1);
     const right = PRIOR_REQUESTS * share;
-    const passes = PRIOR_REQUESTS * prior.passes * (spot.strayed ? STRAYED.passes : 1);
-    const fresh = { spot, requests: PRIOR_REQUESTS, right, characters: right * prior.characters, passes };
+    const passes = PRIOR_REQUESTS * prior.passes * (context.diverged ? DIVERGED.passes : 1);
+    const fresh = { context, requests: PRIOR_REQUESTS, right, characters: right * prior.characters, passes };
     this.counts.set(key, fresh);
     return fresh;
   }
@@ -101,8 +102,8 @@ export class History implements Expectations {
 
 const IN_LINE = PLACES.filter((place) => !place.endsWith('start') || place === 'word start');
 
-function keyOf({ place, seen, strayed }: Spot): string {
-  return `${place}, ${seen ? 'seen' : 'new'}, ${strayed ? 'strayed' : 'on the way'}`;
+function keyOf({ place, seen, diverged }: CursorContext): string {
+  return `${place}, ${seen ? 'seen' : 'new'}, ${diverged ? 'diverged' : 'on the way'}`;
 }
 
 function expectationOf(all: readonly Counts[]): Expectation {

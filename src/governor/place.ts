@@ -12,18 +12,18 @@ export const PLACES = [
 ] as const;
 export type CodePlace = (typeof PLACES)[number];
 
-/** A place, and how the model fares there. */
-export interface Spot {
+/** The cursor's place in the code, and how the model fares there. */
+export interface CursorContext {
   readonly place: CodePlace;
   /** The text before the cursor stands somewhere else too: how it went on there is known. */
   readonly seen: boolean;
-  /** On this line something else was typed than what the model wrote last. */
-  readonly strayed: boolean;
+  /** The text typed on this line diverged from what the model wrote last. */
+  readonly diverged: boolean;
 }
 
-/** A place of which no more is known. */
-export function spotAt(place: CodePlace): Spot {
-  return { place, seen: false, strayed: false };
+/** The context of a cursor of which only the place is known. */
+export function cursorContextAt(place: CodePlace): CursorContext {
+  return { place, seen: false, diverged: false };
 }
 
 /** Of the text before the cursor, what has to stand somewhere else. */

@@ -1,23 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { CheckpointError } from './errors';
 import { isObject } from './config';
+import { CheckpointError } from './errors';
 
 /**
- * How often a checkpoint is right where it claims a probability: weights of a logistic function, the same for all its
- * submodels. It belongs to the weights that it was measured on, so it lies beside them.
+ * How often a checkpoint is right when it claims a probability: weights of a logistic function, the same for all its
+ * submodels. They are valid only for the checkpoint that they were measured on, so they are stored next to it.
  */
 export interface Calibration {
-  /** What the weights are of, in their order. */
+  /** Names of the features, in the order of the weights. */
   readonly features: readonly string[];
   readonly weights: readonly number[];
 }
 
 export const CALIBRATION_FILE = 'confidence.json';
-const REMEDY = 'Make it anew with `matcoder eval --heldout FILE --calibrate`, or remove it.';
+const REMEDY = 'Recreate it with `matcoder eval --heldout FILE --calibrate`, or remove it.';
 
 /**
- * @returns undefined where the checkpoint has none
- * @throws {CheckpointError} where it cannot be used
+ * @returns undefined if the checkpoint has none
+ * @throws {CheckpointError} if it cannot be used
  */
 export async function readCalibration(file: string): Promise<Calibration | undefined> {
   let text: string;
@@ -36,9 +36,10 @@ export async function readCalibration(file: string): Promise<Calibration | undef
   const { features, weights } = isObject(json) ? json : {};
   const isComplete =
     Array.isArray(features) &&
+    features.every((feature) => typeof feature === 'string') &&
     Array.isArray(weights) &&
     weights.length === features.length &&
     weights.every(Number.isFinite);
   if (!isComplete) throw new CheckpointError(file, 'it does not give a number for every feature', REMEDY);
-  return { features: features as string[], weights: weights as number[] };
+  return { features, weights: weights as number[] };
 }

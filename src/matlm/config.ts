@@ -1,4 +1,5 @@
 import { CheckpointError } from './errors';
+import { named } from './named';
 
 /** The shape of the model: Qwen3's config.json under names of our own. */
 export interface ModelConfig {
@@ -15,21 +16,24 @@ export interface ModelConfig {
   readonly normEps: number;
 }
 
+/** The sizes that every checkpoint has, smallest first. It may have others, such as XS. */
+export const SIZES = ['S', 'M', 'L', 'XL'] as const;
+
 /** A submodel that was measured on held-out code. */
 export interface MeasuredSubmodel {
   readonly name: string;
   readonly widths: readonly number[];
   /** Lower is better. */
   readonly bitsPerByte: number;
-  /** Share of tokens where its likeliest next token is that of the full model, 0 to 1. */
+  /** Share of tokens for which its likeliest next token is that of the full model, 0 to 1. */
   readonly agreementWithXL: number;
 }
 
 export interface CheckpointConfig {
   readonly model: ModelConfig;
-  /** Named granularities: FFN width of each layer, 0 where the layer is skipped. */
+  /** Named granularities: FFN width of each layer, 0 if the layer is skipped. */
   readonly granularities: Readonly<Record<string, readonly number[]>>;
-  /** No cheaper submodel is as good as these; cheapest first. */
+  /** Submodels that no cheaper one equals; cheapest first. */
   readonly frontier: readonly MeasuredSubmodel[];
   /** Copy weights by granularity, fitted on held-out code: see `GenerateRequest`. */
   readonly copyWeights: Readonly<Record<string, readonly number[]>>;
@@ -46,10 +50,10 @@ const DIMENSIONS = {
   max_position_embeddings: 'contextLength',
 } as const;
 
-/** The engine looks for matches of at most so many tokens. */
+/** The engine looks for matches of at most this many tokens. */
 const LONGEST_MATCH = 16;
 
-/** What else a Qwen3 may have; without a value it is as here. */
+/** Options of Qwen3 that have one value here; without a value they have it too. */
 const FIXED = {
   tie_word_embeddings: true,
   attention_bias: false,
@@ -58,7 +62,7 @@ const FIXED = {
   rope_scaling: undefined,
 };
 
-/** Hidden units come in blocks of this many in the engine's layout. */
+/** The engine's layout has hidden units in blocks of this many. */
 const WIDTH_STEP = 32;
 
 /**
@@ -68,7 +72,7 @@ const WIDTH_STEP = 32;
 export function parseConfig(file: string, text: string): CheckpointConfig {
   const json = parseObject(file, text);
   if (json.model_type !== 'qwen3') {
-    throw new CheckpointError(file, `model_type is ${String(json.model_type)} where qwen3 is expected`);
+    throw new CheckpointError(file, `model_type is ${JSON.stringify(json.model_type)}; qwen3 is expected`);
   }
   for (const [key, expected] of Object.entries(FIXED)) {
     const value = json[key];
@@ -88,10 +92,11 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
     ['rms_norm_eps', 'normEps'],
   ] as const) {
     const value = json[key];
-    if (typeof value !== 'number' || !(value > 0)) throw new CheckpointError(file, `${key} must be a positive number`);
+    if (!isPositive(value)) throw new CheckpointError(file, `${key} must be a positive number`);
     model[name] = value;
   }
   const shape = model as ModelConfig;
+  checkShape(file, shape);
   const matformer = json.matformer;
   if (!isObject(matformer) || !isObject(matformer.granularities)) {
     throw new CheckpointError(
@@ -99,12 +104,12 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
       'there is no "matformer" object with granularities, so nothing says what is nested',
     );
   }
-  const granularities: Record<string, readonly number[]> = {};
+  const granularities = named<readonly number[]>();
   for (const [name, widths] of Object.entries(matformer.granularities)) {
     granularities[name] = checkWidths(file, name, widths, shape);
   }
-  for (const name of ['S', 'M', 'L', 'XL']) {
-    if (!(name in granularities)) throw new CheckpointError(file, `the granularity ${name} is missing`);
+  for (const name of SIZES) {
+    if (!Object.hasOwn(granularities, name)) throw new CheckpointError(file, `the granularity ${name} is missing`);
   }
   const frontier = Array.isArray(matformer.frontier) ? matformer.frontier.filter(isObject) : [];
   return {
@@ -115,11 +120,40 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
   };
 }
 
+/** Rules for dimensions that the key is named for, as in `check_config` of native/src/model.cc: no backend does without. */
+const RULES: readonly (readonly [holds: (model: ModelConfig) => boolean, fault: string])[] = [
+  [({ layers }) => layers <= 64, 'num_hidden_layers is larger than 64'],
+  [({ heads }) => heads <= 256, 'num_attention_heads is larger than 256'],
+  [
+    // The sums are int32, and 255 * 127 * 65536 is just below 2^31.
+    ({ hiddenSize, ffnSize, heads, headDim }) => Math.max(hiddenSize, ffnSize, heads * headDim) <= 65_536,
+    'hidden_size, intermediate_size or num_attention_heads * head_dim is larger than 65536',
+  ],
+  [({ headDim }) => headDim % 16 === 0 && headDim <= 1024, 'head_dim is not a multiple of 16 up to 1024'],
+  [({ ffnSize }) => ffnSize % WIDTH_STEP === 0, `intermediate_size is not a multiple of ${WIDTH_STEP}`],
+  [({ heads, kvHeads }) => heads % kvHeads === 0, 'num_attention_heads is not a multiple of num_key_value_heads'],
+  [
+    ({ hiddenSize, vocabularySize }) => hiddenSize % 16 === 0 && vocabularySize % 16 === 0,
+    'hidden_size or vocab_size is not a multiple of 16',
+  ],
+  [
+    ({ layers, kvHeads, headDim, contextLength }) => 2 * layers * kvHeads * headDim * contextLength <= MAX_CACHED,
+    'max_position_embeddings makes the KV cache larger than 2 GiB',
+  ],
+];
+
+/** Keys and values in the cache, which the native engine keeps as float16. */
+const MAX_CACHED = 2 ** 30;
+
+function checkShape(file: string, model: ModelConfig): void {
+  for (const [holds, fault] of RULES) if (!holds(model)) throw new CheckpointError(file, fault);
+}
+
 function measuredSubmodel(file: string, row: Record<string, unknown>, model: ModelConfig): MeasuredSubmodel {
   const { name, bitsPerByte, agreementWithXL } = row;
   if (typeof name !== 'string') throw new CheckpointError(file, 'a row of the frontier has no name');
   const widths = checkWidths(file, name, row.ffnWidths, model);
-  if (typeof bitsPerByte !== 'number' || !(bitsPerByte > 0)) {
+  if (!isPositive(bitsPerByte)) {
     throw new CheckpointError(file, `bitsPerByte of ${name} must be a positive number`);
   }
   if (!isShare(agreementWithXL)) {
@@ -129,9 +163,9 @@ function measuredSubmodel(file: string, row: Record<string, unknown>, model: Mod
 }
 
 function copyWeights(file: string, copy: unknown): Record<string, readonly number[]> {
-  if (copy === undefined) return {};
+  if (copy === undefined) return named();
   if (!isObject(copy)) throw new CheckpointError(file, 'copy must list weights for granularities');
-  const found: Record<string, readonly number[]> = {};
+  const found = named<readonly number[]>();
   for (const [name, weights] of Object.entries(copy)) {
     const ok = Array.isArray(weights) && weights.length <= LONGEST_MATCH && weights.every((w) => isShare(w) && w < 1);
     if (!ok) {
@@ -140,6 +174,11 @@ function copyWeights(file: string, copy: unknown): Record<string, readonly numbe
     found[name] = weights as number[];
   }
   return found;
+}
+
+/** JSON has no Infinity, but `1e999` is read as one. */
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value < Infinity;
 }
 
 function isShare(value: unknown): value is number {

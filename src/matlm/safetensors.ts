@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { isObject, parseObject } from './config';
 import { CheckpointError } from './errors';
+import { named } from './named';
 
 export type TensorType = 'I8' | 'F16' | 'F32';
 
@@ -12,10 +13,14 @@ export interface TensorEntry {
   readonly end: number;
 }
 
-const BYTES: Readonly<Record<string, number>> = { I8: 1, F16: 2, F32: 4 };
+const BYTES: ReadonlyMap<string, number> = new Map([
+  ['I8', 1],
+  ['F16', 2],
+  ['F32', 4],
+]);
 
-/** The format's own limit on the header, in bytes. */
-const MAX_HEADER_BYTES = 100_000_000;
+/** A header has about 150 bytes a tensor. The format allows 100 MB, which takes seconds to parse. */
+const MAX_HEADER_BYTES = 4_000_000;
 
 /**
  * Read the header of a safetensors file and check every tensor against the file's size. No weight is read.
@@ -34,11 +39,14 @@ export async function readTensorEntries(file: string): Promise<Record<string, Te
       throw new CheckpointError(file, 'it is shorter than the 8 bytes every safetensors file begins with');
     }
     const headerBytes = length.readBigUInt64LE();
-    if (headerBytes > BigInt(MAX_HEADER_BYTES) || 8n + headerBytes > BigInt(fileBytes)) {
+    if (8n + headerBytes > BigInt(fileBytes)) {
       throw new CheckpointError(
         file,
         `its header claims ${headerBytes.toString()} bytes, but the file has ${fileBytes}: it is truncated or not a safetensors file`,
       );
+    }
+    if (headerBytes > BigInt(MAX_HEADER_BYTES)) {
+      throw new CheckpointError(file, `its header has more than ${MAX_HEADER_BYTES / 1e6} MB`);
     }
     const header = Buffer.alloc(Number(headerBytes));
     await handle.read(header, 0, header.length, 8);
@@ -54,7 +62,7 @@ function checkEntries(
   dataStart: number,
   fileBytes: number,
 ): Record<string, TensorEntry> {
-  const entries: Record<string, TensorEntry> = {};
+  const entries = named<TensorEntry>();
   for (const [name, raw] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const fail = (fault: string): never => {
@@ -62,14 +70,13 @@ function checkEntries(
     };
     if (!isObject(raw)) return fail('has no description');
     const { dtype, shape, data_offsets: offsets } = raw;
-    const bytesEach = typeof dtype === 'string' ? BYTES[dtype] : undefined;
+    const bytesEach = typeof dtype === 'string' ? BYTES.get(dtype) : undefined;
     if (bytesEach === undefined) return fail(`is of type ${String(dtype)}; I8, F16 and F32 are read`);
     if (!isNaturals(shape)) return fail('has no proper shape');
     if (!isNaturals(offsets) || offsets.length !== 2) return fail('has no proper offsets');
     const [begin, end] = offsets as [number, number];
     const wanted = shape.reduce((product, n) => product * n, bytesEach);
-    if (begin > end || end - begin !== wanted)
-      return fail(`takes ${end - begin} bytes where its shape needs ${wanted}`);
+    if (begin > end || end - begin !== wanted) return fail(`takes ${end - begin} bytes, but its shape needs ${wanted}`);
     if (dataStart + end > fileBytes) {
       return fail(`ends ${dataStart + end - fileBytes} bytes after the end of the file, which is truncated`);
     }

@@ -1,8 +1,10 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { isObject } from './config';
+import { EncodingCache } from './encodingCache';
 import { CheckpointError } from './errors';
+import { named } from './named';
+import { byteCharacters, readTokenizer, STRETCHES, type TokenizerFile } from './tokenizerFile';
 
-/** Ids of the marks that structure a prompt. */
+/** Ids of the special tokens that structure a prompt. */
 export interface SpecialTokens {
   readonly endOfText: number;
   readonly fimPrefix: number;
@@ -11,32 +13,33 @@ export interface SpecialTokens {
   readonly fileSeparator: number;
 }
 
-/** Encoded lines that are remembered: a few megabytes at the most. */
-const MAX_KNOWN_LINES = 20_000;
-
 /** Characters before the end of a text in which its last stretch is looked for. */
 const MAX_STRETCH_CONTEXT = 256;
+
+/** Every byte that UTF-8 uses, stretches of every kind, and code as it is. */
+const SAMPLE = [
+  String.fromCodePoint(...Array.from({ length: 0x800 }, (_, i) => i)),
+  String.fromCodePoint(...Array.from({ length: 256 }, (_, i) => 0x800 + i * 0xcf), ...[0x10000, 0x50000, 0x10ffff]),
+  'export function addAll(ITEMS: string[], _x = 10): void {\r\n\t  for (const item of ITEMS) { this.$log(`${item}…`); }\n}\n',
+].join('\n');
 
 /** Text to token ids and back. */
 export class Tokenizer {
   readonly special: SpecialTokens;
-  private readonly encoder: HuggingFaceTokenizer;
-  private readonly lines = new Map<string, readonly number[]>();
-  private readonly stretches: RegExp;
+  private readonly encodings: EncodingCache;
+  private readonly stretches = new RegExp(STRETCHES, 'gu');
   private readonly bytes: readonly Uint8Array[];
-  /** By token, the bytes that it spells; none for a mark. */
+  /** By token, the bytes that it spells; none for a special token. */
   readonly tokenBytes: readonly Uint8Array[];
 
-  /** @param json the parsed tokenizer.json, a byte-level BPE */
+  /**
+   * @param json the parsed tokenizer.json, a byte-level BPE
+   * @throws {CheckpointError} naming the file and the fault
+   */
   constructor(file: string, json: Record<string, unknown>) {
-    const model = json.model;
-    if (!isObject(model) || model.type !== 'BPE' || !isObject(model.vocab)) {
-      throw new CheckpointError(file, 'it does not describe a BPE tokenizer');
-    }
-    const vocabulary = model.vocab as Record<string, number>;
-    checkIds(file, vocabulary);
+    const read = readTokenizer(file, json);
     const id = (token: string): number => {
-      const found = vocabulary[token];
+      const found = read.vocabulary.get(token);
       if (found === undefined) throw new CheckpointError(file, `the token ${token} is missing`);
       return found;
     };
@@ -47,30 +50,25 @@ export class Tokenizer {
       fimSuffix: id('<|fim_suffix|>'),
       fileSeparator: id('<|file_sep|>'),
     };
-    try {
-      this.encoder = new HuggingFaceTokenizer(withoutAddedTokens(json), {});
-    } catch (error) {
-      throw new CheckpointError(file, `it cannot be used (${(error as Error).message})`);
+    this.bytes = bytesOfTokens(read.vocabulary);
+    this.tokenBytes = Array.from(this.bytes, (bytes, token) => (read.specialIds.has(token) ? new Uint8Array() : bytes));
+    const encoder = new HuggingFaceTokenizer(programOf(read), {});
+    const encodePiece = (piece: string) => encoder.encode(piece, { add_special_tokens: false }).ids;
+    this.encodings = new EncodingCache(encodePiece, this.stretches);
+    // Whatever the library makes of the file, what comes back from ids must be the text.
+    if (this.decode(this.encode(SAMPLE)) !== SAMPLE) {
+      throw new CheckpointError(file, 'a text that it encodes does not come back from the ids');
     }
-    this.stretches = stretchesOf(file, json);
-    this.bytes = bytesOfTokens(vocabulary);
-    const marks = new Set(addedTokens(json));
-    this.tokenBytes = Array.from(this.bytes, (bytes, token) => (marks.has(token) ? new Uint8Array() : bytes));
   }
 
-  /** Ids of plain text; `<|...|>` written in the text is text, never a mark. */
+  /** Characters that were encoded because they were not remembered: what encoding has cost. */
+  get encodedCharacters(): number {
+    return this.encodings.encodedCharacters;
+  }
+
+  /** Ids of plain text; `<|...|>` in the text is text and never a special token. */
   encode(text: string): number[] {
-    // No token spans the place before a line feed, so lines encode apart, and a document's lines recur at every key.
-    return text.split(/(?=\n)/).flatMap((line) => this.encodeLine(line));
-  }
-
-  private encodeLine(line: string): readonly number[] {
-    const known = this.lines.get(line);
-    if (known) return known;
-    const ids = line === '' ? [] : this.encoder.encode(line, { add_special_tokens: false }).ids;
-    if (this.lines.size >= MAX_KNOWN_LINES) this.lines.clear();
-    this.lines.set(line, ids);
-    return ids;
+    return this.encodings.encode(text);
   }
 
   /**
@@ -78,19 +76,19 @@ export class Tokenizer {
    * an empty text.
    */
   lastStretch(text: string): string {
-    // A stretch begins with every line feed, and of a very long line the end suffices.
+    // A stretch begins with every line feed, and the end of a very long line is enough.
     const line = text.slice(Math.max(0, text.lastIndexOf('\n') - 1, text.length - MAX_STRETCH_CONTEXT));
     return line.match(this.stretches)?.at(-1) ?? '';
   }
 
-  /** Decode one token after the other; a character cut between tokens comes with the token that completes it. */
+  /** Decode one token after the other; a character that spans tokens comes with the token that completes it. */
   decoder(): (token: number) => string {
-    const utf8 = new TextDecoder('utf-8');
+    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
     return (token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true });
   }
 
   decode(tokens: readonly number[]): string {
-    const utf8 = new TextDecoder('utf-8');
+    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
     return (
       tokens.map((token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true })).join('') +
       utf8.decode()
@@ -98,53 +96,32 @@ export class Tokenizer {
   }
 }
 
-/** Ids of the tokens that are no text. */
-function addedTokens(json: Record<string, unknown>): number[] {
-  const added: unknown[] = Array.isArray(json.added_tokens) ? json.added_tokens : [];
-  return added.flatMap((token) => (isObject(token) && typeof token.id === 'number' ? [token.id] : []));
-}
-
-/** A document may contain "<|fim_middle|>": left in, the added tokens would let it forge a prompt. */
-function withoutAddedTokens(json: Record<string, unknown>): Record<string, unknown> {
-  return { ...json, added_tokens: [] };
-}
-
-/** The pattern by which the tokenizer splits a text first. */
-function stretchesOf(file: string, json: Record<string, unknown>): RegExp {
-  const before = json.pre_tokenizer;
-  const parts: unknown[] = isObject(before) && Array.isArray(before.pretokenizers) ? before.pretokenizers : [before];
-  for (const part of parts) {
-    if (!isObject(part) || !isObject(part.pattern) || typeof part.pattern.Regex !== 'string') continue;
-    try {
-      return new RegExp(part.pattern.Regex, 'gu');
-    } catch (error) {
-      throw new CheckpointError(file, `its pattern cannot be used (${(error as Error).message})`);
-    }
-  }
-  throw new CheckpointError(file, 'it has no pattern that splits a text into words');
-}
-
-/** Every id from 0 on has one token: a table by id has neither holes nor a length that somebody made up. */
-function checkIds(file: string, vocabulary: Readonly<Record<string, unknown>>): void {
-  const ids = Object.values(vocabulary);
-  const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < ids.length;
-  if (ids.every(isId) && new Set(ids).size === ids.length) return;
-  throw new CheckpointError(file, `the ids of its ${ids.length} tokens are not 0 to ${ids.length - 1}, each once`);
-}
-
 /**
- * The bytes of each token. Byte-level BPE writes each byte as one printable character: printable Latin-1 stands for
- * itself, the rest follow from U+0100 on (GPT-2's table).
+ * The program that the library runs. It is written here and not taken from the file, which has the same one. It has no
+ * added tokens: with them a document that contains `<|fim_middle|>` could forge a prompt.
  */
-function bytesOfTokens(vocabulary: Readonly<Record<string, number>>): Uint8Array[] {
-  const byteOf = new Map<string, number>();
-  let next = 0x100;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    byteOf.set(String.fromCharCode(printable ? byte : next++), byte);
-  }
+function programOf({ vocabulary, merges }: TokenizerFile): object {
+  return {
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: STRETCHES }, behavior: 'Isolated', invert: false },
+        { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+      ],
+    },
+    post_processor: null,
+    decoder: null,
+    model: { type: 'BPE', vocab: named(vocabulary), merges },
+  };
+}
+
+/** [vocabulary] the bytes of each token, special ones as text. */
+function bytesOfTokens(vocabulary: ReadonlyMap<string, number>): Uint8Array[] {
+  const byteOf = new Map(byteCharacters().map((character, byte) => [character, byte]));
   const table: Uint8Array[] = [];
-  for (const [token, id] of Object.entries(vocabulary)) {
+  for (const [token, id] of vocabulary) {
     table[id] = Uint8Array.from([...token].map((character) => byteOf.get(character) ?? 0x3f));
   }
   return table;

@@ -1,12 +1,12 @@
 import { type Latencies, LAST_BUCKET } from './latencies';
-import { merge, NOTHING, type SizeTally, type Tally } from './tally';
+import { merge, NO_USAGE, type SizeCounts, type UsageCounts } from './counts';
 
-/** A tally for each day that had any use, by its date `YYYY-MM-DD` in local time. */
-export type Days = Readonly<Record<string, Tally>>;
+/** The counts of each day with any use, by its date `YYYY-MM-DD` in local time. */
+export type Days = Readonly<Record<string, UsageCounts>>;
 
 export const KEPT_DAYS = 30;
 
-/** More sizes than a checkpoint has short names for: what is stored stays small whatever it says. */
+/** More sizes than any checkpoint has short names for: a bound on damaged data. */
 const MAX_SIZES = 32;
 
 export function dayOf(date: Date): string {
@@ -14,42 +14,42 @@ export function dayOf(date: Date): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-/** Both together, of which only the last `KEPT_DAYS` days of use are kept. */
+/** The sum of both. Only the last `KEPT_DAYS` days of use are kept. */
 export function mergeDays(a: Days, b: Days): Days {
   const dates = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort().slice(-KEPT_DAYS);
-  return Object.fromEntries(dates.map((date) => [date, merge(a[date] ?? NOTHING, b[date] ?? NOTHING)]));
+  return Object.fromEntries(dates.map((date) => [date, merge(a[date] ?? NO_USAGE, b[date] ?? NO_USAGE)]));
 }
 
-export function sumOf(days: Days): Tally {
-  return Object.values(days).reduce(merge, NOTHING);
+export function sumOf(days: Days): UsageCounts {
+  return Object.values(days).reduce(merge, NO_USAGE);
 }
 
 /**
- * Read what was stored.
- * @throws {Error} saying what is wrong with it
+ * Read stored days.
+ * @throws {Error} if they are damaged, naming the fault
  */
 export function parseDays(stored: unknown): Days {
   const days = record(stored, 'the days');
-  const entries = Object.entries(days).map(([date, tally]): [string, Tally] => {
+  const entries = Object.entries(days).map(([date, counts]): [string, UsageCounts] => {
     if (!/^\d{4}-\d\d-\d\d$/.test(date)) throw new Error(`${JSON.stringify(date.slice(0, 40))} is not a date`);
-    return [date, parseTally(tally, date)];
+    return [date, parseCounts(counts, date)];
   });
   return mergeDays({}, Object.fromEntries(entries));
 }
 
-function parseTally(stored: unknown, date: string): Tally {
-  const tally = record(stored, date);
-  const sizes = Object.entries(record(tally.sizes, `the sizes of ${date}`));
+function parseCounts(stored: unknown, date: string): UsageCounts {
+  const counts = record(stored, date);
+  const sizes = Object.entries(record(counts.sizes, `the sizes of ${date}`));
   if (sizes.length > MAX_SIZES) throw new Error(`${date} has more than ${MAX_SIZES} sizes`);
   return {
     sizes: Object.fromEntries(sizes.map(([name, size]) => [name, parseSize(size, `${date}, ${name.slice(0, 40)}`)])),
-    savedKeys: amount(tally.savedKeys, `savedKeys of ${date}`),
-    autoBytes: amount(tally.autoBytes, `autoBytes of ${date}`),
-    autoBytesByXL: amount(tally.autoBytesByXL, `autoBytesByXL of ${date}`),
+    savedKeys: amount(counts.savedKeys, `savedKeys of ${date}`),
+    autoBytes: amount(counts.autoBytes, `autoBytes of ${date}`),
+    autoBytesByXL: amount(counts.autoBytesByXL, `autoBytesByXL of ${date}`),
   };
 }
 
-function parseSize(stored: unknown, where: string): SizeTally {
+function parseSize(stored: unknown, where: string): SizeCounts {
   const size = record(stored, where);
   return {
     requests: amount(size.requests, `requests of ${where}`),

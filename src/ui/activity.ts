@@ -1,23 +1,24 @@
-import type { Purpose } from '../completion/reuse/flight';
+import type { GhostText } from '../completion/editor/provider';
 import type { Outcome, Work } from '../completion/outcome';
-import type { Offer } from '../completion/editor/provider';
-import type { EngineState } from '../engine/client';
+import type { Purpose } from '../completion/reuse/generation';
 import { describeHardware } from '../engine/describe';
-import type { HardwareReport } from '../engine/hardware';
-import type { CostModel } from '../governor/costs';
-import type { Decision, Declined } from '../governor/decide';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
-import type { MachineState } from '../machine/state';
-import type { CheckpointConfig } from '../matlm/config';
-import { SuggestionLives } from '../statistics/life';
+import type { Session } from '../session/session';
 import type { Statistics } from '../statistics/statistics';
+import { SuggestionTracker } from '../statistics/suggestionTracker';
 import { dashboardState, shortNames } from './dashboard/build';
 import { type DashboardState, RECENT_SPAN_MS } from './dashboard/state';
 import { describeEngine } from './describeEngine';
 import { describeMachine } from './describeMachine';
 import { describeSettings } from './describeSettings';
+import { type Explanation, explainSilence } from './explainSilence';
+import { type Here, offHere } from './here';
+import { PastOutcomes } from './pastOutcomes';
 import { RecentAnswers } from './recent';
-import { standingOf } from './sizes';
+import type { Settings } from './settings';
+import { labelOf } from './sizes';
+import { statusOf, type StatusView } from './status';
+import { strainOf } from './strain';
 import { tooltip } from './tooltip';
 import { weightsRead } from './weightsRead';
 
@@ -25,101 +26,75 @@ export interface ActivityParts {
   readonly statistics: Statistics;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  readonly settings: () => GovernorSettings;
-  readonly engine: () => EngineState;
-  /** What a probe found here; undefined where none was made. */
-  readonly hardware: () => HardwareReport | undefined;
-  readonly config: () => CheckpointConfig | undefined;
-  readonly costs: () => CostModel | undefined;
-  readonly machine: () => MachineState | undefined;
-  /** What the governor would take for a request made now. */
-  readonly preview: (settings: GovernorSettings) => Decision | Declined | undefined;
-  /** Something that is shown has changed. */
+  readonly settings: () => Settings;
+  /** The settings that choose a size, as they hold for the model that runs. */
+  readonly governorSettings: () => GovernorSettings;
+  readonly session: Pick<Session, 'state' | 'config' | 'hardware' | 'sensors' | 'machine' | 'preview' | 'predictMs'>;
+  /** Something visible has changed. */
   readonly onChange: () => void;
 }
 
-/** A typical request, for predictions: a line's worth of new prompt and of text. */
-export const TYPICAL = { promptTokens: 24, newTokens: 12 };
-
-/** A submodel with its short name, and why it is the one. */
-export interface PresentChoice {
+/** A submodel, its short name, and why it is used. */
+export interface CurrentChoice {
   readonly submodel: string;
   readonly shortName: string;
   readonly reason: string;
 }
 
-/** What happens while the user types, as the status bar, the picker and the dashboard tell it. */
+/** Outcomes that the explanation of a missing suggestion lists. */
+const LISTED_OUTCOMES = 10;
+
+/** What happens while the user types, for the status bar, the picker, the dashboard and the explanation of silence. */
 export class Activity {
-  readonly suggestions: SuggestionLives;
+  readonly suggestions: SuggestionTracker;
   private readonly recent = new RecentAnswers();
+  private readonly past = new PastOutcomes();
   private last: { readonly work: Work; readonly settings: string } | undefined;
 
   constructor(private readonly parts: ActivityParts) {
-    this.suggestions = new SuggestionLives((happening) => {
-      parts.statistics.add(happening);
+    this.suggestions = new SuggestionTracker((event) => {
+      parts.statistics.add(event);
       parts.onChange();
     });
   }
 
-  outcome(outcome: Outcome): void {
-    if (!('work' in outcome)) return;
-    const { work } = outcome;
-    const { statistics, now, onChange } = this.parts;
-    const settings = this.parts.settings();
-    const config = this.parts.config();
-    if (!config) return;
-    this.last = { work, settings: settingsKey(settings) };
-    this.recent.add({ timeMs: now(), submodel: work.submodel, latencyMs: work.latencyMs });
-    const { shortName } = standingOf(config, work.submodel);
-    statistics.add({ kind: 'answered', size: shortName, latencyMs: work.latencyMs });
-    onChange();
+  /** A request has ended. @param where the URI of its document, and the name of the file */
+  outcome(outcome: Outcome, where: { readonly document: string; readonly fileName: string }): void {
+    const timeMs = this.parts.now();
+    this.past.add({ ...this.summaryOf(outcome), ...where, timeMs });
+    if ('work' in outcome) this.answered(outcome.work, timeMs);
+    this.parts.onChange();
   }
 
-  /** A decode has ended, asked for or not. One for something better XL alone would never have made. */
+  /** A decode has ended, whether or not a request was waiting for it. XL alone would not have needed a refinement. */
   decoded({ submodel, prefilledTokens, passes }: Work, purpose: Purpose): void {
-    const config = this.parts.config();
-    if (!config || this.parts.settings().submodel !== 'auto') return;
-    const { bytes, bytesByXL } = weightsRead(config, submodel, prefilledTokens, passes);
-    this.parts.statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'better' ? 0 : bytesByXL });
+    const { session, governorSettings, statistics } = this.parts;
+    if (!session.config || governorSettings().submodel !== 'auto') return;
+    const { bytes, bytesByXL } = weightsRead(session.config, submodel, prefilledTokens, passes);
+    statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'refinement' ? 0 : bytesByXL });
   }
 
-  offered({ request, document, offset, text, submodel }: Offer): void {
-    const config = this.parts.config();
-    if (!config) return;
-    const { shortName: size } = standingOf(config, submodel);
+  /** The editor was given ghost text. */
+  offered({ request, document, offset, text, submodel }: GhostText): void {
+    const size = this.shortNameOf(submodel);
+    if (size === undefined) return;
     this.suggestions.offered({ request, document, offset, text, size }, this.parts.now());
   }
 
-  /** The last completion; undefined where none was made, or by a checkpoint that is gone. */
-  get completed(): { readonly shortName: string; readonly latencyMs: number } | undefined {
-    const config = this.parts.config();
-    if (!config || !this.last) return undefined;
-    const { submodel, latencyMs } = this.last.work;
-    return { shortName: standingOf(config, submodel).shortName, latencyMs };
-  }
-
   /**
-   * The submodel under the given settings: that of the last completion where it was made under them, else what a request
-   * now would take or not be worth.
+   * The submodel under the given settings: that of the last completion if it was made under them, otherwise the one that
+   * the governor would choose now or that it considers and declines.
    */
-  present(settings: GovernorSettings): PresentChoice | undefined {
-    const config = this.parts.config();
-    if (!config) return undefined;
-    const chosen = (submodel: string, reason: string) => ({
-      submodel,
-      shortName: standingOf(config, submodel).shortName,
-      reason,
-    });
+  present(settings: GovernorSettings): CurrentChoice | undefined {
+    const { session } = this.parts;
+    const chosen = (submodel: string, reason: string) => {
+      const shortName = this.shortNameOf(submodel);
+      return shortName === undefined ? undefined : { submodel, shortName, reason };
+    };
     if (this.last?.settings === settingsKey(settings)) return chosen(this.last.work.submodel, this.last.work.reason);
-    const decision = this.parts.preview({ ...settings, manualOnly: false });
+    const decision = session.preview({ ...settings, manualOnly: false });
     const submodel = decision && (decision.submodel ?? decision.considered);
     return submodel && chosen(submodel.name, decision.reason);
-  }
-
-  /** Milliseconds of a typical completion; undefined where nothing was measured. */
-  predictMs(submodel: string): number | undefined {
-    const costs = this.parts.costs();
-    return costs?.predictMs(costs.named(submodel).submodel, TYPICAL.promptTokens, TYPICAL.newTokens);
   }
 
   /** Forget the completions of another checkpoint. */
@@ -128,35 +103,104 @@ export class Activity {
     this.recent.clear();
   }
 
-  tooltip(): string {
-    const { engine, hardware, settings, config, statistics, machine } = this.parts;
-    const opened = config();
+  /** @param here the active document; undefined if there is none */
+  status(here: Here | undefined, isBusy: boolean): StatusView {
+    const { session, governorSettings } = this.parts;
+    return statusOf({
+      engine: session.state,
+      off: here && offHere(here),
+      manualOnly: governorSettings().manualOnly,
+      declinedInARow: here ? this.past.declinedInARow(here.document) : 0,
+      strains: strainOf(session.machine),
+      last: this.completed,
+      isBusy,
+    });
+  }
+
+  /** Why there is no suggestion in the active document. */
+  explain(here: Here | undefined): Explanation {
+    const { session, settings, governorSettings, now } = this.parts;
+    return explainSilence({
+      engine: session.state,
+      here,
+      manualOnly: settings().manualOnly,
+      submodel: governorSettings().submodel,
+      eagerness: settings().eagerness,
+      strains: strainOf(session.machine),
+      lastHere: here && this.past.lastIn(here.document),
+      outcomes: this.past.last(LISTED_OUTCOMES),
+      nowMs: now(),
+    });
+  }
+
+  /** As Markdown. @param status as the status bar shows it */
+  tooltip(status: StatusView): string {
+    const { session, governorSettings, statistics } = this.parts;
     return tooltip({
-      engine: describeEngine(engine()),
-      hardware: describeHardware(hardware()),
-      choice: describeSettings(settings()),
+      engine: describeEngine(session.state),
+      silence: status.command === 'matcoder.whyNoSuggestion' ? status.label : undefined,
+      hardware: describeHardware(session.hardware),
+      choice: describeSettings(governorSettings()),
       last: this.last?.work,
       today: statistics.today(),
-      order: opened ? shortNames(opened) : [],
-      machine: describeMachine(machine()),
+      order: session.config ? shortNames(session.config) : [],
+      machine: describeMachine(session.sensors),
     });
   }
 
   dashboard(): DashboardState {
-    const { engine, settings, config, statistics, machine, now } = this.parts;
-    const state = engine();
+    const { session, governorSettings, statistics, now } = this.parts;
+    const { state, config } = session;
     const nowMs = now();
-    const choice = this.present(settings());
+    const choice = this.present(governorSettings());
     return dashboardState({
       engine: { ready: state.kind === 'ready', text: describeEngine(state) },
-      config: config(),
-      choice: choice && { ...choice, by: describeSettings(settings()) },
-      predictMs: (submodel) => this.predictMs(submodel),
+      config,
+      choice: choice && { ...choice, by: describeSettings(governorSettings()) },
+      predictMs: (submodel) => session.predictMs(submodel),
       answers: this.recent.since(nowMs - RECENT_SPAN_MS),
       nowMs,
       today: statistics.today(),
       total: statistics.total(),
-      machine: describeMachine(machine()),
+      machine: describeMachine(session.sensors),
     });
+  }
+
+  private answered(work: Work, timeMs: number): void {
+    const { governorSettings, statistics } = this.parts;
+    const { submodel, latencyMs } = work;
+    const size = this.shortNameOf(submodel);
+    if (size === undefined) return;
+    this.last = { work, settings: settingsKey(governorSettings()) };
+    this.recent.add({ timeMs, submodel, latencyMs });
+    statistics.add({ kind: 'answered', size, latencyMs });
+  }
+
+  /** The last completion; undefined if there was none by this checkpoint. */
+  private get completed(): { readonly shortName: string; readonly latencyMs: number } | undefined {
+    const { last } = this;
+    const shortName = last && this.shortNameOf(last.work.submodel);
+    return last && shortName !== undefined ? { shortName, latencyMs: last.work.latencyMs } : undefined;
+  }
+
+  private summaryOf(outcome: Outcome) {
+    const { kind } = outcome;
+    const work = 'work' in outcome ? outcome.work : undefined;
+    const submodel =
+      'considered' in outcome ? outcome.considered : 'submodel' in outcome ? outcome.submodel : work?.submodel;
+    const size = submodel === undefined ? undefined : this.shortNameOf(submodel);
+    return {
+      kind,
+      reason: 'reason' in outcome ? outcome.reason : '',
+      ...('cause' in outcome ? { cause: outcome.cause } : {}),
+      ...(size === undefined ? {} : { size }),
+      ...(work && kind !== 'kept' ? { latencyMs: work.latencyMs } : {}),
+    };
+  }
+
+  /** Undefined if no checkpoint is open. */
+  private shortNameOf(submodel: string): string | undefined {
+    const { config } = this.parts.session;
+    return config && labelOf(config, submodel).shortName;
   }
 }

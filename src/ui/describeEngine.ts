@@ -1,13 +1,13 @@
 import type { EngineState } from '../engine/client';
-import { describeBackend, describePutAside } from '../engine/describe';
+import { describeBackend, describeRejected } from '../engine/describe';
 
-/** One line about the engine, for a person. */
+/** The engine's state in one line. */
 export function describeEngine(state: EngineState): string {
   switch (state.kind) {
     case 'ready':
-      return `ready, ${[describeBackend(state.info), ...describePutAside(state.info)].join('. ')}`;
+      return `ready, ${[describeBackend(state.info), ...describeRejected(state.info)].join('. ')}`;
     case 'restarting':
-      return `restarting, for ${state.reason}`;
+      return `restarting, because ${state.reason}`;
     case 'failed':
       return `stopped: ${state.reason}`;
     case 'starting':

@@ -1,9 +1,9 @@
 import type { MachineState } from '../machine/state';
 import { percent } from './format';
 
-/** What the sensors say, and what they cannot. */
+/** The sensors' readings; what they cannot read is unknown. */
 export function describeMachine(machine: MachineState | undefined): { name: string; value: string }[] {
-  if (!machine) return [{ name: 'Sensors', value: 'not heard of yet' }];
+  if (!machine) return [{ name: 'Sensors', value: 'no reading yet' }];
   const { gpu, cpuBusyByOthersShare } = machine;
   return [
     { name: 'Power', value: power(machine) },
@@ -11,22 +11,22 @@ export function describeMachine(machine: MachineState | undefined): { name: stri
     { name: 'Heat', value: HEAT[machine.thermal] },
     {
       name: 'Processor',
-      value: cpuBusyByOthersShare === undefined ? 'unknown' : `${percent(cpuBusyByOthersShare)} taken by others`,
+      value: cpuBusyByOthersShare === undefined ? 'unknown' : `${percent(cpuBusyByOthersShare)} used by other programs`,
     },
     {
       name: 'GPU',
       value: !gpu
         ? 'unknown'
-        : `${gpu.name}, ${gpu.busyByOthersShare === undefined ? 'load unknown' : `${percent(gpu.busyByOthersShare)} taken by others`}`,
+        : `${gpu.name}, ${gpu.busyByOthersShare === undefined ? 'load unknown' : `${percent(gpu.busyByOthersShare)} used by other programs`}`,
     },
   ];
 }
 
 const HEAT: Readonly<Record<MachineState['thermal'], string>> = {
-  nominal: 'as usual',
+  nominal: 'normal',
   fair: 'warm',
-  serious: 'slowed down by heat',
-  critical: 'about to stop for heat',
+  serious: 'throttled by heat',
+  critical: 'critical temperature',
   unknown: 'unknown',
 };
 
@@ -39,7 +39,7 @@ function power({ powerSource, chargeShare, dischargeWatts }: MachineState): stri
       : [
           dischargeWatts < 0
             ? `charging at ${(-dischargeWatts).toFixed(1)} W`
-            : `drawing ${dischargeWatts.toFixed(1)} W`,
+            : `discharging at ${dischargeWatts.toFixed(1)} W`,
         ]),
   ].join(', ');
 }

@@ -4,7 +4,7 @@ import { Statistics } from '../statistics/statistics';
 const KEY = 'matcoder.statistics';
 const SAVE_EVERY_MS = 30_000;
 
-/** The statistics, kept in the editor's storage on this machine: they are in no list of what is synchronised. */
+/** The statistics, stored by the editor on this machine. They are not registered for settings sync. */
 export class KeptStatistics implements vscode.Disposable {
   readonly counts: Statistics;
   private readonly timer: NodeJS.Timeout;

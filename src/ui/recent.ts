@@ -7,7 +7,7 @@ export interface Answer {
   readonly latencyMs: number;
 }
 
-/** More than a hand asks for in ten minutes. */
+/** More than anyone requests in ten minutes. */
 const MAX_ANSWERS = 600;
 
 /** The answers of the last minutes, oldest first. */

@@ -1,51 +1,128 @@
-import * as vscode from 'vscode';
+import { type Eagerness, isEagerness } from '../completion/decode/confidence';
 import type { GovernorSettings } from '../governor/settings';
 import type { CheckpointConfig } from '../matlm/config';
 
 export const MAX_BUDGET_MS = 10_000;
+export const MAX_THREADS = 16;
 
-/** What the user decided about sizes. A submodel that the checkpoint does not have counts as not decided. */
-export function governorSettings(config: CheckpointConfig | undefined): GovernorSettings {
-  const configuration = vscode.workspace.getConfiguration('matcoder');
-  const known = (name: string) =>
-    config !== undefined && (name in config.granularities || config.frontier.some((row) => row.name === name));
-  const submodel = configuration.get<string>('submodel', 'auto');
-  const batteryCap = configuration.get<string>('batteryCap', '');
-  const budgetMs = configuration.get<number>('latencyBudget', 0);
+/** All settings `matcoder.*` by their names without the prefix. */
+export interface Settings {
+  readonly enabled: boolean;
+  readonly submodel: string;
+  readonly latencyBudget: number;
+  readonly batteryCap: string;
+  readonly manualOnly: boolean;
+  readonly eagerness: Eagerness;
+  readonly relatedFiles: boolean;
+  readonly modelPath: string;
+  readonly threads: number;
+}
+
+export type SettingName = keyof Settings;
+
+/** How a setting is checked: the editor passes on whatever the file holds. */
+interface Rule<T> {
+  readonly fallback: T;
+  readonly isValid: (value: unknown) => value is T;
+  /** Completes "… is not". */
+  readonly expected: string;
+}
+
+const RULES: { readonly [Name in SettingName]: Rule<Settings[Name]> } = {
+  enabled: flag(true),
+  submodel: text('auto'),
+  latencyBudget: wholeNumber(0, MAX_BUDGET_MS),
+  batteryCap: text(''),
+  manualOnly: flag(false),
+  eagerness: { fallback: 'balanced', isValid: isEagerness, expected: 'careful, balanced or eager' },
+  relatedFiles: flag(true),
+  modelPath: text(''),
+  threads: wholeNumber(0, MAX_THREADS),
+};
+
+export const SETTING_NAMES = Object.keys(RULES) as readonly SettingName[];
+
+/** The value of a setting by its name without the prefix; undefined if it is not set. */
+export type Source = (name: SettingName) => unknown;
+export type OnFault = (fault: string) => void;
+
+/** Read and check one setting. An invalid value counts as the default, and `onFault` hears what is wrong with it. */
+export function readSetting<Name extends SettingName>(name: Name, get: Source, onFault: OnFault): Settings[Name] {
+  const { fallback, isValid, expected }: Rule<Settings[Name]> = RULES[name];
+  const value = get(name);
+  if (value === undefined) return fallback;
+  if (isValid(value)) return value;
+  onFault(
+    `the setting matcoder.${name} is ${printed(value)}, which is not ${expected}; ${printed(fallback)} is used instead`,
+  );
+  return fallback;
+}
+
+/** Read and check every setting, as `readSetting` does. */
+export function readSettings(get: Source, onFault: OnFault): Settings {
+  const read = <Name extends SettingName>(name: Name): Settings[Name] => readSetting(name, get, onFault);
   return {
-    submodel: known(submodel) ? submodel : 'auto',
-    batteryCap: known(batteryCap) ? batteryCap : undefined,
-    manualOnly: configuration.get<boolean>('manualOnly', false),
-    latencyBudgetMs: budgetMs > 0 ? Math.min(budgetMs, MAX_BUDGET_MS) : undefined,
+    enabled: read('enabled'),
+    submodel: read('submodel').trim(),
+    latencyBudget: read('latencyBudget'),
+    batteryCap: read('batteryCap').trim(),
+    manualOnly: read('manualOnly'),
+    eagerness: read('eagerness'),
+    relatedFiles: read('relatedFiles'),
+    modelPath: read('modelPath').trim(),
+    threads: read('threads'),
   };
 }
 
 /**
- * Write what is given where it takes effect: into the user's settings, or into those of the workspace or its folder where
- * they decide.
- * @param document for its language alone, whose settings are a part of their own
+ * The settings that choose a size. A submodel that the checkpoint does not have counts as not chosen.
+ * @param config undefined if no checkpoint is open: then every submodel counts as known
+ * @param onFault hears of a submodel that the checkpoint does not have
  */
-export async function updateSettings(
-  changes: Readonly<Record<string, unknown>>,
-  document?: vscode.TextDocument,
-): Promise<void> {
-  const configuration = vscode.workspace.getConfiguration('matcoder', document);
-  for (const [name, value] of Object.entries(changes)) {
-    const set = configuration.inspect(name);
-    const { WorkspaceFolder, Workspace, Global } = vscode.ConfigurationTarget;
-    // What is said of a language alone decides over what is said of all.
-    const scopes: readonly (readonly [unknown, vscode.ConfigurationTarget])[] = [
-      ...(document
-        ? ([
-            [set?.workspaceFolderLanguageValue, WorkspaceFolder],
-            [set?.workspaceLanguageValue, Workspace],
-            [set?.globalLanguageValue, Global],
-            [set?.workspaceFolderValue, WorkspaceFolder],
-          ] as const)
-        : []),
-      [set?.workspaceValue, Workspace],
-    ];
-    const target = scopes.find(([said]) => said !== undefined)?.[1] ?? Global;
-    await configuration.update(name, value, target, document !== undefined);
-  }
+export function governorSettings(
+  { submodel, batteryCap, manualOnly, latencyBudget }: Settings,
+  config: CheckpointConfig | undefined,
+  onFault: OnFault = () => undefined,
+): GovernorSettings {
+  const known = (name: SettingName, value: string): string | undefined => {
+    if (!config || hasSubmodel(config, value)) return value;
+    onFault(`the setting matcoder.${name} is ${printed(value)}, ${unknownSubmodel(config)}`);
+    return undefined;
+  };
+  return {
+    submodel: submodel === 'auto' ? 'auto' : (known('submodel', submodel) ?? 'auto'),
+    batteryCap: batteryCap === '' ? undefined : known('batteryCap', batteryCap),
+    manualOnly,
+    latencyBudgetMs: latencyBudget > 0 ? latencyBudget : undefined,
+  };
+}
+
+/** Whether a checkpoint has a submodel of this name. */
+export function hasSubmodel({ granularities, frontier }: CheckpointConfig, name: string): boolean {
+  return Object.hasOwn(granularities, name) || frontier.some((row) => row.name === name);
+}
+
+function unknownSubmodel({ granularities }: CheckpointConfig): string {
+  return `which this model does not have (it has ${Object.keys(granularities).join(', ')}); the setting is ignored`;
+}
+
+/** Whatever a settings file holds, in few characters. */
+function printed(value: unknown): string {
+  return JSON.stringify(value).slice(0, 60);
+}
+
+function flag(fallback: boolean): Rule<boolean> {
+  return { fallback, isValid: (value) => typeof value === 'boolean', expected: 'true or false' };
+}
+
+function text(fallback: string): Rule<string> {
+  return { fallback, isValid: (value) => typeof value === 'string', expected: 'a text' };
+}
+
+function wholeNumber(fallback: number, max: number): Rule<number> {
+  return {
+    fallback,
+    isValid: (value): value is number => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= max,
+    expected: `a whole number from 0 to ${max}`,
+  };
 }

@@ -1,15 +1,15 @@
 import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken, submodelOf } from '../matlm/submodel';
 
-/** Where a submodel stands among the named sizes of its checkpoint. */
-export interface Standing {
+/** A submodel's place among the named sizes of its checkpoint. */
+export interface SizeLabel {
   /** A few characters: `M`, or `M+` for one between M and L. */
   readonly shortName: string;
-  /** 0 for the smallest size, 1 for the next, a half more between two. */
+  /** 0 for the smallest size, 1 for the next; a half more for a submodel between two. */
   readonly level: number;
 }
 
-/** A submodel to choose by hand. */
+/** A submodel that the user can choose. */
 export interface Tier {
   readonly name: string;
   readonly bytesPerToken: number;
@@ -22,8 +22,8 @@ export function sizesOf({ model, granularities }: CheckpointConfig): Tier[] {
     .sort((a, b) => a.bytesPerToken - b.bytesPerToken);
 }
 
-/** @throws {Error} where the checkpoint has no submodel of that name */
-export function standingOf(config: CheckpointConfig, name: string): Standing {
+/** @throws {Error} if the checkpoint has no submodel of that name */
+export function labelOf(config: CheckpointConfig, name: string): SizeLabel {
   const sizes = sizesOf(config);
   const level = sizes.findIndex((size) => size.name === name);
   if (level >= 0) return { shortName: name, level };
@@ -35,8 +35,8 @@ export function standingOf(config: CheckpointConfig, name: string): Standing {
 }
 
 /**
- * A few submodels of the measured frontier, cheapest first, whose cost rises by about the same factor from each to the
- * next. Where a named size is near enough it is taken, for people know it.
+ * A few submodels of the measured frontier, cheapest first, each about the same factor more expensive than the one before.
+ * A named size is preferred if it is close enough, because users know it.
  */
 export function tiersOf(config: CheckpointConfig, wanted = 5): Tier[] {
   const sizes = sizesOf(config);
@@ -49,7 +49,7 @@ export function tiersOf(config: CheckpointConfig, wanted = 5): Tier[] {
   const last = rows.at(-1);
   if (!first || !last || rows.length <= wanted) return rows;
   const step = Math.log(last.bytesPerToken / first.bytesPerToken) / (wanted - 1);
-  const isSize = ({ name }: Tier) => name in config.granularities;
+  const isSize = ({ name }: Tier) => Object.hasOwn(config.granularities, name);
   const tiers = Array.from({ length: wanted }, (_, i) => {
     const target = Math.log(first.bytesPerToken) + i * step;
     const distance = (row: Tier) => Math.abs(Math.log(row.bytesPerToken) - target);

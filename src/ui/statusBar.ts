@@ -1,38 +1,33 @@
 import * as vscode from 'vscode';
-import type { EngineState } from '../engine/client';
-import { describeEngine } from './describeEngine';
-import { milliseconds } from './format';
-import { statusText } from './statusText';
 import type { Activity } from './activity';
+import type { Here } from './here';
 import { TOOLTIP_COMMANDS } from './tooltip';
 
-/** Who waits for less than this does not want to read about it. */
+/** A shorter wait is not worth showing. */
 const BUSY_AFTER_MS = 150;
-/** Four times a second at most: more than a person reads. */
+/** At most four updates a second, because a person reads them. */
 const MIN_UPDATE_MS = 250;
 
-/** The one item in the status bar: the submodel and the latency of the last completion; the rest in its tooltip. */
+/** The item in the status bar: the state at a glance, the details in its tooltip. */
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
-  private engine: EngineState = { kind: 'stopped' };
   private pending = 0;
-  private busy = false;
+  private isBusy = false;
   private busyTimer: NodeJS.Timeout | undefined;
   private updateTimer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly activity: Activity) {
+  /** @param here the active document; undefined if there is none */
+  constructor(
+    private readonly activity: Activity,
+    private readonly here: () => Here | undefined,
+  ) {
     this.item = vscode.window.createStatusBarItem('matcoder.status', vscode.StatusBarAlignment.Right, 100);
     this.item.name = 'MatCoder';
     this.render();
     this.item.show();
   }
 
-  engineState(state: EngineState): void {
-    this.engine = state;
-    this.render();
-  }
-
-  /** Something of the activity has changed. */
+  /** The state may be another. */
   changed(): void {
     this.updateTimer ??= setTimeout(() => {
       this.updateTimer = undefined;
@@ -40,19 +35,19 @@ export class StatusBar implements vscode.Disposable {
     }, MIN_UPDATE_MS);
   }
 
-  /** A completion is under way until the promise settles. */
+  /** A completion is in progress until the promise settles. */
   busyWhile(answer: Promise<unknown>): void {
     this.pending++;
     this.busyTimer ??= setTimeout(() => {
-      this.busy = true;
+      this.isBusy = true;
       this.render();
     }, BUSY_AFTER_MS);
     const end = () => {
       if (--this.pending > 0) return;
       clearTimeout(this.busyTimer);
       this.busyTimer = undefined;
-      if (!this.busy) return;
-      this.busy = false;
+      if (!this.isBusy) return;
+      this.isBusy = false;
       this.render();
     };
     answer.then(end, end);
@@ -65,22 +60,13 @@ export class StatusBar implements vscode.Disposable {
   }
 
   private render(): void {
-    const failed = this.engine.kind === 'failed';
+    const status = this.activity.status(this.here(), this.isBusy);
     const { item } = this;
-    const last = this.activity.completed;
-    const ready = this.engine.kind === 'ready';
-    const icon = failed ? '$(error)' : !ready ? '$(sync~spin)' : this.busy ? '$(loading~spin)' : '$(sparkle)';
-    item.text = `${icon} ${ready && last ? statusText(last.shortName, last.latencyMs) : 'MatCoder'}`;
-    item.backgroundColor = failed ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
-    item.command = failed ? 'matcoder.recover' : 'matcoder.pickSubmodel';
-    item.accessibilityInformation = {
-      label:
-        ready && last
-          ? `MatCoder: size ${last.shortName}, last completion in ${milliseconds(last.latencyMs)}`
-          : `MatCoder: ${describeEngine(this.engine)}`,
-      role: 'button',
-    };
-    const text = new vscode.MarkdownString(this.activity.tooltip());
+    item.text = status.text;
+    item.backgroundColor = status.isError ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+    item.command = status.command;
+    item.accessibilityInformation = { label: `MatCoder: ${status.label}`, role: 'button' };
+    const text = new vscode.MarkdownString(this.activity.tooltip(status));
     text.isTrusted = { enabledCommands: Object.keys(TOOLTIP_COMMANDS) };
     item.tooltip = text;
   }

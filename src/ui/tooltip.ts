@@ -1,40 +1,48 @@
+import { allSizes, savedShare, type UsageCounts } from '../statistics/counts';
 import { percentile } from '../statistics/latencies';
-import { allSizes, savedShare, type Tally } from '../statistics/tally';
 import { bytes, count, milliseconds, millisecondsOrNone, percent, ratio } from './format';
 
-/** What the status bar's tooltip tells. */
+/** The content of the status bar's tooltip. */
 export interface TooltipParts {
-  /** How the engine is. */
   readonly engine: string;
-  /** What was found of processor and GPU. */
+  /** Why no suggestions come now, as a clause; undefined if they do. */
+  readonly silence: string | undefined;
+  /** The backends that run on this machine. */
   readonly hardware: string;
-  /** What the user decided: `Auto`, and what limits it. */
+  /** The settings: `Auto` and its limits, or the fixed size. */
   readonly choice: string;
   readonly last: { readonly submodel: string; readonly latencyMs: number; readonly reason: string } | undefined;
-  readonly today: Tally;
+  readonly today: UsageCounts;
   /** Short names of the sizes, smallest first. */
   readonly order: readonly string[];
   readonly machine: readonly { readonly name: string; readonly value: string }[];
 }
 
 export const TOOLTIP_COMMANDS = {
+  'matcoder.whyNoSuggestion': 'Why no suggestion?',
   'matcoder.pickSubmodel': 'Choose size',
   'matcoder.showDashboard': 'Dashboard',
   'matcoder.showLog': 'Show log',
   'matcoder.restartEngine': 'Restart engine',
 } as const;
 
-/** The editor sets a table's columns without a gap. */
+/** The editor puts no gap between the columns of a table. */
 const BETWEEN_COLUMNS = ' | &emsp;';
 
 /** As Markdown. */
-export function tooltip({ engine, hardware, choice, last, today, order, machine }: TooltipParts): string {
-  const paragraphs = [`**MatCoder**: ${plain(engine)}`, `Hardware: ${plain(hardware)}`, `Model size: ${plain(choice)}`];
+export function tooltip({ engine, silence, hardware, choice, last, today, order, machine }: TooltipParts): string {
+  const paragraphs = [
+    `**MatCoder**: ${plain(engine)}`,
+    ...(silence === undefined ? [] : [`Now: **${plain(silence)}**`]),
+    `Hardware: ${plain(hardware)}`,
+    `Model size: ${plain(choice)}`,
+  ];
   if (last) {
     paragraphs.push(`Last: **${plain(last.submodel)}** in ${milliseconds(last.latencyMs)} (${plain(last.reason)})`);
   }
+  const bySize = new Map(Object.entries(today.sizes));
   const used = order.flatMap((name) => {
-    const size = today.sizes[name];
+    const size = bySize.get(name);
     return size ? [{ name, ...size }] : [];
   });
   if (used.length > 0) {
@@ -53,8 +61,8 @@ export function tooltip({ engine, hardware, choice, last, today, order, machine 
         ...(saved === undefined
           ? []
           : [
-              `Auto read ${saved >= 0 ? `${percent(saved)} less` : `${percent(-saved)} more`} weights than XL would ` +
-                `have (${bytes(today.autoBytes)} where XL reads ${bytes(today.autoBytesByXL)})`,
+              `Auto read ${saved >= 0 ? `${percent(saved)} fewer` : `${percent(-saved)} more`} weight bytes than XL would ` +
+                `have (${bytes(today.autoBytes)} instead of ${bytes(today.autoBytesByXL)})`,
             ]),
       ].join('  \n'),
     );
@@ -64,7 +72,7 @@ export function tooltip({ engine, hardware, choice, last, today, order, machine 
   return [...paragraphs, links.join(' | ')].join('\n\n');
 }
 
-/** Text that Markdown leaves as it is. */
+/** Text that Markdown shows unchanged. */
 function plain(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]()#+!|<>~-]/g, '\\$&');
 }

@@ -1,6 +1,10 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { Fault, must } from '../../scripts/lib/run.mjs';
+import { canInstallPackages, installPackages } from '../../scripts/lib/apt.mjs';
+import { Fault } from '../../scripts/lib/run.mjs';
+
+/** Debian's packages of it, with a font that its pages can be drawn in. */
+export const chromiumPackages = ['chromium', 'fonts-dejavu-core'];
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge'];
 
@@ -33,15 +37,10 @@ export async function chromium() {
   if (found) return found;
 
   const advice = 'Install Chromium or Chrome, or set CHROME_PATH to its executable.';
-  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) {
+  if (!canInstallPackages()) {
     throw new Fault(`No Chromium on the PATH (looked for ${names.join(', ')}). ${advice}`);
   }
-  console.log('Installing Chromium with apt-get ...');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  // Another process may hold the lock of apt for a while.
-  const apt = (...args) => must('apt-get', ['-o', 'DPkg::Lock::Timeout=400', ...args], { env, advice });
-  await apt('update');
-  await apt('install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
+  await installPackages(chromiumPackages, advice);
   const installed = onPath();
   if (!installed) throw new Fault(`apt-get installed chromium, but it is not on the PATH. ${advice}`);
   return installed;

@@ -34,9 +34,9 @@ describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (
     assert.match(tooltip, /Today\s+Median\s+95%\s+Accepted/, 'percentiles by size');
     assert.match(tooltip, /^(XS|S|M|L|XL)\+?\s+\d+ ms\s+\d+ ms/m);
     assert.match(tooltip, /Accepted .*keystrokes? saved/);
-    assert.match(tooltip, /Auto read \d+% less weights than XL/);
+    assert.match(tooltip, /Auto read \d+% fewer weight bytes than XL/);
     assert.match(tooltip, /Power: (mains|battery|unknown)/);
-    assert.match(tooltip, /Processor: (unknown|\d+% taken by others)/);
+    assert.match(tooltip, /Processor: (unknown|\d+% used by other programs)/);
   });
 
   it('leave with Escape', async () => {

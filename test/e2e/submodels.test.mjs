@@ -69,7 +69,9 @@ describeVSCode('The size of the model', {}, (vscode) => {
     await vscode.editor.pickByTyping('Only when asked');
     await until('the setting to be on', () => vscode.setting('matcoder.manualOnly') === true);
     await vscode.editor.typeBelow(oneMoreEntry);
-    await until('a request to be gated', () => /gated, .*asked/.test(vscode.log.requests().at(-1)?.outcome ?? ''));
+    await until('a request to be declined', () =>
+      /declined, .*asked/.test(vscode.log.requests().at(-1)?.outcome ?? ''),
+    );
     assert.equal(await vscode.editor.ghostText(), '');
     await vscode.editor.askForSuggestion();
     await vscode.editor.awaitGhostText();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { NativeEngine } from '../../src/engine/native';
+import type { NativeEngine } from '../../src/engine/addon';
 import { addon, generate, logits, relativeError } from './harness';
 import { referenceLogits } from './reference';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';

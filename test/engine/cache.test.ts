@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { NativeEngine } from '../../src/engine/native';
-import { addon, generate } from './harness';
+import type { NativeEngine } from '../../src/engine/addon';
+import { addon, generate, type Generated } from './harness';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 
 const S = [32, 32, 32, 32];
@@ -54,6 +54,56 @@ describe('the cache that all submodels share', () => {
     assert.deepEqual(used.tokens, unused.tokens);
     assert.deepEqual(used.probabilities, unused.probabilities);
     fresh.dispose();
+  });
+
+  describe('while a prompt is read ahead, by a request for no tokens', () => {
+    const LONG = { ...TINY, contextLength: 8192 };
+    const long = Array.from({ length: 8000 }, () => Math.floor(next() * TINY.vocabularySize));
+    const chunk = addon.prefillChunkTokens;
+    let reader: NativeEngine;
+    beforeEach(() => (reader = new addon.Engine({ ...weights, config: LONG, threads: 1, progressIntervalMs: 0 })));
+    afterEach(() => {
+      reader.dispose();
+    });
+
+    /** Reads ahead until `progress` returns true, and then aborts it. */
+    function readAhead(tokens: number[], progress: (prefilledTokens: number) => boolean) {
+      const heard: number[] = [];
+      return new Promise<{ heard: number[]; reason: string }>((resolve) => {
+        const request = { tokens: Int32Array.from(tokens), widths: Int32Array.from(XL), maxTokens: 0 };
+        const handle = reader.generate({ ...request, stopTokens: new Int32Array() }, (event) => {
+          if (event.type === 'progress') heard.push(event.prefilledTokens);
+          if (event.type === 'progress' && progress(event.prefilledTokens)) handle.abort();
+          if (event.type === 'end') resolve({ heard, reason: event.reason });
+        });
+      });
+    }
+
+    it('is told of each chunk but the last, and then the completion reads only its last token', async () => {
+      const some = long.slice(0, 3 * chunk + 5);
+      const { heard, reason } = await readAhead(some, () => false);
+      assert.deepEqual([heard, reason], [[chunk, 2 * chunk, 3 * chunk], 'length']);
+      const { reusedTokens, tokens } = await generate(reader, some, XL, 4);
+      assert.equal(reusedTokens, some.length - 1);
+      const fresh = new addon.Engine({ ...weights, config: LONG, threads: 1 });
+      assert.deepEqual(tokens, (await generate(fresh, some, XL, 4)).tokens);
+      fresh.dispose();
+    });
+
+    it('keeps the chunks that were read when it is aborted, for the request that comes next', async () => {
+      let next: Promise<Generated> | undefined;
+      const { heard, reason } = await readAhead(long, (prefilledTokens) => {
+        if (prefilledTokens < 2 * chunk) return false;
+        // The prompt that is wanted now is a part of it, and waits for what is left of one chunk.
+        next ??= generate(reader, long.slice(0, 2 * chunk + 9), XL, 4);
+        return true;
+      });
+      assert.equal(reason, 'aborted');
+      assert.ok(heard.at(-1)! < long.length - chunk, `it was aborted after ${heard.at(-1)} tokens`);
+      const { reusedTokens } = (await next)!;
+      // Either two chunks or, if more were read before the abort arrived, all but the last token.
+      assert.ok([2 * chunk, 2 * chunk + 8].includes(reusedTokens), `${reusedTokens} tokens were reused`);
+    });
   });
 
   it('ends with the context, and says so', async () => {

@@ -1,5 +1,4 @@
-import type { Engine, GenerateEvent, GenerateRequest } from '../../src/engine/engine';
-import type { DraftCounts, EndReason } from '../../src/engine/native';
+import type { DraftCounts, EndReason, Engine, GenerateEvent, GenerateRequest } from '../../src/engine/engine';
 
 export interface Completed {
   tokens: number[];

@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
-import type { Engine, EngineInfo, GenerateEvent } from '../../src/engine/engine';
+import {
+  type Engine,
+  type EngineInfo,
+  FinalError,
+  type GenerateEvent,
+  type LocalBackend,
+} from '../../src/engine/engine';
 import { type Candidate, FallbackEngine } from '../../src/engine/fallbackEngine';
-import { LocalEngine } from '../../src/engine/localEngine';
-import type { Measurable } from '../../src/engine/measure';
+import { LocalEngine } from '../../src/engine/native';
+import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { openEngine } from '../../src/engine/openEngine';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
 import { temporaryFolder } from '../temporary';
 import { ROOT } from './harness';
+import { randomTensors, TINY, tinyCheckpoint } from './tinyCheckpoint';
 
 let checkpoint: Checkpoint;
 before(async () => {
@@ -56,11 +63,11 @@ describe('where the native addon cannot load', () => {
     it(`ONNX Runtime completes on the processor, and says so: ${why}`, async () => {
       const engine = openEngine(installation(addon), checkpoint, 1);
       assert.equal(tokensOf(await events(engine)).length, 12);
-      const { backend, putAside } = await engine.measure();
+      const { backend, rejected } = await engine.measure();
       assert.equal(backend, 'onnx-cpu');
-      assert.equal(putAside.length, 1);
-      assert.equal(putAside[0]!.backend, 'native');
-      assert.match(putAside[0]!.reason, reason);
+      assert.equal(rejected.length, 1);
+      assert.equal(rejected[0]!.backend, 'native');
+      assert.match(rejected[0]!.reason, reason);
       engine.dispose();
     });
   }
@@ -93,7 +100,7 @@ const fallback = (candidates: readonly Candidate[]) => new FallbackEngine(candid
 
 describe('a backend that fails', () => {
   /** An engine that works until a request has that many tokens: then it is as if its device were lost. */
-  function losingItsDevice(afterTokens: number): Measurable {
+  function losingItsDevice(afterTokens: number): LocalBackend {
     const engine = new LocalEngine(ROOT, checkpoint, 1);
     return {
       measure: () => engine.measure(),
@@ -128,9 +135,9 @@ describe('a backend that fails', () => {
       const end = heard.at(-1)!;
       assert.ok(end.type === 'end' && end.reason === 'length' && end.decodedTokens === 12);
       assert.deepEqual([opened, replaced], [['native'], 1]);
-      const { backend, putAside } = await engine.measure();
+      const { backend, rejected } = await engine.measure();
       assert.equal(backend, 'native');
-      assert.deepEqual(putAside, [{ backend: 'onnx-webgpu', reason: 'the device was lost' }]);
+      assert.deepEqual(rejected, [{ backend: 'onnx-webgpu', reason: 'the device was lost' }]);
       assert.deepEqual(tokensOf(await events(engine)), tokensOf(whole), 'and the next request does not notice');
       engine.dispose();
     });
@@ -152,16 +159,105 @@ describe('a backend that fails', () => {
     ]);
     const both = await Promise.all([events(engine), events(engine)]);
     assert.deepEqual(both.map(tokensOf), [whole, whole]);
-    assert.equal((await engine.measure()).putAside.length, 1);
+    assert.equal((await engine.measure()).rejected.length, 1);
     engine.dispose();
   });
 });
 
-describe('a card that others need', () => {
+describe('a fault that every backend would meet', () => {
+  const never: Candidate = { backend: 'onnx-cpu', open: () => assert.fail('it was opened') };
+
+  it('ends the start with its message, and no other backend is opened', () => {
+    const open = () => {
+      throw new FinalError('model.safetensors: there is not enough memory for this model');
+    };
+    assert.throws(() => fallback([{ backend: 'native', open }, never]), /not enough memory/);
+  });
+
+  it('ends a request with its message, and the engine stays', async () => {
+    const inner = new LocalEngine(ROOT, checkpoint, 1);
+    const failing: LocalBackend = {
+      measure: () => inner.measure(),
+      dispose: () => {
+        inner.dispose();
+      },
+      generate: (_request, _signal, listener) => {
+        const counts = { decodedTokens: 0, passes: 0, decodeMs: 0 };
+        listener({ type: 'end', reason: 'failed', ...counts, message: 'the weights appear corrupt', isFinal: true });
+      },
+    };
+    const engine = fallback([{ backend: 'native', open: () => failing }, never]);
+    const end = (await events(engine)).at(-1)!;
+    assert.ok(end.type === 'end' && end.reason === 'failed' && end.message === 'the weights appear corrupt');
+    assert.deepEqual((await engine.measure()).rejected, []);
+    engine.dispose();
+  });
+
+  it('is what the native engine reports if weights are too large to compute with', async () => {
+    const tensors = randomTensors(TINY);
+    tensors['model.norm.weight']!.values.fill(3e38);
+    const engine = new LocalEngine(ROOT, tinyCheckpoint(TINY, tensors), 1);
+    const request = { prompt: [1, 2], widths: Array<number>(TINY.layers).fill(32), maxTokens: 2, stopTokens: [] };
+    const end = await new Promise<GenerateEvent>((resolve) => {
+      engine.generate(request, new AbortController().signal, (event) => {
+        if (event.type === 'end') resolve(event);
+      });
+    });
+    assert.ok(end.type === 'end' && end.reason === 'failed' && end.isFinal);
+    engine.dispose();
+  });
+
+  it('is found in weights that are not finite before any backend is opened, also if there is no addon', () => {
+    for (const value of [NaN, Infinity, -Infinity]) {
+      for (const name of [
+        'model.norm.weight',
+        'model.embed_tokens.weight',
+        'model.layers.1.mlp.up_proj.weight_scale',
+      ]) {
+        const tensors = randomTensors(TINY);
+        const { dtype, values } = tensors[name]!;
+        values[values.length - 1] = value;
+        const broken = { ...checkpoint, ...tinyCheckpoint(TINY, tensors), tokenizer: checkpoint.tokenizer };
+        const { begin, end } = broken.tensors[name]!;
+        // The helper that writes halves knows no such values.
+        if (dtype === 'F16')
+          overwrite(broken.weightsFile, end - 2, Number.isNaN(value) ? 0x7e01 : value > 0 ? 0x7c00 : 0xfc00);
+        assert.ok(begin < end);
+        assert.throws(
+          () => openEngine(temporaryFolder(), broken, 1),
+          new RegExp(`the tensor ${name} holds a value that is not finite`),
+        );
+      }
+    }
+  });
+
+  function overwrite(file: string, at: number, half: number): void {
+    const bytes = readFileSync(file);
+    bytes.writeUInt16LE(half, at);
+    writeFileSync(file, bytes);
+  }
+});
+
+describe('weights that are a symbolic link, as in a cache of downloads', () => {
+  it('are read by ONNX Runtime too', async () => {
+    const folder = temporaryFolder();
+    for (const file of ['config.json', 'tokenizer.json'])
+      copyFileSync(join(checkpoint.folder, file), join(folder, file));
+    mkdirSync(join(folder, 'blobs'));
+    copyFileSync(checkpoint.weightsFile, join(folder, 'blobs', '0123abcd'));
+    symlinkSync(join('blobs', '0123abcd'), join(folder, 'model.safetensors'));
+    const linked = await openCheckpoint(folder);
+    const engine = new OnnxEngine(ROOT, linked, ONNX_CPU, 1);
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    engine.dispose();
+  });
+});
+
+describe('a GPU that other programs need', () => {
   /** The engine as a card would be, which counts how often it was opened and closed. */
-  function onCard() {
+  function onGpu() {
     const seen = { opened: 0, disposed: 0 };
-    const open = (): Measurable => {
+    const open = (): LocalBackend => {
       seen.opened++;
       const engine = new LocalEngine(ROOT, checkpoint, 1);
       return {
@@ -180,21 +276,21 @@ describe('a card that others need', () => {
   const native = { backend: 'native', open: () => new LocalEngine(ROOT, checkpoint, 1) } as const;
 
   it('is left for the processor, with its reason, and taken up again', async () => {
-    const { seen, candidate } = onCard();
+    const { seen, candidate } = onGpu();
     const engine = fallback([candidate, native]);
     const told: string[] = [];
     engine.whenReplaced(() => void engine.measure().then(({ backend }) => told.push(backend)));
     const whole = tokensOf(await events(engine));
-    for (let reading = 0; reading < 3; reading++) await engine.leaveCard('others take 80% of its time');
+    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('other programs use 80% of its time');
     const away = await engine.measure();
     assert.equal(away.backend, 'native');
-    assert.deepEqual(away.leftToOthers, { backend: 'onnx-webgpu', reason: 'others take 80% of its time' });
-    assert.deepEqual(away.putAside, [], 'nobody is at fault');
+    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'other programs use 80% of its time' });
+    assert.deepEqual(away.rejected, [], 'nobody is at fault');
     assert.deepEqual(seen, { opened: 1, disposed: 1 }, 'what lay in its memory is free');
     assert.deepEqual(tokensOf(await events(engine)), whole);
-    for (let reading = 0; reading < 3; reading++) await engine.leaveCard(undefined);
+    for (let reading = 0; reading < 3; reading++) await engine.yieldGpu(undefined);
     const back = await engine.measure();
-    assert.deepEqual([back.backend, back.leftToOthers], ['onnx-webgpu', undefined]);
+    assert.deepEqual([back.backend, back.yielded], ['onnx-webgpu', undefined]);
     assert.deepEqual(seen, { opened: 2, disposed: 1 });
     assert.deepEqual(tokensOf(await events(engine)), whole);
     assert.deepEqual(told, ['native', 'onnx-webgpu']);
@@ -210,7 +306,7 @@ describe('a card that others need', () => {
     let endAborted: () => void = () => undefined;
     let standsStill: () => void = () => undefined;
     const stands = new Promise<void>((resolve) => (standsStill = resolve));
-    const slow: Measurable = {
+    const slow: LocalBackend = {
       measure: () => inner.measure(),
       generate: (request, signal, listener) => {
         inner.generate({ ...request, maxTokens: 3 }, signal, (event) => {
@@ -232,35 +328,35 @@ describe('a card that others need', () => {
     const engine = fallback([{ backend: 'onnx-webgpu', open: () => slow }, native]);
     const heard = events(engine);
     await stands;
-    await engine.leaveCard('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     assert.deepEqual(tokensOf(await heard), whole);
     engine.dispose();
   });
 
   it('that does not open again is put aside, and the processor goes on', async () => {
-    const { candidate } = onCard();
+    const { candidate } = onGpu();
     let isBroken = false;
     const open = () => {
       if (isBroken) throw new Error('the device is gone');
       return candidate.open();
     };
     const engine = fallback([{ backend: 'onnx-webgpu', open }, native]);
-    await engine.leaveCard('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     isBroken = true;
-    await engine.leaveCard(undefined);
-    const { backend, putAside, leftToOthers } = await engine.measure();
-    assert.deepEqual([backend, leftToOthers], ['native', undefined]);
-    assert.deepEqual(putAside, [{ backend: 'onnx-webgpu', reason: 'the device is gone' }]);
+    await engine.yieldGpu(undefined);
+    const { backend, rejected, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['native', undefined]);
+    assert.deepEqual(rejected, [{ backend: 'onnx-webgpu', reason: 'the device is gone' }]);
     assert.equal(tokensOf(await events(engine)).length, 12);
     engine.dispose();
   });
 
   it('serves again at once where the processor’s engine fails meanwhile', async () => {
-    const { candidate } = onCard();
+    const { candidate } = onGpu();
     let fail = false;
     const failing = () => {
       const engine = new LocalEngine(ROOT, checkpoint, 1);
-      const generate: Measurable['generate'] = (request, signal, listener) => {
+      const generate: LocalBackend['generate'] = (request, signal, listener) => {
         if (fail)
           listener({ type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message: 'no memory' });
         else engine.generate(request, signal, listener);
@@ -274,19 +370,19 @@ describe('a card that others need', () => {
       };
     };
     const engine = fallback([candidate, { backend: 'native', open: failing }]);
-    await engine.leaveCard('others take 80% of its time');
+    await engine.yieldGpu('other programs use 80% of its time');
     fail = true;
     assert.equal(tokensOf(await events(engine)).length, 12);
-    const { backend, leftToOthers } = await engine.measure();
-    assert.deepEqual([backend, leftToOthers], ['onnx-webgpu', undefined]);
+    const { backend, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['onnx-webgpu', undefined]);
     engine.dispose();
   });
 
   it('is no matter while the processor is what runs the model', async () => {
-    const engine = fallback([native, onCard().candidate]);
-    await engine.leaveCard('others take 80% of its time');
-    const { backend, leftToOthers } = await engine.measure();
-    assert.deepEqual([backend, leftToOthers], ['native', undefined]);
+    const engine = fallback([native, onGpu().candidate]);
+    await engine.yieldGpu('other programs use 80% of its time');
+    const { backend, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['native', undefined]);
     engine.dispose();
   });
 });
@@ -322,9 +418,9 @@ describe('what a probe finds while the engine runs', () => {
       { backend: 'onnx-cuda', open: broken },
       { backend: 'native', open },
     ]);
-    const { backend, putAside } = await engine.measure();
+    const { backend, rejected } = await engine.measure();
     assert.equal(backend, 'native');
-    assert.deepEqual(putAside, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
+    assert.deepEqual(rejected, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
     engine.dispose();
   });
 

@@ -1,11 +1,6 @@
 import { join } from 'node:path';
-import {
-  type DraftCounts,
-  type EndReason,
-  loadAddon,
-  type NativeEngine,
-  type NativeEvent,
-} from '../../src/engine/native';
+import { loadAddon, type NativeEngine, type NativeEvent } from '../../src/engine/addon';
+import type { DraftCounts, EndReason } from '../../src/engine/engine';
 
 export const ROOT = join(__dirname, '..', '..');
 export const addon = loadAddon(ROOT);

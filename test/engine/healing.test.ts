@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { NativeEngine } from '../../src/engine/native';
+import type { NativeEngine } from '../../src/engine/addon';
 import { addon, generate, logits } from './harness';
 import { longestMatch } from './reference';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
@@ -136,7 +136,7 @@ describe('token healing', () => {
     const unknowing = new addon.Engine({ ...weights, config: TINY, threads: 1 });
     await assert.rejects(
       generate(unknowing, [1], WIDTHS, 1, { healingPrefix: Buffer.from('a') }),
-      /opened without what its tokens spell/,
+      /opened without the tokens' bytes/,
     );
     unknowing.dispose();
     assert.throws(

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/native';
+import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/addon';
+import { PREFILL_CHUNK } from '../../src/engine/engine';
 import type { TensorEntry } from '../../src/matlm/safetensors';
-import { addon, ROOT } from './harness';
+import { addon, generate, ROOT } from './harness';
 import { randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 import { temporaryFolder } from '../temporary';
 
@@ -31,15 +32,15 @@ describe('a checkpoint given to the engine', () => {
   });
 
   const cases: [string, (entry: TensorEntry) => object, RegExp][] = [
-    ['is turned', () => ({ shape: [80, 128] }), /has the shape \[80, 128\] where config\.json makes it \[128, 80\]/],
+    ['is turned', () => ({ shape: [80, 128] }), /has the shape \[80, 128\], but config\.json implies \[128, 80\]/],
     ['has too many dimensions', () => ({ shape: [128, 80, 1] }), /has the shape \[128, 80, 1\]/],
     ['has a negative dimension', () => ({ shape: [-128, -80] }), /has the shape \[-128, -80\]/],
     ['lies past the end', (e) => ({ begin: e.begin + 1e12, end: e.end + 1e12 }), /lies beyond the end of the file/],
     ['begins in the file and ends past it', () => ({ end: 1e12 }), /lies beyond the end of the file/],
     ['begins before the file', () => ({ begin: -80 }), /lies beyond the end of the file/],
     ['ends before it begins', (e) => ({ begin: e.end + 1 }), /lies beyond the end of the file/],
-    ['is shorter than its shape', (e) => ({ end: e.end - 1 }), /takes 10239 bytes where its shape needs 10240/],
-    ['is of an unknown type', () => ({ dtype: 'Q9' }), /is Q9, which this engine does not read/],
+    ['is shorter than its shape', (e) => ({ end: e.end - 1 }), /has 10239 bytes, but its shape needs 10240/],
+    ['is of an unknown type', () => ({ dtype: 'Q9' }), /is Q9, a type that this engine does not read/],
   ];
   for (const [name, change, fault] of cases) {
     it(`is refused with the file and the tensor named: one ${name}`, () => {
@@ -51,50 +52,98 @@ describe('a checkpoint given to the engine', () => {
     });
   }
 
-  it('is refused where the file is cut off, missing or a folder', () => {
+  it('is refused if the file is cut off, missing or a folder', () => {
     const cut = writeWeights(randomTensors(TINY)).weightsPath;
     truncateSync(cut, 5000);
-    refused({}, /tensor model\.layers\.0\.\S+ lies beyond the end of the file, which is truncated/, cut);
+    refused({}, /tensor model\.layers\.0\.\S+ lies beyond the end of the file: the file is truncated/, cut);
     refused({}, /cannot be opened/, join(dirname(cut), 'nothing'));
     refused({}, /cannot be/, dirname(cut));
   });
 
   for (const [number, value] of Object.entries({ 'not a number': NaN, infinite: -Infinity })) {
-    it(`is refused where a scale or a norm is ${number}`, () => {
+    it(`is refused if a scale or a norm is ${number}`, () => {
       for (const name of ['model.layers.0.self_attn.o_proj.weight_scale', 'model.norm.weight']) {
         const tensors = randomTensors(TINY);
         tensors[name]!.values[3] = value;
         const weights = writeWeights(tensors);
-        refused(weights, new RegExp(`tensor ${name} holds a value that is not finite`), weights.weightsPath);
+        const fault = new RegExp(`the checkpoint's weights appear corrupt: tensor ${name} holds a value that is not`);
+        refused(weights, fault, weights.weightsPath);
       }
     });
   }
 
-  it('says that its logits are not finite where its weights are too large to compute with', async () => {
-    const tensors = randomTensors(TINY);
-    tensors['model.norm.weight']!.values.fill(3e38);
-    const engine = new addon.Engine({ ...writeWeights(tensors), config: TINY, threads: 2 });
-    const widths = Int32Array.from({ length: TINY.layers }, () => TINY.ffnSize);
-    const request = {
-      tokens: Int32Array.of(1, 2, 3),
-      widths,
-      maxTokens: 8,
-      stopTokens: Int32Array.of(),
-      draftTokens: 4,
-      draftWidths: widths,
-      draftAlways: true,
-    };
-    const end = await new Promise<NativeEvent>((resolve) => {
-      engine.generate(request, (event) => {
-        if (event.type === 'end') resolve(event);
-      });
+  const XL = Int32Array.from({ length: TINY.layers }, () => TINY.ffnSize);
+  const tooLarge: [string, string, RegExp][] = [
+    [
+      'model.layers.2.input_layernorm.weight',
+      'input',
+      /that enter model\.layers\.2\.self_attn\.q_proj, k_proj and v_proj/,
+    ],
+    [
+      'model.layers.1.self_attn.v_proj.weight_scale',
+      'values',
+      /queries, keys or values of model\.layers\.1\.self_attn/,
+    ],
+    ['model.layers.0.self_attn.k_norm.weight', 'keys', /queries, keys or values of model\.layers\.0\.self_attn/],
+    [
+      'model.layers.3.self_attn.o_proj.weight_scale',
+      'attention',
+      /that enter model\.layers\.3\.mlp\.gate_proj and up_proj/,
+    ],
+    ['model.layers.1.mlp.gate_proj.weight_scale', 'gate', /that enter model\.layers\.1\.mlp\.down_proj/],
+    ['model.layers.3.mlp.down_proj.weight_scale', 'output', /the activations after model\.norm/],
+    ['model.norm.weight', 'norm', /the activations after model\.norm/],
+  ];
+  for (const [name, part, fault] of tooLarge) {
+    it(`whose weights are finite but too large to compute with fails with the place named: ${part}`, async () => {
+      for (const isa of addon.supportedIsas) {
+        const tensors = randomTensors(TINY);
+        tensors[name]!.values.fill(3e38);
+        const weights = writeWeights(tensors);
+        const engine = new addon.Engine({ ...weights, config: TINY, threads: 2, isa });
+        const request = {
+          tokens: Int32Array.of(1, 2, 3),
+          widths: XL,
+          maxTokens: 8,
+          stopTokens: Int32Array.of(),
+          draftTokens: 4,
+          draftWidths: XL,
+          draftAlways: true,
+        };
+        const end = await new Promise<NativeEvent>((resolve) => {
+          engine.generate(request, (event) => {
+            if (event.type === 'end') resolve(event);
+          });
+        });
+        engine.dispose();
+        assert.ok(end.type === 'end' && end.reason === 'failed', `${isa}: ${JSON.stringify(end)}`);
+        const { message = '' } = end;
+        assert.ok(message.startsWith(`${weights.weightsPath}: the checkpoint's weights appear corrupt: `), message);
+        assert.match(message, fault, isa);
+        assert.match(message, / not finite$/);
+      }
     });
+  }
+
+  it('computes with weights that are almost zero', async () => {
+    const tensors = randomTensors(TINY);
+    for (const [name, tensor] of Object.entries(tensors)) {
+      if (/scale|embed/.test(name)) tensor.values.fill(1e-42);
+      if (name.includes('embed')) tensor.dtype = 'F32';
+    }
+    const engine = new addon.Engine({ ...writeWeights(tensors), config: TINY, threads: 1 });
+    const { tokens, probabilities } = await generate(engine, [1, 2, 3], [...XL], 4);
+    assert.deepEqual(
+      [tokens, probabilities.map((p) => Math.fround(p * TINY.vocabularySize))],
+      [
+        [0, 0, 0, 0],
+        [1, 1, 1, 1],
+      ],
+    );
     engine.dispose();
-    assert.deepEqual([end.type, 'reason' in end && end.reason], ['end', 'failed']);
-    assert.match('message' in end ? end.message : '', /the logits are not finite/);
   });
 
-  it('is refused where config.json is absurd', () => {
+  it('is refused if config.json is absurd', () => {
     for (const change of [
       { vocabularySize: 2 ** 30 },
       { vocabularySize: 100 },
@@ -110,12 +159,14 @@ describe('a checkpoint given to the engine', () => {
       { contextLength: 0 },
       { ropeTheta: 0 },
       { normEps: NaN },
+      { normEps: Infinity },
+      { ropeTheta: Infinity },
     ]) {
       refused({ config: { ...TINY, ...change } }, /its config\.json does not describe a model this engine runs: /);
     }
   });
 
-  it('is refused where the instruction set does not exist here', () => {
+  it('is refused if the instruction set does not exist here', () => {
     assert.throws(
       () => new addon.Engine({ ...good, config: TINY, threads: 1, isa: 'avx1024' as 'avx2' }),
       /the instruction set avx1024 does not run on this machine; it has .*scalar/,
@@ -124,6 +175,10 @@ describe('a checkpoint given to the engine', () => {
 });
 
 describe('loading the addon', () => {
+  it('gives an engine that prefills in the chunks that the contract names', () => {
+    assert.equal(addon.prefillChunkTokens, PREFILL_CHUNK);
+  });
+
   it('names every place it looked at where there is none', () => {
     const root = temporaryFolder();
     assert.throws(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrompt } from '../../src/completion/prompt/prompt';
-import { LocalEngine } from '../../src/engine/localEngine';
+import { LocalEngine } from '../../src/engine/native';
 import { submodelGraph } from '../../src/engine/onnx/graph';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { LocalEngine } from '../../src/engine/localEngine';
-import type { DraftCounts } from '../../src/engine/native';
+import type { DraftCounts } from '../../src/engine/engine';
+import { LocalEngine } from '../../src/engine/native';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { complete, type Completed } from './complete';
 import { ROOT } from './harness';

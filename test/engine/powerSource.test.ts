@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { type Plan, Planner } from '../../src/completion/plan';
+import { type Plan, Planner, requestSettings } from '../../src/completion/plan';
 import { shapeByIndentation } from '../../src/completion/syntax/shape';
 import { READ_EVERY_MS, type SensedState, watchMachine } from '../../src/engine/sensors';
 import { CostModel } from '../../src/governor/costs';
 import { DWELL_MS } from '../../src/governor/decide';
 import { History } from '../../src/governor/history';
-import { spotAt } from '../../src/governor/place';
+import { cursorContextAt } from '../../src/governor/place';
 import { AUTO } from '../../src/governor/settings';
 import { TypingRhythm } from '../../src/governor/typing';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../src/governor/value';
@@ -50,9 +50,9 @@ describe('the governor, when the power source changes', function () {
     });
     const history = new History();
     for (let i = 0; i < 400; i++) {
-      history.answered(spotAt('word start'), 10);
+      history.answered(cursorContextAt('word start'), 10);
       // So much that a larger submodel is worth its time on mains, whatever that time and its loss are set to.
-      if (i % 12 === 0) history.agreed(spotAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
+      if (i % 12 === 0) history.agreed(cursorContextAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     const planner = new Planner({
       checkpoint: { ...(await small()), config },
@@ -65,9 +65,7 @@ describe('the governor, when the power source changes', function () {
     });
     const bytesChosen = async () => {
       nowMs += DWELL_MS / 10;
-      const terms = { settings: AUTO, eagerness: 'balanced' } as const;
-      const plan = await planner.plan(requestAt('const a = █'), terms, () => true);
-      planner.settle(plan!);
+      const plan = await planner.plan(requestAt('const a = █'), requestSettings(AUTO, 'balanced'));
       return costs.named((plan as Plan).decision.submodel.name).bytesPerToken;
     };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { NativeEngine } from '../../src/engine/native';
+import type { NativeEngine } from '../../src/engine/addon';
 import { addon, generate, ROOT } from './harness';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 

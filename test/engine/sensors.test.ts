@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { inspectMachine, machineTable } from '../../src/cli/machine';
 import { EngineClient } from '../../src/engine/client';
+import { SYSTEM_CLOCK } from '../../src/machine/clock';
 import { stateOf } from '../../src/engine/sensors';
 import type { MachineState } from '../../src/machine/state';
 import { RecordedMachine } from '../recordedMachine';
@@ -66,7 +67,7 @@ describe('the machine’s sensors', function () {
     const sensors = open('laptop-on-battery');
     const { powerSource, cpuBusyByOthersShare } = sensors.read();
     assert.match(powerSource.note, /power_supply: BAT0 is discharging$/);
-    assert.deepEqual(cpuBusyByOthersShare, { note: 'it takes two readings' });
+    assert.deepEqual(cpuBusyByOthersShare, { note: 'needs two readings' });
     sensors.close();
   });
 
@@ -84,7 +85,7 @@ describe('the machine’s sensors', function () {
         'discharge | 9.5 W | /sys/class/power_supply: BAT0',
         'low-power mode | on | /sys/firmware/acpi/platform_profile: low-power',
         'heat | nominal | thermal_zone0 (acpitz), thermal_zone2 (SEN1), cooling_device0 (Processor), cooling_device1 (intel_powerclamp), package_throttle_count',
-        'processor, others | unknown | /proc/stat: its times stand still',
+        'processor, others | unknown | /proc/stat: the times do not advance',
         'GPU, others | i915 8086:9A49 (card1), 100% busy | files of i915',
       ],
     );
@@ -107,13 +108,13 @@ describe('the machine’s sensors', function () {
     const machine = new RecordedMachine('laptop-on-battery');
     const heard: MachineState[] = [];
     const mains = new Promise<void>((resolve, reject) => {
-      const client = new EngineClient({
+      const client: EngineClient = new EngineClient({
         hostFile: join(ROOT, 'dist', 'engine.js'),
         root: ROOT,
         modelFolder: join(ROOT, 'models', 'matlm-6m'),
         threads: 1,
         sensors: { root: machine.root, nvml: '' },
-        now: () => 42,
+        clock: { ...SYSTEM_CLOCK, now: () => 42 },
         onState: (state) => {
           if (state.kind === 'failed') reject(new Error(state.reason));
         },

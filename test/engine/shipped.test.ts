@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluate, type LineScore, type Places, type Score } from '../../src/cli/evaluation/places';
 import { buildPrompt } from '../../src/completion/prompt/prompt';
-import type { NativeEngine } from '../../src/engine/native';
+import type { NativeEngine } from '../../src/engine/addon';
 import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
 import { parameters } from '../../src/matlm/submodel';
 import { temporaryFolder } from '../temporary';

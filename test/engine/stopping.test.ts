@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Engine } from '../../src/engine/engine';
-import { LocalEngine } from '../../src/engine/localEngine';
-import { mayReachScore, NOTHING, type ScoreBound, withToken } from '../../src/engine/scoreBound';
+import type { Engine, ScoreBound } from '../../src/engine/engine';
+import { LocalEngine } from '../../src/engine/native';
+import { mayReachScore, NO_TOKENS, withToken } from '../../src/engine/scoreBound';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import type { EngineCheckpoint } from '../../src/matlm/checkpoint';
 import { complete } from './complete';
@@ -82,7 +82,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
         const whole = await complete(engine, asked);
         const found = await complete(engine, { ...asked, scoreBound });
         const left = leftBefore(whole.tokens, asked.healingPrefix);
-        let tally = NOTHING;
+        let tally = NO_TOKENS;
         const end = whole.tokens.findIndex((token, i) => {
           if (left[i] !== '' && SPELLED[token]!.length <= left[i]!.length) return false;
           tally = withToken(tally, whole.probabilities[i]!);

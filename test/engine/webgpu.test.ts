@@ -20,7 +20,7 @@ async function inProcess(body: string): Promise<unknown> {
   const part = (path: string) => JSON.stringify(join(ROOT, path));
   writeFileSync(
     file,
-    `import { LocalEngine } from ${part('src/engine/localEngine')};
+    `import { LocalEngine } from ${part('src/engine/native')};
      import { OnnxEngine } from ${part('src/engine/onnx/onnxEngine')};
      import { relativeError, ROOT } from ${part('test/engine/harness')};
      import { TINY, tinyCheckpoint } from ${part('test/engine/tinyCheckpoint')};

@@ -23,8 +23,8 @@ def tiny_model() -> MatLM:
     with torch.no_grad():
         for block in model.blocks:
             block.attention.o_proj.normal_(std=0.1)
-            for ring in block.ffn.down:
-                ring.normal_(std=0.1)
+            for weight in block.ffn.down:
+                weight.normal_(std=0.1)
     return model
 
 

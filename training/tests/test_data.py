@@ -1,4 +1,4 @@
-"""From packages to tokens: what is left out, what holes look like, how the stream runs."""
+"""From packages to tokens: what is left out, where pieces are split, how the stream runs."""
 
 import json
 import random
@@ -16,9 +16,9 @@ def test_holes_fit_together_again_except_where_the_suffix_was_dropped():
     rng = random.Random(5)
     whole = 0
     for _ in range(300):
-        holes = data.dig(CODE, rng)
-        assert CODE.startswith(holes.prefix + holes.middle)
-        whole += holes.prefix + holes.middle + holes.suffix == CODE
+        split = data.fim_split(CODE, rng)
+        assert CODE.startswith(split.prefix + split.middle)
+        whole += split.prefix + split.middle + split.suffix == CODE
     assert whole > 200
 
 
@@ -59,15 +59,15 @@ def test_the_mix_says_how_many_pieces_have_holes_and_which_way_round(tmp_path: P
     files = [{"path": f"{i}.ts", "text": CODE * 2} for i in range(300)]
     encoder = data.Encoder(trained_tokenizer)
     pieces = data.encode_files((files, str(tmp_path / "tokenizer.json"), data.Mix(fim=0.9, spm=0.5), data.CONTEXT, 1))
-    holes = [piece for piece in pieces if encoder.middle in piece]
-    suffix_first = [p for p in holes if list(p).index(encoder.suffix) < list(p).index(encoder.prefix)]
-    assert len(holes) / len(pieces) == pytest.approx(0.9, abs=0.06)
-    assert len(suffix_first) / len(holes) == pytest.approx(0.5, abs=0.09)
+    splits = [piece for piece in pieces if encoder.middle in piece]
+    suffix_first = [p for p in splits if list(p).index(encoder.suffix) < list(p).index(encoder.prefix)]
+    assert len(splits) / len(pieces) == pytest.approx(0.9, abs=0.06)
+    assert len(suffix_first) / len(splits) == pytest.approx(0.5, abs=0.09)
 
 
 def test_spm_puts_the_suffix_before_the_prefix(trained_tokenizer: Tokenizer):
     encoder = data.Encoder(trained_tokenizer)
-    ids = encoder.spm("a.ts", data.Holes("const ", "x", " = 1;"))
+    ids = encoder.spm("a.ts", data.FimSplit("const ", "x", " = 1;"))
     text = trained_tokenizer.decode(ids, skip_special_tokens=False)
     assert text == "<|file_sep|>a.ts\n<|fim_suffix|> = 1;<|fim_prefix|>const <|fim_middle|>"
 

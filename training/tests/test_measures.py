@@ -9,9 +9,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import claims, copying, evaluate, frontier, metrics, ngram, sharing
+from training import copying, evaluate, frontier, metrics, ngram
 from training.copier import LONGEST, Copier
 from training.data import Encoder
+from training.experiments import claims, sharing
 from training.model import Config, MatLM
 from training.tests.conftest import CODE
 

@@ -1,4 +1,4 @@
-"""What nesting promises: submodels are views, rings move alone, documents do not see each other."""
+"""What nesting promises: submodels are views, slices move alone, documents do not see each other."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from training import objective, optim, quantise, train
+from training import objective, optim, train
 from training.data import Stream
+from training.experiments import objectives, quantise
 from training.model import GRANULARITIES, Config, MatLM
 from training.tests.conftest import TINY
 
@@ -49,7 +50,7 @@ def test_a_segment_longer_than_the_context_is_refused(tiny_model: MatLM):
         tiny_model.states(torch.zeros(65, dtype=torch.long), [64, 64], [0, 65])
 
 
-def test_a_ring_outside_the_submodel_gets_no_gradient_and_does_not_move(tiny_model: MatLM, tokens: torch.Tensor):
+def test_a_slice_outside_the_submodel_gets_no_gradient_and_does_not_move(tiny_model: MatLM, tokens: torch.Tensor):
     matrices, _ = optim.split_parameters(tiny_model)
     muon = optim.Muon(matrices, lr=1e-2, weight_decay=1e-3)
     loss(tiny_model, tokens, "S").backward()
@@ -82,7 +83,7 @@ def test_a_muon_step_has_the_stated_root_mean_square_whatever_the_shape():
         assert weight.square().mean().sqrt().item() == pytest.approx(1e-2, rel=0.25)
 
 
-@pytest.mark.parametrize("name", ["sampled-xs-late", "sandwich", "joint"])
+@pytest.mark.parametrize("name", ["sampled-xs", "sampled-xs-late", "sandwich", "joint"])
 def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
     name: str, tiny_model: MatLM, tokens: torch.Tensor
 ):
@@ -92,7 +93,7 @@ def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
     targets = tokens[:, 1:].flatten()
     batch = objective.Batch(tokens[:, :-1].flatten(), targets, torch.ones(64), [0, 32, 64])
     start = {n: loss(tiny_model, tokens, n).item() for n in GRANULARITIES}
-    train_on = objective.objective(name)
+    train_on = objectives.EXPERIMENTAL[name]
     for step in range(60):
         train_on(tiny_model, batch, step, step / 60, 1.0)
         muon.step(1.0)
@@ -111,11 +112,6 @@ def test_the_end_token_weighs_what_it_is_told_to_and_no_target_weighs_nothing():
     assert batch.segments == [0, 4, 7]
     whole = objective.batch_of(run, context=5, document_mask=False)
     assert (whole.targets.tolist(), whole.segments) == ([9, 8, 0, 4, 7, 6, 0], [0, 5, 7])
-
-
-def test_an_unknown_objective_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match="objective best: use one of sampled"):
-        objective.objective("best")
 
 
 def test_the_draws_keep_to_their_shares_and_come_again():

@@ -31,8 +31,8 @@ def stream(tmp_path: Path) -> Path:
     return folder
 
 
-def run(*arguments: str, processes: int = 1) -> subprocess.CompletedProcess[str]:
-    module = ["-m", "training.train", *SMALL, *arguments]
+def run(*arguments: str, processes: int = 1, module: str = "training.train") -> subprocess.CompletedProcess[str]:
+    module = ["-m", module, *SMALL, *arguments]
     if processes == 1:
         command = [sys.executable, *module]
     else:
@@ -121,7 +121,8 @@ def test_a_budget_in_operations_buys_a_small_submodel_more_tokens(stream: Path, 
     config = Config(hidden=64, layers=1, heads=1, kv_heads=1, ffn=256, context=64)
     tokens = {}
     for name in ("S", "XL"):
-        result = run("--data", str(stream), "--out", str(tmp_path / name), "--petaflops", "2e-5", "--objective", name)
+        flags = ["--data", str(stream), "--out", str(tmp_path / name), "--petaflops", "2e-5", "--objective", name]
+        result = run(*flags, module="training.experiments.train")
         assert result.returncode == 0, result.stderr
         last = logged(tmp_path / name)[-1]
         tokens[name] = last["tokens"]
@@ -179,6 +180,14 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path, monkeypatc
     monkeypatch.undo()
     assert torch.load(path)["update"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_the_trainer_knows_its_own_objective_and_experiments_add_theirs(stream: Path, tmp_path: Path):
+    flags = ["--data", str(stream), "--out", str(tmp_path / "run"), "--tokens", "512", "--objective", "sandwich"]
+    refused = run(*flags)
+    assert refused.returncode == 2
+    assert "invalid choice: 'sandwich' (choose from sampled-xs)" in refused.stderr.replace("'sampled-xs'", "sampled-xs")
+    assert run(*flags, module="training.experiments.train").returncode == 0
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(stream: Path, tmp_path: Path):

@@ -1,5 +1,6 @@
 #include "binding.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -50,8 +51,8 @@ Napi::Object to_object(Napi::Env env, const Reading& reading) {
   return object;
 }
 
-// Reads at each change that the system announces, and else once an interval, on a thread of its own: a battery's
-// controller or a graphics driver may take its time.
+// Reads once an interval, and at each change that the system announces. On a thread of its own, because a battery's
+// controller or a graphics driver may be slow.
 class Watch {
  public:
   Watch(std::shared_ptr<Sensors> sensors, std::chrono::milliseconds interval, Napi::ThreadSafeFunction listener)
@@ -63,7 +64,7 @@ class Watch {
   }
 
  private:
-  // The latest reading, until JavaScript has time for it.
+  // The latest reading that JavaScript has not taken yet.
   struct Slot {
     std::mutex mutex;
     std::optional<Reading> reading;
@@ -90,7 +91,7 @@ class Watch {
         const std::lock_guard<std::mutex> lock(slot->mutex);
         slot->reading = std::move(reading);
       }
-      if (listener.NonBlockingCall(deliver) == napi_closing) return;  // JavaScript is going away
+      if (listener.NonBlockingCall(deliver) == napi_closing) return;  // the environment is torn down
       sensors_->wait(interval);
     }
     listener.Release();
@@ -135,21 +136,23 @@ class SensorsObject : public Napi::ObjectWrap<SensorsObject> {
     return to_object(info.Env(), sensors(info.Env()).read());
   }
 
-  // watch(intervalMs, listener): until close(); does not keep the process alive.
+  // watch(intervalMs, listener): reads until close(); does not keep the process alive.
   void watch(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     sensors(env);
     if (watch_) throw Napi::Error::New(env, "the sensors are being watched");
     if (!info[0].IsNumber() || !info[1].IsFunction())
       throw Napi::TypeError::New(env, "watch needs an interval in milliseconds and a listener");
-    const std::chrono::milliseconds interval(std::max<int64_t>(1, info[0].As<Napi::Number>().Int64Value()));
+    constexpr int64_t kMaxMs = 24 * 3600 * 1000;  // a time that is added to a clock must not overflow it
+    const std::chrono::milliseconds interval(std::clamp(info[0].As<Napi::Number>().Int64Value(), int64_t{1}, kMaxMs));
     auto listener = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "matcoder sensors", 0, 1);
     listener.Unref(env);
     try {
       watch_ = std::make_unique<Watch>(sensors_, interval, listener);
     } catch (const std::system_error& error) {
       listener.Abort();
-      throw Napi::Error::New(env, std::string("the sensors cannot be watched: no thread for them: ") + error.what());
+      throw Napi::Error::New(env,
+                             std::string("the sensors cannot be watched: no thread could be started: ") + error.what());
     }
   }
 

@@ -9,29 +9,29 @@
 
 namespace matcoder {
 
-// Others' share of the processor between two readings of counters that only go up.
+// The share of the processor that others took between two readings of counters that only go up.
 class CpuWindow {
  public:
-  // Seconds over all cores: in which they worked, all there were, and in which this process worked.
+  // Seconds over all cores: busy, all, and busy with this process.
   struct Times {
     double busy_s, total_s, own_s;
   };
 
-  // `now` is empty where the counters could not be read.
+  // `now` is empty if the counters could not be read.
   Sensed<double> others(const std::optional<Times>& now, double now_s, const std::string& source) {
     if (!now) {
       before_.reset();
-      return last_ = Sensed<double>::unknown(source + ": it does not tell the times");
+      return last_ = Sensed<double>::unknown(source + ": the times cannot be read");
     }
     if (!before_) {
-      last_ = Sensed<double>::unknown("it takes two readings");
+      last_ = Sensed<double>::unknown("needs two readings");
     } else if (now_s - before_s_ < kMinWindowS) {
       return last_;
     } else if (const double total_s = now->total_s - before_->total_s; total_s <= 0) {
-      last_ = Sensed<double>::unknown(source + ": its times stand still");
+      last_ = Sensed<double>::unknown(source + ": the times do not advance");
     } else {
       const double others_s = now->busy_s - before_->busy_s - (now->own_s - before_->own_s);
-      last_ = Sensed<double>::of(std::clamp(others_s / total_s, 0.0, 1.0), source + " less our own time");
+      last_ = Sensed<double>::of(std::clamp(others_s / total_s, 0.0, 1.0), source + " minus this process");
     }
     before_ = now;
     before_s_ = now_s;

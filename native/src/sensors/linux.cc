@@ -1,4 +1,4 @@
-// The sensors on Linux: files of /sys and /proc, which stay open, and the kernel's own announcements.
+// The sensors on Linux: files of /sys and /proc, which stay open, and announcements of the kernel.
 #include "linux_cpu.h"
 #include "linux_gpu.h"
 #include "linux_heat.h"
@@ -26,7 +26,7 @@ class LinuxSensors : public Sensors {
     low_power_.read(reading);
     heat_.read(reading);
     cpu_.read(reading);
-    gpus_.read(reading);  // asks no GPU that may sleep while on battery
+    gpus_.read(reading);  // needs the power source: on battery, a GPU that may suspend is not read
     energy_.read(reading);
     return reading;
   }

@@ -10,10 +10,10 @@ namespace {
 
 using Share = Sensed<double>;
 
-double seconds(int64_t ticks) { return static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK)); }
+double seconds(double ticks) { return ticks / static_cast<double>(sysconf(_SC_CLK_TCK)); }
 
 // User and system time of this process, all threads: fields 14 and 15 of proc_pid_stat(5). The name before them may
-// hold blanks and brackets.
+// contain blanks and brackets.
 Share own_time(File& file) {
   const auto text = file.read();
   if (!text) return Share::unknown(file.fault());
@@ -21,8 +21,8 @@ Share own_time(File& file) {
   std::string_view rest = name_end == std::string::npos ? "" : std::string_view(*text).substr(name_end + 1);
   for (int field = 3; field < 14; field++) next_word(rest);
   const auto user = parse_integer(next_word(rest)), system = parse_integer(next_word(rest));
-  if (!user || !system || *user < 0 || *system < 0) return Share::unknown(file.path() + ": it holds no times");
-  return Share::of(seconds(*user + *system), file.path());
+  if (!user || !system || *user < 0 || *system < 0) return Share::unknown(file.path() + ": contains no CPU times");
+  return Share::of(seconds(static_cast<double>(*user) + static_cast<double>(*system)), file.path());
 }
 
 // "some avg10=… avg60=… avg300=… total=<microseconds>" (Documentation/accounting/psi.rst).
@@ -38,7 +38,7 @@ Share waited(File& file) {
       if (const auto total = parse_integer(word.substr(kTotal.size()))) return Share::of(*total * 1e-6, file.path());
     }
   }
-  return Share::unknown(file.path() + ": it holds no total");
+  return Share::unknown(file.path() + ": contains no total");
 }
 
 double clamp(double share) { return std::min(1.0, std::max(0.0, share)); }
@@ -53,8 +53,8 @@ CpuLoad::CpuLoad(const std::string& root, Clock now_s)
       pressure_(root + "proc/pressure/cpu"),
       quotas_(root),
       before_(sample()) {
-  busy_by_others_ = Share::unknown("it takes two readings");
-  cpu_pressure_ = Share::unknown("it takes two readings");
+  busy_by_others_ = Share::unknown("needs two readings");
+  cpu_pressure_ = Share::unknown("needs two readings");
 }
 
 void CpuLoad::read(Reading& reading) {
@@ -62,10 +62,10 @@ void CpuLoad::read(Reading& reading) {
     Sample now = sample();
     const Share cores = cores_by_others(now), quota = quota_by_others(now);
     busy_by_others_ = quota.value && (!cores.value || *quota.value > *cores.value) ? quota : cores;
-    const bool told = now.waited.value && before_.waited.value;
-    cpu_pressure_ = told ? Share::of(clamp((*now.waited.value - *before_.waited.value) / (now.at_s - before_.at_s)),
-                                     now.waited.note)
-                         : Share::unknown(now.waited.value ? before_.waited.note : now.waited.note);
+    const bool known = now.waited.value && before_.waited.value;
+    cpu_pressure_ = known ? Share::of(clamp((*now.waited.value - *before_.waited.value) / (now.at_s - before_.at_s)),
+                                      now.waited.note)
+                          : Share::unknown(now.waited.value ? before_.waited.note : now.waited.note);
     before_ = std::move(now);
   }
   reading.cpu_busy_by_others = busy_by_others_;
@@ -76,10 +76,10 @@ Share CpuLoad::cores_by_others(const Sample& now) const {
   for (const Share* part : {&before_.busy, &now.busy, &before_.own, &now.own})
     if (!part->value) return Share::unknown(part->note);
   const double total_s = *now.total.value - *before_.total.value;
-  if (total_s <= 0) return Share::unknown(stat_.path() + ": its times stand still");
+  if (total_s <= 0) return Share::unknown(stat_.path() + ": the times do not advance");
   const double own_s = *now.own.value - *before_.own.value;
   const double others_s = *now.busy.value - *before_.busy.value - own_s;
-  return Share::of(clamp(others_s / total_s), now.busy.note + " less " + now.own.note);
+  return Share::of(clamp(others_s / total_s), now.busy.note + " minus " + now.own.note);
 }
 
 Share CpuLoad::quota_by_others(const Sample& now) const {
@@ -91,7 +91,7 @@ Share CpuLoad::quota_by_others(const Sample& now) const {
     if (!use.used_s || !use_before.used_s || use.cores <= 0) continue;
     const double had_s = use.cores * (now.at_s - before_.at_s);
     const double share = clamp((*use.used_s - *use_before.used_s - own_s) / had_s);
-    if (!most.value || share > *most.value) most = Share::of(share, use.source + " less " + now.own.note);
+    if (!most.value || share > *most.value) most = Share::of(share, use.source + " minus " + now.own.note);
   }
   return most;
 }
@@ -118,7 +118,8 @@ void CpuLoad::read_cores(Sample& sample) {
     for (std::string_view line; next_line(rest, line);)
       if (next_word(line) == "Cpus_allowed_list:") allowed = parse_core_list(next_word(line));
   }
-  int64_t busy = 0, total = 0, cores = 0;
+  double busy = 0, total = 0;  // ticks
+  int cores = 0;
   std::string_view rest = *text;
   for (std::string_view line; next_line(rest, line);) {
     std::string_view name = next_word(line);
@@ -127,13 +128,13 @@ void CpuLoad::read_cores(Sample& sample) {
     if (!core || *core < 0) continue;
     const auto index = static_cast<size_t>(*core);
     if (!allowed.empty() && (index >= allowed.size() || !allowed[index])) continue;
-    // user nice system idle iowait irq softirq steal; guests are in user already (proc_stat(5)).
-    int64_t times[8];
+    // user nice system idle iowait irq softirq steal; user includes guests (proc_stat(5)).
+    double times[8];
     bool whole = true;
-    for (int64_t& time : times) {
+    for (double& time : times) {
       const auto value = parse_integer(next_word(line));
       whole &= value && *value >= 0;
-      time = value.value_or(0);
+      time = static_cast<double>(value.value_or(0));
     }
     if (!whole) continue;
     cores++;
@@ -143,7 +144,7 @@ void CpuLoad::read_cores(Sample& sample) {
     }
   }
   if (cores == 0) {
-    sample.busy = Share::unknown(stat_.path() + ": it holds no times of our cores");
+    sample.busy = Share::unknown(stat_.path() + ": contains no times of the allowed cores");
     return;
   }
   sample.busy = Share::of(seconds(busy), stat_.path() + " (" + std::to_string(cores) + " cores)");

@@ -9,15 +9,15 @@
 
 namespace matcoder {
 
-// Who else works the processor: /proc/stat of the cores that we may run on, less our own time; or what the other
-// processes of a container take of its quota, where that is more. The kernel counts from boot, so a reading is the
-// difference to the one before.
+// The processor time that others take: /proc/stat of the cores that we may run on, minus our own time; or, if that is
+// more, the part of a container's quota that its other processes take. The kernel counts from boot, so a reading is the
+// difference from the previous one.
 class CpuLoad {
  public:
   CpuLoad(const std::string& root, Clock now_s);
 
-  // Fills cpu_busy_by_others and cpu_pressure; within kMinWindowS of the reading before, with the same values again:
-  // the kernel counts in hundredths of a second.
+  // Fills cpu_busy_by_others and cpu_pressure. Within kMinWindowS of the previous reading the values stay the same,
+  // because the kernel counts in hundredths of a second.
   void read(Reading& reading);
 
   static constexpr double kMinWindowS = 0.2;
@@ -43,7 +43,7 @@ class CpuLoad {
   Sensed<double> busy_by_others_, cpu_pressure_;
 };
 
-// "0-3,8" as one flag for each core; empty where it is not such a list.
+// "0-3,8" as one flag for each core; empty if the text is not such a list.
 std::vector<bool> parse_core_list(std::string_view text);
 
 }  // namespace matcoder

@@ -14,7 +14,7 @@
 namespace matcoder {
 namespace {
 
-// Longer files than this, /proc/stat of a very large machine, are read as far as their first part.
+// Of a longer file, such as /proc/stat of a very large machine, only the beginning is read.
 constexpr size_t kMaxBytes = 1 << 16;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0'; }
@@ -45,7 +45,7 @@ void File::close() {
 }
 
 std::optional<std::string> File::read() {
-  // A device that went and came back is another file under the same name, so what fails is opened once more.
+  // A device that was removed and added again is another file under the same name, so a failed read opens it once more.
   for (const bool again : {false, true}) {
     if (fd_ < 0 && !open()) return std::nullopt;
     std::string text;
@@ -79,7 +79,7 @@ std::optional<int64_t> File::read_integer() {
 }
 
 std::string File::fault() const {
-  return path_ + ": " + (error_ == EINVAL ? "it holds no number" : std::strerror(error_));
+  return path_ + ": " + (error_ == EINVAL ? "contains no number" : std::strerror(error_));
 }
 
 std::vector<std::string> names_in(const std::string& folder) {

@@ -22,8 +22,8 @@ std::string value_of(std::string_view uevent, std::string_view key) {
   return "";
 }
 
-// Whether a descriptor of this process is known to be something else than a graphics card; the link is cheap to read,
-// what stands in fdinfo is not.
+// Whether a descriptor of this process is known not to be a graphics card. Its link is cheap to read, its fdinfo is
+// not.
 bool is_no_card(const std::string& link) {
   static constexpr char kCards[] = "/dev/dri/";
   char target[sizeof kCards] = "";
@@ -40,9 +40,9 @@ Gpus::Sleep::Sleep(const std::string& device)
 
 std::string Gpus::Sleep::forbids(bool on_mains) {
   const auto now = status.read();
-  if (now && (*now == "suspended" || *now == "suspending")) return "it sleeps, and is not woken";
+  if (now && (*now == "suspended" || *now == "suspending")) return "suspended, and not woken for a reading";
   if (on_mains || control.read().value_or("on") != "auto" || boot_vga.read().value_or("0") == "1") return "";
-  return "it may sleep, and is not kept awake while the machine is not on mains";
+  return "may suspend, and is not kept awake without mains power";
 }
 
 Gpus::Gpus(const std::string& root, const std::string& nvml, Clock now_s)
@@ -68,7 +68,7 @@ void Gpus::add_card(const std::string& folder, const std::string& name) {
             File(device + "/mem_info_vram_total"),
             {},
             std::nullopt};
-  // The time in which a part of the GPU was idle: i915's render standby (RC6), xe's the same under another name.
+  // The time in which a part of the GPU was idle: render standby (RC6) of i915, and the same of xe under another name.
   for (const std::string& gt : names_in(folder + "/gt"))
     if (driver == "i915") card.idle_ms.emplace_back(folder + "/gt/" + gt + "/rc6_residency_ms");
   for (const std::string& tile : names_in(device)) {
@@ -85,7 +85,7 @@ void Gpus::read(Reading& reading) {
   std::vector<Sensed<Gpu>> found;
   for (Card& card : cards_) found.push_back(read_card(card, on_mains));
 
-  std::string fault = "no GPU whose driver tells";
+  std::string fault = "no GPU with a supported driver";
   std::string asleep;
   for (Sleep& sleep : nvidia_)
     if (asleep.empty()) asleep = sleep.forbids(on_mains);
@@ -131,14 +131,15 @@ Sensed<Gpu> Gpus::read_card(Card& card, bool on_mains) {
     } else if (own_known || mine.busy_s == 0) {
       gpu.busy_by_others = clamp(static_cast<double>(*percent) / 100 - own_share);
     } else {
-      note += "; load: our own part is not told yet";
+      note += "; load: this process's part is not known yet";
     }
   } else if (now.idle_ms.empty()) {
-    note += "; load: it has no file of idle times";
+    note += "; load: no file of idle times";
   } else if (!own_known) {
-    note += "; load: it takes two readings";
+    note += "; load: needs two readings";
   } else {
-    // Parts sleep one by one; the busiest counts. Awake is a little more than busy.
+    // Each part of the GPU is idle by itself, and the busiest one counts. A part that is not idle may still wait, so
+    // this is an upper bound.
     for (size_t i = 0; i < now.idle_ms.size(); i++) {
       if (now.idle_ms[i] < 0 || before->idle_ms[i] < 0 || now.idle_ms[i] < before->idle_ms[i]) continue;
       const double idle_s = static_cast<double>(now.idle_ms[i] - before->idle_ms[i]) * 1e-3;
@@ -153,7 +154,7 @@ Sensed<Gpu> Gpus::read_card(Card& card, bool on_mains) {
 
 Gpus::Own Gpus::own(const std::string& driver) const {
   Own own;
-  std::set<std::string> seen;  // a client that has several descriptors counts once
+  std::set<std::string> seen;  // a client with several descriptors counts once
   const std::string folder = root_ + "proc/self/fdinfo";
   for (const std::string& name : names_in(folder)) {
     if (is_no_card(root_ + "proc/self/fd/" + name)) continue;

@@ -11,30 +11,30 @@
 
 namespace matcoder {
 
-// Graphics processors: NVIDIA's by their library, AMD's and Intel's by files of their drivers.
+// GPUs: of NVIDIA through their library, of AMD and Intel through files of their drivers.
 //
-// A laptop's second GPU sleeps while nobody needs it, and each question would wake it or keep it awake: one that sleeps
-// is left alone, and one that may sleep is asked on mains alone.
+// A laptop's second GPU is suspended while nobody needs it, and each reading would wake it or keep it awake. Therefore
+// a suspended GPU is not read, and one that may suspend is read on mains power only.
 class Gpus {
  public:
   Gpus(const std::string& root, const std::string& nvml, Clock now_s);
 
-  // Fills gpu; power_source has to be filled before.
+  // Fills gpu; power_source must be filled already.
   void read(Reading& reading);
 
  private:
   // The power management of a device on the PCI bus (Documentation/ABI/testing/sysfs-devices-power).
   struct Sleep {
     explicit Sleep(const std::string& device);
-    // Why the device must not be asked now; empty where it may.
+    // Why the device must not be read now; empty if it may.
     std::string forbids(bool on_mains);
     File control, status, boot_vga;
   };
   struct Card {
     std::string name, driver;
     Sleep sleep;
-    File busy, memory_used, memory_total;  // amdgpu's
-    std::vector<File> idle_ms;             // i915's and xe's, for each of its parts
+    File busy, memory_used, memory_total;  // of amdgpu
+    std::vector<File> idle_ms;             // of i915 and xe, for each part
     struct Sample {
       double at_s;
       std::vector<int64_t> idle_ms;
@@ -42,8 +42,7 @@ class Gpus {
     };
     std::optional<Sample> before;
   };
-  // What this process takes of a card, by the files that its driver writes of us
-  // (Documentation/gpu/drm-usage-stats.rst).
+  // The use of a card by this process, from files of its driver (Documentation/gpu/drm-usage-stats.rst).
   struct Own {
     std::optional<double> busy_s = 0;
     double memory_bytes = 0;

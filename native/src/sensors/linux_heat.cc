@@ -8,8 +8,8 @@ namespace {
 
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
-// What passing a trip point of this type means. "active" switches a fan on, "passive" slows devices down, "hot" warns
-// and "critical" powers off.
+// The level above a trip point of this type. "active" switches a fan on, "passive" throttles devices, "hot" warns and
+// "critical" powers off.
 std::optional<Thermal> level_of(std::string_view type) {
   if (starts_with(type, "active")) return Thermal::kFair;
   if (type == "passive") return Thermal::kSerious;
@@ -17,7 +17,7 @@ std::optional<Thermal> level_of(std::string_view type) {
   return std::nullopt;
 }
 
-// "Processor" is ACPI's; the others are the kernel's own and those of device trees.
+// "Processor" comes from ACPI; the others from the kernel and from device trees.
 bool slows_processor(std::string_view type) {
   return type == "Processor" || type == "intel_powerclamp" || starts_with(type, "cpufreq") ||
          starts_with(type, "thermal-cpufreq") || starts_with(type, "cpu-idle") || starts_with(type, "thermal-idle");
@@ -62,8 +62,8 @@ void Heat::read(Reading& reading) {
 }
 
 Sensed<Thermal> Heat::sense() {
-  Sensed<Thermal> found = Sensed<Thermal>::unknown("no trip point, cooling device or counter tells of throttling");
-  bool would_tell = false;  // of a processor that is being slowed down
+  Sensed<Thermal> found = Sensed<Thermal>::unknown("no trip point, cooling device or counter of throttling");
+  bool detects_throttling = false;  // whether any source would show it
   const auto raise = [&](Thermal level, const std::string& why) {
     if (!found.value || level > *found.value) found = Sensed<Thermal>::of(level, why);
   };
@@ -78,7 +78,7 @@ Sensed<Thermal> Heat::sense() {
       const auto limit = trip.temperature.read_integer();
       if (!limit || *limit <= 0) continue;  // not set
       listed = true;
-      would_tell |= trip.level == Thermal::kSerious;
+      detects_throttling |= trip.level == Thermal::kSerious;
       if (*temperature >= *limit) raise(trip.level, zone.name + " is above its trip point " + trip.type);
     }
     if (listed) add_source(zone.name);
@@ -86,17 +86,18 @@ Sensed<Thermal> Heat::sense() {
   for (Cooling& device : slowing_) {
     const auto state = device.state.read_integer();
     if (!state) continue;
-    would_tell = true;
+    detects_throttling = true;
     add_source(device.name);
-    if (*state > 0) raise(Thermal::kSerious, device.name + " slows the processor");
+    if (*state > 0) raise(Thermal::kSerious, device.name + " throttles the processor");
   }
   if (const auto throttles = throttles_.read_integer()) {
-    would_tell = true;
+    detects_throttling = true;
     add_source("package_throttle_count");
-    if (throttles_before_ && *throttles > *throttles_before_) raise(Thermal::kSerious, throttles_.path() + " went up");
+    if (throttles_before_ && *throttles > *throttles_before_)
+      raise(Thermal::kSerious, throttles_.path() + " increased");
     throttles_before_ = throttles;
   }
-  if (!found.value && would_tell) found = Sensed<Thermal>::of(Thermal::kNominal, sources);
+  if (!found.value && detects_throttling) found = Sensed<Thermal>::of(Thermal::kNominal, sources);
   return found;
 }
 
@@ -105,7 +106,7 @@ LowPower::LowPower(const std::string& root)
       preference_(root + "sys/devices/system/cpu/cpu0/cpufreq/energy_performance_preference") {}
 
 void LowPower::read(Reading& reading) {
-  // "power" is what power-profiles-daemon and TuneD set to save power where the firmware has no profiles.
+  // power-profiles-daemon and TuneD set "power" to save power if the firmware has no profiles.
   const auto profile = profile_.read(), preference = preference_.read();
   if (profile && *profile == "low-power") {
     reading.low_power = Sensed<bool>::of(true, profile_.path() + ": low-power");
@@ -116,15 +117,15 @@ void LowPower::read(Reading& reading) {
   } else if (preference && !preference->empty()) {
     reading.low_power = Sensed<bool>::of(false, preference_.path() + ": " + *preference);
   } else {
-    reading.low_power = Sensed<bool>::unknown(profile ? profile_.path() + ": it is empty" : profile_.fault());
+    reading.low_power = Sensed<bool>::unknown(profile ? profile_.path() + ": empty" : profile_.fault());
   }
 }
 
 PackageEnergy::PackageEnergy(const std::string& root) : folder_(root + "sys/class/powercap") {
-  fault_ = folder_ + ": no counter of a processor package";
+  fault_ = folder_ + ": no energy counter of a processor package";
   for (const std::string& name : names_in(folder_)) {
-    // intel-rapl:0 is a package or the whole platform, intel-rapl:0:0 a part of it; intel-rapl-mmio:0 is the package
-    // again.
+    // intel-rapl:0 is a package or the whole platform, intel-rapl:0:0 a part of it, and intel-rapl-mmio:0 the same
+    // package.
     if (!starts_with(name, "intel-rapl:") || std::count(name.begin(), name.end(), ':') != 1) continue;
     const std::string path = folder_ + "/" + name + "/";
     const auto zone = File(path + "name").read();
@@ -146,7 +147,7 @@ void PackageEnergy::read(Reading& reading) {
     const auto now = package.counter.read_integer();
     if (!now || *now < 0 || *now > package.range) {
       reading.energy_joules =
-          Sensed<double>::unknown(now ? package.counter.path() + ": it is out of its range" : package.counter.fault());
+          Sensed<double>::unknown(now ? package.counter.path() + ": out of its range" : package.counter.fault());
       return;
     }
     const int64_t step = *now - package.before;

@@ -9,14 +9,14 @@
 
 namespace matcoder {
 
-// Heat, by what the machine itself does about it and never by a temperature of ours: the trip points of its thermal
-// zones, the cooling devices that slow the processor, and the processor's own count of being throttled
+// Heat, judged by the limits and reactions of the machine and not by a temperature that we chose: the trip points of
+// its thermal zones, the cooling devices that throttle the processor, and the processor's count of throttling events
 // (Documentation/driver-api/thermal/sysfs-api.rst).
 class Heat {
  public:
   Heat(const std::string& root, Clock now_s);
 
-  // Fills thermal. Zones ask the firmware, so they are read every kEveryS only.
+  // Fills thermal. Reading a zone calls the firmware, so zones are read only every kEveryS.
   void read(Reading& reading);
 
   static constexpr double kEveryS = 5;
@@ -41,14 +41,14 @@ class Heat {
 
   Clock now_s_;
   std::vector<Zone> zones_;
-  std::vector<Cooling> slowing_;  // cooling devices that slow the processor
+  std::vector<Cooling> slowing_;  // cooling devices that throttle the processor
   File throttles_;
   std::optional<int64_t> throttles_before_;
   std::optional<double> read_at_s_;
   Sensed<Thermal> last_;
 };
 
-// Whether the user, or the system for them, asked for less power: fills low_power.
+// Whether the user or the system asked for less power: fills low_power.
 class LowPower {
  public:
   explicit LowPower(const std::string& root);
@@ -58,7 +58,7 @@ class LowPower {
   File profile_, preference_;
 };
 
-// Joules that the processor's packages took: fills energy_joules. Most systems show the counters to root alone.
+// Energy that the processor's packages used: fills energy_joules. Most systems show the counters to root only.
 class PackageEnergy {
  public:
   explicit PackageEnergy(const std::string& root);
@@ -66,7 +66,7 @@ class PackageEnergy {
 
  private:
   struct Package {
-    File counter;  // microjoules, from 0 again after `range`
+    File counter;  // microjoules; starts at 0 again after `range`
     int64_t range, before;
   };
   std::string folder_, fault_;

@@ -9,7 +9,7 @@ namespace matcoder {
 namespace {
 
 // The part of the library's binary interface that we use (NVIDIA's "NVML API Reference Guide"): types and numbers that
-// stay the same across its versions.
+// are the same in all its versions.
 using Handle = struct NvmlDevice*;
 using Status = int;
 constexpr Status kSuccess = 0, kNotFound = 6, kInsufficientSize = 7;
@@ -20,9 +20,9 @@ struct Utilization {
 struct Memory {
   unsigned long long total, free, used;  // bytes
 };
-struct Process {  // as of _v2 and _v3 of the calls that list processes
+struct Process {  // in _v2 and _v3 of the calls that list processes
   unsigned pid;
-  unsigned long long used_memory;  // bytes, or all ones where it is not known
+  unsigned long long used_memory;  // bytes, or all ones if it is not known
   unsigned gpu_instance, compute_instance;
 };
 struct ProcessSample {
@@ -31,7 +31,7 @@ struct ProcessSample {
   unsigned sm, memory, encoder, decoder;  // percent of the time
 };
 
-// Grows `list` until the call has room for all it has to say.
+// Grows `list` until it has room for the call's whole answer.
 template <typename T, typename Call>
 Status collect(std::vector<T>& list, Call call) {
   constexpr unsigned kMost = 1 << 14;
@@ -58,7 +58,7 @@ struct Nvml::Calls {
   Status (*name)(Handle, char*, unsigned) = nullptr;
   Status (*utilization)(Handle, Utilization*) = nullptr;
   Status (*memory)(Handle, Memory*) = nullptr;
-  // Not in every version, or not for every GPU.
+  // Some versions do not have these, or not for every GPU.
   List compute_processes = nullptr, graphics_processes = nullptr;
   Status (*samples)(Handle, ProcessSample*, unsigned*, unsigned long long) = nullptr;
   const char* (*error)(Status) = nullptr;
@@ -102,7 +102,7 @@ Nvml::Nvml(const std::string& library) : calls_(std::make_unique<Calls>()), libr
   c.find(c.samples, {"nvmlDeviceGetProcessUtilization"});
   c.find(c.error, {"nvmlErrorString"});
   if (!complete) {
-    fault_ = library + ": it lacks functions of NVML";
+    fault_ = library + ": functions of NVML are missing";
     return;
   }
   if (const Status status = c.init(); status != kSuccess) {
@@ -121,7 +121,7 @@ Nvml::Nvml(const std::string& library) : calls_(std::make_unique<Calls>()), libr
     device.name = name[0] ? name : "NVIDIA GPU " + std::to_string(i);
     devices_.push_back(std::move(device));
   }
-  if (devices_.empty()) fault_ = library + ": it finds no GPU";
+  if (devices_.empty()) fault_ = library + ": finds no GPU";
 }
 
 Nvml::~Nvml() {
@@ -137,15 +137,15 @@ std::vector<Sensed<Gpu>> Nvml::read(unsigned pid) {
     Gpu gpu{device.name, {}, {}, {}};
     std::string note = library_;
 
-    // What we use ourselves: nothing where no list of processes names us.
+    // Our own use: none if no list of processes contains us.
     bool listed = false, lists_known = true, own_memory_known = true;
     unsigned long long own_bytes = 0;
     for (const Calls::List list : {c.compute_processes, c.graphics_processes}) {
       std::vector<Process> processes;
-      const bool told = list && collect(processes, [&](Process* out, unsigned* count) {
-                                  return list(device.handle, count, out);
-                                }) == kSuccess;
-      lists_known &= told;
+      const bool known = list && collect(processes, [&](Process* out, unsigned* count) {
+                                   return list(device.handle, count, out);
+                                 }) == kSuccess;
+      lists_known &= known;
       for (const Process& process : processes) {
         if (process.pid != pid) continue;
         listed = true;
@@ -162,7 +162,7 @@ std::vector<Sensed<Gpu>> Nvml::read(unsigned pid) {
       if (lists_known && own_memory_known && memory.used <= memory.total)
         gpu.memory_used_by_others_bytes = static_cast<double>(memory.used - std::min(memory.used, own_bytes));
       else
-        note += "; memory: our own part is not told";
+        note += "; memory: this process's part is not known";
     } else {
       note += "; memory: " + (status == kSuccess ? "no size" : c.text_of(status));
     }
@@ -176,7 +176,7 @@ std::vector<Sensed<Gpu>> Nvml::read(unsigned pid) {
                                                   return c.samples(device.handle, out, count, device.sampled_us);
                                                 })
                                       : -1;
-      own_busy_known = status == kSuccess || status == kNotFound;  // not found: nobody worked since
+      own_busy_known = status == kSuccess || status == kNotFound;  // not found: no process worked since
       unsigned long long latest_us = 0;
       for (const ProcessSample& sample : samples) {
         device.sampled_us = std::max(device.sampled_us, sample.time_us);
@@ -191,7 +191,7 @@ std::vector<Sensed<Gpu>> Nvml::read(unsigned pid) {
     } else if (use.gpu > 100) {
       note += "; load: " + std::to_string(use.gpu) + "%";
     } else if (!own_busy_known) {
-      note += "; load: our own part is not told";
+      note += "; load: this process's part is not known";
     } else {
       gpu.busy_by_others = (use.gpu - std::min(use.gpu, own_percent)) / 100.0;
     }

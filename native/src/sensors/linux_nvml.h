@@ -8,10 +8,10 @@
 
 namespace matcoder {
 
-// NVIDIA's management library, loaded while we run: nothing of it is needed to build or to install.
+// NVIDIA's management library, loaded at run time: it is not needed to build or to install.
 class Nvml {
  public:
-  // Loads and initialises it, which may take a second; where that fails, fault() says why and there are no GPUs.
+  // Loads and initialises it, which may take a second. If that fails, fault() says why and there are no GPUs.
   explicit Nvml(const std::string& library);
   ~Nvml();
   Nvml(const Nvml&) = delete;
@@ -19,7 +19,7 @@ class Nvml {
 
   const std::string& fault() const { return fault_; }
 
-  // Every GPU, what `pid` uses of it taken off.
+  // Every GPU, without its use by the process `pid`.
   std::vector<Sensed<Gpu>> read(unsigned pid);
 
  private:

@@ -9,7 +9,7 @@
 namespace matcoder {
 namespace {
 
-// What a supply says of itself.
+// The properties of a supply.
 struct Properties {
   std::string_view status, scope;
   std::optional<int64_t> online, present, capacity;
@@ -62,7 +62,7 @@ std::optional<double> discharge_watts(const Properties& p) {
   return std::nullopt;
 }
 
-// Cases that stand on a desk or in a rack and have no battery (SMBIOS 3.6, table 17).
+// Chassis types without a battery, on a desk or in a rack (SMBIOS 3.6, table 17).
 bool is_stationary(int64_t chassis) {
   static constexpr std::array<int64_t, 13> kStationary = {3, 4, 5, 6, 7, 13, 15, 16, 17, 23, 28, 29, 35};
   return std::find(kStationary.begin(), kStationary.end(), chassis) != kStationary.end();
@@ -88,17 +88,17 @@ void PowerSupplies::scan() {
 }
 
 void PowerSupplies::refresh() {
-  // Without a supply beside it, only the battery tells when it is unplugged.
-  bool same = false;
+  // If there is no other supply, only the battery shows that the machine was unplugged.
+  bool has_other = false;
   for (Supply& supply : supplies_) {
     if (supply.type == "Battery") continue;
     auto properties = supply.uevent.read();
     if (properties != supply.properties) batteries_read_s_.reset();
     supply.properties = std::move(properties);
-    same = true;
+    has_other = true;
   }
   const double now_s = now_s_();
-  if (same && batteries_read_s_ && now_s - *batteries_read_s_ < kBatteryS) return;
+  if (has_other && batteries_read_s_ && now_s - *batteries_read_s_ < kBatteryS) return;
   batteries_read_s_ = now_s;
   for (Supply& supply : supplies_)
     if (supply.type == "Battery") supply.properties = supply.uevent.read();
@@ -117,7 +117,7 @@ void PowerSupplies::read(Reading& reading) {
     if (!supply.properties) gone = true;
     if (!supply.properties) continue;
     const Properties p = parse(*supply.properties);
-    if (p.scope == "Device") continue;  // of a mouse, a headset
+    if (p.scope == "Device") continue;  // such as a mouse or a headset
     if (supply.type == "Battery") {
       if (p.present && *p.present == 0) continue;
       batteries++;
@@ -155,10 +155,10 @@ void PowerSupplies::read(Reading& reading) {
   } else if (!charging.empty()) {
     reading.power_source = Sensed<PowerSource>::of(PowerSource::kMains, in + charging + " is not discharging");
   } else if (batteries > 0) {
-    reading.power_source = Sensed<PowerSource>::unknown(in + charge_of + " does not tell whether it is discharging");
+    reading.power_source = Sensed<PowerSource>::unknown(in + charge_of + " does not report whether it is discharging");
   } else if (const auto chassis = chassis_.read_integer(); chassis && is_stationary(*chassis)) {
     reading.power_source = Sensed<PowerSource>::of(
-        PowerSource::kMains, chassis_.path() + ": " + std::to_string(*chassis) + ", a case without a battery");
+        PowerSource::kMains, chassis_.path() + ": " + std::to_string(*chassis) + ", a chassis without a battery");
   } else {
     reading.power_source = Sensed<PowerSource>::unknown(in + "no mains supply and no battery");
   }
@@ -173,10 +173,10 @@ void PowerSupplies::read(Reading& reading) {
   } else if (with_capacity == batteries) {
     reading.charge_share = Sensed<double>::of(capacity_sum / batteries, in + charge_of + " (capacity)");
   } else {
-    reading.charge_share = Sensed<double>::unknown(in + charge_of + ": no energy, charge or capacity that makes sense");
+    reading.charge_share = Sensed<double>::unknown(in + charge_of + ": no valid energy, charge or capacity");
   }
   reading.discharge_watts = unrated.empty() ? Sensed<double>::of(watts, in + rate_of)
-                                            : Sensed<double>::unknown(in + unrated + " does not tell its rate");
+                                            : Sensed<double>::unknown(in + unrated + " does not report its rate");
 }
 
 }  // namespace matcoder

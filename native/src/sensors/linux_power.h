@@ -11,17 +11,18 @@ namespace matcoder {
 
 // Mains, USB-C supplies and batteries under /sys/class/power_supply.
 //
-// Units and signs are the kernel's (Documentation/ABI/testing/sysfs-class-power): microwatts, microwatt-hours,
-// microampere-hours, microvolts; the sign of a current differs by driver, so the status tells its direction.
+// Units and signs are those of the kernel (Documentation/ABI/testing/sysfs-class-power): microwatts, microwatt-hours,
+// microampere-hours, microvolts. The sign of a current depends on the driver, so its direction is taken from the
+// status.
 class PowerSupplies {
  public:
   PowerSupplies(const std::string& root, Clock now_s);
 
-  // Look for supplies again, and read all of them: after the system announced a change.
+  // Looks for supplies again and reads all of them: for use after the system announced a change.
   void scan();
 
-  // Fills power_source, charge_share and discharge_watts. A battery's controller is slow to answer, so while what is
-  // plugged in stays the same, batteries are asked every kBatteryS only.
+  // Fills power_source, charge_share and discharge_watts. A battery's controller is slow, so batteries are read only
+  // every kBatteryS while the other supplies stay the same.
   void read(Reading& reading);
 
   static constexpr double kBatteryS = 5;
@@ -29,7 +30,7 @@ class PowerSupplies {
  private:
   struct Supply {
     std::string name, type;
-    File uevent;  // all of its properties at once
+    File uevent;  // contains all properties
     std::optional<std::string> properties;
   };
   void refresh();

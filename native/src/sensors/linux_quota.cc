@@ -24,13 +24,13 @@ CpuQuotas::CpuQuotas(const std::string& root) {
   }
 }
 
-// The group and all around it, for each may have its limit. In a container the mount may begin at its own group while
-// the path is told from the machine's.
+// The group and all groups that contain it, because each may have a limit. In a container, the mount may begin at the
+// container's group although the path is relative to the machine's.
 void CpuQuotas::add(const std::string& mount, std::string path, bool version2) {
   if (path == "/") path.clear();
   for (;;) {
     const std::string folder = mount + path + "/";
-    // The accounting of version 1 is seen through its own mount, which most systems make one with the processor's.
+    // The accounting of version 1 has a mount of its own, which on most systems is the same as the processor's.
     Group group = version2 ? Group{File(folder + "cpu.max"), File(""), File(folder + "cpu.stat"), true}
                            : Group{File(folder + "cpu.cfs_quota_us"), File(folder + "cpu.cfs_period_us"),
                                    File(folder + "cpuacct.usage"), false};
@@ -44,7 +44,7 @@ double CpuQuotas::Group::cores() {
   const auto text = quota.read();
   if (!text) return 0;
   std::string_view rest = *text;
-  const auto quota_us = parse_integer(next_word(rest));  // "max" and -1 stand for none
+  const auto quota_us = parse_integer(next_word(rest));  // "max" and -1 mean no limit
   const auto period_us = version2 ? parse_integer(next_word(rest)) : period.read_integer();
   if (!quota_us || !period_us || *quota_us <= 0 || *period_us <= 0) return 0;
   return static_cast<double>(*quota_us) / static_cast<double>(*period_us);

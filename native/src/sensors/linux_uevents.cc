@@ -58,12 +58,12 @@ bool Uevents::wait(std::chrono::milliseconds timeout) {
       [[maybe_unused]] const ssize_t got = read(interrupt_, &count, sizeof count);
       return false;
     }
-    if (ready > 0 && fds[1].revents && hear()) return true;
+    if (ready > 0 && fds[1].revents && receive()) return true;
   }
 }
 
-// Takes all messages that lie there.
-bool Uevents::hear() {
+// Receives all messages that are waiting.
+bool Uevents::receive() {
   bool heard = false;
   char message[8192];
   for (;;) {
@@ -71,9 +71,9 @@ bool Uevents::hear() {
     if (got > 0) {
       heard |= is_about_power({message, static_cast<size_t>(got)});
     } else if (got < 0 && errno == ENOBUFS) {
-      heard = true;  // some were lost
+      heard = true;  // some messages were lost
     } else if (got == 0 || errno != EINTR) {
-      if (got == 0 || errno != EAGAIN) {  // broken: never again, or the wait would spin
+      if (got == 0 || errno != EAGAIN) {  // broken: it is not used again, because the wait would spin
         close(socket_);
         socket_ = -1;
       }

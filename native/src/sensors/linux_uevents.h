@@ -4,10 +4,10 @@
 
 namespace matcoder {
 
-// The kernel's announcements of changed devices, and a wait for those about power supplies.
+// Announcements of changed devices by the kernel, and a wait for those about power supplies.
 class Uevents {
  public:
-  // A socket of the kernel's messages, which is closed in the end; -1 where there is none, then waits only end in time.
+  // A socket of the kernel's messages, which this object closes; -1 for none, and then only the timeout ends a wait.
   explicit Uevents(int socket);
   ~Uevents();
   Uevents(const Uevents&) = delete;
@@ -15,13 +15,13 @@ class Uevents {
 
   static int open_socket();
 
-  // Whether a power supply changed before the timeout, or interrupt(), ended the wait.
+  // Returns true when a power supply changes, and false after the timeout or interrupt().
   bool wait(std::chrono::milliseconds timeout);
   // From another thread: ends a wait, or the next one.
   void interrupt();
 
  private:
-  bool hear();
+  bool receive();
 
   int socket_, interrupt_;
 };

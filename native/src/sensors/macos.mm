@@ -18,7 +18,7 @@
 namespace matcoder {
 namespace {
 
-// A Core Foundation object that is ours to release.
+// A Core Foundation object that this one releases.
 template <typename Ref>
 class Owned {
  public:
@@ -35,7 +35,7 @@ class Owned {
   Ref ref_;
 };
 
-// An entry of the IO registry, likewise.
+// The same for an entry of the IO registry.
 class Entry {
  public:
   explicit Entry(io_object_t object) : object_(object) {}
@@ -67,7 +67,7 @@ std::optional<double> number_in(CFTypeRef dictionary, CFStringRef key) {
   return number(CFDictionaryGetValue(static_cast<CFDictionaryRef>(dictionary), key));
 }
 
-// Strings of the registry are sometimes bytes.
+// A string of the registry, which may be stored as bytes.
 std::string text(CFTypeRef value) {
   char buffer[256] = "";
   if (value == nullptr) return "";
@@ -95,7 +95,7 @@ void read_power(Reading& reading) {
   else if (providing == "Battery Power" || providing == "UPS Power")
     reading.power_source = Sensed<PowerSource>::of(PowerSource::kBattery, source + ": " + providing);
   else
-    reading.power_source = Sensed<PowerSource>::unknown(source + ": it does not know");
+    reading.power_source = Sensed<PowerSource>::unknown(source + ": not known");
 
   double now = 0, full = 0;
   const Owned<CFArrayRef> list(IOPSCopyPowerSourcesList(snapshot.get()));
@@ -120,10 +120,10 @@ void read_power(Reading& reading) {
   }
   const Owned<CFTypeRef> amperage(battery.copy(CFSTR("Amperage"))), voltage(battery.copy(CFSTR("Voltage")));
   const auto milliamperes = number(amperage.get()), millivolts = number(voltage.get());
-  // Negative while it discharges. Older controllers write it as an unsigned number of 64 bits.
+  // Negative while the battery discharges. Older controllers report it as an unsigned number of 64 bits.
   const bool sane = milliamperes && millivolts && *millivolts > 0 && *milliamperes > -1e6 && *milliamperes < 1e6;
   reading.discharge_watts = sane ? Sensed<double>::of(-*milliamperes * *millivolts * 1e-6, "AppleSmartBattery")
-                                 : Sensed<double>::unknown("AppleSmartBattery: it does not know the rate");
+                                 : Sensed<double>::unknown("AppleSmartBattery: the rate is not known");
 }
 
 void read_process_info(Reading& reading) {
@@ -144,16 +144,16 @@ void read_process_info(Reading& reading) {
         reading.thermal = Sensed<Thermal>::of(Thermal::kCritical, source);
         break;
       default:
-        reading.thermal = Sensed<Thermal>::unknown(source + ": a state that we do not know");
+        reading.thermal = Sensed<Thermal>::unknown(source + ": unknown state");
     }
     if (@available(macOS 12.0, *))
       reading.low_power = Sensed<bool>::of(info.lowPowerModeEnabled, source);
     else
-      reading.low_power = Sensed<bool>::unknown("macOS tells it from 12 on");
+      reading.low_power = Sensed<bool>::unknown("available from macOS 12");
   }
 }
 
-// The processor's ticks, whose counters have 32 bits and begin anew.
+// The processor's ticks. Their counters have 32 bits and wrap around.
 class Ticks {
  public:
   std::optional<CpuWindow::Times> read() {
@@ -181,7 +181,7 @@ class Ticks {
   double busy_ = 0, total_ = 0;
 };
 
-// The GPU, as its driver describes it in the IO registry.
+// The GPU as its driver describes it in the IO registry.
 class Accelerator {
  public:
   Sensed<Gpu> read(double now_s) {
@@ -193,7 +193,7 @@ class Accelerator {
     if (gpu.name.empty()) gpu.name = "GPU";
     std::string note = "IOAccelerator";
 
-    // The driver counts all processes together. What we take of its time is told by our own connections.
+    // The driver counts all processes together. Our own time is counted at our own connections.
     const Own own = own_use(accelerator);
     const double took_s = now_s - before_s_;
     const bool own_known = !own.connected || (own.busy_s && before_.busy_s && took_s > 0);
@@ -203,9 +203,9 @@ class Accelerator {
 
     const auto percent = number_in(statistics.get(), CFSTR("Device Utilization %"));
     if (!percent || *percent < 0 || *percent > 100)
-      note += "; load: it does not know";
+      note += "; load: not known";
     else if (!own_known)
-      note += "; load: our own part is not told yet";
+      note += "; load: this process's part is not known yet";
     else
       gpu.busy_by_others = std::clamp(*percent / 100 - own_share, 0.0, 1.0);
 
@@ -213,7 +213,7 @@ class Accelerator {
     if (bytes && *bytes >= 0 && !own.connected)
       gpu.memory_used_by_others_bytes = *bytes;
     else
-      note += bytes ? "; memory: our own part is not told" : "; memory: it does not know";
+      note += bytes ? "; memory: this process's part is not known" : "; memory: not known";
     return Sensed<Gpu>::of(std::move(gpu), std::move(note));
   }
 
@@ -223,7 +223,8 @@ class Accelerator {
     std::optional<double> busy_s;
   };
 
-  // Connections hang below the accelerator: "IOUserClientCreator" is "pid 533, name", and "AppUsage" lists nanoseconds.
+  // Connections are children of the accelerator: "IOUserClientCreator" is "pid 533, name", "AppUsage" lists
+  // nanoseconds.
   static Own own_use(const Entry& accelerator) {
     Own own;
     io_iterator_t children = 0;
@@ -249,12 +250,12 @@ class Accelerator {
   double before_s_ = 0;
 };
 
-// What ends a wait. Notifications come on threads of the system's and may outlive the sensors, so they share it.
+// Ends a wait. Notifications come on threads of the system and may outlive the sensors, so both own it.
 class Bell {
  public:
   Bell() {
     CFRunLoopSourceContext context{};
-    context.perform = [](void*) {};  // that it ran is all that is needed
+    context.perform = [](void*) {};  // it only has to run
     source_ = CFRunLoopSourceCreate(kCFAllocatorDefault, 0, &context);
   }
   ~Bell() {
@@ -265,7 +266,7 @@ class Bell {
   Bell(const Bell&) = delete;
   Bell& operator=(const Bell&) = delete;
 
-  // On the thread that is going to wait. Whether it was not there before.
+  // On the thread that is going to wait. Returns false if it is attached already.
   bool attach() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (loop_) return false;
@@ -274,7 +275,7 @@ class Bell {
     CFRunLoopAddSource(loop_, source_, kCFRunLoopDefaultMode);
     return true;
   }
-  // Ends the wait, or the next one: a source that was signalled before the loop runs fires as soon as it does.
+  // Ends the wait, or the next one: a source that is signalled before the loop runs fires as soon as it does.
   void ring() {
     const std::lock_guard<std::mutex> lock(mutex_);
     CFRunLoopSourceSignal(source_);
@@ -295,7 +296,7 @@ class MacSensors : public Sensors {
     power_ =
         IOPSNotificationCreateRunLoopSource([](void* bell) { static_cast<Bell*>(bell)->changed = true; }, bell_.get());
     Reading reading;
-    read_process_info(reading);  // changes of heat are told only after it was asked for
+    read_process_info(reading);  // the thermal state must be read once before its changes are announced
     @autoreleasepool {
       NSNotificationCenter* center = NSNotificationCenter.defaultCenter;
       const std::shared_ptr<Bell> bell = bell_;
@@ -332,13 +333,13 @@ class MacSensors : public Sensors {
     read_process_info(reading);
     const double now_s = now_s_();
     reading.cpu_busy_by_others = cpu_.others(ticks_.read(), now_s, "host_statistics");
-    reading.cpu_pressure = Sensed<double>::unknown("macOS does not tell");
+    reading.cpu_pressure = Sensed<double>::unknown("not available on macOS");
     reading.gpu = accelerator_.read(now_s);
     reading.energy_joules = Sensed<double>::unknown("not read on macOS");
     return reading;
   }
 
-  // Always on the same thread, whose run loop hears of changes.
+  // Always on the same thread, whose run loop receives the changes.
   bool wait(std::chrono::milliseconds timeout) override {
     if (bell_->attach() && power_) CFRunLoopAddSource(CFRunLoopGetCurrent(), power_, kCFRunLoopDefaultMode);
     CFRunLoopRunInMode(kCFRunLoopDefaultMode, std::chrono::duration<double>(timeout).count(), true);

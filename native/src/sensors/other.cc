@@ -1,4 +1,4 @@
-// A system whose sensors nobody has written yet: everything is unknown.
+// A system without an implementation of the sensors: everything is unknown.
 #include <condition_variable>
 #include <mutex>
 

@@ -22,7 +22,7 @@ double seconds(const FILETIME& time) {  // it counts in units of 100 ns
   return (static_cast<double>(time.dwHighDateTime) * 4294967296.0 + time.dwLowDateTime) * 1e-7;
 }
 
-// Windows tells it by flags and percents; the battery's controller by milliwatts.
+// From Windows' flags and percentages, and from the battery's controller in milliwatts.
 void read_power(Reading& reading) {
   SYSTEM_POWER_STATUS status{};
   const std::string source = "GetSystemPowerStatus";
@@ -35,12 +35,12 @@ void read_power(Reading& reading) {
   }
   constexpr BYTE kNoBattery = 128, kUnknown = 255;
   if (status.ACLineStatus > 1)
-    reading.power_source = Sensed<PowerSource>::unknown(source + ": it does not know");
+    reading.power_source = Sensed<PowerSource>::unknown(source + ": not known");
   else
     reading.power_source = Sensed<PowerSource>::of(
         status.ACLineStatus == 1 ? PowerSource::kMains : PowerSource::kBattery, source + ", ACLineStatus");
 
-  // Efficiency mode (EcoQoS), which a user gives to a process in the task manager, asks for the same.
+  // A user can also put a process into efficiency mode (EcoQoS) in the task manager.
   PROCESS_POWER_THROTTLING_STATE throttling{};
   throttling.Version = PROCESS_POWER_THROTTLING_CURRENT_VERSION;
   const bool eco = GetProcessInformation(GetCurrentProcess(), ProcessPowerThrottling, &throttling, sizeof throttling) &&
@@ -49,33 +49,33 @@ void read_power(Reading& reading) {
                           : Sensed<bool>::of(status.SystemStatusFlag == 1, source + ", battery saver");
 
   if (status.BatteryFlag == kUnknown || (status.BatteryFlag & kNoBattery)) {
-    const std::string why = source + (status.BatteryFlag == kUnknown ? ": it does not know" : ": no battery");
+    const std::string why = source + (status.BatteryFlag == kUnknown ? ": not known" : ": no battery");
     reading.charge_share = reading.discharge_watts = Sensed<double>::unknown(why);
     return;
   }
   SYSTEM_BATTERY_STATE battery{};
-  const bool told = CallNtPowerInformation(SystemBatteryState, nullptr, 0, &battery, sizeof battery) == 0;
-  if (told && battery.MaxCapacity > 0 && battery.RemainingCapacity <= battery.MaxCapacity)
+  const bool known = CallNtPowerInformation(SystemBatteryState, nullptr, 0, &battery, sizeof battery) == 0;
+  if (known && battery.MaxCapacity > 0 && battery.RemainingCapacity <= battery.MaxCapacity)
     reading.charge_share = Sensed<double>::of(static_cast<double>(battery.RemainingCapacity) / battery.MaxCapacity,
                                               "SystemBatteryState, capacity");
   else if (status.BatteryLifePercent <= 100)
     reading.charge_share = Sensed<double>::of(status.BatteryLifePercent / 100.0, source + ", BatteryLifePercent");
   else
-    reading.charge_share = Sensed<double>::unknown(source + ": it does not know the charge");
+    reading.charge_share = Sensed<double>::unknown(source + ": the charge is not known");
 
   const auto milliwatts = static_cast<LONG>(battery.Rate);  // negative while it discharges
   constexpr LONG kUnknownRate = static_cast<LONG>(0x80000000);
-  const bool is_idle = milliwatts == 0 && battery.Discharging;  // some tell a rate only while they charge
-  reading.discharge_watts = told && milliwatts != kUnknownRate && !is_idle
+  const bool is_idle = milliwatts == 0 && battery.Discharging;  // some report a rate only while they charge
+  reading.discharge_watts = known && milliwatts != kUnknownRate && !is_idle
                                 ? Sensed<double>::of(-milliwatts * 1e-3, "SystemBatteryState, Rate")
-                                : Sensed<double>::unknown("SystemBatteryState: it does not know the rate");
+                                : Sensed<double>::unknown("SystemBatteryState: the rate is not known");
 }
 
 std::optional<CpuWindow::Times> cpu_times() {
   FILETIME idle, kernel, user, created, exited, own_kernel, own_user;
   if (!GetSystemTimes(&idle, &kernel, &user)) return std::nullopt;
   if (!GetProcessTimes(GetCurrentProcess(), &created, &exited, &own_kernel, &own_user)) return std::nullopt;
-  const double total_s = seconds(kernel) + seconds(user);  // the kernel's time holds the idle time
+  const double total_s = seconds(kernel) + seconds(user);  // the kernel time includes the idle time
   return CpuWindow::Times{total_s - seconds(idle), total_s, seconds(own_kernel) + seconds(own_user)};
 }
 
@@ -100,7 +100,7 @@ class WindowsSensors : public Sensors {
     Reading reading;
     read_power(reading);
     reading.cpu_busy_by_others = cpu_.others(cpu_times(), now_s_(), "GetSystemTimes");
-    reading.cpu_pressure = Sensed<double>::unknown("Windows does not tell");
+    reading.cpu_pressure = Sensed<double>::unknown("not available on Windows");
     reading.energy_joules = Sensed<double>::unknown("not read on Windows");
     const double now_s = now_s_();
     if (!counted_s_ || now_s - *counted_s_ >= kCountersEveryS) {
@@ -125,13 +125,13 @@ class WindowsSensors : public Sensors {
   }
 
  private:
-  // On a thread of the system's: when a setting changed, and once for each at the start.
+  // On a thread of the system: when a setting changes, and once for each setting at the start.
   static ULONG CALLBACK on_power_setting(PVOID self, ULONG, PVOID) {
     SetEvent(static_cast<WindowsSensors*>(self)->event_);
     return 0;
   }
 
-  // A question to the performance counters takes milliseconds.
+  // Reading the performance counters takes milliseconds.
   static constexpr double kCountersEveryS = 5;
 
   Clock now_s_;

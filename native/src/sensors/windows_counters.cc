@@ -24,7 +24,7 @@ struct Instance {
   double value;
 };
 
-// A card: what DXGI says of it, and how counters name it.
+// A GPU as DXGI describes it, and its name in the counters.
 struct Adapter {
   std::string name;
   std::wstring luid;  // "luid_0x00000000_0x0000c4cf"
@@ -37,7 +37,7 @@ std::wstring lower(std::wstring text) {
   return text;
 }
 
-// The card with the most memory of its own, no emulation.
+// The GPU with the most dedicated memory that is not emulated.
 std::optional<Adapter> largest_adapter() {
   IDXGIFactory1* factory = nullptr;
   if (CreateDXGIFactory1(__uuidof(IDXGIFactory1), reinterpret_cast<void**>(&factory)) != S_OK) return std::nullopt;
@@ -45,9 +45,9 @@ std::optional<Adapter> largest_adapter() {
   IDXGIAdapter1* adapter = nullptr;
   for (UINT i = 0; factory->EnumAdapters1(i, &adapter) == S_OK; i++) {
     DXGI_ADAPTER_DESC1 description{};
-    const bool told = adapter->GetDesc1(&description) == S_OK;
+    const bool known = adapter->GetDesc1(&description) == S_OK;
     adapter->Release();
-    if (!told || (description.Flags & DXGI_ADAPTER_FLAG_SOFTWARE)) continue;
+    if (!known || (description.Flags & DXGI_ADAPTER_FLAG_SOFTWARE)) continue;
     const auto bytes = static_cast<double>(description.DedicatedVideoMemory);
     if (largest && largest->memory_bytes >= bytes) continue;
     char name[4 * 128] = "";
@@ -74,7 +74,7 @@ struct Counters::Query {
       query = nullptr;
       return;
     }
-    // English names hold in every language of Windows; what this version lacks stays null.
+    // English names work in every language of Windows. A counter that this version does not have stays null.
     const auto add = [this](const wchar_t* path, PDH_HCOUNTER& counter) {
       if (PdhAddEnglishCounterW(query, path, 0, &counter) != ERROR_SUCCESS) counter = nullptr;
     };
@@ -88,14 +88,14 @@ struct Counters::Query {
     if (query) PdhCloseQuery(query);
   }
 
-  // The instances of a counter; none where it cannot be read.
+  // The instances of a counter; nothing if it cannot be read.
   std::optional<std::vector<Instance>> instances(PDH_HCOUNTER counter) const {
     if (!counter || collections == 0) return std::nullopt;
     DWORD bytes = 0, count = 0;
     if (PdhGetFormattedCounterArrayW(counter, PDH_FMT_DOUBLE, &bytes, &count, nullptr) !=
         static_cast<PDH_STATUS>(PDH_MORE_DATA))
       return std::nullopt;
-    // In whole items, so that they are aligned; the names stand behind them.
+    // Whole items, so that they are aligned; their names follow them in memory.
     std::vector<PDH_FMT_COUNTERVALUE_ITEM_W> items(bytes / sizeof(PDH_FMT_COUNTERVALUE_ITEM_W) + 1);
     bytes = static_cast<DWORD>(items.size() * sizeof items[0]);
     if (PdhGetFormattedCounterArrayW(counter, PDH_FMT_DOUBLE, &bytes, &count, items.data()) != ERROR_SUCCESS)
@@ -117,11 +117,11 @@ void Counters::collect() {
   if (query_->query && PdhCollectQueryData(query_->query) == ERROR_SUCCESS) query_->collections++;
 }
 
-// "% Passive Limit" is 100 as long as a zone slows nothing down.
+// "% Passive Limit" is 100 while a zone throttles nothing.
 Sensed<Thermal> Counters::thermal() const {
   const std::string source = "counter Thermal Zone Information, % Passive Limit";
   const auto zones = query_->instances(query_->passive_limit);
-  if (!zones || zones->empty()) return Sensed<Thermal>::unknown(source + ": this machine has none");
+  if (!zones || zones->empty()) return Sensed<Thermal>::unknown(source + ": not available on this machine");
   const bool slowed = std::any_of(zones->begin(), zones->end(), [](const Instance& z) { return z.value < 100; });
   return Sensed<Thermal>::of(slowed ? Thermal::kSerious : Thermal::kNominal, source);
 }
@@ -149,7 +149,7 @@ Sensed<Gpu> Counters::gpu() const {
     for (const auto& [engine, percent] : percent_of) most = std::max(most, percent);
     gpu.busy_by_others = std::min(1.0, most / 100);
   } else {
-    note += query_->collections > 1 ? "; load: no counter" : "; load: it takes two readings";
+    note += query_->collections > 1 ? "; load: no counter" : "; load: needs two readings";
   }
 
   const auto adapters = query_->instances(query_->adapter_memory),

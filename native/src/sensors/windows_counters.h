@@ -6,7 +6,7 @@
 
 namespace matcoder {
 
-// What Windows' performance counters tell of heat and GPUs; rates take two collections.
+// Heat and GPUs from Windows' performance counters; rates need two collections.
 class Counters {
  public:
   Counters();

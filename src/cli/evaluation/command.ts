@@ -1,6 +1,6 @@
 import { relative, resolve } from 'node:path';
 import { FILTER_NAMES, type FilterName } from '../../completion/filters';
-import { SIZES } from '../../matlm/submodel';
+import { SIZES } from '../../matlm/config';
 import { readHeldout } from '../heldout';
 import { readSource, UsageError } from '../place';
 import { evaluate, evaluationTables } from './places';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { LocalEngine } from '../../engine/localEngine';
+import { LocalEngine } from '../../engine/native';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { isObject } from '../../matlm/config';
 import { CheckpointError } from '../../matlm/errors';
@@ -81,7 +81,7 @@ export async function evaluate(root: string, model: string, file: string): Promi
       const complete = (weights: readonly number[]) =>
         completeLines(engine, { widths, copyWeights: weights }, checkpoint.tokenizer, places);
       rows.push({ name, copying: false, ...scores.get(name), ...withLines(await complete([])) });
-      const weights = copyWeights[name];
+      const weights = Object.hasOwn(copyWeights, name) ? copyWeights[name] : undefined;
       if (weights) rows.push({ name, copying: true, ...withLines(await complete(weights)) });
     }
     return rows;

@@ -5,7 +5,7 @@ import type { FilterName } from '../../completion/filters';
 import { Grammars } from '../../completion/syntax/grammars';
 import { languageOf } from '../../completion/syntax/languages';
 import { SyntaxByGrammar } from '../../completion/syntax/shape';
-import { LocalEngine } from '../../engine/localEngine';
+import { LocalEngine } from '../../engine/native';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { UsageError } from '../place';

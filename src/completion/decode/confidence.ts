@@ -1,4 +1,5 @@
-import { mayReachScore, NOTHING, type ScoreBound, withToken } from '../../engine/scoreBound';
+import type { ScoreBound } from '../../engine/engine';
+import { mayReachScore, NO_TOKENS, withToken } from '../../engine/scoreBound';
 
 /** A decoded piece of text with the model's probability for it. */
 export interface Piece {
@@ -44,7 +45,7 @@ const ENDS_WITHIN_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
 
 /** The features of every head of what was written: of its first piece, its first two, and so on. [pieces, features] */
 export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {
-  let [tally, text] = [NOTHING, ''];
+  let [tally, text] = [NO_TOKENS, ''];
   return pieces.map((piece, i) => {
     tally = withToken(tally, piece.probability);
     const { sum, least } = tally;
@@ -103,7 +104,7 @@ export function mayShowMore(pieces: readonly Piece[], scoreBound: ScoreBound | u
   if (!scoreBound || pieces.length === 0) return true;
   return mayReachScore(
     scoreBound,
-    pieces.reduce((tally, { probability }) => withToken(tally, probability), NOTHING),
+    pieces.reduce((tally, { probability }) => withToken(tally, probability), NO_TOKENS),
   );
 }
 

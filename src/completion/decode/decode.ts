@@ -1,5 +1,5 @@
-import type { Engine, GenerateRequest } from '../../engine/engine';
-import type { ScoreBound } from '../../engine/scoreBound';
+import type { Engine, GenerateRequest, ScoreBound } from '../../engine/engine';
+
 import type { Decision } from '../../governor/decide';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { mayShowMore, type Piece, textOf } from './confidence';

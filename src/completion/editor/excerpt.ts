@@ -4,14 +4,15 @@ import { fileOf, notebookOf } from './files';
 import type { Excerpt } from '../prompt/prompt';
 import { EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../prompt/prompt';
 
-/** Cells are joined as if each began on a line of its own. */
+/** Cells are joined so that each begins on its own line. */
 const BETWEEN_CELLS = '\n';
 
 /**
- * The surroundings of a cursor, from the document alone, so that untitled, remote and virtual ones are like any other.
- * Documents may be huge: only what a prompt can hold is read. A cell of a notebook goes on from the cells before it.
- * @param range the cursor, or what is replaced there
- * @param inserted what it is replaced by
+ * The text around a cursor. It is read from the document alone, so that untitled, remote and virtual documents work like
+ * files. Only as much is read as a prompt can hold, because documents may be huge. A cell of a notebook continues the
+ * cells before it.
+ * @param range the cursor, or the range that is replaced there
+ * @param inserted the text that replaces it
  */
 export function excerptAt(document: vscode.TextDocument, range: vscode.Range, inserted = ''): Excerpt {
   const start = document.positionAt(Math.max(0, document.offsetAt(range.start) - EXCERPT_PREFIX_CHARS));
@@ -28,13 +29,13 @@ export function excerptAt(document: vscode.TextDocument, range: vscode.Range, in
   return { ...own, head: textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS)) };
 }
 
-/** A document's name for the model: from the project's root, with an extension that tells the language where it is known. */
+/** A document's name for the model: its path from the project's root, with an extension that tells a known language. */
 export function pathOf(uri: vscode.Uri, languageId = ''): string {
   const file = fileOf(uri).with({ fragment: '', query: '' });
   return documentPath(vscode.workspace.asRelativePath(file, false), languageId);
 }
 
-/** Line ends as \n, whatever the document has. */
+/** With line ends as \n, whatever the document uses. */
 export function textOf(document: vscode.TextDocument, from: vscode.Position, to: vscode.Position): string {
   return document.getText(new vscode.Range(from, to)).replaceAll('\r\n', '\n');
 }
@@ -44,7 +45,7 @@ interface Cells {
   readonly after: readonly string[];
 }
 
-/** The cells of the same language around a cell, in order; undefined where the document is no cell. */
+/** The cells of the same language around a cell, in order; undefined if the document is not a cell. */
 function cellsAround(document: vscode.TextDocument): Cells | undefined {
   const cells = notebookOf(document.uri)?.getCells() ?? [];
   const index = cells.findIndex((cell) => cell.document === document);

@@ -8,35 +8,41 @@ import type { Pipeline } from '../pipeline';
 import { EXCERPT_SUFFIX_CHARS } from '../prompt/prompt';
 import type { CompletionRequest } from '../request';
 import { selectionsIn } from './selections';
+import { isStale } from './stale';
 import { Trace } from '../trace';
 
 export interface ProviderParts {
-  /** Undefined while the engine is not ready, with a reason to log. */
+  /** Undefined while the engine is not ready. */
   readonly pipeline: () => Pipeline | undefined;
   readonly files: EditorFiles;
   readonly snippets: EditorSnippets;
+  /** Whether suggestions while typing are on in a document. */
+  readonly isEnabledIn: (document: vscode.TextDocument) => boolean;
   readonly log: vscode.LogOutputChannel;
-  /** A completion is being made. */
+  /** A completion is in progress. */
   readonly onRequest: (answer: Promise<Outcome>) => void;
-  readonly onOutcome: (outcome: Outcome) => void;
+  readonly onOutcome: (outcome: Outcome, document: vscode.TextDocument) => void;
   /** Ghost text was handed to the editor. */
-  readonly onOffer: (offer: Offer) => void;
-  /** Run with the number of the request when its suggestion was accepted whole, or an alternative: then with its text too. */
+  readonly onOffer: (offer: GhostText) => void;
+  /** Run if a suggestion is accepted entirely, with the number of its request; for an alternative also with its text. */
   readonly acceptedCommand: string;
 }
 
-/** Ghost text that the editor was given. */
-export interface Offer {
+/** Ghost text as the editor was given it. */
+export interface GhostText {
   /** Number of the request. */
   readonly request: number;
   /** URI of the document. */
   readonly document: string;
-  /** Offset in it. */
+  /** Offset in the document. */
   readonly offset: number;
   readonly text: string;
-  /** The name of the submodel that wrote it. */
+  /** Name of the submodel that wrote it. */
   readonly submodel: string;
 }
+
+/** The document changed while the request waited, so its position means something else now. */
+const STALE: Outcome = { kind: 'superseded', reason: 'the document changed before the answer was ready' };
 
 /**
  * The editor's side of a completion. Only stable API: a published extension that defines the shown and accepted
@@ -53,43 +59,19 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
-    const { files, snippets, log, onRequest, onOutcome, onOffer, pipeline: current, acceptedCommand } = this.parts;
+    const { log, pipeline: current } = this.parts;
     const number = ++this.requests;
     const pipeline = current();
     if (!pipeline) {
-      log.info(`request ${number}: gated, the engine is not ready`);
+      log.info(`request ${number}: not answered, the engine is not ready`);
       return undefined;
     }
     const cancelled = new AbortController();
     const subscription = token.onCancellationRequested(() => {
-      cancelled.abort('the editor wants it no more');
+      cancelled.abort('the editor cancelled the request');
     });
     try {
-      const trace = new Trace(() => performance.now());
-      const closed = await files.closed(document.uri);
-      const { request, range, lead } = targetAt(document, position, context, closed, snippets);
-      trace.end('context');
-      const answer = pipeline.complete(request, cancelled.signal, trace);
-      onRequest(answer);
-      const outcome = await answer;
-      log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${readBeside(request)}`);
-      onOutcome(outcome);
-      if (token.isCancellationRequested || !('suggestion' in outcome)) return undefined;
-      const { suggestion } = outcome;
-      const others = request.explicit ? await pipeline.alternatives(request, suggestion, cancelled.signal) : [];
-      if (cancelled.signal.aborted) return undefined;
-      const submodel = outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
-      const offset = document.offsetAt(position);
-      onOffer({ request: number, document: request.document, offset, text: suggestion.text, submodel });
-      log.trace(`request ${number}: ${JSON.stringify([suggestion, ...others])}`);
-      return [suggestion, ...others].map(({ text, replaces }, i) => {
-        const item = new vscode.InlineCompletionItem(
-          lead + text,
-          range.with({ end: range.end.translate(0, replaces) }),
-        );
-        item.command = { command: acceptedCommand, title: '', arguments: [number, ...(i > 0 ? [text] : [])] };
-        return item;
-      });
+      return await this.itemsAt({ number, document, position, context }, pipeline, cancelled.signal);
     } catch (error) {
       log.error(`request ${number}: failed, ${String(error)}`);
       return undefined;
@@ -97,36 +79,106 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       subscription.dispose();
     }
   }
+
+  private async itemsAt(
+    { number, document, position, context }: Asked,
+    pipeline: Pipeline,
+    signal: AbortSignal,
+  ): Promise<vscode.InlineCompletionItem[] | undefined> {
+    const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
+    const offset = document.offsetAt(position);
+    const hasChanged = staleness(document, position);
+    const trace = new Trace(() => performance.now());
+    const closed = await files.closed(document.uri);
+    if (hasChanged()) {
+      this.superseded(number, document);
+      return undefined;
+    }
+    const { request, range, lead } = targetAt(document, position, context, closed, isEnabledIn(document), snippets);
+    trace.end('context');
+    const answer = pipeline.complete(request, signal, trace);
+    onRequest(answer);
+    const outcome = await answer;
+    log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${readBeside(request)}`);
+    onOutcome(outcome, document);
+    if (signal.aborted || !('suggestion' in outcome)) return undefined;
+    const { suggestion } = outcome;
+    const others = request.explicit ? await pipeline.alternatives(request, suggestion, signal) : [];
+    if (isAborted(signal)) return undefined;
+    if (hasChanged()) {
+      this.superseded(number, document);
+      return undefined;
+    }
+    const submodel = outcome.kind === 'shown' ? outcome.work.submodel : outcome.submodel;
+    onOffer({ request: number, document: request.document, offset, text: suggestion.text, submodel });
+    log.trace(`request ${number}: ${JSON.stringify([suggestion, ...others])}`);
+    return [suggestion, ...others].map(({ text, replaces }, i) => {
+      const item = new vscode.InlineCompletionItem(lead + text, range.with({ end: range.end.translate(0, replaces) }));
+      item.command = { command: acceptedCommand, title: '', arguments: [number, ...(i > 0 ? [text] : [])] };
+      return item;
+    });
+  }
+
+  private superseded(number: number, document: vscode.TextDocument): void {
+    this.parts.log.info(`request ${number}: ${describe(STALE)}`);
+    this.parts.onOutcome(STALE, document);
+  }
 }
 
-/** For the log: the other files whose text was in the prompt, by name. */
+/** A request as the editor makes it. */
+interface Asked {
+  readonly number: number;
+  readonly document: vscode.TextDocument;
+  readonly position: vscode.Position;
+  readonly context: vscode.InlineCompletionContext;
+}
+
+/** Tells, whenever it is asked, whether the position has become stale since now. */
+function staleness(document: vscode.TextDocument, { line, character }: vscode.Position): () => boolean {
+  const asked = { version: document.version, line, character };
+  return () =>
+    isStale(asked, {
+      version: document.version,
+      isClosed: document.isClosed,
+      lineCount: document.lineCount,
+      lineLength: (n) => document.lineAt(n).range.end.character,
+    });
+}
+
+/** Whether it is aborted by now: the type checker takes a property that it has seen once for constant. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** For the log: the other files with text in the prompt, by name. */
 function readBeside({ snippets = [] }: CompletionRequest): string {
   return snippets.length > 0 ? ` beside ${snippets.map(({ path }) => path).join(', ')}` : '';
 }
 
-/** How an editor that shows the document indents it: it has looked at the text, or it has the user's own choice. */
+/** The indentation of the editor that shows the document: detected from the text, or the user's setting. */
 function indentOf(document: vscode.TextDocument, editors: readonly vscode.TextEditor[]): IndentOptions | undefined {
   const options = editors.find((editor) => editor.document === document)?.options;
-  // While they are read they are always numbers and truth values.
+  // The API reads them as numbers and booleans, although it may set them to `auto`.
   if (typeof options?.tabSize !== 'number' || typeof options.insertSpaces !== 'boolean') return undefined;
   return { tabSize: options.tabSize, insertSpaces: options.insertSpaces };
 }
 
-/** A completion that is wanted, and where its text goes. */
+/** The request for a completion, and the place of its text. */
 interface Target {
   readonly request: CompletionRequest;
-  /** What the text replaces, brackets after the cursor not counted. */
+  /** The range that the text replaces, without brackets after the cursor. */
   readonly range: vscode.Range;
-  /** What the text begins with: the item that is selected in the list of suggestions, empty where there is none. */
+  /** The text's beginning: the item that is selected in the list of suggestions; empty if none is. */
   readonly lead: string;
 }
 
-/** The completion that the editor wants: of the document as it is, or as it would be with the selected item. */
+/** The completion of the document as it is, or as it would be with the selected item of the list of suggestions. */
 function targetAt(
   document: vscode.TextDocument,
   position: vscode.Position,
   context: vscode.InlineCompletionContext,
   closed: string | undefined,
+  enabled: boolean,
   snippets: EditorSnippets,
 ): Target {
   const selected = context.selectedCompletionInfo;
@@ -144,7 +196,7 @@ function targetAt(
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),
     lineLength: line.end.character,
     explicit: context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke,
-    enabled: vscode.workspace.getConfiguration('matcoder', document).get('enabled', true),
+    enabled,
     closed,
     scheme: document.uri.scheme,
     languageId: document.languageId,

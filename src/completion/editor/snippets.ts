@@ -23,7 +23,11 @@ export class EditorSnippets implements vscode.Disposable {
   private readonly subscriptions: readonly vscode.Disposable[];
   private active = vscode.window.activeTextEditor?.document;
 
-  constructor(private readonly files: EditorFiles) {
+  /** @param isOn whether text of other files may be read */
+  constructor(
+    private readonly files: EditorFiles,
+    private readonly isOn: () => boolean,
+  ) {
     this.subscriptions = [
       vscode.window.onDidChangeActiveTextEditor((editor) => {
         const left = this.active;
@@ -50,7 +54,7 @@ export class EditorSnippets implements vscode.Disposable {
 
   /** For the prompt of a completion in a document; the same while the user types on at a place. */
   around(document: vscode.TextDocument, excerpt: Excerpt): readonly Snippet[] {
-    if (!isOn()) return [];
+    if (!this.isOn()) return [];
     return this.stable.at(document.uri.toString(), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
   }
 
@@ -60,7 +64,7 @@ export class EditorSnippets implements vscode.Disposable {
 
   private async restart(): Promise<void> {
     this.index.clear();
-    if (!isOn()) return;
+    if (!this.isOn()) return;
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
     for (const { input } of tabs) if (input instanceof vscode.TabInputText) await this.remember(input.uri);
     if (this.active) await this.look(this.active);
@@ -68,7 +72,7 @@ export class EditorSnippets implements vscode.Disposable {
 
   /** A document is looked at: its folder tells what is near, the document itself is what was used last. */
   private async look(document: vscode.TextDocument): Promise<void> {
-    if (!isOn()) return;
+    if (!this.isOn()) return;
     for (const sibling of await siblingsOf(document.uri)) {
       if (!this.index.has(sibling.toString())) await this.remember(sibling);
     }
@@ -76,16 +80,12 @@ export class EditorSnippets implements vscode.Disposable {
   }
 
   private async remember(uri: vscode.Uri): Promise<void> {
-    if (!isOn() || !isEdited(uri.scheme)) return;
+    if (!this.isOn() || !isEdited(uri.scheme)) return;
     const quotable = await this.files.isQuotable(uri);
     const text = quotable ? await textAt(uri) : undefined;
     if (text === undefined) this.index.delete(uri.toString());
     else this.index.set(uri.toString(), pathOf(uri), text);
   }
-}
-
-function isOn(): boolean {
-  return vscode.workspace.getConfiguration('matcoder').get('relatedFiles', true);
 }
 
 /** Of a file that is open as it is in the editor, of another as it is stored; line ends as \n. */

@@ -184,13 +184,13 @@ function afterBraceless(lines: readonly Line[], statement: Line, rules: LineRule
 
 /** By how much the document indents a line that goes on. */
 function continuationOf(lines: readonly Line[], rules: LineRules, { unit }: Columns): number {
-  for (let i = lines.length - 1; i > 0; i--) {
-    const [previous, line] = [lines[i - 1], lines[i]];
-    if (!previous || !line || line.index !== previous.index + 1 || !rules.continues?.test(line.code)) continue;
-    const deeper = line.column - previous.column;
-    if (!rules.continues.test(previous.code) && deeper > 0 && deeper <= 3 * unit) return deeper;
-  }
-  return rules.continuationLevels * unit;
+  const { continues, continuationLevels } = rules;
+  const shown = lines.map((line, i) => {
+    const previous = lines[i - 1];
+    const goesOn = previous?.index === line.index - 1 && continues?.test(line.code) === true;
+    return goesOn && !continues.test(previous.code) ? line.column - previous.column : 0;
+  });
+  return shown.findLast((deeper) => deeper > 0 && deeper <= 3 * unit) ?? continuationLevels * unit;
 }
 
 /** The column behind a bracket that a line opens and goes on in: what follows may stand below. */

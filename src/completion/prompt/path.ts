@@ -27,7 +27,7 @@ export function documentPath(path: string, languageId: string): string {
   const slashed = path.replaceAll('\\', '/');
   const isOutside = /^([A-Za-z]:)?\//.test(slashed) || slashed.startsWith('../');
   const name = isOutside ? slashed.slice(slashed.lastIndexOf('/') + 1) : slashed;
-  const extension = EXTENSIONS[languageId];
+  const extension = Object.hasOwn(EXTENSIONS, languageId) ? EXTENSIONS[languageId] : undefined;
   if (extension === undefined) return name;
   const [, stem, has] = /^(.*?)(?:\.([^./]+))?$/s.exec(name) ?? [];
   return has === undefined || has === 'ipynb' ? `${stem ?? name}.${extension}` : name;

@@ -77,13 +77,20 @@ export function buildPrompt(
 }
 
 function promptTokens(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number, budget: PromptBudget): number[] {
-  for (const prompt of promptsByLength(tokenizer, excerpt, budget)) if (prompt.length <= maxTokens) return prompt;
+  for (const prompt of promptsByLength(tokenizer, excerpt, maxTokens, budget)) {
+    if (prompt.length <= maxTokens) return prompt;
+  }
   const { fileSeparator, fimSuffix, fimPrefix, fimMiddle } = tokenizer.special;
   return [fileSeparator, fimSuffix, fimPrefix, fimMiddle];
 }
 
-/** The prompt as it should be, then ever shorter ones. */
-function* promptsByLength(tokenizer: Tokenizer, excerpt: Excerpt, budget: PromptBudget): Generator<number[]> {
+/** The prompt as it should be, then shorter and shorter ones, without most of those that cannot fit. */
+function* promptsByLength(
+  tokenizer: Tokenizer,
+  excerpt: Excerpt,
+  maxTokens: number,
+  budget: PromptBudget,
+): Generator<number[]> {
   const { fileSeparator, fimSuffix, fimPrefix, fimMiddle } = tokenizer.special;
   const encode = (text: string) => tokenizer.encode(text);
   const suffix = encode(suffixWindow(withoutClosers(excerpt.suffix), budget));
@@ -92,10 +99,24 @@ function* promptsByLength(tokenizer: Tokenizer, excerpt: Excerpt, budget: Prompt
   const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars).reverse(); // the best stands nearest
   const imports = encode(importsBefore(excerpt, widest, budget));
   const quoted = snippets.flatMap(({ text }) => encode(`${text}\n`));
-  const file = (start: number) => [...imports, ...encode(prefixFrom(excerpt, start, budget)), fimMiddle];
-  if (quoted.length > 0) yield [...head, ...quoted, ...file(widest)];
-  for (const start of [widest, ...narrower]) yield [...head, ...file(start)];
+  const prefix = encode(prefixFrom(excerpt, widest, budget));
+  if (quoted.length > 0) yield [...head, ...quoted, ...imports, ...prefix, fimMiddle];
+  yield [...head, ...imports, ...prefix, fimMiddle];
+  const room = maxTokens - head.length - imports.length - 1;
+  const chars = room > 0 ? tokenizer.decode(prefix.slice(-room)).length : 0;
+  for (const start of windowsWithin(narrower, excerpt.prefixStart + excerpt.prefix.length - chars)) {
+    yield [...head, ...imports, ...encode(prefixFrom(excerpt, start, budget)), fimMiddle];
+  }
   yield [...head, fimMiddle];
+}
+
+/**
+ * Of windows, the widest first, those that may fit if the text from `fits` on does. Tokens depend on where a text
+ * begins, so the window before is tried too.
+ */
+function windowsWithin(starts: readonly number[], fits: number): readonly number[] {
+  const first = starts.findIndex((start) => start >= fits);
+  return starts.slice(Math.max(0, (first < 0 ? starts.length : first) - 1));
 }
 
 /** As many as fit together, the first first. */

@@ -46,13 +46,13 @@ export class Grammars {
 
   /** The grammar of a language where it was loaded before. */
   get(languageId: string): Grammar | undefined {
-    const info = GRAMMARS[languageId];
+    const info = infoOf(languageId);
     return info && this.loaded.get(info.file);
   }
 
   /** Resolves to undefined where there is no grammar of that language, or its file cannot be read. */
   load(languageId: string): Promise<Grammar | undefined> {
-    const info = GRAMMARS[languageId];
+    const info = infoOf(languageId);
     if (!info) return Promise.resolve(undefined);
     const loading = this.loading.get(info.file) ?? this.read(info).catch(() => undefined);
     this.loading.set(info.file, loading);
@@ -71,6 +71,11 @@ export class Grammars {
     this.loaded.set(info.file, grammar);
     return grammar;
   }
+}
+
+/** An extension may register any language id, `constructor` too. */
+function infoOf(languageId: string): GrammarInfo | undefined {
+  return Object.hasOwn(GRAMMARS, languageId) ? GRAMMARS[languageId] : undefined;
 }
 
 /** The one stretch in which two texts differ. */

@@ -1,6 +1,5 @@
-import type { GenerateEvent, GenerateRequest } from '../engine';
-import type { DraftCounts, EndReason } from '../native';
-import { mayReachScore, NOTHING, withToken } from '../scoreBound';
+import type { DraftCounts, EndReason, GenerateEvent, GenerateRequest } from '../engine';
+import { mayReachScore, NO_TOKENS, withToken } from '../scoreBound';
 import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
 
@@ -71,13 +70,13 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   const spelled = text.filter(isText);
   let healingPrefix: Uint8Array = new TextEncoder().encode(request.healingPrefix ?? '');
   let { logits } = decoding;
-  let tally = NOTHING;
+  let counts = NO_TOKENS;
   let isAsExpected = true;
   let draft = NO_DRAFT; // what the logits were computed for, after the last token of `text`
   /** @param beyond what the last token spells after what is given back; undefined where it spells no more than that */
   const reasonToEnd = (beyond: Uint8Array | undefined): EndReason | undefined => {
     if (endsWithLine && beyond?.includes(LINE_END)) return 'line';
-    if (beyond && scoreBound && !mayReachScore(scoreBound, tally)) return 'scoreBound';
+    if (beyond && scoreBound && !mayReachScore(scoreBound, counts)) return 'scoreBound';
     if (text.length > contextLength) return 'context';
     return done.tokens === maxTokens ? 'length' : undefined;
   };
@@ -101,7 +100,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
       const spelling = tokenBytes[token] ?? new Uint8Array();
       const isNews = healingPrefix.length === 0 || spelling.length > healingPrefix.length;
       const beyond = isNews ? spelling.subarray(healingPrefix.length) : undefined;
-      if (isNews) tally = withToken(tally, probability);
+      if (isNews) counts = withToken(counts, probability);
       healingPrefix = healingPrefix.subarray(spelling.length);
       text.push(token);
       if (isText(token)) spelled.push(token);

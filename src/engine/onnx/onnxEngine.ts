@@ -1,6 +1,12 @@
-import type { EndReason } from '../native';
-import type { EngineInfo, GenerateEvent, GenerateRequest } from '../engine';
-import { measureCosts, type Measurable } from '../measure';
+import {
+  type EndReason,
+  type EngineInfo,
+  type GenerateEvent,
+  type GenerateRequest,
+  type LocalBackend,
+  PREFILL_CHUNK,
+} from '../engine';
+import { measureCosts } from '../measure';
 import type { EngineCheckpoint } from '../../matlm/checkpoint';
 import { bytesPerToken } from '../../matlm/submodel';
 import { decode, type Decoding, noDrafts } from './decode';
@@ -16,13 +22,13 @@ export interface ProviderSettings {
   readonly prefillTokens: number;
 }
 
-export const ONNX_CPU: ProviderSettings = { provider: 'cpu', prefillTokens: 64 };
+export const ONNX_CPU: ProviderSettings = { provider: 'cpu', prefillTokens: PREFILL_CHUNK };
 
 /**
  * The checkpoint in ONNX Runtime, behind the same interface as the native engine and with the same rules: prefix reuse
  * on one cache for all submodels, greedy and speculative decoding, copying from the context, abort between passes.
  */
-export class OnnxEngine implements Measurable {
+export class OnnxEngine implements LocalBackend {
   private readonly model: OnnxModel;
   private readonly cache = new SequenceCache();
   /** By the widths of target and draft. */
@@ -120,7 +126,7 @@ export class OnnxEngine implements Measurable {
       pid: process.pid,
       backend: `onnx-${this.settings.provider}`,
       isa: 'onnx',
-      putAside: [],
+      rejected: [],
       threads: this.threads,
       weightBytes: bytesPerToken(config.model, config.granularities.XL ?? []),
       kvCacheBytes: this.model.cacheBytes,
@@ -154,7 +160,9 @@ export class OnnxEngine implements Measurable {
     // The last token always runs, because its logits are wanted.
     const reusedTokens = Math.min(this.cache.reusable(prompt, widths), prompt.length - 1);
     this.cache.truncate(reusedTokens);
-    const logits = await this.prefill(prompt, widths, isAborted);
+    const logits = await this.prefill(prompt, widths, isAborted, (prefilledTokens) => {
+      listener({ type: 'progress', prefilledTokens });
+    });
     if (isAborted()) return undefined;
     const prefillMs = performance.now() - startMs;
     listener({ type: 'prefill', reusedTokens, prefilledTokens: prompt.length - reusedTokens, prefillMs });
@@ -182,11 +190,14 @@ export class OnnxEngine implements Measurable {
     tokens: readonly number[],
     widths: readonly number[],
     isAborted: (() => boolean) | undefined,
+    onProgress: (prefilledTokens: number) => void = () => undefined,
   ): Promise<Float32Array> {
+    const before = this.cache.length;
     let logits: Float32Array = new Float32Array();
     while (this.cache.length < tokens.length && !isAborted?.()) {
       const chunk = tokens.slice(this.cache.length, this.cache.length + this.settings.prefillTokens);
       logits = await this.read(chunk, widths, [chunk.length - 1]);
+      if (this.cache.length < tokens.length) onProgress(this.cache.length - before);
     }
     return logits;
   }

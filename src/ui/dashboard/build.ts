@@ -1,24 +1,24 @@
 import type { CheckpointConfig } from '../../matlm/config';
 import { bytesPerToken } from '../../matlm/submodel';
+import { allSizes, type UsageCounts } from '../../statistics/counts';
 import { percentile } from '../../statistics/latencies';
-import { allSizes, type Tally } from '../../statistics/tally';
 import type { Answer } from '../recent';
-import { sizesOf, standingOf } from '../sizes';
+import { labelOf, sizesOf } from '../sizes';
 import type { BySize, DashboardState, Period } from './state';
 
-/** What the dashboard is made from. */
+/** The data behind the dashboard. */
 export interface Sources {
   readonly engine: DashboardState['engine'];
-  /** Undefined where no checkpoint could be opened. */
+  /** Undefined if no checkpoint is open. */
   readonly config: CheckpointConfig | undefined;
-  /** The submodel that completes now. */
+  /** The current submodel. */
   readonly choice: { readonly submodel: string; readonly by: string; readonly reason: string } | undefined;
-  /** Of a typical completion now. */
+  /** Milliseconds of a typical completion now. */
   readonly predictMs: (submodel: string) => number | undefined;
   readonly answers: readonly Answer[];
   readonly nowMs: number;
-  readonly today: Tally;
-  readonly total: Tally;
+  readonly today: UsageCounts;
+  readonly total: UsageCounts;
   readonly machine: DashboardState['machine'];
 }
 
@@ -31,14 +31,14 @@ export function dashboardState(sources: Sources): DashboardState {
     ...always,
     choice: choice && {
       name: choice.submodel,
-      shortName: standingOf(config, choice.submodel).shortName,
+      shortName: labelOf(config, choice.submodel).shortName,
       by: choice.by,
       reason: choice.reason,
     },
     frontier: config.frontier.map(({ name, widths, bitsPerByte, agreementWithXL }) => ({
       name,
-      shortName: standingOf(config, name).shortName,
-      isSize: name in config.granularities,
+      shortName: labelOf(config, name).shortName,
+      isSize: Object.hasOwn(config.granularities, name),
       bytesPerToken: bytesPerToken(config.model, widths),
       bitsPerByte,
       agreementWithXL,
@@ -48,27 +48,27 @@ export function dashboardState(sources: Sources): DashboardState {
     recent: answers.map(({ timeMs, submodel, latencyMs }) => ({
       agoMs: nowMs - timeMs,
       latencyMs,
-      ...standingOf(config, submodel),
+      ...labelOf(config, submodel),
     })),
   };
 }
 
-function period(title: string, tally: Tally): Period {
-  const { shown, accepted, latencies } = allSizes(tally);
+function period(title: string, counts: UsageCounts): Period {
+  const { shown, accepted, latencies } = allSizes(counts);
   return {
     title,
-    savedKeys: tally.savedKeys,
+    savedKeys: counts.savedKeys,
     shown,
     accepted,
     p50Ms: percentile(latencies, 0.5),
     p95Ms: percentile(latencies, 0.95),
-    autoBytes: tally.autoBytes,
-    autoBytesByXL: tally.autoBytesByXL,
+    autoBytes: counts.autoBytes,
+    autoBytesByXL: counts.autoBytesByXL,
   };
 }
 
-/** The checkpoint's sizes in their order; then what another checkpoint had. */
-function bySize({ sizes }: Tally, config: CheckpointConfig | undefined): BySize[] {
+/** The checkpoint's sizes in their order, then the sizes of other checkpoints. */
+function bySize({ sizes }: UsageCounts, config: CheckpointConfig | undefined): BySize[] {
   const order = config ? shortNames(config) : [];
   const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
   return Object.entries(sizes)
@@ -83,7 +83,7 @@ function bySize({ sizes }: Tally, config: CheckpointConfig | undefined): BySize[
     }));
 }
 
-/** All that a submodel of the checkpoint may be called in short, smallest first. */
+/** All short names of the checkpoint's submodels, smallest first. */
 export function shortNames(config: CheckpointConfig): string[] {
   const sizes = sizesOf(config).map(({ name }) => name);
   return [...sizes.slice(0, 1).map((name) => `${name}-`), ...sizes.flatMap((name) => [name, `${name}+`])];

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { COMMANDS, type DashboardCommand, type DashboardState, type FromPage, type ToPage } from './state';
+import { DASHBOARD_COMMANDS, type DashboardCommand, type DashboardState, type FromPage, type ToPage } from './state';
 
 export interface DashboardParts {
   readonly extensionUri: vscode.Uri;
@@ -10,14 +10,14 @@ export interface DashboardParts {
 
 export const DASHBOARD_VIEW = 'matcoder.dashboard';
 
-/** Twice a second at most: a person reads it. */
+/** At most twice a second, because a person reads it. */
 const MIN_UPDATE_MS = 500;
-/** Time passes in its plot also where nothing happens. */
+/** Time passes in its plot also if nothing happens. */
 const TICK_MS = 10_000;
 
 /**
- * The dashboard's tab. Its page is thrown away while it is hidden, and asks for the state when it is loaded anew;
- * nothing is sent meanwhile.
+ * The dashboard's tab. The editor discards its page while it is hidden; the page asks for the state when it is loaded
+ * again. Nothing is sent to a hidden page.
  */
 export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializer {
   private panel: vscode.WebviewPanel | undefined;
@@ -32,7 +32,7 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
     else this.adopt(vscode.window.createWebviewPanel(DASHBOARD_VIEW, 'MatCoder', vscode.ViewColumn.Active));
   }
 
-  /** Something that it shows has changed. */
+  /** Something that the dashboard shows has changed. */
   changed(): void {
     if (!this.panel?.visible || this.pending) return;
     const waitMs = Math.max(0, this.sentMs + MIN_UPDATE_MS - performance.now());
@@ -55,13 +55,13 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
 
   private adopt(panel: vscode.WebviewPanel): void {
     const dist = vscode.Uri.joinPath(this.parts.extensionUri, 'dist');
-    this.dispose(); // one is enough: the editor revives an old one only when its tab is shown
+    this.dispose(); // only one: the editor revives an old panel when its tab is shown
     this.panel = panel;
     panel.iconPath = vscode.Uri.joinPath(this.parts.extensionUri, 'media', 'icon.png');
     panel.webview.options = { enableScripts: true, localResourceRoots: [dist] };
     panel.webview.onDidReceiveMessage((message: FromPage) => {
       if (message.type === 'ready') this.send();
-      else if (COMMANDS.includes(message.command)) this.parts.run(message.command);
+      else if (DASHBOARD_COMMANDS.includes(message.command)) this.parts.run(message.command);
     });
     panel.onDidDispose(() => {
       if (this.panel === panel) this.forget();
@@ -87,7 +87,7 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
   }
 }
 
-/** Only the bundle that carries the nonce runs, only the extension's style sheet styles, and nothing else is loaded. */
+/** The policy allows the bundle with the nonce and the extension's style sheet, and nothing else. */
 function page(webview: vscode.Webview, dist: vscode.Uri): string {
   const nonce = randomBytes(16).toString('base64');
   const file = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(dist, name)).toString();

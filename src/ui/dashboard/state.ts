@@ -1,26 +1,25 @@
-/** What the dashboard shows: plain data, sent whole from the extension to the page. Times in ms, sizes in bytes. */
+/** The content of the dashboard: plain data, sent as a whole from the extension to the page. Times in ms, sizes in bytes. */
 export interface DashboardState {
-  /** How the engine is. */
   readonly engine: { readonly ready: boolean; readonly text: string };
-  readonly choice: Choice | undefined;
-  /** The checkpoint's measured submodels, cheapest first; empty where it carries no measurements. */
+  readonly choice: ChosenSubmodel | undefined;
+  /** The checkpoint's measured submodels, cheapest first; empty if it has no measurements. */
   readonly frontier: readonly FrontierPoint[];
-  /** The last minutes' answers, oldest first. */
+  /** The answers of the last minutes, oldest first. */
   readonly recent: readonly Recent[];
   /** The named sizes, smallest first. */
   readonly sizes: readonly string[];
   readonly periods: readonly Period[];
-  /** All days that are kept, by size, smallest first. */
+  /** The sum of all kept days by size, smallest first. */
   readonly bySize: readonly BySize[];
-  /** What the sensors say. */
+  /** The readings of the sensors. */
   readonly machine: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** The submodel that completes now. */
-export interface Choice {
+/** The current submodel. */
+export interface ChosenSubmodel {
   readonly name: string;
   readonly shortName: string;
-  /** `Auto`, or that it is fixed. */
+  /** The settings that chose it: `Auto`, or `M, fixed`. */
   readonly by: string;
   readonly reason: string;
 }
@@ -33,7 +32,7 @@ export interface FrontierPoint {
   readonly bitsPerByte: number;
   /** Share of tokens where its likeliest next token is that of the full model, 0 to 1. */
   readonly agreementWithXL: number;
-  /** Of a typical completion on this machine now. */
+  /** Milliseconds of a typical completion on this machine now. */
   readonly predictedMs: number | undefined;
 }
 
@@ -41,7 +40,7 @@ export interface Recent {
   readonly agoMs: number;
   readonly latencyMs: number;
   readonly shortName: string;
-  /** Place among the named sizes: 0 for the smallest, between two of them by a half. */
+  /** Place among the named sizes: 0 for the smallest, a half more between two of them. */
   readonly level: number;
 }
 
@@ -52,7 +51,7 @@ export interface Period {
   readonly accepted: number;
   readonly p50Ms: number | undefined;
   readonly p95Ms: number | undefined;
-  /** Weight bytes read where Auto chose, and what XL would have read. */
+  /** Weight bytes read when Auto chose the size, and the bytes XL would have read. */
   readonly autoBytes: number;
   readonly autoBytesByXL: number;
 }
@@ -66,17 +65,17 @@ export interface BySize {
   readonly p95Ms: number | undefined;
 }
 
-/** What the page's buttons ask the extension to do. */
-export const COMMANDS = ['pickSubmodel', 'showLog', 'resetStatistics'] as const;
-export type DashboardCommand = (typeof COMMANDS)[number];
+/** The commands behind the buttons of the page. */
+export const DASHBOARD_COMMANDS = ['pickSubmodel', 'showLog', 'resetStatistics'] as const;
+export type DashboardCommand = (typeof DASHBOARD_COMMANDS)[number];
 
 export interface ToPage {
   readonly type: 'state';
   readonly state: DashboardState;
 }
 
-/** `ready`: the page was loaded, also anew after it had been hidden, and wants the state. */
+/** `ready`: the page was loaded, for the first time or after it was hidden, and needs the state. */
 export type FromPage = { readonly type: 'ready' } | { readonly type: 'command'; readonly command: DashboardCommand };
 
-/** How far back the last minutes go. */
+/** The time that `recent` covers. */
 export const RECENT_SPAN_MS = 10 * 60_000;

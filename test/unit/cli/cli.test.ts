@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MODEL, ROOT, shipped } from '../model';
 import { temporaryFolder } from '../../temporary';
@@ -44,6 +45,27 @@ describe('matcoder complete', () => {
     assert.ok(tokens.every(({ probability }) => probability > 0 && probability <= 1));
   });
 
+  it('takes every submodel that the setting and the picker offer', () => {
+    for (const name of ['XS', 'M', 'XL']) {
+      const { status, stdout, stderr } = matcoder([
+        'complete',
+        'list.ts:5:5',
+        '--json',
+        '--submodel',
+        name,
+        '--model',
+        MODEL,
+      ]);
+      assert.equal(status, 0, stderr);
+      assert.equal((JSON.parse(stdout) as { submodel: string }).submodel, name);
+    }
+    for (const name of ['constructor', '__proto__']) {
+      const { status, stderr } = matcoder(['complete', 'list.ts:5:5', '--submodel', name]);
+      assert.equal(status, 1);
+      assert.match(stderr, /^matcoder: --submodel \S+: the checkpoint has no submodel .*\n$/);
+    }
+  });
+
   it('chooses the size by itself, and says why', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json']);
     assert.match((JSON.parse(stdout) as { reason: string }).reason, /^asked for by hand: .+ answers in about \d+ ms/);
@@ -72,7 +94,7 @@ describe('matcoder complete', () => {
     [
       'a size that does not exist',
       ['list.ts:1:1', '--submodel', 'XXL'],
-      /--submodel XXL: expected S, M, L, XL or auto/,
+      /--submodel XXL: the checkpoint has no submodel XXL; it has XS, S, .*, or auto/,
     ],
     ['an option that does not exist', ['list.ts:1:1', '--fast'], /--fast/],
     ['an option of another command', ['list.ts:1:1', '--submodels', 'S'], /complete takes no --submodels; see --help/],
@@ -257,6 +279,43 @@ describe('matcoder eval, over a file', () => {
       calibration.map(({ submodel, curve }) => [submodel, curve.length]),
       [['S', 10]],
     );
+  });
+});
+
+describe('matcoder, if its output cannot be written', () => {
+  const cli = join(ROOT, 'dist', 'cli.js');
+  const FULL = '/dev/full';
+
+  for (const args of [['inspect'], ['inspect', '--json'], ['--help']]) {
+    it(`is quiet if nobody reads it: matcoder ${args.join(' ')} | true`, async () => {
+      const child = spawn(process.execPath, [cli, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+      child.stdout.destroy(); // the reader is gone before anything is written
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      assert.deepEqual([await once(child, 'close'), stderr], [[0, null], '']);
+    });
+
+    it(`says so in one line if the disk is full: matcoder ${args.join(' ')} > ${FULL}`, function () {
+      if (!existsSync(FULL)) this.skip();
+      const full = openSync(FULL, 'w');
+      const stdio = ['ignore', full, 'pipe'] as const;
+      const { status, stderr } = spawnSync(process.execPath, [cli, ...args], {
+        encoding: 'utf8',
+        cwd: folder,
+        stdio: [...stdio],
+      });
+      closeSync(full);
+      assert.deepEqual([status, stderr], [1, 'matcoder: the output cannot be written (ENOSPC)\n']);
+    });
+  }
+
+  it('ends with the code of a mistake although that cannot be written', function () {
+    if (!existsSync(FULL)) this.skip();
+    const full = openSync(FULL, 'w');
+    const args = [cli, 'inspect', '--model', 'nowhere'];
+    const { status } = spawnSync(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', full] });
+    closeSync(full);
+    assert.equal(status, 1);
   });
 });
 

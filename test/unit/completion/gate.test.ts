@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { gate, type GateInput } from '../../../src/completion/gate';
+import { gate, type GateCause, type GateInput } from '../../../src/completion/gate';
 
 const open: GateInput = {
   explicit: false,
@@ -13,24 +13,35 @@ const open: GateInput = {
 };
 
 describe('the gate', () => {
-  const cases: [string, Partial<GateInput>, RegExp | undefined][] = [
+  const cases: [string, Partial<GateInput>, GateCause | undefined, RegExp?][] = [
     ['opens at the end of a line', {}, undefined],
     ['opens before closing brackets', { lineSuffix: ') });' }, undefined],
     ['opens for untitled and remote documents', { scheme: 'vscode-remote' }, undefined],
-    ['shuts before code', { lineSuffix: ' + b;' }, /code follows/],
+    ['shuts before code', { lineSuffix: ' + b;' }, 'code follows', /^code follows/],
     ['opens before code when asked by hand', { lineSuffix: ' + b;', explicit: true }, undefined],
-    ['shuts where completion is off', { enabled: false }, /off for typescript/],
+    ['shuts where completion is off', { enabled: false }, 'language off', /off for typescript/],
     ['opens where it is off when asked by hand', { enabled: false, explicit: true }, undefined],
-    ['shuts with several cursors', { cursors: 2 }, /more than one cursor/],
-    ['shuts with a selection', { hasSelection: true }, /selected/],
-    ['shuts in an output panel', { scheme: 'output' }, /scheme output/],
-    ['shuts in a line of a megabyte, even by hand', { lineLength: 1e6, explicit: true }, /longer than 2000/],
+    ['shuts with several cursors', { cursors: 2 }, 'several cursors', /more than one cursor/],
+    ['shuts with a selection', { hasSelection: true }, 'selection', /selected/],
+    ['shuts in an output panel', { scheme: 'output' }, 'read-only document', /scheme output/],
+    [
+      'shuts in a file that is ignored, even by hand',
+      { closed: 'ignored', explicit: true },
+      'closed file',
+      /^ignored$/,
+    ],
+    [
+      'shuts in a line of a megabyte, even by hand',
+      { lineLength: 1e6, explicit: true },
+      'long line',
+      /longer than 2000/,
+    ],
   ];
-  for (const [name, change, reason] of cases) {
+  for (const [name, change, cause, reason = /./] of cases) {
     it(name, () => {
       const found = gate({ ...open, ...change });
-      if (reason) assert.match(found ?? '', reason);
-      else assert.equal(found, undefined);
+      assert.equal(found?.cause, cause);
+      if (found) assert.match(found.reason, reason);
     });
   }
 
@@ -62,13 +73,13 @@ describe('the gate', () => {
       });
     for (const lineSuffix of code)
       it(`shuts before ${JSON.stringify(lineSuffix)} in ${languageId}`, () => {
-        assert.equal(gate({ ...open, languageId, lineSuffix }), 'code follows on the line');
+        assert.equal(gate({ ...open, languageId, lineSuffix })?.cause, 'code follows');
       });
   }
 
   it('looks through a long rest of a line in no time that grows by powers', () => {
     const long = '*_)`"'.repeat(300);
     for (const languageId of ['markdown', 'html', 'typescriptreact', 'latex'])
-      assert.equal(gate({ ...open, languageId, lineSuffix: `${long}x` }), 'code follows on the line');
+      assert.equal(gate({ ...open, languageId, lineSuffix: `${long}x` })?.cause, 'code follows');
   });
 });

@@ -108,7 +108,11 @@ describe('a completion in unusual text', () => {
     const excerpt = { prefix: line.slice(-EXCERPT_PREFIX_CHARS), prefixStart: line.length - EXCERPT_PREFIX_CHARS };
     for (const explicit of [false, true]) {
       const outcome = await ask('█', { ...excerpt, lineLength: line.length, explicit });
-      assert.deepEqual(outcome, { kind: 'gated', reason: 'the line is longer than 2000 characters' });
+      assert.deepEqual(outcome, {
+        kind: 'gated',
+        cause: 'long line',
+        reason: 'the line is longer than 2000 characters',
+      });
     }
     assert.equal(engine.requests.length, 0);
   });

@@ -9,12 +9,12 @@ import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
 import { History } from '../../../src/governor/history';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
-import type { Spot } from '../../../src/governor/place';
+import type { CursorContext } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Trace } from '../../../src/completion/trace';
-import { SIZES } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/config';
 import { exampleConfig, ROOT, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
@@ -26,7 +26,7 @@ describe('a completion request', () => {
   let settings: GovernorSettings;
   let machine: Machine;
   /** Where requests were answered. */
-  let answeredAt: Spot[];
+  let answeredAt: CursorContext[];
   /** Prompt tokens that were read in what the costs were learned from. */
   let observed: number[];
 
@@ -59,9 +59,9 @@ describe('a completion request', () => {
       })(checkpoint.config, Object.fromEntries(SIZES.map((size) => [size, cost]))),
       rhythm: new TypingRhythm(),
       history: new (class extends History {
-        override answered(spot: Spot, passes: number): void {
-          answeredAt.push(spot);
-          super.answered(spot, passes);
+        override answered(context: CursorContext, passes: number): void {
+          answeredAt.push(context);
+          super.answered(context, passes);
         }
       })(),
       syntax: new SyntaxByGrammar(grammars),
@@ -97,7 +97,7 @@ describe('a completion request', () => {
 
   it('is gated without asking the engine', async () => {
     const outcome = await ask('const a = █ + b');
-    assert.deepEqual(outcome, { kind: 'gated', reason: 'code follows on the line' });
+    assert.deepEqual(outcome, { kind: 'gated', cause: 'code follows', reason: 'code follows on the line' });
     assert.equal(engine.requests.length, 0);
   });
 
@@ -121,7 +121,7 @@ describe('a completion request', () => {
       engine.write('fun', 0.9);
       engine.write('(x', 0.2);
       engine.end();
-      assert.equal((await outcome).kind, 'empty');
+      assert.equal((await outcome).kind, 'unsure');
       assert.equal(engine.requests.length, 1);
     };
 
@@ -140,8 +140,8 @@ describe('a completion request', () => {
         await settle();
         assert.equal(engine.requests.length, asks ? 2 : 1);
         if (!asks) {
-          const reason = 'the model was not sure how to go on a moment ago';
-          assert.deepEqual(await outcome, { kind: 'gated', reason });
+          const reason = 'a low-confidence prediction here was already rejected';
+          assert.deepEqual(await outcome, { kind: 'unsure', reason, submodel: 'XL' });
         }
       });
     }
@@ -162,13 +162,13 @@ describe('a completion request', () => {
     });
   });
 
-  it('knows where the model strayed from what is typed, until the line ends', async () => {
+  it('knows where the model diverged from what is typed, until the line ends', async () => {
     await shown('const a = █', 'f(x);');
     await shown('const a = g█', '(y);');
     await shown('const a = go█', '();');
     await shown('const a = go();\n█', 'b();');
     assert.deepEqual(
-      answeredAt.map(({ strayed }) => strayed),
+      answeredAt.map(({ diverged }) => diverged),
       [false, true, true, false],
     );
   });
@@ -268,7 +268,7 @@ describe('a completion request', () => {
     engine.write('f(x);', 0.05);
     engine.end();
     const outcome = await unsure;
-    assert.equal(outcome.kind === 'empty' && outcome.reason, 'the model was not sure');
+    assert.equal(outcome.kind === 'unsure' && outcome.reason, 'the model was not sure');
 
     const byHand = ask('const a = █', undefined, { explicit: true });
     await settle();
@@ -368,6 +368,51 @@ describe('a completion request', () => {
       engine.write('\nnext();');
       engine.end();
       assert.equal(textOf(await outcome), '\nnext();');
+      assert.equal((await outcome).kind, 'shown', 'it is the first to show that work');
+    });
+
+    it('decodes what follows a suggestion from the cache too, unless that is in the cache as well', async () => {
+      await shown('const a = █', 'f(x);');
+      await settle();
+      pipeline.edited('file:///a.ts', '', 1);
+      const other = ask('const b = █');
+      await settle();
+      engine.write('g(y);');
+      engine.end();
+      await other;
+      const again = async () => {
+        const before = engine.requests.length;
+        const outcome = await ask('const a = █');
+        assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+        await settle();
+        return engine.requests.length - before;
+      };
+      assert.equal(await again(), 1);
+      engine.write('\nnext();');
+      engine.end();
+      await settle();
+      await shown('const c = █', 'h(z);');
+      assert.equal(await again(), 0);
+    });
+
+    it('decodes nothing behind code that follows on the line', async () => {
+      const byHand = ask('const a = █ + b;', undefined, { explicit: true });
+      await settle();
+      engine.write('f(x)');
+      engine.end();
+      assert.equal(textOf(await byHand), 'f(x)');
+      await settle();
+      assert.equal(engine.requests.length, 1);
+    });
+
+    it('learns what answers take from those alone that were requested', async () => {
+      await shown('const a = █', 'f(x);');
+      await settle();
+      engine.write('\nnext();');
+      engine.end();
+      await settle();
+      assert.equal(engine.requests.length, 2);
+      assert.equal(answeredAt.length, 1);
     });
 
     it('leaves that for any other request, and goes on while one types along', async () => {
@@ -397,6 +442,33 @@ describe('a completion request', () => {
     );
     const barred = engine.requests.slice(1).map((sent) => sent.request.bannedFirstTokens?.length);
     assert.deepEqual(barred, [0, 1, 2]);
+  });
+
+  it('stops what is under way for alternatives', async () => {
+    void ask('const a = █');
+    await settle();
+    const place = requestAt('const b = █', { explicit: true });
+    void pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
+    assert.equal(engine.requests[0]!.signal.aborted, true);
+  });
+
+  describe('after a reset', () => {
+    it('is decoded anew', async () => {
+      await shown('const a = █', 'f(x);');
+      pipeline.reset();
+      assert.equal(textOf(await shown('const a = █', 'g(y);')), 'g(y);');
+      assert.equal(engine.requests.length, 2);
+    });
+
+    it('does not show what was under way, even if that had just ended', async () => {
+      const first = ask('const a = █');
+      await settle();
+      engine.write('f(x);\nmore();');
+      assert.equal(engine.requests[0]!.signal.aborted, true, 'the line is complete');
+      pipeline.reset();
+      assert.equal((await first).kind, 'superseded');
+      assert.equal(textOf(await shown('const a = █', 'g(y);')), 'g(y);');
+    });
   });
 
   it('says how long each stage took, and nothing of the text', async () => {

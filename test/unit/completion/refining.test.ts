@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
-import type { Purpose } from '../../../src/completion/reuse/flight';
+import type { Purpose } from '../../../src/completion/reuse/generation';
 import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
 import { History } from '../../../src/governor/history';
-import { spotAt } from '../../../src/governor/place';
+import { cursorContextAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
@@ -48,8 +48,8 @@ describe('a suggestion that a small submodel made while one types', () => {
     history = new History();
     // At such places much is right.
     for (let i = 0; i < 200; i++) {
-      history.answered(spotAt('word start'), 6);
-      history.agreed(spotAt('word start'), (100 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
+      history.answered(cursorContextAt('word start'), 6);
+      history.agreed(cursorContextAt('word start'), (100 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     pipeline = new Pipeline({
       engine,
@@ -112,7 +112,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   it('is written by a larger one too in a pause, and stays while it is read', async () => {
     await typed('const a = █', 'f(x);');
     await refined('f(x, y);');
-    assert.deepEqual(decoded, ['asked', 'ahead', 'better']);
+    assert.deepEqual(decoded, ['requested', 'speculative', 'refinement']);
     assert.equal(textOf(await ask('const a = █')), 'f(x);');
     assert.equal(engine.requests.length, 3);
   });
@@ -141,20 +141,69 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 3);
   });
 
-  it('gives way to the larger one’s when one asks by hand', async () => {
+  it('gives way to the larger one’s if one asks by hand', async () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
-    assert.equal(textOf(await ask('const a = █', true)), 'g(y);');
+    const outcome = await ask('const a = █', true);
+    assert.equal(textOf(outcome), 'g(y);');
+    assert.equal(outcome.kind === 'reused' && outcome.submodel, 'XL');
     assert.equal(textOf(await ask('const a = █')), 'g(y);', 'which now stays');
+  });
+
+  describe('if one asks by hand', () => {
+    it('gives way to a fresh answer by the largest submodel, not to what is on the screen or in the cache', async () => {
+      await typed('const a = █', 'f(x);');
+      const before = engine.requests.length;
+      const outcome = ask('const a = f█', true);
+      await settle();
+      assert.equal(engine.requests.length, before + 1);
+      assert.deepEqual(widths().at(-1), XL);
+      engine.write('(x, y);');
+      engine.end();
+      assert.equal(textOf(await outcome), '(x, y);');
+      assert.equal((await outcome).kind, 'shown');
+      assert.equal(textOf(await ask('const a = f(█')), 'x, y);', 'which one may type along with');
+    });
+
+    it('is generated once: who asks again gets the same answer', async () => {
+      await typed('const a = █', 'f(x);');
+      const first = ask('const a = █', true);
+      await settle();
+      engine.write('g(y);');
+      engine.end();
+      await first;
+      const again = await ask('const a = █', true);
+      assert.equal(again.kind === 'reused' && again.suggestion.text, 'g(y);');
+    });
+
+    it('stays if the largest submodel has nothing to add, and the outcome says so', async () => {
+      await typed('const a = █', 'f(x);');
+      const outcome = ask('const a = f█', true);
+      await settle();
+      engine.end();
+      const kept = await outcome;
+      assert.ok(kept.kind === 'kept', kept.kind);
+      assert.equal(kept.suggestion.text, '(x);');
+      assert.notEqual(kept.submodel, 'XL');
+      assert.equal(kept.work.submodel, 'XL');
+      assert.equal(kept.reason, `XL has nothing to add, so the suggestion by ${kept.submodel} stays`);
+    });
+
+    it('is empty if nothing was there before and the largest submodel has nothing to add', async () => {
+      const outcome = ask('const a = █', true);
+      await settle();
+      engine.end();
+      assert.equal((await outcome).kind, 'empty');
+    });
   });
 
   it('teaches what the larger one was worth where its text was taken', async () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     await ask('const a = g█');
-    const before = history.expect(spotAt('word start'));
+    const before = history.expect(cursorContextAt('word start'));
     void ask('const a = g(y);█');
-    assert.ok(history.expect(spotAt('word start')).rightShare > before.rightShare);
+    assert.ok(history.expect(cursorContextAt('word start')).rightShare > before.rightShare);
   });
 
   it('is not touched while one types on', async () => {
@@ -178,6 +227,43 @@ describe('a suggestion that a small submodel made while one types', () => {
     pipeline.edited('output:log', 'a line', 0);
     await refined('f(x, y);');
     assert.equal(engine.requests.length, 3);
+  });
+
+  it('is not touched after a request that the gate declines, because the user has gone on', async () => {
+    await typed('const a = █', 'f(x);');
+    await pipeline.complete(requestAt('const a = █', { hasSelection: true }), new AbortController().signal);
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, 2);
+  });
+
+  it('is replaced by what the larger one wrote there earlier, without a decode', async () => {
+    const inPause = ask('const a = █');
+    await settle();
+    assert.deepEqual(widths(), [XL]);
+    engine.write('f(x, y);');
+    engine.end();
+    await inPause;
+    await settle();
+    engine.end();
+    pipeline.edited('file:///a.ts', '', 1);
+    for (let key = 0; key < 4; key++) rhythm.key((nowMs += 70), 'word start');
+    for (const [drawn, suggested] of [
+      ['const b = █', 'g(y);'],
+      ['const a = █', 'f(x);'],
+    ] as const) {
+      const outcome = ask(drawn);
+      await settle();
+      engine.write(suggested);
+      engine.end();
+      assert.equal(textOf(await outcome), suggested);
+      await settle();
+      engine.end();
+      await settle();
+    }
+    const before = engine.requests.length;
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, before);
+    assert.equal(textOf(await ask('const a = f█')), '(x, y);');
   });
 
   it('is not touched after everything was reset', async () => {
@@ -210,7 +296,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   });
 
   it('is not touched where a larger one would save too little', async () => {
-    for (let i = 0; i < 1000; i++) history.answered(spotAt('word start'), 6);
+    for (let i = 0; i < 1000; i++) history.answered(cursorContextAt('word start'), 6);
     await typed('const a = █', 'f(x);');
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);
@@ -256,10 +342,15 @@ describe('a suggestion that a small submodel made while one types', () => {
       assert.equal(engine.requests.length, 3);
     });
 
-    it('stops it for whoever asks by hand', async () => {
+    it('stops it for whoever asks by hand, who gets a fresh answer', async () => {
       engine.write('g(');
-      assert.equal(textOf(await ask('const a = █', true)), 'f(x);');
+      const outcome = ask('const a = █', true);
+      await settle();
       assert.equal(isStopped(), true);
+      assert.deepEqual(widths()[3], XL);
+      engine.write('h(z);');
+      engine.end();
+      assert.equal(textOf(await outcome), 'h(z);');
     });
   });
 });

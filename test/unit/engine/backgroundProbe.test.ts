@@ -2,16 +2,20 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BackgroundProbe, type BackgroundProbeOptions } from '../../../src/engine/backgroundProbe';
-import { type HardwareReport, readReport, writeReport } from '../../../src/engine/hardware';
+import { BackgroundProbe, type BackgroundProbeOptions, LOOK_EVERY_MS } from '../../../src/engine/backgroundProbe';
+import type { HardwareReport } from '../../../src/engine/hardware';
+import { readReport, writeReport } from '../../../src/engine/hardwareFile';
+import { ManualClock } from '../../manualClock';
 import { temporaryFolder } from '../../temporary';
 
 describe('a probe in the background', () => {
   const probes: BackgroundProbe[] = [];
   let file: string;
+  let clock: ManualClock;
   let trials: string;
   beforeEach(() => {
     const folder = temporaryFolder();
+    clock = new ManualClock();
     file = join(folder, 'deep', 'hardware.json');
     trials = join(folder, 'trials');
     writeFileSync(trials, '');
@@ -26,7 +30,7 @@ describe('a probe in the background', () => {
     writeFileSync(
       hostFile,
       `process.on('message', ({ type, backend }) => {
-         if (type === 'list') return process.send({ type: 'listed', providers: ['cpu', 'webgpu'] });
+         if (type === 'list') return process.send({ type: 'listed', backends: ['onnx-cpu', 'onnx-webgpu'] });
          require('node:fs').appendFileSync(${JSON.stringify(trials)}, backend + '\\n');
          if (backend === 'onnx-webgpu') { ${onGpu} }
          const costs = { XL: { prefillMsPerToken: 1, decodeMsPerToken: 1 } };
@@ -51,7 +55,7 @@ describe('a probe in the background', () => {
       isQuiet: () => true,
       onReport: (report) => reports.push(report),
       onFault: (reason) => faults.push(reason),
-      everyMs: 5,
+      clock,
       ...options,
     });
     probes.push(probe);
@@ -63,10 +67,19 @@ describe('a probe in the background', () => {
   const ALL = ['native', 'onnx-cpu', 'onnx-webgpu'];
 
   async function until(isTrue: () => boolean): Promise<void> {
-    while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!isTrue()) {
+      clock.advance(LOOK_EVERY_MS);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
-  /** Long enough for several looks of those that wait. */
-  const aWhile = () => new Promise((resolve) => setTimeout(resolve, 100));
+  /** Many looks of those that wait. What begins a probe takes the lock within its look, so that none can hide. */
+  async function aWhile(): Promise<void> {
+    for (let look = 0; look < 30; look++) {
+      clock.advance(LOOK_EVERY_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  const isLocked = () => existsSync(`${file}.lock`);
 
   it('is made once, stored and told', async () => {
     const { reports } = start();
@@ -78,14 +91,14 @@ describe('a probe in the background', () => {
     );
     const again = start();
     await aWhile();
-    assert.deepEqual([tried(), again.reports, existsSync(`${file}.lock`)], [ALL, [], false]);
+    assert.deepEqual([tried(), again.reports, isLocked()], [ALL, [], false]);
   });
 
   it('waits for a quiet moment', async () => {
     let quiet = false;
     const { reports } = start('', { isQuiet: () => quiet });
     await aWhile();
-    assert.deepEqual(tried(), []);
+    assert.deepEqual([tried(), isLocked()], [[], false]);
     quiet = true;
     await until(() => reports.length > 0);
     assert.deepEqual(tried(), ALL);
@@ -100,7 +113,7 @@ describe('a probe in the background', () => {
     await until(() => existsSync(seen));
     assert.ok(readReport(file, 'm')?.unfinished, 'that it has begun is stored meanwhile');
     quiet = false;
-    await until(() => !existsSync(`${file}.lock`));
+    await until(() => !isLocked());
     assert.equal(readReport(file, 'm'), undefined);
     quiet = true;
     await until(() => reports.length > 0);
@@ -116,10 +129,9 @@ describe('a probe in the background', () => {
       return false;
     };
     const { reports } = start('return;', { isQuiet });
-    await until(() => stopped === 3);
+    await until(() => stopped === 3 && !isLocked());
     await aWhile();
-    await aWhile();
-    assert.deepEqual([begun(), reports, readReport(file, 'm')], [3, [], undefined]);
+    assert.deepEqual([begun(), isLocked(), reports, readReport(file, 'm')], [3, false, [], undefined]);
   });
 
   it('is made by one of several windows, and all hear of it', async () => {
@@ -135,7 +147,7 @@ describe('a probe in the background', () => {
     assert.match(finding.kept ? 'kept' : finding.reason, /ended by SIGSEGV/);
     start();
     await aWhile();
-    assert.deepEqual(tried(), ALL);
+    assert.deepEqual([tried(), isLocked()], [ALL, false]);
   });
 
   const GONE = String(spawnSync(process.execPath, ['-e', '']).pid);
@@ -149,7 +161,8 @@ describe('a probe in the background', () => {
     const { faults } = start();
     await aWhile();
     assert.deepEqual(tried(), []);
-    assert.match(faults.join(), /never ended.*Re-detect Hardware/);
+    assert.equal(readFileSync(`${file}.lock`, 'utf8'), GONE, 'nobody took it');
+    assert.match(faults.join(), /did not finish.*Re-detect Hardware/);
   });
 
   it('of another window that goes away without an end is not taken up', async () => {
@@ -158,6 +171,7 @@ describe('a probe in the background', () => {
     await aWhile();
     writeFileSync(`${file}.lock`, GONE);
     await aWhile();
+    assert.equal(readFileSync(`${file}.lock`, 'utf8'), GONE, 'nobody took it');
     assert.deepEqual([tried(), reports, faults], [[], [], []]);
   });
 
@@ -181,7 +195,34 @@ describe('a probe in the background', () => {
     const { probe } = start('return;');
     await until(() => tried().includes('onnx-webgpu'));
     probe.stop();
-    assert.deepEqual([readReport(file, 'm'), existsSync(`${file}.lock`)], [undefined, false]);
+    assert.deepEqual([readReport(file, 'm'), isLocked()], [undefined, false]);
+  });
+
+  it('whose report cannot be stored leaves nothing behind, and stopping it is no error', async () => {
+    // As if the disk became full meanwhile: the new file cannot be written.
+    const fillDisk = `require('node:fs').mkdirSync(${JSON.stringify(file)} + '.' + process.ppid);`;
+    const { probe, reports, faults } = start(fillDisk);
+    await until(() => faults.length > 0);
+    assert.match(faults[0]!, /EISDIR/);
+    probe.stop();
+    await aWhile();
+    assert.deepEqual([reports, readReport(file, 'm'), isLocked(), faults.length], [[], undefined, false, 1]);
+    assert.deepEqual(tried(), ALL, 'it was made once');
+  });
+
+  it('is made if what is stored is no report, which is told and rewritten', async () => {
+    writeReport(file, { machine: 'm', findings: [] });
+    const [key] = Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object);
+    for (const [entry, fault] of [
+      ['{ "findings": "none" }', /the entry \w+ of .*hardware\.json is ignored/],
+      ['null', /the entry \w+ of .* is ignored/],
+    ] as const) {
+      writeFileSync(file, `{ ${JSON.stringify(key)}: ${entry} }`);
+      const { reports, faults } = start();
+      assert.match(faults.join(), fault);
+      await until(() => reports.length > 0);
+      assert.deepEqual(readReport(file, 'm'), reports[0]);
+    }
   });
 
   it('that cannot be stored is not made, and says why', async () => {

@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineClient, type EngineState } from '../../../src/engine/client';
+import { type ClientOptions, EngineClient, type EngineState } from '../../../src/engine/client';
 import type { GenerateEvent } from '../../../src/engine/engine';
+import { ManualClock } from '../../manualClock';
+import { temporaryFolder } from '../../temporary';
 
 describe('the client of the engine’s process', () => {
-  const states: EngineState[] = [];
+  let states: EngineState[];
+  let clock: ManualClock;
   let wake: () => void = () => undefined;
+  let machines = 0;
   let client: EngineClient;
 
-  function start(mode: string): void {
-    states.length = 0;
+  function start(mode: string, options: Partial<ClientOptions> = {}): void {
+    states = [];
+    clock = new ManualClock();
+    machines = 0;
     client = new EngineClient({
       hostFile: join(__dirname, '..', 'fixtures', 'host.cjs'),
       root: '',
@@ -19,9 +26,12 @@ describe('the client of the engine’s process', () => {
         states.push(state);
         wake();
       },
-      silenceMs: 300,
-      startMs: 2000,
-      backoffMs: 10,
+      onMachine: () => {
+        machines++;
+        wake();
+      },
+      clock,
+      ...options,
     });
     client.start();
   }
@@ -30,25 +40,37 @@ describe('the client of the engine’s process', () => {
     client.stop();
   });
 
-  async function until(kind: EngineState['kind'], count = 1): Promise<EngineState> {
-    for (;;) {
-      const found = states.filter((state) => state.kind === kind);
-      if (found.length >= count) return found.at(-1)!;
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
+  async function untilTrue(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await new Promise<void>((resolve) => (wake = resolve));
   }
 
-  function generate(signal = new AbortController().signal): Promise<GenerateEvent[]> {
+  /** The latest state of a kind, after that many; the pauses before restarts pass. */
+  async function until(kind: EngineState['kind'], count = 1): Promise<EngineState> {
+    const found = () => states.filter((state) => state.kind === kind);
+    while (found().length < count) {
+      const last = states.at(-1);
+      if (last?.kind === 'restarting') clock.advance(last.delayMs);
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+    return found().at(-1)!;
+  }
+
+  function generate(
+    signal = new AbortController().signal,
+    onEvent: (event: GenerateEvent) => void = () => undefined,
+  ): Promise<GenerateEvent[]> {
     const request = { prompt: [1], widths: [32], maxTokens: 1, stopTokens: [] };
     return new Promise((resolve) => {
       const events: GenerateEvent[] = [];
       client.generate(request, signal, (event) => {
         events.push(event);
+        onEvent(event);
         if (event.type === 'end') resolve(events);
       });
     });
   }
 
+  const kinds = () => states.map((state) => state.kind);
   const reasonOf = (events: GenerateEvent[]) => {
     const end = events.at(-1)!;
     return end.type === 'end' ? `${end.reason}: ${end.message ?? ''}` : '';
@@ -82,10 +104,7 @@ describe('the client of the engine’s process', () => {
     await until('ready');
     assert.match(reasonOf(await generate()), /^failed: the engine ended by SIGKILL/);
     await until('ready', 2);
-    assert.deepEqual(
-      states.map((state) => state.kind),
-      ['starting', 'ready', 'restarting', 'starting', 'ready'],
-    );
+    assert.deepEqual(kinds(), ['starting', 'ready', 'restarting', 'starting', 'ready']);
   });
 
   for (const [backend, expected] of [
@@ -93,40 +112,122 @@ describe('the client of the engine’s process', () => {
     ['onnx-cpu', false],
     ['native', false],
   ] as const) {
-    it(`${expected ? 'does without cards' : 'may use a card'} after a process of ${backend} died`, async () => {
+    it(`${expected ? 'avoids the GPU' : 'may use the GPU'} after a process of ${backend} died`, async () => {
       start(`crashes in a request of ${backend}`);
       await until('ready');
       await generate();
       await until('ready', 2);
       const told = states.flatMap((state) => (state.kind === 'ready' ? [state.info as unknown] : []));
       assert.deepEqual(
-        told.map((info) => (info as { avoidsCards: boolean }).avoidsCards),
+        told.map((info) => (info as { avoidsGpu: boolean }).avoidsGpu),
         [false, expected],
       );
     });
   }
 
-  it('gives up after three restarts, with the reason', async () => {
+  it('gives up after three restarts in five minutes, with the reason', async () => {
     start('crashes at start');
     const failed = await until('failed');
     assert.match(
       failed.kind === 'failed' ? failed.reason : '',
-      /ended with exit code 3; it ended 4 times in five minutes/,
+      /ended with exit code 3; it failed 4 times in five minutes/,
     );
-    assert.equal(states.filter((state) => state.kind === 'starting').length, 4);
+    assert.equal(kinds().filter((kind) => kind === 'starting').length, 4);
+  });
+
+  it('goes on restarting if the crashes are further apart than that', async () => {
+    start('crashes in a request');
+    await until('ready');
+    for (let crash = 1; crash <= 6; crash++) {
+      await generate();
+      await until('ready', crash + 1);
+      clock.advance(101_000); // three of these fit in five minutes, four do not
+    }
+    assert.ok(!kinds().includes('failed'));
   });
 
   it('does not start again what cannot work, and gives its message', async () => {
     start('unusable');
     assert.deepEqual(await until('failed'), { kind: 'failed', reason: 'weights.bin: it is truncated' });
-    assert.equal(states.filter((state) => state.kind === 'restarting').length, 0);
+    assert.ok(!kinds().includes('restarting'));
   });
 
-  it('kills a process that hangs, and starts another', async () => {
+  it('reports a program that is missing, and one that may not be run', async () => {
+    const program = join(temporaryFolder(), 'node');
+    for (const code of ['ENOENT', 'EACCES']) {
+      start('works', { execPath: program });
+      const failed = await until('failed');
+      assert.match(
+        failed.kind === 'failed' ? failed.reason : '',
+        new RegExp(`did not start \\(.*${code}.*\\); it failed 4`),
+      );
+      client.stop();
+      writeFileSync(program, 'not a program', { mode: 0o600 });
+    }
+  });
+
+  it('reports a bundle that is missing', async () => {
+    start('works', { hostFile: join(temporaryFolder(), 'engine.js') });
+    const failed = await until('failed');
+    assert.match(failed.kind === 'failed' ? failed.reason : '', /ended with exit code 1/);
+  });
+
+  it('ends a process that never becomes ready', async () => {
+    start('never ready');
+    clock.advance(29_999);
+    assert.deepEqual(kinds(), ['starting']);
+    clock.advance(1);
+    assert.deepEqual(kinds(), ['starting', 'restarting']);
+  });
+
+  it('ends a process that hangs although its sensors go on, and starts another', async () => {
     start('hangs');
     await until('ready');
-    assert.match(reasonOf(await generate()), /^failed: the engine ended by SIGKILL \(it did not answer for 0\.3 s\)/);
+    const events = generate();
+    await untilTrue(() => machines > 0);
+    clock.advance(10_000);
+    assert.match(reasonOf(await events), /^failed: the engine did not answer for 10 s/);
     await until('ready', 2);
+  });
+
+  it('notices that a process is stopped while a user types and each key sends a request', async () => {
+    start('works');
+    const ready = await until('ready');
+    assert.ok(ready.kind === 'ready');
+    process.kill(ready.info.pid, 'SIGSTOP');
+    let keys = 0;
+    for (; keys < 50 && kinds().at(-1) === 'ready'; keys++) {
+      const controller = new AbortController();
+      void generate(controller.signal);
+      clock.advance(1000);
+      controller.abort();
+    }
+    assert.deepEqual([keys, kinds().at(-1)], [10, 'restarting']);
+    await until('ready', 2);
+  });
+
+  it('takes a long prefill for no hang as long as it hears of progress', async () => {
+    start('prefills for ever');
+    await until('ready');
+    for (let chunk = 0; chunk < 5; chunk++) {
+      await new Promise<void>((resolve) => {
+        void generate(undefined, (event) => {
+          if (event.type === 'progress') resolve();
+        });
+      });
+      clock.advance(9999);
+      assert.equal(kinds().at(-1), 'ready');
+    }
+    clock.advance(1);
+    assert.equal(kinds().at(-1), 'restarting');
+  });
+
+  it('expects nothing while no request is running', async () => {
+    start('works');
+    await until('ready');
+    await generate();
+    clock.advance(3_600_000);
+    assert.equal(kinds().at(-1), 'ready');
   });
 
   it('starts afresh by hand after it gave up', async () => {

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeChoice, describeHardware } from '../../../src/engine/describe';
-import {
-  forgetReport,
-  type HardwareReport,
-  inOrder,
-  type Kept,
-  readReport,
-  whyNoCard,
-  writeReport,
-} from '../../../src/engine/hardware';
+import { type HardwareReport, inOrder, type Kept } from '../../../src/engine/hardware';
+import { forgetReport, readReport, readStored, writeReport } from '../../../src/engine/hardwareFile';
+import { whyNoGpu } from '../../../src/engine/thisMachine';
 import { detectHardware } from '../../../src/engine/probe';
 import { temporaryFolder } from '../../temporary';
 
@@ -38,18 +32,21 @@ describe('what the probe found', () => {
 
   it('is told as it is: the quickest, or the native engine where another is only a little quicker', () => {
     const told = (...findings: HardwareReport['findings']) => describeChoice({ machine: 'm', findings });
-    assert.match(told(kept('native', 2), kept('onnx-webgpu', 1)), /Auto takes onnx-webgpu, the quickest/);
-    assert.match(told(kept('native', 1), kept('onnx-webgpu', 2)), /Auto takes native, the quickest/);
-    assert.match(told(kept('native', 2), kept('onnx-webgpu', 1.9)), /takes native, where another is a little quicker/);
-    assert.match(told(), /Nothing that was tried runs/);
+    assert.match(told(kept('native', 2), kept('onnx-webgpu', 1)), /uses onnx-webgpu .*: it is the fastest/);
+    assert.match(told(kept('native', 1), kept('onnx-webgpu', 2)), /uses native .*: it is the fastest/);
+    assert.match(
+      told(kept('native', 2), kept('onnx-webgpu', 1.9)),
+      /uses native .*: no other backend is at least 20% faster/,
+    );
+    assert.match(told(), /No backend that was tried can run/);
   });
 
   it('is told to the user in a line, also where nothing was tried or nothing runs on a card', () => {
     const aside = { backend: 'onnx-webgpu', kept: false, reason: 'No supported adapters' } as const;
     const cases: [HardwareReport | undefined, RegExp][] = [
-      [undefined, /have not been tried yet/],
-      [{ machine: 'm', findings: [], unfinished: true }, /never ended/],
-      [{ machine: 'm', findings: [kept('native', 1), aside] }, /takes native 36 ms; nothing runs it on a GPU/],
+      [undefined, /not probed yet/],
+      [{ machine: 'm', findings: [], unfinished: true }, /did not finish/],
+      [{ machine: 'm', findings: [kept('native', 1), aside] }, /: native 36 ms; no backend runs it on a GPU/],
       [{ machine: 'm', findings: [kept('native', 1), kept('onnx-webgpu', 2)] }, /native 36 ms, onnx-webgpu 72 ms$/],
     ];
     for (const [report, expected] of cases) assert.match(describeHardware(report), expected);
@@ -67,33 +64,89 @@ describe('what the probe found', () => {
     assert.ok(readReport(file, 'another card'), 'the others stay');
   });
 
-  it('counts as none where its file is broken, and is written anew', () => {
+  it('counts as none if its file is broken, with the fault, and is rewritten', () => {
     const file = join(temporaryFolder(), 'hardware.json');
-    writeFileSync(file, '{"half');
-    assert.equal(readReport(file, 'm'), undefined);
-    writeReport(file, { machine: 'm', findings: [] });
-    assert.ok(existsSync(file) && readReport(file, 'm'));
+    for (const text of ['{"half', '[]', 'null', '7']) {
+      writeFileSync(file, text);
+      const { report, fault } = readStored(file, 'm');
+      assert.equal(report, undefined);
+      assert.match(fault ?? '', /hardware\.json is ignored: it is not a JSON object/);
+      writeReport(file, { machine: 'm', findings: [] });
+      assert.ok(readReport(file, 'm'));
+    }
+  });
+
+  const cost = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
+  const entry = { ...kept('native', 2), costs: { XL: cost } };
+  const wrong: [string, unknown][] = [
+    ['nothing', null],
+    ['a list', []],
+    ['no machine', { findings: [] }],
+    ['no findings', { machine: 'm' }],
+    ['findings that are no list', { machine: 'm', findings: { length: 1 } }],
+    ['a finding that is null', { machine: 'm', findings: [null] }],
+    ['a backend that does not exist', { machine: 'm', findings: [{ ...entry, backend: 'constructor' }] }],
+    ['costs that are null', { machine: 'm', findings: [{ ...entry, costs: null }] }],
+    ['costs of a size that are null', { machine: 'm', findings: [{ ...entry, costs: { XL: null } }] }],
+    [
+      'a cost that is text',
+      { machine: 'm', findings: [{ ...entry, costs: { XL: { ...cost, decodeMsPerToken: '1' } } }] },
+    ],
+    ['a cost below zero', { machine: 'm', findings: [{ ...entry, costs: { XL: { ...cost, decodeMsPerToken: -1 } } }] }],
+    ['chunks of no tokens', { machine: 'm', findings: [{ ...entry, prefillTokens: 0 }] }],
+    ['a rejection without a reason', { machine: 'm', findings: [{ backend: 'onnx-cpu', kept: false }] }],
+  ];
+  for (const [name, report] of wrong) {
+    it(`is ignored, and told, if it is of the wrong shape: ${name}`, () => {
+      const file = join(temporaryFolder(), 'hardware.json');
+      const good = { machine: 'other', findings: [kept('native', 2)] };
+      writeReport(file, { machine: 'm', findings: [] });
+      const [key] = Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object) as [string];
+      writeReport(file, good);
+      const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+      writeFileSync(file, JSON.stringify({ ...stored, [key]: report }));
+      const { report: read, fault } = readStored(file, 'm');
+      assert.equal(read, undefined);
+      assert.match(fault ?? '', new RegExp(`the entry ${key} of .* is ignored`));
+      writeReport(file, { machine: 'm', findings: [kept('native', 1)] });
+      assert.ok(readReport(file, 'm'));
+      assert.deepEqual(readReport(file, 'other'), good);
+    });
+  }
+
+  it('leaves no temporary file behind if it cannot be written, and forgetting it is no error', () => {
+    const folder = temporaryFolder();
+    const file = join(folder, 'hardware.json');
+    mkdirSync(file); // renaming onto it fails
+    assert.throws(() => {
+      writeReport(file, { machine: 'm', findings: [] });
+    });
+    forgetReport(file, 'm');
+    assert.deepEqual(readdirSync(folder), ['hardware.json']);
   });
 });
 
 describe('a graphics card', () => {
   const folder = temporaryFolder();
   it('is not looked for by a driver where Linux has no device of one', () => {
-    assert.match(whyNoCard(folder, {}, 'linux') ?? '', /there is no graphics card: none of \/dev\/dri, /);
+    assert.match(whyNoGpu(folder, {}, 'linux') ?? '', /there is no GPU: none of \/dev\/dri, /);
   });
   it('may be there where the environment names a Vulkan driver, and on other systems', () => {
-    assert.equal(whyNoCard(folder, { VK_ICD_FILENAMES: '/driver.json' }, 'linux'), undefined);
-    for (const system of ['win32', 'darwin'] as const) assert.equal(whyNoCard(folder, {}, system), undefined);
+    assert.equal(whyNoGpu(folder, { VK_ICD_FILENAMES: '/driver.json' }, 'linux'), undefined);
+    for (const system of ['win32', 'darwin'] as const) assert.equal(whyNoGpu(folder, {}, system), undefined);
   });
   it('may be there where its device is', () => {
     mkdirSync(join(folder, 'dev', 'dri'), { recursive: true });
-    assert.equal(whyNoCard(folder, {}, 'linux'), undefined);
+    assert.equal(whyNoGpu(folder, {}, 'linux'), undefined);
   });
 });
 
 describe('a probe', () => {
   /** Stands for the engine's process: what it does with ONNX Runtime on the GPU. */
-  function hostThat(fault: string, list = "return process.send({ type: 'listed', providers: ['cpu', 'webgpu'] });") {
+  function hostThat(
+    fault: string,
+    list = "return process.send({ type: 'listed', backends: ['onnx-cpu', 'onnx-webgpu'] });",
+  ) {
     const file = join(temporaryFolder(), 'host.cjs');
     writeFileSync(
       file,
@@ -124,7 +177,7 @@ describe('a probe', () => {
     ['a driver that ends it', "console.error('vk: lost'); process.exit(3);", /ended with exit code 3/],
     ['a driver that hangs', 'return;', /did not answer within 1.5 s/],
     ['logits that are not numbers', 'logits[5] = NaN;', /its logits are not numbers/],
-    ['logits that are wrong', 'logits.reverse();', /its logits are off by \d+% of their spread/],
+    ['logits that are wrong', 'logits.reverse();', /its logits are off by \d+% of their standard deviation/],
     [
       'too little memory',
       "process.send({ type: 'unusable', message: 'out of device memory' }); return;",
@@ -155,7 +208,7 @@ describe('a probe', () => {
   const options = { root: '', modelFolder: '', threads: 1, machine: 'm', limitMs: 1500 };
 
   it('tries each provider that ONNX Runtime has here, those on a card after the processor', async () => {
-    const list = "return process.send({ type: 'listed', providers: ['cpu', 'webgpu', 'cuda'] });";
+    const list = "return process.send({ type: 'listed', backends: ['onnx-cpu', 'onnx-webgpu', 'onnx-cuda'] });";
     const { findings } = await detectHardware({ ...options, hostFile: hostThat('', list) });
     const backends = findings.map(({ backend }) => backend);
     assert.deepEqual(backends, ['native', 'onnx-cpu', 'onnx-webgpu', 'onnx-cuda']);
@@ -176,7 +229,7 @@ describe('a probe', () => {
 
   it('starts no process for a card where there is none, and says so', async () => {
     const hostFile = hostThat("process.kill(process.pid, 'SIGSEGV'); return;");
-    const { findings } = await detectHardware({ ...options, hostFile, noCard: 'there is no card' });
+    const { findings } = await detectHardware({ ...options, hostFile, noGpu: 'there is no card' });
     assert.deepEqual(findings[2], { backend: 'onnx-webgpu', kept: false, reason: 'there is no card' });
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { CostModel } from '../../../src/governor/costs';
-import { bytesPerToken, candidatesOf, parameters, SIZES, submodelOf } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/config';
+import { bytesPerToken, candidatesOf, parameters, submodelOf } from '../../../src/matlm/submodel';
 import { exampleConfig } from '../model';
 
 describe('the costs', () => {

@@ -12,7 +12,7 @@ import {
 } from '../../../src/governor/decide';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
 import { refine } from '../../../src/governor/refine';
-import { PLACES, spotAt } from '../../../src/governor/place';
+import { PLACES, cursorContextAt } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS, price } from '../../../src/governor/value';
 import type { Candidate } from '../../../src/matlm/submodel';
@@ -44,7 +44,7 @@ const calm: Snapshot = {
   explicit: false,
   gapMs: undefined,
   pauseChance: 0.1,
-  ...spotAt('word start'),
+  ...cursorContextAt('word start'),
   block: true,
   newPromptTokens: 0,
   machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' },
@@ -217,7 +217,7 @@ describe('what is shown in a pause', () => {
     ['pause … busy', 'S', expecting(0.4, 40), 'none'],
   ];
   for (const [line, shown, history, expected] of rows) {
-    const { rightShare, characters } = history.expect(spotAt('word start'));
+    const { rightShare, characters } = history.expect(cursorContextAt('word start'));
     it(`by ${shown}, ${line}, ${rightShare * characters} characters expected → ${expected}`, () => {
       const decision = refine(drawn(line), shown, costs, history, AUTO);
       assert.equal(nameOf(decision), expected, decision.reason);

@@ -19,7 +19,7 @@ describe('the calibration of a checkpoint', () => {
   });
 
   const faults: [string, string, RegExp][] = [
-    ['half a file', '{ "features": [', /confidence\.json: it is not JSON\. Make it anew/],
+    ['half a file', '{ "features": [', /confidence\.json: it is not JSON\. Recreate it/],
     ['another JSON', '[]', /it does not give a number for every feature/],
     ['a weight too few', '{ "features": ["a", "b"], "weights": [1] }', /every feature/],
     ['a weight that is none', '{ "features": ["a"], "weights": ["1"] }', /every feature/],

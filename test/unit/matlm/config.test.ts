@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { parseConfig } from '../../../src/matlm/config';
-import { bytesPerToken, parameters, SIZES, submodelOf } from '../../../src/matlm/submodel';
+import { parseConfig, SIZES } from '../../../src/matlm/config';
+import { bytesPerToken, parameters, submodelOf } from '../../../src/matlm/submodel';
 import { EXAMPLE, exampleConfig, shipped } from '../model';
 
 const changed = (change: (json: Record<string, unknown>) => void) => {
   const json = JSON.parse(EXAMPLE) as Record<string, unknown>;
   change(json);
-  return () => parseConfig('models/x/config.json', JSON.stringify(json));
+  // JSON.stringify has no way to write a number that is read as Infinity.
+  return () => parseConfig('models/x/config.json', JSON.stringify(json).replaceAll('"INFINITE"', '1e999'));
 };
 
 const WIDTHS = [128, 128, 0, 128, 256, 1024];
@@ -40,8 +41,26 @@ describe('config.json', () => {
 
   const cases: [string, () => unknown, RegExp][] = [
     ['not JSON', () => parseConfig('a/config.json', '{'), /a\/config\.json: it is not JSON/],
-    ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is llama where qwen3 is expected/],
+    ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is "llama"; qwen3 is expected/],
     ['a missing dimension', changed((j) => delete j.hidden_size), /hidden_size must be a whole number/],
+    [
+      'a cache that fits nowhere',
+      changed((j) => (j.max_position_embeddings = 1_048_576)),
+      /max_position_embeddings makes the KV cache larger than 2 GiB/,
+    ],
+    ['too many layers', changed((j) => (j.num_hidden_layers = 65)), /num_hidden_layers is larger than 64/],
+    [
+      'sums that overflow',
+      changed((j) => (j.hidden_size = 2 ** 17)),
+      /hidden_size, intermediate_size or num_attention_heads \* head_dim is larger/,
+    ],
+    [
+      'heads that do not divide',
+      changed((j) => (j.num_key_value_heads = 3)),
+      /is not a multiple of num_key_value_heads/,
+    ],
+    ['an odd head', changed((j) => (j.head_dim = 20)), /head_dim is not a multiple of 16/],
+    ['an infinite base', changed((j) => (j.rope_theta = 'INFINITE')), /rope_theta must be a positive number/],
     ['an absurd dimension', changed((j) => (j.vocab_size = 2 ** 40)), /vocab_size must be a whole number/],
     [
       'a head of its own',
@@ -80,6 +99,11 @@ describe('config.json', () => {
       frontier({ name: 'a', ffnWidths: WIDTHS, bitsPerByte: 1, agreementWithXL: 1.2 }),
       /agreementWithXL of a must be a number between 0 and 1/,
     ],
+    [
+      'a row that was measured as infinite',
+      frontier({ name: 'a', ffnWidths: WIDTHS, bitsPerByte: 'INFINITE', agreementWithXL: 1 }),
+      /bitsPerByte of a must be a positive number/,
+    ],
     ['a copy weight of 1', matformer({ copy: { S: [0.5, 1] } }), /the copy weights of S are not up to 16 numbers/],
     ['too many copy weights', matformer({ copy: { S: Array(17).fill(0.5) } }), /the copy weights of S are not/],
     ['copy weights of nothing', matformer({ copy: [0.5] }), /copy must list weights for granularities/],
@@ -93,6 +117,21 @@ describe('config.json', () => {
 
 describe('a submodel', () => {
   const config = exampleConfig();
+
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    it(`named ${name} is none unless the checkpoint has it`, () => {
+      assert.throws(() => submodelOf(config, name), new RegExp(`has no submodel ${name}; it has XS, S, M`));
+      const row = `{"name":"${name}","ffnWidths":${JSON.stringify(WIDTHS)},"bitsPerByte":1,"agreementWithXL":1}`;
+      const json = EXAMPLE.replace(/"frontier": \[[^]*\n {2,4}\]/, `"frontier": [${row}]`);
+      for (const text of [
+        json,
+        EXAMPLE.replace('"granularities": {', `"granularities": { "${name}": ${JSON.stringify(WIDTHS)},`),
+      ]) {
+        const read = parseConfig('config.json', text);
+        assert.deepEqual(submodelOf(read, name).widths, WIDTHS);
+      }
+    });
+  }
 
   it('counts its own parameters, as Python counts them', () => {
     const count = (name: string) => parameters(config.model, config.granularities[name]!);

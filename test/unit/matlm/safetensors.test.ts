@@ -30,10 +30,25 @@ describe('the header of a weights file', () => {
     };
     const entries = await readTensorEntries(file(header));
     const start = 8 + JSON.stringify(header).length;
-    assert.deepEqual(entries, {
+    assert.deepEqual(Object.fromEntries(Object.entries(entries)), {
       a: { dtype: 'I8', shape: [16], begin: start, end: start + 16 },
       b: { dtype: 'F32', shape: [3, 4], begin: start + 16, end: start + 64 },
     });
+  });
+
+  it('has a tensor named like a property of every object as any other', async () => {
+    const header =
+      '{"__proto__":{"dtype":"I8","shape":[16],"data_offsets":[0,16]},"constructor":{"dtype":"I8","shape":[48],"data_offsets":[16,64]}}';
+    const entries = await readTensorEntries(file(header));
+    assert.deepEqual(Object.keys(entries), ['__proto__', 'constructor']);
+    assert.deepEqual(Object.getOwnPropertyDescriptor(entries, '__proto__')?.value, {
+      dtype: 'I8',
+      shape: [16],
+      begin: 8 + header.length,
+      end: 24 + header.length,
+    });
+    const overlapping = header.replace('[16,64]', '[8,56]');
+    await assert.rejects(readTensorEntries(file(overlapping)), /the tensors __proto__ and constructor overlap/);
   });
 
   it('is that of the small checkpoint', async () => {
@@ -49,6 +64,12 @@ describe('the header of a weights file', () => {
       /claims 500 bytes, but the file has 10: it is truncated/,
     ],
     ['a header of absurd length', () => file({}, 0, 2n ** 63n), /claims 9223372036854775808 bytes/],
+    ['a header that takes seconds to parse', () => file(' '.repeat(4_000_001), 0), /its header has more than 4 MB/],
+    [
+      'a type that every object has',
+      () => file({ a: tensor(0, 8, { dtype: 'constructor' }) }),
+      /is of type constructor/,
+    ],
     ['a header that is not JSON', () => file('not json'), /it is not JSON/],
     ['a header that is an array', () => file('[]'), /it is not a JSON object/],
     ['a tensor without a description', () => file({ a: 7 }), /the tensor a has no description/],
@@ -62,7 +83,7 @@ describe('the header of a weights file', () => {
     [
       'bytes that do not fit the shape',
       () => file({ a: tensor(0, 8, { shape: [9] }) }),
-      /takes 8 bytes where its shape needs 9/,
+      /takes 8 bytes, but its shape needs 9/,
     ],
     [
       'a tensor past the end',

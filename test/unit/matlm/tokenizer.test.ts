@@ -58,7 +58,77 @@ describe('the tokenizer', () => {
       () => new Tokenizer('x/tokenizer.json', {}),
       /x\/tokenizer\.json: it does not describe a BPE tokenizer/,
     );
-    const model = { type: 'BPE', vocab: { a: 0 }, merges: [] };
-    assert.throws(() => new Tokenizer('x/tokenizer.json', { model }), /the token <\|endoftext\|> is missing/);
+    const tokenless = changed(({ model }) => {
+      const id = model.vocab['<|endoftext|>']!;
+      delete model.vocab['<|endoftext|>'];
+      model.vocab['<|other|>'] = id;
+    });
+    tokenless.added_tokens = [];
+    assert.throws(() => new Tokenizer('x/tokenizer.json', tokenless), /the token <\|endoftext\|> is missing/);
+  });
+
+  interface Json {
+    normalizer: unknown;
+    post_processor: unknown;
+    added_tokens: unknown[];
+    pre_tokenizer: { type: string; pretokenizers: { type: string; pattern?: unknown }[] };
+    model: { vocab: Record<string, number>; merges: [string, string][]; [option: string]: unknown };
+  }
+  function changed(change: (json: Json) => void): Json & Record<string, unknown> {
+    const json = JSON.parse(readFileSync(join(MODEL, 'tokenizer.json'), 'utf8')) as Json & Record<string, unknown>;
+    change(json);
+    return json;
+  }
+
+  const programs: [string, (json: Json) => void, RegExp][] = [
+    [
+      'thirty more stages',
+      ({ pre_tokenizer: { pretokenizers } }) => {
+        for (let i = 0; i < 30; i++) pretokenizers.push({ ...pretokenizers[1]! });
+      },
+      /its pre_tokenizer is not a Split followed by a ByteLevel/,
+    ],
+    [
+      'a normalizer that doubles a letter twenty times',
+      (json) => {
+        const twice = { type: 'Replace', pattern: { String: 'e' }, content: 'ee' };
+        json.normalizer = { type: 'Sequence', normalizers: Array<unknown>(20).fill(twice) };
+      },
+      /it has a normalizer, which is not supported/,
+    ],
+    [
+      'a pattern that backtracks',
+      ({ pre_tokenizer: { pretokenizers } }) => {
+        pretokenizers[0]!.pattern = { Regex: '(a+)+$|[^]' };
+      },
+      /its Split has a pattern that is not supported/,
+    ],
+    ['a template', (json) => (json.post_processor = { type: 'TemplateProcessing' }), /it has a post_processor/],
+    ['an unknown token', ({ model }) => (model.unk_token = '?'), /the option unk_token, which is not supported/],
+    ['a merge of nothing', ({ model }) => model.merges.push(['Ġ', 'nothing here']), /the merge .* is not of tokens/],
+    ['a merge into nothing', ({ model }) => model.merges.push(['Ċ', 'Ċ']), /the merge \["Ċ","Ċ"\] is not of tokens/],
+    [
+      'a byte that nothing spells',
+      ({ model: { vocab } }) => {
+        vocab.unheard_of = vocab.é!;
+        delete vocab.é;
+      },
+      /no token stands for the byte that is written é/,
+    ],
+    [
+      'an added token of its own',
+      (json) => json.added_tokens.push({ id: 9999, content: 'x' }),
+      /its added_tokens are not/,
+    ],
+  ];
+  for (const [name, change, fault] of programs) {
+    it(`refuses a file that has ${name}, and that at once`, () => {
+      const json = changed(change);
+      assert.throws(() => new Tokenizer('x/tokenizer.json', json), fault);
+    });
+  }
+
+  it('gives back every character, also at the beginning of a text', () => {
+    for (const text of ['\ufeffx', '\ufeff', '\u0000']) assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
   });
 });

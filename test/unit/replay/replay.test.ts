@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
-import { SIZES } from '../../../src/matlm/submodel';
+import { SIZES } from '../../../src/matlm/config';
 import { replay, type Run } from '../../../src/replay/replay';
 import { replayTable, summarise } from '../../../src/replay/report';
 import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';

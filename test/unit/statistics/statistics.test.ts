@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import { allSizes, savedShare, type UsageEvent } from '../../../src/statistics/counts';
 import { type Days, KEPT_DAYS, parseDays } from '../../../src/statistics/days';
 import { Statistics } from '../../../src/statistics/statistics';
-import { allSizes, type Happening, savedShare } from '../../../src/statistics/tally';
 
 const ANSWERED = { kind: 'answered', size: 'M', latencyMs: 20 } as const;
-const READ: Happening = { kind: 'read', bytes: 30, bytesByXL: 100 };
-const ACCEPTED: Happening = { kind: 'accepted', size: 'M', savedKeys: 12, again: false };
+const READ: UsageEvent = { kind: 'read', bytes: 30, bytesByXL: 100 };
+const ACCEPTED: UsageEvent = { kind: 'accepted', size: 'M', savedKeys: 12, again: false };
 
 /** What the editor keeps between sessions, for any number of windows. */
 function kept(stored?: unknown) {
@@ -31,7 +31,7 @@ describe('statistics', () => {
   it('outlive the window', async () => {
     const { open } = kept();
     const statistics = open();
-    for (const happening of [ANSWERED, READ, ACCEPTED]) statistics.add(happening);
+    for (const event of [ANSWERED, READ, ACCEPTED]) statistics.add(event);
     await statistics.save();
     const total = open().total();
     assert.deepEqual([total.savedKeys, total.sizes.M?.requests, total.sizes.M?.accepted], [12, 1, 1]);
@@ -80,7 +80,7 @@ describe('statistics', () => {
   it('hold counts by size and day, and nothing else', async () => {
     const { kept: editor, open } = kept();
     const statistics = open();
-    for (const happening of [ANSWERED, READ]) statistics.add(happening);
+    for (const event of [ANSWERED, READ]) statistics.add(event);
     await statistics.save();
     assert.deepEqual(editor.stored, {
       '2026-03-01': {
@@ -90,6 +90,59 @@ describe('statistics', () => {
         autoBytesByXL: 100,
       },
     });
+  });
+
+  describe('whose save fails', () => {
+    /** A disk that is full until it is not; the editor's storage holds in memory what it could not write. */
+    function full(holds: boolean) {
+      const disk = { isFull: true, stored: undefined as unknown, memory: undefined as unknown };
+      const warnings: string[] = [];
+      const storage = {
+        load: () => disk.memory,
+        save: (days: Days) => {
+          if (!disk.isFull || holds) disk.memory = JSON.parse(JSON.stringify(days));
+          if (disk.isFull) return Promise.reject(new Error('no space left on the device'));
+          disk.stored = disk.memory;
+          return Promise.resolve();
+        },
+      };
+      const statistics = new Statistics(
+        storage,
+        () => new Date(2026, 2, 1),
+        (text) => warnings.push(text),
+      );
+      return { disk, warnings, statistics };
+    }
+
+    for (const holds of [false, true]) {
+      it(`are counted once when it works again, if the editor ${holds ? 'holds' : 'drops'} them meanwhile`, async () => {
+        const { disk, warnings, statistics } = full(holds);
+        statistics.add(ACCEPTED);
+        await statistics.save();
+        await statistics.save();
+        assert.equal(statistics.total().savedKeys, 12);
+        assert.deepEqual([warnings.length, warnings[0]?.includes('no space left')], [1, true]);
+        disk.isFull = false;
+        await statistics.save();
+        assert.equal(parseDays(disk.stored)['2026-03-01']?.savedKeys, 12);
+        assert.equal(statistics.total().savedKeys, 12);
+      });
+    }
+  });
+
+  it('keep sizes apart whatever a checkpoint calls them', () => {
+    const statistics = kept().open();
+    for (const name of ['constructor', '__proto__']) {
+      for (let i = 0; i < 2; i++) statistics.add({ kind: 'shown', size: name });
+    }
+    const { sizes } = statistics.total();
+    assert.deepEqual(
+      Object.entries(sizes).map(([name, { shown }]) => [name, shown]),
+      [
+        ['constructor', 2],
+        ['__proto__', 2],
+      ],
+    );
   });
 
   it('of all sizes are summed', () => {

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import type { Work } from '../../../src/completion/outcome';
+import type { EngineState } from '../../../src/engine/client';
 import type { Decision, Declined } from '../../../src/governor/decide';
+import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { submodelOf } from '../../../src/matlm/submodel';
+import { savedShare } from '../../../src/statistics/counts';
 import { Statistics } from '../../../src/statistics/statistics';
-import { savedShare } from '../../../src/statistics/tally';
 import { Activity } from '../../../src/ui/activity';
 import { RECENT_SPAN_MS } from '../../../src/ui/dashboard/state';
+import type { Here } from '../../../src/ui/here';
+import { readSettings } from '../../../src/ui/settings';
 import { exampleConfig } from '../model';
+import { INFO } from '../session/fakes';
 
 describe('the activity', () => {
   const config = exampleConfig();
@@ -17,11 +22,13 @@ describe('the activity', () => {
   let statistics: Statistics;
   let activity: Activity;
   let preview: Decision | Declined;
+  let engine: EngineState;
 
   beforeEach(() => {
     nowMs = 0;
     changes = 0;
     settings = AUTO;
+    engine = { kind: 'starting' };
     preview = {
       submodel: submodelOf(config, 'S'),
       draft: { widths: [], maxTokens: 0 },
@@ -48,13 +55,23 @@ describe('the activity', () => {
     activity = new Activity({
       statistics,
       now: () => nowMs,
-      settings: () => settings,
-      engine: () => ({ kind: 'starting' }),
-      hardware: () => undefined,
-      config: () => config,
-      costs: () => undefined,
-      machine: () => undefined,
-      preview: () => preview,
+      settings: () =>
+        readSettings(
+          () => undefined,
+          () => undefined,
+        ),
+      governorSettings: () => settings,
+      session: {
+        get state() {
+          return engine;
+        },
+        config,
+        hardware: undefined,
+        sensors: undefined,
+        machine: UNKNOWN_MACHINE,
+        preview: () => preview,
+        predictMs: () => undefined,
+      },
       onChange: () => {
         changes++;
       },
@@ -72,8 +89,17 @@ describe('the activity', () => {
     decodeMs: 10,
     latencyMs: 18,
   });
+  const WHERE = { document: 'file:///a.ts', fileName: 'a.ts' };
+  const HERE: Here = {
+    document: WHERE.document,
+    languageId: 'typescript',
+    scheme: 'file',
+    isEnabled: true,
+    closed: undefined,
+    showsInlineSuggestions: true,
+  };
   const shown = (submodel: string) => {
-    activity.outcome({ kind: 'shown', suggestion: { text: 'x', replaces: 0 }, work: work(submodel) });
+    activity.outcome({ kind: 'shown', suggestion: { text: 'x', replaces: 0 }, work: work(submodel) }, WHERE);
   };
 
   it('has the governor’s choice as the present one before the first completion', () => {
@@ -94,18 +120,18 @@ describe('the activity', () => {
   });
 
   it('counts as saved what Auto did not read, and nothing of a fixed size', () => {
-    activity.decoded(work('S'), 'asked');
+    activity.decoded(work('S'), 'requested');
     const share = savedShare(statistics.today());
     assert.ok(share !== undefined && share > 0.5 && share < 0.65, String(share));
     settings = { ...AUTO, submodel: 'XL' };
-    activity.decoded(work('XL'), 'asked');
+    activity.decoded(work('XL'), 'requested');
     assert.equal(savedShare(statistics.today()), share);
   });
 
   it('counts what was decoded ahead too, and against Auto what is made again by a larger one', () => {
-    activity.decoded(work('S'), 'ahead');
+    activity.decoded(work('S'), 'speculative');
     const share = savedShare(statistics.today()) ?? NaN;
-    activity.decoded(work('XL'), 'better');
+    activity.decoded(work('XL'), 'refinement');
     assert.ok(Math.abs((savedShare(statistics.today()) ?? NaN) - (share - 1)) < 1e-9);
   });
 
@@ -130,10 +156,33 @@ describe('the activity', () => {
     );
   });
 
-  it('passes over what has no work, and what ends with none to show', () => {
-    activity.outcome({ kind: 'gated', reason: 'off' });
-    assert.equal(changes, 0);
-    activity.outcome({ kind: 'empty', reason: 'nothing to add', work: work('M') });
-    assert.equal(activity.completed?.shortName, 'M');
+  it('keeps what completed last in the status bar, whatever ends without work since', () => {
+    engine = { kind: 'ready', info: INFO };
+    activity.outcome({ kind: 'gated', cause: 'selection', reason: 'text is selected' }, WHERE);
+    assert.equal(activity.status(HERE, false).kind, 'waiting');
+    activity.outcome({ kind: 'empty', reason: 'nothing to add', work: work('M') }, WHERE);
+    activity.outcome({ kind: 'superseded', reason: 'cancelled before it began' }, WHERE);
+    const status = activity.status(HERE, false);
+    assert.deepEqual([status.kind, status.label], ['completed', 'size M, last completion in 18 ms']);
+    assert.match(activity.tooltip(status), /Last: \*\*M\*\* in 18 ms/);
+    activity.forget();
+    assert.equal(activity.status(HERE, false).kind, 'waiting');
+  });
+
+  it('says in the status bar and its tooltip that requests are declined in this file, and explains it', () => {
+    engine = { kind: 'ready', info: INFO };
+    shown('M');
+    for (let i = 0; i < 3; i++)
+      activity.outcome({ kind: 'declined', reason: 'it hardly pays', considered: 'S' }, WHERE);
+    const status = activity.status(HERE, false);
+    assert.equal(status.kind, 'declined');
+    assert.match(activity.tooltip(status), /Now: \*\*quiet, because/);
+    assert.equal(activity.status({ ...HERE, document: 'file:///b.ts' }, false).kind, 'completed');
+    const { now, outcomes } = activity.explain(HERE);
+    assert.equal(now.detail, 'It hardly pays.');
+    assert.deepEqual(
+      outcomes.map(({ title }) => title),
+      ['Declined (considered S), 3 times', 'Shown by M in 18 ms'],
+    );
   });
 });

@@ -3,25 +3,13 @@ import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import type { MachineState } from '../../../src/machine/state';
 import { describeMachine } from '../../../src/ui/describeMachine';
 import { budgetFault, describeSettings } from '../../../src/ui/describeSettings';
-import { statusText } from '../../../src/ui/statusText';
-
-describe('the status bar’s text', () => {
-  it('is equally wide for all sizes and latencies', () => {
-    const widths = [statusText('S', 3), statusText('M+', 48), statusText('XL', 999), statusText('XS+', 1500)];
-    assert.deepEqual(
-      widths.map((text) => text.length),
-      [10, 10, 10, 10],
-    );
-    assert.match(widths[0]!, /^S 3 ms\u2007+$/);
-  });
-});
 
 describe('the settings', () => {
   const cases: [GovernorSettings, string][] = [
     [AUTO, 'Auto'],
     [{ ...AUTO, submodel: 'M', batteryCap: 'S', latencyBudgetMs: 60 }, 'M, fixed'],
     [{ ...AUTO, batteryCap: 'S', latencyBudgetMs: 60 }, 'Auto, at most S on battery, within 60 ms'],
-    [{ ...AUTO, manualOnly: true }, 'Auto, only when asked'],
+    [{ ...AUTO, manualOnly: true }, 'Auto, only when asked by hand'],
   ];
   for (const [settings, expected] of cases) {
     it(`are told as ${expected}`, () => {
@@ -70,8 +58,8 @@ describe('the machine', () => {
     };
     assert.equal(
       told(laptop),
-      'Power: battery, 61% charged, drawing 7.2 W; Low-power mode: on; Heat: slowed down by heat; ' +
-        'Processor: 12% taken by others; GPU: A100, 50% taken by others',
+      'Power: battery, 61% charged, discharging at 7.2 W; Low-power mode: on; Heat: throttled by heat; ' +
+        'Processor: 12% used by other programs; GPU: A100, 50% used by other programs',
     );
   });
 
@@ -79,7 +67,7 @@ describe('the machine', () => {
     assert.match(told({ ...UNREAD, powerSource: 'mains', dischargeWatts: -20 }), /mains, charging at 20\.0 W/);
   });
 
-  it('says where no sensor has been heard of', () => {
-    assert.equal(told(undefined), 'Sensors: not heard of yet');
+  it('says if no reading came yet', () => {
+    assert.equal(told(undefined), 'Sensors: no reading yet');
   });
 });

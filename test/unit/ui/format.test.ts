@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { bytes, milliseconds, ratio } from '../../../src/ui/format';
+import { agoOf, bytes, milliseconds, ratio } from '../../../src/ui/format';
 
 describe('what is shown to a person', () => {
   const cases: [shown: string, expected: string][] = [
@@ -14,6 +14,10 @@ describe('what is shown to a person', () => {
     [bytes(2.31e9), '2.3 GB'],
     [ratio(19, 50), '38% (19 of 50)'],
     [ratio(0, 0), '–'],
+    [agoOf(-3), '0 s ago'],
+    [agoOf(59_400), '59 s ago'],
+    [agoOf(59_600), '1 min ago'],
+    [agoOf(3_590_000), '1 h ago'],
   ];
   for (const [shown, expected] of cases) {
     it(`is ${expected}`, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { CheckpointConfig } from '../../../src/matlm/config';
-import { standingOf, tiersOf } from '../../../src/ui/sizes';
+import { labelOf, tiersOf } from '../../../src/ui/sizes';
 import { exampleConfig } from '../model';
 
 const config = exampleConfig();
@@ -16,12 +16,12 @@ describe('a submodel is called', () => {
   ];
   for (const [name, shortName, level] of cases) {
     it(`${shortName} where it is ${name}`, () => {
-      assert.deepEqual(standingOf(config, name), { shortName, level });
+      assert.deepEqual(labelOf(config, name), { shortName, level });
     });
   }
 
   it('nothing where the checkpoint does not have it', () => {
-    assert.throws(() => standingOf(config, 'XXL'), /no submodel XXL/);
+    assert.throws(() => labelOf(config, 'XXL'), /no submodel XXL/);
   });
 });
 

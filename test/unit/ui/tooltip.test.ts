@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { merge, NOTHING, tallyOf } from '../../../src/statistics/tally';
+import { countsOf, merge, NO_USAGE } from '../../../src/statistics/counts';
 import { tooltip, type TooltipParts } from '../../../src/ui/tooltip';
 
 const QUIET: TooltipParts = {
   engine: 'ready',
+  silence: undefined,
   hardware: 'not tried yet',
   choice: 'Auto',
   last: undefined,
-  today: NOTHING,
+  today: NO_USAGE,
   order: ['S', 'M', 'M+', 'XL'],
   machine: [],
 };
@@ -19,8 +20,8 @@ const USED = [
   { kind: 'shown', size: 'M+' } as const,
   { kind: 'accepted', size: 'M+', savedKeys: 31, again: false } as const,
 ]
-  .map(tallyOf)
-  .reduce(merge, NOTHING);
+  .map(countsOf)
+  .reduce(merge, NO_USAGE);
 
 describe('the tooltip', () => {
   it('says little before the first completion', () => {
@@ -47,7 +48,18 @@ describe('the tooltip', () => {
     const text = tooltip({ ...QUIET, today: USED });
     assert.match(text, /31 keystrokes saved/);
     assert.match(tooltip({ ...QUIET, today: { ...USED, savedKeys: 1 } }), / 1 keystroke saved/);
-    assert.match(text, /Auto read 60% less weights than XL would have \(3\.0 GB where XL reads 7\.5 GB\)/);
+    assert.match(text, /Auto read 60% fewer weight bytes than XL would have \(3\.0 GB instead of 7\.5 GB\)/);
+  });
+
+  it('says why no suggestions come, and always links to the explanation', () => {
+    assert.match(tooltip({ ...QUIET, silence: 'off here' }), /\n\nNow: \*\*off here\*\*\n\n/);
+    assert.match(tooltip(QUIET), /\[Why no suggestion\?\]\(command:matcoder\.whyNoSuggestion\)/);
+  });
+
+  it('has a row for a size that is called as an object has properties', () => {
+    const counts = countsOf({ kind: 'answered', size: 'constructor', latencyMs: 5 });
+    assert.match(tooltip({ ...QUIET, today: counts, order: ['constructor'] }), /^constructor \|/m);
+    assert.doesNotMatch(tooltip({ ...QUIET, order: ['constructor'] }), /^constructor/m);
   });
 
   it('leaves no Markdown in what it was told', () => {

@@ -1,13 +1,17 @@
 import { bytes, percent } from '../../format';
-import type { Choice, FrontierPoint } from '../state';
+import type { ChosenSubmodel, FrontierPoint } from '../state';
 import { svg, table } from './dom';
 import { linear, roundDomain, ticks } from './scales';
 
 const HEIGHT = 260;
 const MARGIN = { top: 36, right: 22, bottom: 42, left: 52 };
 
-/** Bits per byte against bytes read a token, for each submodel worth using; the present choice is marked. */
-export function frontierPlot(points: readonly FrontierPoint[], choice: Choice | undefined, width: number): SVGElement {
+/** Bits per byte over weight bytes read per token, for each submodel on the frontier; the current choice is marked. */
+export function frontierPlot(
+  points: readonly FrontierPoint[],
+  choice: ChosenSubmodel | undefined,
+  width: number,
+): SVGElement {
   const inner = { right: width - MARGIN.right, bottom: HEIGHT - MARGIN.bottom };
   const xs = points.map((p) => p.bytesPerToken);
   const [least, most] = [Math.min(...xs), Math.max(...xs)];
@@ -39,7 +43,7 @@ export function frontierPlot(points: readonly FrontierPoint[], choice: Choice | 
       r: p.isSize ? 4 : 2,
     }),
   );
-  // The label of a size under the ring's own goes below the line.
+  // A label that would overlap the ring's own is placed below the line.
   const isCrowded = (p: FrontierPoint) => {
     const right = chosen ? x(p.bytesPerToken) - x(chosen.bytesPerToken) : -1;
     return right >= 0 && right < 76;
@@ -53,8 +57,8 @@ export function frontierPlot(points: readonly FrontierPoint[], choice: Choice | 
     });
   const now = chosen ? present(chosen, x(chosen.bytesPerToken), y(chosen.bitsPerByte), inner.right) : [];
   const summary = chosen
-    ? `${points.length} submodels; now ${chosen.name}, which reads ${bytes(chosen.bytesPerToken)} a token for ${chosen.bitsPerByte.toFixed(3)} bits per byte.`
-    : `${points.length} submodels; none was chosen yet.`;
+    ? `${points.length} submodels; now ${chosen.name}, which reads ${bytes(chosen.bytesPerToken)} of weights per token and reaches ${chosen.bitsPerByte.toFixed(3)} bits per byte.`
+    : `${points.length} submodels; none is chosen yet.`;
   return svg('svg', { role: 'img', 'aria-label': `The frontier: ${summary}`, width, height: HEIGHT }, [
     ...gridX,
     ...gridY,
@@ -62,12 +66,14 @@ export function frontierPlot(points: readonly FrontierPoint[], choice: Choice | 
     ...marks,
     ...labels,
     ...now,
-    svg('text', { class: 'axis', x: inner.right, y: HEIGHT - 6, 'text-anchor': 'end' }, ['weights read a token →']),
-    svg('text', { class: 'axis', x: 4, y: 12 }, ['bits per byte: lower is better']),
+    svg('text', { class: 'axis', x: inner.right, y: HEIGHT - 6, 'text-anchor': 'end' }, [
+      'weight bytes read per token →',
+    ]),
+    svg('text', { class: 'axis', x: 4, y: 12 }, ['bits per byte (lower is better)']),
   ]);
 }
 
-/** A ring around the chosen submodel, and its name beside it. */
+/** A ring around the chosen submodel, and its name next to it. */
 function present({ shortName, name }: FrontierPoint, x: number, y: number, right: number): SVGElement[] {
   const isNearRight = x > right - 70;
   return [
@@ -80,13 +86,13 @@ function present({ shortName, name }: FrontierPoint, x: number, y: number, right
   ];
 }
 
-export function frontierTable(points: readonly FrontierPoint[], choice: Choice | undefined): HTMLElement {
+export function frontierTable(points: readonly FrontierPoint[], choice: ChosenSubmodel | undefined): HTMLElement {
   const columns = [
     { title: 'Submodel' },
-    { title: 'Read a token', isNumber: true },
+    { title: 'Read per token', isNumber: true },
     { title: 'Bits per byte', isNumber: true },
     { title: 'Agrees with XL', isNumber: true },
-    { title: 'Completes in', isNumber: true },
+    { title: 'Predicted latency', isNumber: true },
   ];
   const rows = points.map((p) => [
     p.name === choice?.name ? `${p.name} (now)` : p.name,

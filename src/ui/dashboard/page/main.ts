@@ -1,11 +1,11 @@
-/** The dashboard's page: shows every state that the extension sends, and sends back what its buttons are for. */
+/** The dashboard's page: shows each state that the extension sends, and sends the commands of its buttons. */
 import { bytes, count, millisecondsOrNone, percent, ratio } from '../../format';
 import { type DashboardCommand, type DashboardState, type FromPage, RECENT_SPAN_MS, type ToPage } from '../state';
 import { html, table } from './dom';
 import { frontierPlot, frontierTable } from './frontierPlot';
 import { timePlot, timeTable } from './timePlot';
 
-/** What the editor gives a page. */
+/** The editor's interface for a page. */
 interface Host {
   postMessage(message: FromPage): void;
   getState(): unknown;
@@ -15,7 +15,7 @@ declare function acquireVsCodeApi(): Host;
 
 const host = acquireVsCodeApi();
 
-/** A part of the page that is drawn anew only where what it shows has changed: a reader is not interrupted. */
+/** A part of the page that is redrawn only if its content has changed, so that a reader is not interrupted. */
 class Part {
   readonly element: HTMLElement;
   private shown = '';
@@ -52,7 +52,7 @@ function button(label: string, command: DashboardCommand): HTMLElement {
   return element;
 }
 
-/** Something to open, which stays open or closed when the page is hidden and comes back. */
+/** A section that can be opened, and stays open or closed when the page is hidden and shown again. */
 function details(id: string, label: string, content: HTMLElement): HTMLElement {
   const element = html('details', { id }, [html('summary', {}, [label]), content]);
   const open = new Set(openDetails());
@@ -91,7 +91,7 @@ const page = html('main', {}, [
   ]),
   section('now', 'Now', parts.choice.element, parts.machine.element),
   section('sizes', 'By size', parts.bySize.element),
-  wide(section('use', 'What it was worth', parts.periods.element)),
+  wide(section('use', 'Benefit', parts.periods.element)),
   section(
     'frontier',
     'The frontier',
@@ -106,9 +106,9 @@ const page = html('main', {}, [
   ),
   html('footer', {}, [
     html('p', {}, [
-      'Counts of the last thirty days of use. They stay on this machine. A suggestion counts as shown when it stood ' +
-        'for three quarters of a second, or was accepted before. Weights read stand for energy: on this kind of ' +
-        'work reading them is most of what a processor does.',
+      'Counts of the last thirty days of use. They stay on this machine. A suggestion counts as shown if it was ' +
+        'visible for three quarters of a second, or was accepted earlier. Weight bytes read are an energy proxy, ' +
+        'because this kind of work is bound by memory bandwidth.',
     ]),
   ]),
 ]);
@@ -119,7 +119,7 @@ function show(state: DashboardState): void {
   parts.choice.show(choice, () =>
     choice
       ? [html('strong', {}, [choice.name]), ` ${choice.by}: ${choice.reason}.`]
-      : ['Nothing was completed in this window yet: type in a file, and the size that answers shows here.'],
+      : ['No completion in this window yet. Type in a file, and the size that answers appears here.'],
   );
   parts.machine.show(machine, () => [
     table(
@@ -130,7 +130,7 @@ function show(state: DashboardState): void {
   ]);
   parts.periods.show(periods, () => periods.map(period));
   if (frontier.length === 0) {
-    parts.frontier.show('', () => [empty('This checkpoint carries no measured frontier.')]);
+    parts.frontier.show('', () => [empty('This model has no measured frontier.')]);
     parts.frontierTable.show('', () => []);
   } else {
     parts.frontier.show([frontier, choice?.name], () => [
@@ -172,30 +172,30 @@ function period({
   return html('section', { class: 'period', 'aria-label': title }, [
     html('h3', {}, [title]),
     html('dl', {}, [
-      figure('Keystrokes saved', count(savedKeys), 'characters accepted, less the keys that accepted them'),
+      figure('Keystrokes saved', count(savedKeys), 'accepted characters, less the keys that accepted them'),
       figure(
         'Accepted',
         shown > 0 ? percent(accepted / shown) : '–',
-        shown > 0 ? `${count(accepted)} of ${count(shown)} shown` : 'nothing was shown yet',
+        shown > 0 ? `${count(accepted)} of ${count(shown)} shown` : 'no suggestion was shown yet',
       ),
       figure(
         'Latency',
         millisecondsOrNone(p50Ms),
-        p95Ms === undefined ? 'nothing was measured yet' : `median; 95% within ${millisecondsOrNone(p95Ms)}`,
+        p95Ms === undefined ? 'no completion was measured yet' : `median; 95% within ${millisecondsOrNone(p95Ms)}`,
       ),
       figure(
-        'Weights read',
+        'Weight bytes read',
         saved === undefined ? '–' : saved >= 0 ? `${percent(saved)} less` : `${percent(-saved)} more`,
         saved === undefined
-          ? 'Auto has chosen nothing yet'
-          : `than XL alone: ${bytes(autoBytes)}, not ${bytes(autoBytesByXL)}`,
+          ? 'Auto has not chosen a size yet'
+          : `than always using XL: ${bytes(autoBytes)} instead of ${bytes(autoBytesByXL)}`,
       ),
     ]),
   ]);
 }
 
 function bySizeTable(rows: DashboardState['bySize']): HTMLElement {
-  if (rows.length === 0) return empty('Nothing was completed yet.');
+  if (rows.length === 0) return empty('No completion yet.');
   const columns = [
     { title: 'Size' },
     { title: 'Requests', isNumber: true },
@@ -205,7 +205,7 @@ function bySizeTable(rows: DashboardState['bySize']): HTMLElement {
     { title: '95%', isNumber: true },
   ];
   return table(
-    'M+ lies between M and L',
+    'M+ is a submodel between M and L',
     columns,
     rows.map((r) => [
       r.shortName,

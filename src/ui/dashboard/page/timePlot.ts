@@ -1,4 +1,4 @@
-import { milliseconds } from '../../format';
+import { agoOf, milliseconds } from '../../format';
 import type { Recent } from '../state';
 import { svg, table } from './dom';
 import { linear, roundDomain, ticks } from './scales';
@@ -9,7 +9,7 @@ const MARGIN = { top: 22, right: 16, bottom: 40, left: 52 };
 const GAP = 26;
 const TABLE_ROWS = 20;
 
-/** Latency above and size below, over the last minutes. */
+/** Latency (above) and size (below) over the last minutes. */
 export function timePlot(
   recent: readonly Recent[],
   sizes: readonly string[],
@@ -62,11 +62,6 @@ export function timeTable(recent: readonly Recent[]): HTMLElement {
   const rows = recent
     .slice(-TABLE_ROWS)
     .reverse()
-    .map((r) => [`${ago(r.agoMs)} ago`, r.shortName, milliseconds(r.latencyMs)]);
+    .map((r) => [agoOf(r.agoMs), r.shortName, milliseconds(r.latencyMs)]);
   return table('The latest completions', columns, rows);
-}
-
-function ago(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  return seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }

@@ -38,6 +38,7 @@ describe("a document's path in the prompt", () => {
     ['tells the language of an untitled document', 'Untitled-1', 'python', 'Untitled-1.py'],
     ["tells the language of a notebook's cell", 'study/a.ipynb', 'python', 'study/a.py'],
     ['stays where the language is not known', 'Makefile', 'makefile', 'Makefile'],
+    ['stays where the language is called as an object has properties', 'notes', 'constructor', 'notes'],
   ];
   for (const [name, path, language, expected] of cases) {
     it(name, () => {

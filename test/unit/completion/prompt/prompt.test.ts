@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUDGET, buildPrompt } from '../../../../src/completion/prompt/prompt';
-import type { Tokenizer } from '../../../../src/matlm/tokenizer';
+import { Tokenizer } from '../../../../src/matlm/tokenizer';
 import { AutoClosed } from '../../../../src/replay/autoClosed';
-import { ROOT, small } from '../../model';
+import { MODEL, ROOT, small } from '../../model';
 
 const code = (lines: number) => Array.from({ length: lines }, (_, i) => `const value${i} = compute(${i});\n`).join('');
 const common = (a: readonly number[], b: readonly number[]) => {
@@ -59,6 +59,51 @@ describe('the prompt', () => {
   it('fits into its room, however dense the text', () => {
     for (const text of ['世界'.repeat(3000), 'x'.repeat(1e6), '0123456789'.repeat(2000), code(500)]) {
       for (const room of [900, 300, 40]) assert.ok(build(text, text, room).length <= room);
+    }
+  });
+
+  it('takes the widest window that fits, however dense the text', () => {
+    const texts = [
+      code(500),
+      '世界'.repeat(900),
+      '0123456789'.repeat(300),
+      `${code(30)}${'世'.repeat(700)}${code(20)}`,
+    ];
+    for (const text of texts) {
+      // In some room or other each window is the one that is taken.
+      const rooms = Array.from({ length: 100 }, (_, i) => 20 + 12 * i);
+      const lengths = rooms.map((room) => build(text, '', room).length);
+      for (const [i, room] of rooms.entries()) {
+        const widest = Math.max(...lengths.filter((length) => length <= room));
+        assert.equal(lengths[i], widest, `${text.slice(0, 9)} in a room of ${room}`);
+      }
+    }
+  });
+
+  it('costs a key no more to encode in a line of thousands of characters than in a short one', async () => {
+    const json = JSON.parse(await readFile(join(MODEL, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
+    const lines = {
+      CJK: (i: number) => String.fromCharCode(0x4e00 + ((i * 7919) % 5000)),
+      letters: (i: number) => 'token'.charAt(i % 5),
+      code: (i: number) => `foo(a, Bar[${i % 7}]); `.charAt(i % 17),
+      blanks: () => ' ',
+    };
+    for (const [name, character] of Object.entries(lines)) {
+      const counted = new Tokenizer('tokenizer.json', json);
+      let text = code(20);
+      for (let i = 0; i < 2000; i++) text += character(i);
+      const costs: number[] = [];
+      for (let typed = 0; typed < 300; typed++) {
+        text += character(2000 + typed);
+        const before = counted.encodedCharacters;
+        buildPrompt(counted, { path: 'a.md', prefix: text, prefixStart: 0, suffix: '\n' }, 900, () => '');
+        costs.push(counted.encodedCharacters - before);
+      }
+      costs.shift(); // the whole line, once
+      costs.sort((a, b) => a - b);
+      const [p50, p99, most] = [costs[150]!, costs[295]!, costs.at(-1)!];
+      assert.ok(p50 <= 200 && p99 <= 500, `${name}: ${p50} characters a key at the median, ${p99} at most keys`);
+      assert.ok(most <= 2500, `${name}: ${most} characters when the window moves`);
     }
   });
 

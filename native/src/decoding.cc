@@ -1,0 +1,280 @@
+#include "decoding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
+
+#include "copier.h"
+#include "next_token.h"
+
+namespace matcoder {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// What the target's decision on the i-th token of a draft tells of drafts.
+void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, DraftCounts& counts) {
+  if (draft.match_length > 0) {
+    speculator.record_copied(draft.match_length + static_cast<int>(i), accepted);
+    counts.copied++;
+    counts.copied_accepted += accepted;
+  } else if (!draft.probabilities.empty()) {
+    speculator.record_written(draft.probabilities[i], accepted);
+    counts.written++;
+    counts.written_accepted += accepted;
+  }
+}
+
+bool contains(const std::vector<int32_t>& tokens, int32_t token) {
+  return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+}
+
+}  // namespace
+
+// The state of one answer while it is decoded.
+struct Decoder::Answer {
+  Speculator& speculator;
+  int length;                  // of the sequence: prompt and answer
+  std::vector<int32_t> text;   // the sequence without special tokens, because no match would cross one
+  std::string healing_prefix;  // what is left to spell of it
+  int32_t last = 0;            // the last token of the sequence, which is not in the cache yet
+  bool as_expected = true;     // whether the answer so far is what the caller expects
+  ScoreCounts scores{};
+  int decoded = 0, passes = 0;
+  DraftCounts drafts{};
+};
+
+Decoder::Decoder(std::unique_ptr<Model> model, const Kernels& kernels, int threads,
+                 std::vector<std::string> token_bytes, std::chrono::milliseconds progress_interval)
+    : model_(std::move(model)),
+      kernels_(kernels),
+      token_bytes_(std::move(token_bytes), model_->config.vocabulary),
+      progress_interval_(progress_interval),
+      pool_(threads),
+      cache_(model_->config),
+      scratch_(model_->config, threads) {}
+
+Event Decoder::run(Request& request) {
+  if (request.aborted) return end_event("aborted");
+  const std::vector<int32_t> expected = request.all_logits ? std::vector<int32_t>() : expected_tokens(request);
+  Draft draft{expected, 0, {}};
+  if (!prefill(request, draft)) return end_event("aborted");
+  if (request.all_logits) return end_event("stop");
+  return decode(request, expected, std::move(draft));
+}
+
+// The probable beginning of the answer. If the previous answer began at the same place and spelled the healing prefix,
+// these are its tokens; otherwise what the caller expects.
+std::vector<int32_t> Decoder::expected_tokens(const Request& request) const {
+  const auto& before = last_sequence_;
+  const size_t begin = request.tokens.size();
+  if (request.healing_prefix.empty() || before.size() <= begin ||
+      !std::equal(request.tokens.begin(), request.tokens.end(), before.begin()))
+    return request.expected;
+  std::string prefix = request.healing_prefix;
+  size_t end = begin;
+  while (!prefix.empty() && end < before.size() && token_bytes_.matches(before[end], prefix))
+    token_bytes_.consume(before[end++], prefix);
+  if (!prefix.empty()) return request.expected;
+  return {before.begin() + static_cast<std::ptrdiff_t>(begin), before.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+bool Decoder::run_forward(const Request& request, const std::vector<int>& widths, const int32_t* tokens, int count) {
+  return forward(*model_, kernels_, widths, tokens, count, cache_, scratch_, pool_, request.aborted);
+}
+
+// Brings the cache to the request's tokens; false if aborted on the way, and then the cache keeps the chunks that were
+// read. Positions that another submodel wrote are kept too. The last token always runs, because its logits are wanted,
+// and with it as much of the draft as fits into the chunk; the rest of the draft is dropped.
+bool Decoder::prefill(Request& request, Draft& draft) {
+  const auto start = Clock::now();
+  auto reported = start;
+  const int total = static_cast<int>(request.tokens.size());
+  const int reused =
+      request.all_logits ? 0 : std::min(cache_.reusable(request.tokens, layer_mask(request.widths)), total - 1);
+  cache_.truncate(reused);
+  const int last_chunk = (total - reused - 1) % kPrefillChunk + 1;
+  const int drafted =
+      std::max(0, std::min({static_cast<int>(draft.tokens.size()), kMaxDraft, kPrefillChunk - last_chunk,
+                            model_->config.context - total, request.max_tokens - 1}));
+  draft.tokens.resize(drafted);
+  std::vector<int32_t> tokens = request.tokens;
+  tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
+  Event logits;
+  logits.kind = Event::kLogits;
+  for (int done = reused; done < total;) {
+    const int count = std::min(kPrefillChunk, total - done);
+    const bool is_last = done + count == total;
+    if (!run_forward(request, request.widths, tokens.data() + done, count + (is_last ? drafted : 0))) return false;
+    for (int t = 0; request.all_logits && t < count; t++) {
+      lm_head(*model_, kernels_, t, 1, scratch_, pool_);
+      const float* row = logits_of(scratch_, 0);
+      logits.logits.insert(logits.logits.end(), row, row + model_->config.vocabulary);
+    }
+    if (is_last && request.max_tokens > 0) lm_head(*model_, kernels_, count - 1, 1 + drafted, scratch_, pool_);
+    done += count;
+    if (is_last || Clock::now() - reported < progress_interval_) continue;
+    reported = Clock::now();
+    Event progress;
+    progress.kind = Event::kProgress;
+    progress.prefilled_tokens = done - reused;
+    request.on_event(std::move(progress));
+  }
+  Event event;
+  event.kind = Event::kPrefill;
+  event.reused_tokens = reused;
+  event.prefilled_tokens = total - reused;
+  event.prefill_ms = ms_since(start);
+  request.on_event(std::move(event));
+  if (request.all_logits) request.on_event(std::move(logits));
+  return true;
+}
+
+// Greedy decoding, from the logits that prefill left after the prompt and a draft. Drafts change the time and never the
+// text: the target verifies each, and the first that it would not have chosen ends the draft.
+Event Decoder::decode(Request& request, const std::vector<int32_t>& expected, Draft draft) {
+  const auto start = Clock::now();
+  std::vector<int> pair = request.widths;
+  pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
+  Answer answer{speculators_[pair], static_cast<int>(request.tokens.size()), {}, request.healing_prefix};
+  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(answer.text),
+               [&](int32_t token) { return !token_bytes_.is_special(token); });
+  last_sequence_ = request.tokens;
+  for (const int32_t token : request.banned_first_tokens) logits_of(scratch_, 0)[token] = kMaskedLogit;
+
+  const char* reason = nullptr;
+  while ((reason = verify(request, expected, draft, answer)) == nullptr) {
+    draft = next_draft(request, expected, answer);
+    std::vector<int32_t> tokens = {answer.last};
+    tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
+    const int count = static_cast<int>(tokens.size());
+    const auto pass_start = Clock::now();
+    if (!run_forward(request, request.widths, tokens.data(), count)) {
+      reason = "aborted";
+      break;
+    }
+    lm_head(*model_, kernels_, 0, count, scratch_, pool_);
+    answer.passes++;
+    answer.speculator.record_target_pass(count, ms_since(pass_start));
+  }
+  Event event = end_event(reason);
+  event.decoded_tokens = answer.decoded;
+  event.passes = answer.passes;
+  event.decode_ms = ms_since(start);
+  event.drafts = answer.drafts;
+  return event;
+}
+
+// Chooses tokens by the logits of the last pass, whose row i follows i accepted drafts, up to the first that was not
+// drafted. Leaves everything before that token in the cache. Returns why the answer ends here, or null if it goes on.
+const char* Decoder::verify(Request& request, const std::vector<int32_t>& expected, const Draft& draft,
+                            Answer& answer) {
+  const Config& c = model_->config;
+  for (size_t i = 0; i <= draft.tokens.size(); i++) {
+    if (request.aborted) return "aborted";
+    if (answer.decoded == request.max_tokens) return "length";
+    const int cached = answer.length;  // positions before the token that is chosen now
+    const ChosenToken chosen =
+        choose_token(kernels_, token_bytes_, request, answer.text, answer.decoded == 0, answer.healing_prefix,
+                     logits_of(scratch_, static_cast<int>(i)), c.vocabulary);
+    check_finite(*model_, chosen.probability, "the logits");
+    const int32_t token = chosen.token;
+    const bool accepted = i < draft.tokens.size() && draft.tokens[i] == token;
+    if (i < draft.tokens.size()) learn(draft, i, accepted, answer.speculator, answer.drafts);
+    const size_t nth = static_cast<size_t>(answer.decoded);
+    answer.as_expected = answer.as_expected && nth < expected.size() && expected[nth] == token;
+    if (contains(request.stop_tokens, token)) {
+      cache_.truncate(cached);
+      return "stop";
+    }
+    const std::string_view new_bytes = token_bytes_.bytes_beyond(token, answer.healing_prefix);
+    const bool is_new = answer.healing_prefix.empty() || !new_bytes.empty();
+    if (is_new) answer.scores.add(chosen.probability);
+    if (!answer.healing_prefix.empty()) token_bytes_.consume(token, answer.healing_prefix);
+    last_sequence_.push_back(token);
+    if (!token_bytes_.is_special(token)) answer.text.push_back(token);
+    answer.last = token;
+    answer.length++;
+    answer.decoded++;
+
+    Event event;
+    event.kind = Event::kToken;
+    event.token = token;
+    event.probability = chosen.probability;
+    request.on_event(std::move(event));
+
+    const char* reason = nullptr;
+    if (request.ends_with_line && new_bytes.find('\n') != std::string_view::npos)
+      reason = "line";
+    else if (is_new && request.score_bound && !answer.scores.may_reach(*request.score_bound))
+      reason = "scoreBound";
+    else if (cached == c.context)
+      reason = "context";
+    else if (answer.decoded == request.max_tokens)
+      reason = "length";
+    if (reason != nullptr || !accepted) {
+      cache_.truncate(cached);
+      return reason;
+    }
+  }
+  return nullptr;
+}
+
+// What the next pass verifies after the last token: the rest of what is expected, or a speculative draft.
+Draft Decoder::next_draft(const Request& request, const std::vector<int32_t>& expected, Answer& answer) {
+  const int room =
+      std::min({request.max_tokens - answer.decoded - 1, model_->config.context - answer.length, kMaxDraft});
+  const int left = answer.as_expected ? static_cast<int>(expected.size()) - answer.decoded : 0;
+  if (left > 0 && room > 0) {
+    const auto next = expected.begin() + answer.decoded;
+    return {{next, next + std::min(room, left)}, 0, {}};
+  }
+  return speculate(request, std::min(room, request.speculation.max_tokens), answer);
+}
+
+// A draft copied from the context or else written by the draft submodel, of at most `room` tokens and as long as it
+// pays; the cache is left as it was.
+Draft Decoder::speculate(const Request& request, int room, Answer& answer) {
+  const Speculation& how = request.speculation;
+  Speculator& speculator = answer.speculator;
+  const std::vector<int32_t>& text = answer.text;
+  Draft draft;
+  if (room <= 0) return draft;
+  const bool explore = !how.always && speculator.explore();
+  if (const Match match = find_match(text); match.length > 0) {
+    const int paying = how.always ? room : speculator.tokens_to_copy(match.length, room);
+    const int count = explore ? std::max(paying, std::min(2, room)) : paying;
+    const int size = static_cast<int>(text.size());
+    for (int next = match.next; static_cast<int>(draft.tokens.size()) < count; next++)
+      draft.tokens.push_back(next < size ? text[next] : draft.tokens[next - size]);
+    draft.match_length = match.length;
+    if (count > 0) return draft;
+  }
+  draft.match_length = 0;
+  if (how.widths.empty()) return draft;
+  const int cached = static_cast<int>(cache_.tokens.size());
+  int32_t token = answer.last;
+  while (static_cast<int>(draft.tokens.size()) < room) {
+    const bool wanted =
+        how.always || (explore && draft.tokens.empty()) || speculator.worth_writing(draft.probabilities);
+    if (!wanted) break;
+    const auto start = Clock::now();
+    if (!run_forward(request, how.widths, &token, 1)) break;
+    lm_head(*model_, kernels_, 0, 1, scratch_, pool_);
+    float probability;
+    token = kernels_.most_likely(logits_of(scratch_, 0), model_->config.vocabulary, &probability);
+    check_finite(*model_, probability, "the logits");
+    speculator.record_draft_pass(ms_since(start));
+    draft.tokens.push_back(token);
+    draft.probabilities.push_back(probability);
+  }
+  cache_.truncate(cached);
+  return draft;
+}
+
+}  // namespace matcoder

@@ -1,0 +1,75 @@
+import type { Engine } from '../engine/engine';
+import type { CostModel } from '../governor/costs';
+import type { History } from '../governor/history';
+import type { Checkpoint } from '../matlm/checkpoint';
+import { scoreBoundAt } from './decode/confidence';
+import { decode, type Decoded } from './decode/decode';
+import type { Work } from './outcome';
+import type { Plan, Planner } from './plan';
+import type { EarlierOutput } from './reuse/earlierOutput';
+import { generationOf, type Purpose, workOf } from './reuse/generation';
+import { type Ended, InFlightCompletion } from './reuse/inFlight';
+import { Trace } from './trace';
+
+export interface PlanRunnerParts {
+  readonly engine: Engine;
+  readonly checkpoint: Checkpoint;
+  readonly costs: CostModel;
+  readonly history: History;
+  readonly now: () => number;
+  /** A decode has ended, by itself or because it was stopped. */
+  readonly onDecoded?: (work: Work, purpose: Purpose) => void;
+}
+
+/** Decodes what was planned, one plan at a time, and keeps what came of it: the record, the costs, the passes. */
+export class PlanRunner {
+  constructor(
+    private readonly parts: PlanRunnerParts,
+    private readonly planner: Planner,
+    private readonly earlier: EarlierOutput,
+  ) {}
+
+  /** Begin a decode. One that is under way is stopped. */
+  start(plan: Plan, purpose: Purpose, trace = new Trace(this.parts.now)): InFlightCompletion {
+    return this.earlier.begin(() => new InFlightCompletion(plan, purpose, (inFlight) => this.run(inFlight, trace)));
+  }
+
+  private async run(inFlight: InFlightCompletion, trace: Trace): Promise<Ended> {
+    const { engine, checkpoint } = this.parts;
+    const { prompt, decision, trim, cursor, minScore } = inFlight.plan;
+    const weights = checkpoint.calibration?.weights;
+    let isRead = false;
+    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, inFlight.signal, {
+      scoreBound: scoreBoundAt(cursor, weights, minScore),
+      onProgress: (text) => {
+        inFlight.written = text;
+        if (!isRead) trace.end('prefill');
+        isRead = true;
+        // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
+        this.planner.wasRead(prompt.tokens);
+      },
+    });
+    trace.end('decode');
+    this.earlier.end(inFlight);
+    return this.finish(inFlight, decoded, trace);
+  }
+
+  private finish(inFlight: InFlightCompletion, decoded: Decoded, trace: Trace): Ended {
+    const { plan, purpose, signal, hasMoved } = inFlight;
+    const { checkpoint, costs, history, now, onDecoded } = this.parts;
+    if (decoded.fault !== undefined) {
+      this.planner.wasRead([]);
+      return { kind: 'failed', reason: decoded.fault };
+    }
+    const work = workOf(plan, decoded, now());
+    onDecoded?.(work, purpose);
+    if (decoded.aborted || signal.aborted) return { kind: 'superseded', reason: String(signal.reason) };
+    const { prefilledTokens, prefillMs, passes, decodeMs } = decoded;
+    if (!hasMoved) costs.observe(plan.decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
+    if (purpose === 'requested') history.answered(plan.cursorContext, passes);
+    const generation = generationOf(plan, purpose, decoded.pieces, checkpoint.calibration?.weights, work);
+    trace.end('trim');
+    this.earlier.add(generation, plan.settings.key);
+    return { kind: 'generated', generation };
+  }
+}

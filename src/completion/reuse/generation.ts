@@ -1,0 +1,91 @@
+import type { CursorContext } from '../../governor/place';
+import { confidentHead, type Piece } from '../decode/confidence';
+import type { Decoded } from '../decode/decode';
+import type { Outcome, Suggestion, Work } from '../outcome';
+import type { Plan } from '../plan';
+import type { DocumentPosition } from './typedSince';
+
+/**
+ * Why a decode was started: for a request that waits for it, for the position that follows if the suggestion on the
+ * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
+ */
+export type Purpose = 'requested' | 'speculative' | 'refinement';
+
+/** A finished decode: where it was made, by whom and for what, and what came of it. */
+export interface Generation {
+  readonly position: DocumentPosition;
+  readonly purpose: Purpose;
+  /** At one position, generations with equal keys are interchangeable. */
+  readonly cacheKey: string;
+  /** The name of the submodel that wrote it. */
+  readonly submodel: string;
+  readonly multiline: boolean;
+  readonly cursorContext: CursorContext;
+  /** All that was written at the cursor, shown or not. */
+  readonly pieces: readonly Piece[];
+  /** What may be shown; undefined if nothing. */
+  readonly suggestion: Suggestion | undefined;
+  /** Something was written, but no part of it is likely enough to be right. */
+  readonly isUnsure: boolean;
+  /** The filter that left nothing, if one did. */
+  readonly emptiedBy: string | undefined;
+  readonly work: Work;
+}
+
+/** A generation of which something may be shown. */
+export type Suggesting = Generation & { readonly suggestion: Suggestion };
+
+export function isSuggesting(generation: Generation): generation is Suggesting {
+  return generation.suggestion !== undefined;
+}
+
+/** @param endedMs by the clock of `plan.startedMs` */
+export function workOf({ prompt, decision, startedMs }: Plan, decoded: Decoded, endedMs: number): Work {
+  const { prefilledTokens, prefillMs, decodedTokens, passes, decodeMs } = decoded;
+  return {
+    submodel: decision.submodel.name,
+    reason: decision.reason,
+    promptTokens: prompt.tokens.length,
+    prefilledTokens,
+    decodedTokens,
+    passes,
+    prefillMs,
+    decodeMs,
+    latencyMs: endedMs - startedMs,
+  };
+}
+
+/**
+ * Judge what was decoded: the part that is likely enough to be right, and of that what passes the filters.
+ * @param weights of the submodel's score
+ */
+export function generationOf(
+  { request, decision, cursor, cursorContext, cacheKey, minScore, trim }: Plan,
+  purpose: Purpose,
+  pieces: readonly Piece[],
+  weights: readonly number[] | undefined,
+  work: Work,
+): Generation {
+  const sure = confidentHead(pieces, cursor, weights, minScore);
+  const { suggestion, emptiedBy } = trim(sure, false);
+  return {
+    position: request,
+    purpose,
+    cacheKey,
+    submodel: decision.submodel.name,
+    multiline: decision.multiline,
+    cursorContext,
+    pieces,
+    suggestion,
+    isUnsure: minScore > 0 && sure.trim() === '' && pieces.length > 0,
+    emptiedBy,
+    work,
+  };
+}
+
+/** The outcome of the request that waited for a generation. */
+export function outcomeOf({ suggestion, isUnsure, emptiedBy, submodel, work }: Generation): Outcome {
+  if (suggestion) return { kind: 'shown', suggestion, work };
+  if (isUnsure) return { kind: 'unsure', reason: 'the model was not sure', submodel, work };
+  return { kind: 'empty', reason: emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add', work };
+}

@@ -1,0 +1,70 @@
+import type { Plan } from '../plan';
+import type { Generation, Purpose } from './generation';
+import type { TypedSince } from './typedSince';
+
+/** How a decode ended. */
+export type Ended =
+  | { readonly kind: 'generated'; readonly generation: Generation }
+  | { readonly kind: 'superseded'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Brackets and quotes as an editor inserts them, the second one by itself. */
+const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
+
+/**
+ * A decode that is under way. It outlives a cancelled request, because most requests are cancelled by one more key, and
+ * that key often agrees with what is being written.
+ */
+export class InFlightCompletion {
+  /** Never rejects. */
+  readonly ended: Promise<Ended>;
+  /** It began on another backend, so how long it takes tells nothing of either. */
+  hasMoved = false;
+  /** The text decoded so far. */
+  written = '';
+  /** The text typed since it began, as far as edits have told. */
+  private typed = '';
+  private readonly controller = new AbortController();
+
+  /** @param run decodes until the signal aborts, and updates `written` */
+  constructor(
+    readonly plan: Plan,
+    readonly purpose: Purpose,
+    run: (self: InFlightCompletion) => Promise<Ended>,
+  ) {
+    this.ended = run(this);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  stop(): void {
+    this.controller.abort('the typed text diverged from it');
+  }
+
+  /** Whether it may answer a request at another position under settings with a key, as far as it has written by now. */
+  isJoinable(since: TypedSince, settingsKey: string): boolean {
+    const typed = this.plan.settings.key === settingsKey ? since.at(this.plan.request) : undefined;
+    return typed !== undefined && mayBecome(this, typed);
+  }
+
+  /** Whether it still agrees with its document after an edit there. */
+  survives(inserted: string, removedChars: number): boolean {
+    // It is made for the document as it will be.
+    if (this.purpose === 'speculative') return true;
+    this.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
+    return removedChars === 0 && mayBecome(this, this.typed);
+  }
+}
+
+/**
+ * Whether a decode may still produce the typed text: one of both texts begins with the other. No request waits for a
+ * refinement, so that is kept only if it has already generated the typed text.
+ */
+export function mayBecome(
+  { written, purpose }: Pick<InFlightCompletion, 'written' | 'purpose'>,
+  typed: string,
+): boolean {
+  return written.startsWith(typed) || (purpose !== 'refinement' && typed.startsWith(written));
+}

@@ -1,0 +1,36 @@
+import { gate } from './gate';
+import type { Suggestion } from './outcome';
+import type { Plan, Planner } from './plan';
+import type { PlanRunner } from './planRunner';
+import type { EarlierOutput } from './reuse/earlierOutput';
+import { TypedSince } from './reuse/typedSince';
+
+/** The stages of a completion that more than one request of the pipeline uses. */
+export interface Stages {
+  readonly planner: Planner;
+  readonly runner: PlanRunner;
+  readonly earlier: EarlierOutput;
+}
+
+/** Decode what follows if the suggestion on the screen is accepted, while the user reads it. Any request comes first. */
+export async function speculate(
+  { planner, runner, earlier }: Stages,
+  { request, settings }: Plan,
+  { text, replaces }: Suggestion,
+): Promise<void> {
+  const next = {
+    ...request,
+    prefix: request.prefix + text,
+    suffix: request.suffix.slice(replaces),
+    lineSuffix: request.lineSuffix.slice(replaces),
+    explicit: false,
+  };
+  if (gate(next)) return;
+  const since = new TypedSince(next);
+  const plan = await planner.plan(next, settings, {
+    purpose: 'speculative',
+    diverged: earlier.hasDiverged(since),
+    isWanted: () => !earlier.inFlight,
+  });
+  if (plan && 'prompt' in plan && !earlier.cached(since, plan)) runner.start(plan, 'speculative');
+}

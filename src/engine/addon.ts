@@ -1,0 +1,135 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { GpuState, ThermalState } from '../machine/state';
+import type { ModelConfig } from '../matlm/config';
+import type { TensorEntry } from '../matlm/safetensors';
+import type { DraftCounts, GenerateEvent, GenerateRequest } from './engine';
+
+/** Instruction sets the engine has kernels for. */
+export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
+
+export interface NativeOptions {
+  readonly weightsPath: string;
+  readonly tensors: Readonly<Record<string, TensorEntry>>;
+  readonly config: ModelConfig;
+  readonly threads: number;
+  /** The bytes of each token, none for a special token: needed if requests have a healing prefix. */
+  readonly tokenBytes?: readonly Uint8Array[];
+  /** Forces an instruction set. By default it is the fastest that runs here. */
+  readonly isa?: Isa;
+  /** Least time between two progress events, 100 by default; 0 for one after each chunk. */
+  readonly progressIntervalMs?: number;
+}
+
+/** The addon reads numbers in typed arrays and text as UTF-8. */
+type Packed<T> = T extends string ? Uint8Array : T extends readonly number[] ? Int32Array | Float32Array : T;
+type PlainOptions = Omit<GenerateRequest, 'prompt' | 'scoreBound' | 'speculation'>;
+
+/** A `GenerateRequest` in the addon's form: its options under their own names, except those listed here. */
+export type NativeRequest = { readonly [K in keyof PlainOptions]: Packed<PlainOptions[K]> } & {
+  /** `prompt`. */
+  readonly tokens: Int32Array;
+  /** Empty, or the five numbers of a `ScoreBound` in the order of its declaration. */
+  readonly scoreBound?: Float32Array;
+  /** `speculation`: its `maxTokens` (0 for none), `widths` and `always`. */
+  readonly draftTokens?: number;
+  readonly draftWidths?: Int32Array;
+  readonly draftAlways?: boolean;
+};
+
+type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
+export type NativeEvent =
+  | Exclude<GenerateEvent, EndEvent>
+  | (EndEvent & DraftCounts)
+  | { readonly type: 'logits'; readonly logits: Float32Array };
+
+/** The engine of the addon: one model, one cache, and a thread that serves requests in order. */
+export interface NativeEngine {
+  readonly isa: Isa;
+  readonly threads: number;
+  readonly weightBytes: number;
+  readonly kvCacheBytes: number;
+  generate(request: NativeRequest, listener: (event: NativeEvent) => void): { abort(): void };
+  /** Logits after every token, [tokens, vocabulary]; discards the cache first. For tests. */
+  logits(tokens: Int32Array, widths: Int32Array, listener: (event: NativeEvent) => void): void;
+  dispose(): void;
+}
+
+/** The result of one sensor: a value and its source, or no value and the reason. */
+export interface Sensed<T> {
+  readonly value?: T;
+  readonly note: string;
+}
+
+/** One reading of the addon's sensors; units and meanings as in MachineState. */
+export interface NativeReading {
+  readonly powerSource: Sensed<'mains' | 'battery'>;
+  readonly chargeShare: Sensed<number>;
+  readonly dischargeWatts: Sensed<number>;
+  readonly lowPower: Sensed<boolean>;
+  readonly thermal: Sensed<Exclude<ThermalState, 'unknown'>>;
+  readonly cpuBusyByOthersShare: Sensed<number>;
+  readonly cpuPressureShare: Sensed<number>;
+  readonly gpu: Sensed<GpuState>;
+  readonly energyJoules: Sensed<number>;
+}
+
+export interface SensorOptions {
+  /** The folder that holds `sys` and `proc`: `/` except in tests. */
+  readonly root?: string;
+  /** Name or path of NVIDIA's management library; empty for none. */
+  readonly nvml?: string;
+}
+
+/** The machine's sensors, of the addon. */
+export interface NativeSensors {
+  /** One reading now. Throws while the sensors are watched. */
+  read(): NativeReading;
+  /**
+   * A reading at once, then one at each interval and at each change that the system announces. A separate thread takes
+   * them, which does not keep the process alive.
+   */
+  watch(intervalMs: number, listener: (reading: NativeReading) => void): void;
+  close(): void;
+}
+
+export interface NativeAddon {
+  readonly Engine: new (options: NativeOptions) => NativeEngine;
+  readonly Sensors: new (options?: SensorOptions) => NativeSensors;
+  /** Fastest first. */
+  readonly supportedIsas: readonly Isa[];
+  /** Tokens of a prompt that are read together. */
+  readonly prefillChunkTokens: number;
+}
+
+/** The addon is missing or does not load. The message names every path tried, the fault and what to do. */
+export class AddonError extends Error {
+  override readonly name = 'AddonError';
+}
+
+const FILE = 'matcoder_engine.node';
+
+/**
+ * Load the native engine: one built here, otherwise the prebuilt one for this platform.
+ * @param root the folder that holds `prebuilds/` and `native/`
+ */
+export function loadAddon(root: string): NativeAddon {
+  const platform = `${process.platform}-${process.arch}`;
+  const candidates = [join(root, 'native', 'build', 'Release', FILE), join(root, 'prebuilds', platform, FILE)];
+  const file = candidates.find((candidate) => existsSync(candidate));
+  if (file === undefined) {
+    throw new AddonError(
+      `The native engine for ${platform} is missing: looked at ${candidates.join(' and ')}. ` +
+        'Install the extension package for this platform, or run `npm run build` in the source folder.',
+    );
+  }
+  try {
+    return createRequire(join(root, 'package.json'))(file) as NativeAddon;
+  } catch (error) {
+    throw new AddonError(
+      `${file}: the native engine does not load (${(error as Error).message.split('\n')[0] ?? ''}). ` +
+        'Reinstall the extension, or run `npm run build` in the source folder.',
+    );
+  }
+}

@@ -1,0 +1,26 @@
+export const MAX_RESTARTS = 3;
+const WINDOW_MS = 5 * 60_000;
+
+/** How often a process may be restarted: three times in five minutes, after a pause that doubles with each. */
+export class Restarts {
+  private times: number[] = [];
+
+  constructor(
+    private readonly now: () => number,
+    private readonly firstPauseMs: number,
+  ) {}
+
+  /** @returns the pause before the next restart in milliseconds, undefined if there were too many */
+  next(): number | undefined {
+    const now = this.now();
+    this.times = this.times.filter((time) => now - time <= WINDOW_MS);
+    if (this.times.length >= MAX_RESTARTS) return undefined;
+    const pauseMs = this.firstPauseMs * 2 ** this.times.length;
+    this.times.push(now);
+    return pauseMs;
+  }
+
+  forget(): void {
+    this.times = [];
+  }
+}

@@ -1,0 +1,62 @@
+import type { GateCause } from '../completion/gate';
+import type { Outcome } from '../completion/outcome';
+
+/** The outcome of a request, without any text of the document. */
+export interface PastOutcome {
+  readonly kind: Outcome['kind'];
+  /** For a person to read; empty for a suggestion that was decoded and shown. */
+  readonly reason: string;
+  /** The gate that was closed. */
+  readonly cause?: GateCause;
+  /** Short name of the submodel that answered, or that came closest. */
+  readonly size?: string;
+  readonly latencyMs?: number;
+  /** URI of the document, and its file name to show. */
+  readonly document: string;
+  readonly fileName: string;
+  readonly timeMs: number;
+  /** How many requests in a row had this outcome. */
+  readonly times: number;
+}
+
+const MAX_KEPT = 50;
+
+/** The last outcomes. Requests in a row with the same outcome for the same reason count as one. */
+export class PastOutcomes {
+  private outcomes: readonly PastOutcome[] = [];
+
+  add(outcome: Omit<PastOutcome, 'times'>): void {
+    const [newest, ...older] = this.outcomes;
+    this.outcomes =
+      newest && isSame(newest, outcome)
+        ? [{ ...outcome, times: newest.times + 1 }, ...older]
+        : [{ ...outcome, times: 1 }, ...this.outcomes].slice(0, MAX_KEPT);
+  }
+
+  /** Newest first. */
+  last(count: number): readonly PastOutcome[] {
+    return this.outcomes.slice(0, count);
+  }
+
+  /** The newest outcome in a document that typing on has not superseded; a superseded one only if there is no other. */
+  lastIn(document: string): PastOutcome | undefined {
+    const here = this.outcomes.filter((outcome) => outcome.document === document);
+    return here.find(({ kind }) => kind !== 'superseded') ?? here[0];
+  }
+
+  /** Requests in a document that the governor declined since it last decided otherwise. */
+  declinedInARow(document: string): number {
+    const here = this.outcomes.filter((outcome) => outcome.document === document && outcome.kind !== 'superseded');
+    const end = here.findIndex(({ kind }) => kind !== 'declined');
+    return here.slice(0, end < 0 ? undefined : end).reduce((sum, { times }) => sum + times, 0);
+  }
+}
+
+function isSame(a: Omit<PastOutcome, 'times'>, b: Omit<PastOutcome, 'times'>): boolean {
+  return a.kind === b.kind && a.document === b.document && a.size === b.size && (a.reason === b.reason || !tells(a));
+}
+
+/** Superseded and declined requests give reasons that change with each key and mean the same. */
+function tells({ kind }: Pick<PastOutcome, 'kind'>): boolean {
+  return kind !== 'superseded' && kind !== 'declined';
+}

@@ -1,0 +1,190 @@
+/**
+ * How each documented command is run at a tiny size, in the order in which it has to be: a rule says which commands it is
+ * for, what it replaces in them and what it adds. Options are added at the end, where they win over the documented ones,
+ * so that a documented option that no longer exists fails. Paths are those of the scratch folder that `run.mjs` makes.
+ *
+ * @typedef {object} Rule
+ * @property {RegExp} matches
+ * @property {'prepare' | 'python' | 'node' | 'elsewhere'} lane `prepare` comes first, then `python` and `node` run next
+ *   to each other; `elsewhere` is not run here, for the reason in `why`
+ * @property {[RegExp, string][]} [replace]
+ * @property {string | ((command: string, count: number) => string)} [add] `count` numbers the commands of the rule
+ * @property {RegExp} [until] a program that does not end by itself has to print this, and is then interrupted
+ * @property {string} [folder] where it is run, instead of the scratch folder itself
+ * @property {string} [why]
+ */
+
+const shape = '--hidden 64 --layers 2 --heads 1 --kv-heads 1 --ffn 256 --context 256 --vocabulary 512';
+const budget = '--tokens 2048 --batch 512 --chunk 256';
+const someTokens = '--max-tokens 3000';
+
+/** The model of the commands that name none, else they would load the one that ships. */
+const model = (command) => (command.includes('--model') ? '' : ' --model build/mine');
+
+/** @type {Rule[]} */
+export const rules = [
+  { matches: /^npm test\b|^npm run test:unit$/, lane: 'elsewhere', why: 'this is a part of it' },
+  {
+    matches: /^python3 -m venv|pip install -r training\/requirements\.txt|^\. \.venv/,
+    lane: 'elsewhere',
+    why: 'npm test does the same in build/python',
+  },
+
+  {
+    matches: /^python -m training\.corpus\b/,
+    lane: 'prepare',
+    replace: [[/--manifest training\/corpus-wide\.toml/, '--manifest tiny-wide.toml']],
+    add: (command) => (command.includes('--manifest') ? '' : '--manifest tiny.toml'),
+  },
+  { matches: /^python -m training\.tokenizer\b/, lane: 'prepare', add: '--vocabulary 512' },
+  { matches: /^python -m training\.data\b/, lane: 'prepare', add: '--epochs 1 --context 256' },
+  {
+    matches: /(^python|torchrun .*) -m training\.(experiments\.)?train\b/,
+    lane: 'prepare',
+    replace: [
+      [/--(tokens|minutes) \S+/, ''],
+      [/--nproc-per-node 8/, '--nproc-per-node 2'],
+    ],
+    add: (_, count) => `${budget} ${shape} --out build/run-${count}`,
+  },
+  { matches: /^python -m training\.export\b/, lane: 'prepare', add: '--run build/run-0 --out build/mine' },
+  {
+    matches: /^python -m training\.evaluate\b/,
+    lane: 'prepare',
+    add: (command) => `${someTokens} --lines 4 --model build/mine${command.includes('--places') ? '' : ' --lines 0'}`,
+  },
+
+  {
+    matches: /^python -m training\.frontier\b/,
+    lane: 'python',
+    add: '--search-tokens 500 --max-tokens 500 --count 8 --model build/mine',
+  },
+  {
+    matches: /^python -m training\.submodel\b/,
+    lane: 'python',
+    add: (command) => model(command),
+  },
+  {
+    matches: /^python -m training\.elastic\b/,
+    lane: 'python',
+    replace: [
+      [/some\/qwen2-folder/, 'build/xl'],
+      [/--minutes \S+/, '--minutes 0.01'],
+    ],
+    add: '--tokens 400 --window 64',
+  },
+  {
+    matches: /^python -m training\.golden\b/,
+    lane: 'python',
+    add: '--model build/mine --out build/golden.json',
+  },
+  { matches: /^python -m training\.experiments\.sharing\b/, lane: 'python', add: `${someTokens} --model build/mine` },
+  {
+    matches: /^python -m training\.experiments\.quantise\b/,
+    lane: 'python',
+    replace: [
+      [/build\/claims\/d64-nested/, 'build/run-0'],
+      [/models\/matlm-46m/, 'build/mine'],
+      [/build\/tokens-46m/, 'build/tokens'],
+    ],
+    add: `${someTokens} --finish-updates 1`,
+  },
+  {
+    // The table and the report read what is kept in docs/results; two runs are missing there.
+    matches: /^python -m training\.experiments\.(ablate|claims)\b/,
+    lane: 'python',
+    add: (command) => (/--table|--report/.test(command) ? '' : tinyExperiment(command)),
+  },
+
+  { matches: /^npm run build$/, lane: 'node' },
+  {
+    matches: /^npm start$/,
+    lane: 'node',
+    add: '-- --no-open --browser',
+    until: /VS Code with MatCoder is at/,
+  },
+  {
+    matches: /^npm run (--silent )?complete\b|^npm run (--silent )?inspect\b/,
+    lane: 'node',
+    add: '--model models/matlm-6m',
+  },
+  {
+    matches: /^npm run (--silent )?eval\b/,
+    lane: 'node',
+    replace: [[/--files \d+/, '']],
+    add: (command) => `${command.includes('--heldout') ? '--files 2 ' : ''}--each 1 --model models/matlm-6m`,
+  },
+  {
+    matches: /^npm run (--silent )?replay\b/,
+    lane: 'node',
+    replace: [
+      [/src\/engine\/\*\.ts/, 'src/extension.ts'],
+      [/--(files|max-chars) \d+/g, ''],
+    ],
+    add: (command) =>
+      `${command.includes('--heldout') ? '--files 1 ' : ''}--max-chars 6 --policy auto,S --model models/matlm-6m`,
+  },
+  {
+    // Without a graphics card it says so and ends well.
+    matches: /^npm run (--silent )?bench -- gpu\b/,
+    lane: 'node',
+    replace: [[/ 60m/, '']],
+    add: '--rounds=1 tiny',
+  },
+  {
+    matches: /^(LLAMA_BENCH=\S+ )?npm run (--silent )?bench$/,
+    lane: 'node',
+    replace: [[/LLAMA_BENCH=\S+ /, '']],
+    add: '-- tiny --rounds 1 --threads 1 --engines matcoder,onnxruntime-node',
+  },
+  { matches: /^npx tsx bench\/keys\.mts\b/, lane: 'node', replace: [[/FILE…/, 'build/key.ts']] },
+  {
+    matches: /^npx tsx bench\/prompts\.mts\b/,
+    lane: 'node',
+    replace: [[/--cursors \d+/, '--cursors 2']],
+    add: '--model models/matlm-6m',
+  },
+  {
+    matches: /^npx tsx bench\/speculation\.mts\b/,
+    lane: 'node',
+    add: '--model build/mine --windows 2 --tokens 8 --threads 1',
+  },
+  { matches: /^node src\/main\.ts$/, lane: 'node', folder: 'examples', replace: [[/^node/, 'npx tsx']] },
+];
+
+/** One row of the ablation, or one run of the claims, instead of all. */
+function tinyExperiment(command) {
+  const tiny = `${someTokens} --workers 1`;
+  return command.includes('ablate') ? `--petaflops 1e-6 --lines 4 ${tiny}` : `d64-S --share 0.001 ${tiny}`;
+}
+
+/**
+ * The commands as they are to be run.
+ *
+ * @param {{command: string, file: string}[]} documented
+ * @param {Rule[]} table
+ * @returns {{steps: {command: string, file: string, line: string, rule: Rule}[], faults: string[]}}
+ */
+export function plan(documented, table) {
+  const faults = [];
+  const byRule = new Map(table.map((rule) => [rule, []]));
+  for (const entry of documented) {
+    const rule = table.find(({ matches }) => matches.test(entry.command));
+    if (rule) byRule.get(rule).push(entry);
+    else faults.push(`${entry.file}: no rule of test/commands/rules.mjs says how to run: ${entry.command}`);
+  }
+  const steps = [];
+  for (const [rule, entries] of byRule) {
+    if (entries.length === 0) faults.push(`rules.mjs: no documented command matches ${rule.matches}`);
+    const lines = new Set();
+    for (const { command, file } of entries) {
+      let line = command;
+      for (const [pattern, text] of rule.replace ?? []) line = line.replace(pattern, text);
+      const added = typeof rule.add === 'function' ? rule.add(command, lines.size) : (rule.add ?? '');
+      line = `${line} ${added}`.replaceAll(/\s+/g, ' ').trim();
+      if (!lines.has(line)) steps.push({ command, file, line, rule });
+      lines.add(line);
+    }
+  }
+  return { steps, faults };
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { oneMoreEntry, oneMoreSignature } from './places.mjs';
+import { describeVSCode } from './vscode.mjs';
+import { until } from './wait.mjs';
+
+const settings = { '[typescript]': { 'matcoder.enabled': false }, 'matcoder.eagerness': 'eager' };
+
+describeVSCode('A missing suggestion', { settings }, (vscode) => {
+  before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
+
+  it('in a language that is off shows in the status bar, and a click says why and what to do', async () => {
+    await vscode.editor.awaitStatus(/^off here$/, 30_000);
+    assert.match(await vscode.editor.hoverStatus(), /Now: off here, because completion is off for typescript/);
+    await vscode.editor.clickStatus();
+    const rows = await vscode.editor.pickerRows();
+    assert.match(rows[0], /MatCoder is off for typescript/);
+    await vscode.editor.screenshot('why-no-suggestion.png');
+    await vscode.editor.pick('Enable for typescript');
+    await until('the setting to be on', () => vscode.setting('[typescript]')?.['matcoder.enabled'] === true);
+    await vscode.editor.awaitStatus(/^MatCoder$/);
+  });
+
+  it('while only a request by hand is answered shows too, and the last outcomes are told', async () => {
+    await vscode.editor.typeBelow(oneMoreSignature);
+    await vscode.editor.awaitGhostText();
+    await vscode.editor.revert();
+    await vscode.editor.run('MatCoder: Choose Model Size');
+    await vscode.editor.pickByTyping('Only when asked');
+    await vscode.editor.awaitStatus(/^manual only$/);
+    await vscode.editor.run('MatCoder: Why No Suggestion?');
+    const rows = await vscode.editor.pickerRows();
+    await vscode.editor.screenshot('why-manual-only.png');
+    assert.match(rows[0], /only when asked by hand/);
+    assert.ok(
+      rows.some((row) => /^Shown by \w+\+? in \d+ ms/.test(row) && row.includes('statistics.ts')),
+      rows.join(' | '),
+    );
+    await vscode.editor.pick('Suggest while typing');
+    await until('the setting to be off', () => vscode.setting('matcoder.manualOnly') === false);
+    await vscode.editor.awaitStatus(/^(XS|S|M|L|XL)\+? \d+ ms$/);
+  });
+});
+
+describeVSCode(
+  'A size that the model does not have',
+  { settings: { 'matcoder.submodel': 'constructor' } },
+  (vscode) => {
+    it('is told in the log and in the picker, and Auto completes', async () => {
+      await vscode.editor.openFile(oneMoreSignature.path);
+      await vscode.editor.typeBelow(oneMoreSignature);
+      await vscode.editor.askForSuggestion();
+      await vscode.editor.awaitGhostText();
+      const faults = vscode.log.text().match(/matcoder\.submodel is "constructor", which this model does not have/g);
+      assert.equal(faults?.length, 1, 'once');
+      await vscode.editor.run('MatCoder: Choose Model Size');
+      const [auto] = await vscode.editor.pickerRows();
+      await vscode.editor.screenshot('unknown-size.png');
+      assert.match(auto, /^Auto, current, .*matcoder\.submodel is "constructor", which this model does not have/);
+    });
+  },
+);

@@ -1,0 +1,112 @@
+import { cursorOf } from '../../../../src/completion/cursor';
+import { trimAt } from '../../../../src/completion/filters';
+import type { Work } from '../../../../src/completion/outcome';
+import { type Plan, requestSettings } from '../../../../src/completion/plan';
+import type { Generation, Suggesting } from '../../../../src/completion/reuse/generation';
+import { InFlightCompletion } from '../../../../src/completion/reuse/inFlight';
+import { TypedSince } from '../../../../src/completion/reuse/typedSince';
+import type { Decision } from '../../../../src/governor/decide';
+import { cursorContextAt } from '../../../../src/governor/place';
+import { AUTO } from '../../../../src/governor/settings';
+import { requestAt } from '../hand';
+
+/** What was typed since, as seen from a request where the cursor is drawn. */
+export function sinceAt(drawn: string, document?: string): TypedSince {
+  return new TypedSince(requestAt(drawn, document === undefined ? {} : { document }));
+}
+
+/** A generation where the cursor is drawn, each character of it a piece. */
+export function generationAt(drawn: string, text: string, change: Partial<Suggesting> = {}): Suggesting {
+  const submodel = change.submodel ?? 'S';
+  return {
+    position: requestAt(drawn),
+    purpose: 'requested',
+    cacheKey: `${submodel} 0.5 line`,
+    submodel,
+    multiline: false,
+    cursorContext: cursorContextAt('word start'),
+    pieces: [...text].map((character) => ({ text: character, probability: 0.99 })),
+    suggestion: { text, replaces: 0 },
+    isUnsure: false,
+    emptiedBy: undefined,
+    work: workBy(submodel),
+    ...change,
+  };
+}
+
+/** A generation of which nothing is likely enough to be right: its pieces and their probabilities. */
+export function unsureAt(
+  drawn: string,
+  pieces: readonly (readonly [string, number])[],
+  change: Partial<Generation> = {},
+): Generation {
+  return {
+    ...generationAt(drawn, ''),
+    pieces: pieces.map(([text, probability]) => ({ text, probability })),
+    suggestion: undefined,
+    isUnsure: true,
+    ...change,
+  };
+}
+
+/** A plan where the cursor is drawn. */
+export function planAt(
+  drawn: string,
+  {
+    submodel = 'S',
+    multiline = false,
+    minScore = 0.5,
+    explicit = false,
+    settings = requestSettings(AUTO, 'balanced'),
+  } = {},
+): Plan {
+  const request = requestAt(drawn, { explicit });
+  const cursor = cursorOf(request, multiline);
+  const decision: Decision = {
+    submodel: { name: submodel, widths: [], copyWeights: [], draftWidths: [] },
+    draft: { widths: [], maxTokens: 0 },
+    delayMs: 0,
+    maxTokens: 40,
+    multiline,
+    speculateNext: false,
+    situation: 'typing',
+    reason: 'a test',
+  };
+  return {
+    request,
+    settings,
+    cursorContext: cursorContextAt('word start'),
+    prompt: { tokens: [1, 2, 3], healingPrefix: '' },
+    decision,
+    cursor,
+    trim: trimAt(cursor),
+    minScore,
+    cacheKey: `${submodel} ${minScore} ${multiline ? 'block' : 'line'}`,
+    startedMs: 100,
+  };
+}
+
+/** A decode that has written a text and goes on. */
+export function inFlightAt(
+  drawn: string,
+  written: string,
+  purpose: Generation['purpose'] = 'requested',
+): InFlightCompletion {
+  const inFlight = new InFlightCompletion(planAt(drawn), purpose, () => new Promise(() => undefined));
+  inFlight.written = written;
+  return inFlight;
+}
+
+function workBy(submodel: string): Work {
+  return {
+    submodel,
+    reason: 'a test',
+    promptTokens: 3,
+    prefilledTokens: 1,
+    decodedTokens: 4,
+    passes: 3,
+    prefillMs: 1,
+    decodeMs: 4,
+    latencyMs: 7,
+  };
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { GPU_IS_USED, shareGpu } from '../../../src/engine/gpuSharing';
+import type { GpuState } from '../../../src/machine/state';
+
+const GB = 2 ** 30;
+const busy = (share: number): GpuState => ({ name: 'card', busyByOthersShare: share });
+const full = (share: number): GpuState => ({
+  name: 'card',
+  memoryUsedByOthersBytes: share * 8 * GB,
+  memoryBytes: 8 * GB,
+});
+
+/** Readings in a row, as [how many, the reading]; what is decided after each run of them. */
+type Runs = readonly (readonly [count: number, gpu: GpuState | undefined, reason: RegExp | undefined])[];
+
+describe('a card that others need', () => {
+  const cases: [string, Runs][] = [
+    [
+      'is left after two busy readings, not after one',
+      [
+        [1, busy(0.9), undefined],
+        [1, busy(0.9), /90% of its time/],
+      ],
+    ],
+    [
+      'is used where one reading alone was busy',
+      [
+        [1, busy(0.9), undefined],
+        [1, busy(0.1), undefined],
+        [1, busy(0.9), undefined],
+      ],
+    ],
+    ['is used where others take a part of it', [[99, busy(0.5), undefined]]],
+    ['is left where its memory is nearly full', [[2, full(0.95), /95% of its memory/]]],
+    [
+      'is used again after a quarter of a minute of quiet',
+      [
+        [2, busy(0.9), /90%/],
+        [14, busy(0.1), /90%/],
+        [1, busy(0.1), undefined],
+      ],
+    ],
+    [
+      'is not used again where the quiet was short',
+      [
+        [2, busy(0.9), /90%/],
+        [14, busy(0.1), /90%/],
+        [1, busy(0.6), /90%/],
+        [14, busy(0), /90%/],
+      ],
+    ],
+    [
+      'is not used again between the two thresholds',
+      [
+        [2, busy(0.9), /90%/],
+        [99, busy(0.3), /90%/],
+      ],
+    ],
+    [
+      'is not used again while its memory is still full',
+      [
+        [2, full(0.95), /95%/],
+        [99, full(0.85), /95%/],
+      ],
+    ],
+    [
+      'is used where nothing can be read',
+      [
+        [99, undefined, undefined],
+        [99, { name: 'card' }, undefined],
+      ],
+    ],
+    [
+      'is used again where nothing can be read any more',
+      [
+        [2, busy(0.9), /90%/],
+        [15, { name: 'card' }, undefined],
+      ],
+    ],
+  ];
+  for (const [name, runs] of cases) {
+    it(name, () => {
+      let sharing = GPU_IS_USED;
+      for (const [count, gpu, reason] of runs) {
+        for (let i = 0; i < count; i++) sharing = shareGpu(sharing, gpu);
+        if (reason) assert.match(sharing.reason ?? '', reason);
+        else assert.equal(sharing.reason, undefined);
+      }
+    });
+  }
+});

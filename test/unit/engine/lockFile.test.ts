@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LockFile } from '../../../src/engine/lockFile';
+import { temporaryFolder } from '../../temporary';
+
+describe('a lock file', () => {
+  const GONE = String(spawnSync(process.execPath, ['-e', '']).pid);
+  const at = (content?: string) => {
+    const file = join(temporaryFolder(), 'deep', 'a.lock');
+    mkdirSync(join(file, '..'));
+    if (content !== undefined) writeFileSync(file, content);
+    utimesSync(join(file, '..'), 1000, 1000);
+    if (content !== undefined) utimesSync(file, 1000, 1000);
+    return file;
+  };
+  const heldAfter = (content: string, seconds: number) =>
+    new LockFile(at(content), () => (1000 + seconds) * 1000).isHeld();
+
+  it('is held by one, until it is released', () => {
+    const file = join(temporaryFolder(), 'deep', 'a.lock');
+    const lock = new LockFile(file);
+    assert.ok(lock.take());
+    assert.equal(readFileSync(file, 'utf8'), String(process.pid));
+    assert.ok(!new LockFile(file).take());
+    lock.release();
+    assert.ok(!existsSync(file));
+    assert.ok(new LockFile(file).take());
+  });
+
+  const cases: [string, string, number, boolean][] = [
+    ['of a process that runs', String(process.pid), 60, true],
+    ['of a process that runs, for longer than anything takes', String(process.pid), 21 * 60, false],
+    ['of a process that is gone', GONE, 0, false],
+    ['that is just being written', '', 1, true],
+    ['that is empty because the disk was full', '', 6, false],
+    ['that holds no process id', 'x', 6, false],
+    ['that names all processes', '0', 6, false],
+    ['that names a process group', '-1', 6, false],
+  ];
+  for (const [name, content, seconds, isHeld] of cases) {
+    it(`${isHeld ? 'is held' : 'counts for nothing'}: one ${name}`, () => {
+      assert.equal(heldAfter(content, seconds), isHeld);
+    });
+  }
+
+  it('is no lock if it is missing', () => {
+    assert.ok(!new LockFile(at()).isHeld());
+  });
+
+  it('cannot be taken where no file can be written, and says so', () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    assert.throws(() => new LockFile(join(file, 'a.lock')).take(), /EEXIST|ENOTDIR/);
+  });
+});

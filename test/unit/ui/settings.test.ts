@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  governorSettings,
+  MAX_BUDGET_MS,
+  readSetting,
+  readSettings,
+  SETTING_NAMES,
+  type Settings,
+} from '../../../src/ui/settings';
+import { exampleConfig, ROOT } from '../model';
+
+interface Property {
+  readonly default: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly enum?: readonly string[];
+}
+const { contributes } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  contributes: { configuration: { properties: Record<string, Property> } };
+};
+const { properties } = contributes.configuration;
+
+/** The settings as read from what a file holds, and the faults that are reported. */
+function read(stored: Partial<Record<keyof Settings, unknown>> = {}): { settings: Settings; faults: string[] } {
+  const faults: string[] = [];
+  const settings = readSettings(
+    (name) => stored[name],
+    (fault) => faults.push(fault),
+  );
+  return { settings, faults };
+}
+
+describe('the settings', () => {
+  it('are those that package.json lists, with the same defaults', () => {
+    const listed = Object.entries(properties).map(([name, property]) => [name, property.default]);
+    assert.deepEqual(
+      Object.fromEntries(listed),
+      Object.fromEntries(Object.entries(read().settings).map(([name, value]) => [`matcoder.${name}`, value])),
+    );
+  });
+
+  it('take every value that package.json allows, and no number or choice that it does not', () => {
+    for (const name of SETTING_NAMES) {
+      const { minimum, maximum, enum: choices } = properties[`matcoder.${name}`]!;
+      const faultsOf = (value: unknown) => read({ [name]: value }).faults.length;
+      for (const value of [minimum, maximum, ...(choices ?? [])]) assert.equal(faultsOf(value), 0, `${name} ${value}`);
+      if (minimum !== undefined) assert.equal(faultsOf(minimum - 1), 1, name);
+      if (maximum !== undefined) assert.equal(faultsOf(maximum + 1), 1, name);
+      if (choices) assert.equal(faultsOf('whatever'), 1, name);
+    }
+  });
+
+  const invalid: [keyof Settings, unknown, RegExp][] = [
+    ['enabled', 'yes', /matcoder\.enabled is "yes", which is not true or false; true is used instead/],
+    ['submodel', 7, /matcoder\.submodel is 7, which is not a text; "auto" is used/],
+    ['latencyBudget', -1, /matcoder\.latencyBudget is -1, which is not a whole number from 0 to 10000; 0 is used/],
+    ['latencyBudget', 2.5, /2\.5/],
+    ['latencyBudget', '60', /"60"/],
+    ['latencyBudget', null, /null/],
+    ['eagerness', 'constructor', /matcoder\.eagerness is "constructor", which is not careful, balanced or eager/],
+    ['threads', 17, /whole number from 0 to 16/],
+    ['modelPath', ['a'], /\["a"\]/],
+  ];
+  for (const [name, value, fault] of invalid) {
+    it(`count as the default if ${name} is ${JSON.stringify(value)}, and say so`, () => {
+      const { settings, faults } = read({ [name]: value });
+      assert.deepEqual(settings, read().settings);
+      assert.equal(faults.length, 1);
+      assert.match(faults[0]!, fault);
+    });
+  }
+
+  it('are read without blanks around a name or a path', () => {
+    const { settings } = read({ modelPath: ' /models/a ', submodel: 'M ', batteryCap: ' ' });
+    assert.deepEqual([settings.modelPath, settings.submodel, settings.batteryCap], ['/models/a', 'M', '']);
+  });
+
+  it('are reported alone if they are read alone', () => {
+    const faults: string[] = [];
+    const value = readSetting(
+      'enabled',
+      () => 0,
+      (fault) => faults.push(fault),
+    );
+    assert.deepEqual([value, faults.length], [true, 1]);
+  });
+});
+
+describe('the settings that choose a size', () => {
+  const config = exampleConfig();
+  const of = (stored: Partial<Record<keyof Settings, unknown>>) => {
+    const faults: string[] = [];
+    const settings = governorSettings(read(stored).settings, config, (fault) => faults.push(fault));
+    return { ...settings, faults };
+  };
+
+  it('are automatic without a limit by default', () => {
+    assert.deepEqual(of({}), {
+      submodel: 'auto',
+      batteryCap: undefined,
+      manualOnly: false,
+      latencyBudgetMs: undefined,
+      faults: [],
+    });
+  });
+
+  it('take any submodel of the model, and the largest budget', () => {
+    const { submodel, batteryCap, latencyBudgetMs, faults } = of({
+      submodel: 'mix 4-4-4-4-4-8',
+      batteryCap: 'XS',
+      latencyBudget: MAX_BUDGET_MS,
+    });
+    assert.deepEqual([submodel, batteryCap, latencyBudgetMs], ['mix 4-4-4-4-4-8', 'XS', MAX_BUDGET_MS]);
+    assert.deepEqual(faults, []);
+  });
+
+  for (const name of ['constructor', '__proto__', 'toString', 'XXL', 'Auto']) {
+    it(`fall back to automatic if the model has no submodel ${name}, and say so`, () => {
+      const { submodel, batteryCap, faults } = of({ submodel: name, batteryCap: name });
+      assert.deepEqual([submodel, batteryCap], ['auto', undefined]);
+      assert.equal(faults.length, 2);
+      assert.match(
+        faults[0]!,
+        new RegExp(`matcoder\\.submodel is "${name}", which this model does not have \\(it has XS, S`),
+      );
+      assert.match(faults[1]!, /matcoder\.batteryCap/);
+    });
+  }
+
+  it('are taken as they are while no model is open', () => {
+    const { settings } = read({ submodel: 'XXL' });
+    assert.equal(governorSettings(settings, undefined).submodel, 'XXL');
+  });
+});
