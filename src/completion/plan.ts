@@ -11,7 +11,6 @@ import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
-import { textKindOf } from '../workspace/textKinds';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
@@ -130,8 +129,7 @@ export class Planner {
         : decision;
     }
     const { submodel, multiline } = decision;
-    const textKind = textKindOf(request.path, request.languageId);
-    const cursor = cursorOf(prefix, suffix, multiline, shape?.blockEnd, textKind);
+    const cursor = cursorOf(request, multiline, shape);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
     return {
       request,
