@@ -16,7 +16,6 @@ import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
-import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 
@@ -44,6 +43,12 @@ export interface RequestSettings {
 export function requestSettings(governor: GovernorSettings, eagerness: Eagerness): RequestSettings {
   return { governor, eagerness, key: `${settingsKey(governor)} ${eagerness}` };
 }
+
+/**
+ * Why a decode is planned: for a request that waits for it, for the position that follows if the suggestion on the
+ * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
+ */
+export type Purpose = 'requested' | 'speculative' | 'refinement';
 
 /** All that is settled before a decode begins. */
 export interface Plan {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
-import type { Purpose } from '../../../src/completion/reuse/generation';
+import type { Purpose } from '../../../src/completion/plan';
 import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
