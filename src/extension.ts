@@ -58,6 +58,9 @@ export function activate(context: vscode.ExtensionContext): void {
     onDecoded: (work, purpose) => {
       activity.decoded(work, purpose);
     },
+    onRested: () => {
+      provider.askAgain();
+    },
   });
   const activity = new Activity({
     statistics: statistics.counts,
