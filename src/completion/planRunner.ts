@@ -46,7 +46,7 @@ export class PlanRunner {
         if (!isRead) trace.end('prefill');
         isRead = true;
         // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-        this.planner.wasRead(prompt.tokens);
+        this.planner.wasRead(prompt.tokens, decision.submodel.widths);
       },
     });
     trace.end('decode');

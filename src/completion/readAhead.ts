@@ -50,7 +50,7 @@ export class ReadAhead {
       if (readTokens >= tokens.length - 1) break;
       const chunk = tokens.slice(0, readTokens + CHUNK);
       if (!(await this.readChunk(chunk, submodel, signal))) break;
-      planner.wasRead(chunk);
+      planner.wasRead(chunk, submodel.widths);
     }
     this.reading = undefined;
     // Another prompt may have come since it was stopped.
