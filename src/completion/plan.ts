@@ -130,7 +130,7 @@ export class Planner {
         : decision;
     }
     const { submodel, multiline } = decision;
-    const cursor = cursorOf(prefix, suffix, multiline, shape?.blockEnd);
+    const cursor = cursorOf(request, multiline, shape);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
     return {
       request,

@@ -167,7 +167,7 @@ describe('matcoder inspect', () => {
   });
 
   it('prints a table', () => {
-    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes a token .*agrees with XL/);
+    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes per token .*agrees with XL/);
   });
 });
 

@@ -81,7 +81,7 @@ describe('a replay', () => {
     const summary = summarise(await run('XL', { corrupt: () => 'nonsense();' }));
     assert.deepEqual([summary.keysSaved, summary.accepted], [0, 0]);
     assert.ok(summary.shown > 0);
-    assert.ok(summary.wastedTokens >= 0);
+    assert.ok(summary.wastedTokens > 0);
   });
 
   it('is the same again with the same seed, and another with another', async () => {
