@@ -47,7 +47,7 @@ export class PlanRunner {
         isRead = true;
         trace.end('prefill');
         // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-        this.planner.wasRead(prompt.tokens);
+        this.planner.wasRead(prompt.tokens, decision.submodel.widths);
       },
     });
     trace.end('decode');

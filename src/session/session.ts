@@ -215,6 +215,7 @@ export class Session {
       ...cursorContextAt(place),
       block: false,
       newPromptTokens: TYPICAL.promptTokens,
+      halfReadTokens: 0,
       machine: this.machine,
       engineShare: this.pipeline?.engineShare ?? 0,
       nowMs,
