@@ -19,7 +19,7 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { buildPrompt, type Prompt } from './prompt/prompt';
+import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import type { CompletionRequest } from './request';
 import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
@@ -79,9 +79,6 @@ export interface PlanOptions {
 
 /** What the choice depends on, before the place is parsed and the prompt is written. */
 type Moment = Omit<Snapshot, 'block' | 'newPromptTokens'>;
-
-/** Tokens of the context that a prompt leaves for what is written. */
-const ROOM_TO_WRITE = 100;
 
 /** From a cursor to what the engine is to do there. */
 export class Planner {
