@@ -1,3 +1,4 @@
+import type { TextKind } from '../workspace/textKinds';
 import { blockEndByIndentation } from './syntax/indentation';
 
 /** What a decode and its filters need to know of the place. */
@@ -15,6 +16,8 @@ export interface Cursor {
   /** A block is wanted, not the rest of the line. */
   readonly multiline: boolean;
   readonly blockEnd: BlockEnd;
+  /** How the document writes values. */
+  readonly textKind: TextKind;
 }
 
 /**
@@ -26,7 +29,13 @@ export interface Cursor {
 export type BlockEnd = (text: string, open: boolean) => number | undefined;
 
 /** The cursor's surroundings, from the text before and after it. The block's end is judged by indentation where no syntax is given. */
-export function cursorOf(prefix: string, suffix: string, multiline: boolean, blockEnd?: BlockEnd): Cursor {
+export function cursorOf(
+  prefix: string,
+  suffix: string,
+  multiline: boolean,
+  blockEnd?: BlockEnd,
+  textKind: TextKind = 'code',
+): Cursor {
   const lineEnd = suffix.indexOf('\n');
   const linePrefix = prefix.slice(prefix.lastIndexOf('\n') + 1);
   return {
@@ -37,5 +46,6 @@ export function cursorOf(prefix: string, suffix: string, multiline: boolean, blo
     following: lineEnd < 0 ? '' : suffix.slice(lineEnd + 1),
     multiline,
     blockEnd: blockEnd ?? blockEndByIndentation(linePrefix),
+    textKind,
   };
 }

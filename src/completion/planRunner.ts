@@ -6,8 +6,9 @@ import { scoreBoundAt } from './decode/confidence';
 import { decode, type Decoded } from './decode/decode';
 import type { Work } from './outcome';
 import type { Plan, Planner } from './plan';
+import type { Purpose } from './request';
 import type { EarlierOutput } from './reuse/earlierOutput';
-import { generationOf, type Purpose, workOf } from './reuse/generation';
+import { generationOf, workOf } from './reuse/generation';
 import { type Ended, InFlightCompletion } from './reuse/inFlight';
 import { Trace } from './trace';
 
@@ -43,8 +44,9 @@ export class PlanRunner {
       scoreBound: scoreBoundAt(cursor, weights, minScore),
       onProgress: (text) => {
         inFlight.written = text;
-        if (!isRead) trace.end('prefill');
+        if (isRead) return;
         isRead = true;
+        trace.end('prefill');
         // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
         this.planner.wasRead(prompt.tokens);
       },

@@ -1,5 +1,6 @@
 import type { Plan } from '../plan';
-import type { Generation, Purpose } from './generation';
+import type { Purpose } from '../request';
+import type { Generation } from './generation';
 import type { TypedSince } from './typedSince';
 
 /** How a decode ended. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
-import type { Purpose } from '../../../src/completion/reuse/generation';
+import type { Purpose } from '../../../src/completion/request';
 import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
@@ -227,13 +227,6 @@ describe('a suggestion that a small submodel made while one types', () => {
     pipeline.edited('output:log', 'a line', 0);
     await refined('f(x, y);');
     assert.equal(engine.requests.length, 3);
-  });
-
-  it('is not touched after a request that the gate declines, because the user has gone on', async () => {
-    await typed('const a = █', 'f(x);');
-    await pipeline.complete(requestAt('const a = █', { hasSelection: true }), new AbortController().signal);
-    await pass(TYPING_GAP_MS + 1);
-    assert.equal(engine.requests.length, 2);
   });
 
   it('is replaced by what the larger one wrote there earlier, without a decode', async () => {

@@ -4,6 +4,7 @@ import { type Cursor, cursorOf } from '../../../../src/completion/cursor';
 import { FILTER_NAMES, type FilterName, type Trim, trimAt } from '../../../../src/completion/filters';
 import { Grammars } from '../../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../../src/completion/syntax/shape';
+import { textKindOf } from '../../../../src/workspace/textKinds';
 import { ROOT } from '../../model';
 import { type GoldenCase, goldenFiles } from './golden';
 
@@ -28,7 +29,7 @@ async function cursorAt({ prefix, suffix, wanted }: GoldenCase): Promise<Cursor>
   await grammars.load(wanted.languageId);
   const excerpt = { path: 'a', prefix, prefixStart: 0, suffix };
   const shape = await new SyntaxByGrammar(grammars).shapeAt(wanted.languageId, excerpt, false);
-  return cursorOf(prefix, suffix, shape.block, shape.blockEnd);
+  return cursorOf(prefix, suffix, shape.block, shape.blockEnd, textKindOf('', wanted.languageId));
 }
 
 function stops(trim: Trim, written: string, n: number): boolean {
