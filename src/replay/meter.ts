@@ -3,7 +3,7 @@ import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken } from '../matlm/submodel';
 import { DutyCycle, WINDOW_MS } from '../governor/dutyCycle';
 import type { VirtualClock } from './clock';
-import { CHUNK } from './passCosts';
+import { PREFILL_CHUNK } from '../engine/engine';
 
 /** What the engine has done. */
 export interface Use {
@@ -102,7 +102,7 @@ export class MeteredEngine implements Engine {
 
   private addPrefill({ widths }: GenerateRequest, read: Extract<GenerateEvent, { type: 'prefill' }>): void {
     this.used.prefilledTokens += read.prefilledTokens;
-    this.used.bytesRead += Math.ceil(read.prefilledTokens / CHUNK) * bytesPerToken(this.config.model, widths);
+    this.used.bytesRead += Math.ceil(read.prefilledTokens / PREFILL_CHUNK) * bytesPerToken(this.config.model, widths);
     this.addWork(read.prefillMs);
   }
 
