@@ -13,7 +13,7 @@ import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { buildPrompt, type Prompt } from './prompt/prompt';
+import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
 import type { Syntax } from './syntax/shape';
@@ -91,9 +91,6 @@ export interface PlanOptions {
 
 /** What the choice depends on, before the place is parsed and the prompt is written. */
 type Moment = Omit<Snapshot, 'block' | 'newPromptTokens' | 'halfReadTokens'>;
-
-/** Tokens of the context that a prompt leaves for what is written. */
-const ROOM_TO_WRITE = 100;
 
 /** From a cursor to what the engine is to do there. */
 export class Planner {
