@@ -130,7 +130,7 @@ function outcomeCause({ eagerness, submodel, strains }: SilenceFacts, last: Past
             TRIGGER,
             FIX_SIZE,
           )
-        : cause('The expected benefit of a suggestion was below its cost', detail, TRIGGER, FIX_SIZE);
+        : cause('The engine has used its share of the processor for now', detail, TRIGGER, FIX_SIZE);
     case 'unsure':
       return cause(
         `${size ?? 'The model'} was not sure enough`,

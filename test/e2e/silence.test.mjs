@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { oneMoreEntry, oneMoreSignature } from './places.mjs';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-const settings = { '[typescript]': { 'matcoder.enabled': false }, 'matcoder.eagerness': 'eager' };
+const settings = { ...pinned, '[typescript]': { 'matcoder.enabled': false } };
 
 describeVSCode('A missing suggestion', { settings }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
 
   it('in a language that is off shows in the status bar, and a click says why and what to do', async () => {
-    await vscode.editor.awaitStatus(/^off here$/, 30_000);
+    await vscode.editor.awaitStatus(/^off here$/);
     assert.match(await vscode.editor.hoverStatus(), /Now: off here, because completion is off for typescript/);
     await vscode.editor.clickStatus();
     const rows = await vscode.editor.pickerRows();

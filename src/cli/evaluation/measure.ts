@@ -39,7 +39,7 @@ export async function write(
 ): Promise<Written> {
   const request = requestIn(span.path, span.prefix, span.suffix);
   const shape = await syntax.shapeAt(request.languageId, request, false);
-  const cursor = cursorOf(request.prefix, request.suffix, shape.block, shape.blockEnd);
+  const cursor = cursorOf(request, shape.block, shape);
   const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - 100);
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
