@@ -105,6 +105,11 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
   // A text after the cursor never begins a line of its own.
   const after = once(() => scan(suffix, lexicon, { open: before().open, before: linePrefix || ' ' }));
 
+  // Text that the tree alone knows for such, as in JSX, has no marks of its own.
+  const scanHere = (text: string) =>
+    isText === true && !isWithinText(before().open, lexicon) ? scan(text, PROSE) : scanFrom(text, tail.length);
+  let last: { readonly text: string; readonly scan: Scan } | undefined;
+
   return {
     prefix,
     suffix,
@@ -125,9 +130,11 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
     get after() {
       return after();
     },
-    // Text that the tree alone knows for such, as in JSX, has no marks of its own.
-    scan: (text) =>
-      isText === true && !isWithinText(before().open, lexicon) ? scan(text, PROSE) : scanFrom(text, tail.length),
+    // Several filters read the same text.
+    scan: (text) => {
+      if (last?.text !== text) last = { text, scan: scanHere(text) };
+      return last.scan;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Cursor } from '../cursor';
 import { unmatched } from '../syntax/brackets';
-import { type Closing, closingHead, isClosing } from '../syntax/closers';
+import { type Closing, closingHead, isClosing, markEnds } from '../syntax/closers';
 import { cutAt, type Draft, type Filter } from './filter';
 
 /**
@@ -12,9 +12,13 @@ export const lineSuffix: Filter = (cursor) => {
   const rest = line.trimEnd();
   if (rest === '' || !isClosing(rest, languageId)) return (draft) => draft;
   const closing = closingHead(rest, languageId);
+  const rests: Rest[] = [...new Set([rest, rest.trimStart()])].map((following) => ({
+    following,
+    ends: markEnds(following, languageId).toReversed(),
+  }));
   return (draft) => {
     if (draft.open) return draft;
-    const overlap = overlapOf(draft.text, rest, cursor);
+    const overlap = overlapOf(draft.text, rests, cursor);
     if (overlap > 0) return cutAt(draft, draft.text.slice(0, -overlap).trimEnd().length);
     const replaces = replacedBy(closersOf(draft.text, cursor), closing, line);
     if (replaces > 0) return { ...draft, replaces };
@@ -22,30 +26,24 @@ export const lineSuffix: Filter = (cursor) => {
   };
 };
 
+/** The rest of the line, and where its marks end, the last first. */
+interface Rest {
+  readonly following: string;
+  readonly ends: readonly number[];
+}
+
 /** Characters at the end of a text that follow it already and that it does not need to balance itself. */
-function overlapOf(text: string, rest: string, cursor: Cursor): number {
-  for (const following of new Set([rest, rest.trimStart()])) {
-    for (const n of markEnds(following, cursor.languageId).reverse()) {
+function overlapOf(text: string, rests: readonly Rest[], cursor: Cursor): number {
+  for (const { following, ends } of rests) {
+    for (const n of ends) {
       const end = following.slice(0, n);
-      if (!text.endsWith(end)) continue;
+      if (n > text.length || !text.endsWith(end)) continue;
       const isNeeded =
         /[)\]}]/.test(end) && closersOf(text.slice(0, -n), cursor).length >= closersOf(text, cursor).length;
       return isNeeded ? 0 : n;
     }
   }
   return 0;
-}
-
-/** Where in a line's rest its marks end, one by one: half a mark is none. */
-function markEnds(rest: string, languageId: string): number[] {
-  const ends: number[] = [];
-  let at = 0;
-  while (at < rest.length) {
-    const [mark = ''] = closingHead(rest.slice(at), languageId).marks;
-    at += rest.slice(at).indexOf(mark) + Math.max(1, mark.length);
-    ends.push(Math.min(at, rest.length));
-  }
-  return ends;
 }
 
 /** What a text closes that was opened before it: in code as the language says, within a string or a comment by its brackets. */

@@ -12,7 +12,7 @@ export const midLine: Filter = (cursor) => {
     const met = meetingOf(draft, rest, cursor);
     if (met !== undefined) return cutAt(draft, endBefore(draft.text, met, cursor));
     if (draft.open) return draft;
-    const [text = ''] = draft.text.split('\n');
+    const text = beforeCloser(draft.text.split('\n', 1)[0] ?? '', rest, cursor);
     return joins(text, rest, cursor) ? cutAt(draft, text.length) : cutAt(draft, 0);
   };
 };
@@ -32,6 +32,12 @@ function meetingOf({ text, open }: Draft, rest: string, cursor: Cursor): number 
     if (/\w{2}|\W{2}/.test(rest.slice(0, n)) && isBalanced(line.slice(0, at), cursor)) return at;
   }
   return undefined;
+}
+
+/** A text up to the bracket that the rest of the line closes: behind it, both go their own ways. */
+function beforeCloser(text: string, rest: string, cursor: Cursor): string {
+  const [closer] = cursor.scan(text).closers;
+  return closer && rest.startsWith(closer.text) ? text.slice(0, closer.offset) : text;
 }
 
 /** Blanks before the rest of the line stand once. */

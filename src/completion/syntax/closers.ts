@@ -76,6 +76,14 @@ export function closingHead(rest: string, languageId: string): Closing {
   return { marks, length };
 }
 
+/** Where in a line's rest its marks and its other characters end, one by one: half a mark is none. */
+export function markEnds(rest: string, languageId: string): readonly number[] {
+  const mark = new RegExp(`[ \\t]*(?:${marksOf(languageId, lexiconOf(languageId)).join('|')})|[^]`, 'y');
+  const ends: number[] = [];
+  while (mark.test(rest)) ends.push(mark.lastIndex);
+  return ends;
+}
+
 /** Nothing follows on the line but what closes and what separates: a completion may come before it. */
 export function isClosing(rest: string, languageId: string): boolean {
   // The common case needs no table.

@@ -71,8 +71,12 @@ export function isWithinText(open: readonly Open[], lexicon: Lexicon): boolean {
 }
 
 const CLOSERS: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+const PLAIN = /[A-Za-z0-9_]+| +/y;
 const WORD = /[\w\u00aa-\uffff]/;
 const CHARACTER = /'(?:\\(?:u\{[^}\n]*\}|[^\n])[^'\n]{0,8}|[^'\\\n]|[\ud800-\udbff][\udc00-\udfff])'/y;
+/** The text may end within one; what may be a lifetime is none. */
+const BEGUN_CHARACTER = /^'(?:\\.*|[^'\w\s]?)$/;
+const MAX_CHARACTER_CHARS = 12;
 const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/y;
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?;{+\-*%~^>])\s*$|\b(?:return|typeof|case|in|of|do|else)\s+$/;
 const HERE_DOCUMENT = /<<-?\s*\\?(["']?)([A-Za-z_]\w*)\1/y;
@@ -90,7 +94,7 @@ class Lexer {
   private at = 0;
   private readonly stack: Open[];
   private readonly closers: Closer[] = [];
-  private readonly out: string[] = [];
+  private out = '';
   private lineStart = 0;
   private nextKnown = 0;
   /** Words that end the texts which begin on the next line. */
@@ -119,7 +123,7 @@ class Lexer {
       open: this.stack,
       opened: this.stack.slice(this.floor),
       closers: this.closers.map((closer) => ({ ...closer, offset: Math.max(0, closer.offset - from) })),
-      code: this.out.join('').slice(from),
+      code: this.out.slice(from),
     };
   }
 
@@ -135,6 +139,7 @@ class Lexer {
       return;
     }
     const mode = this.mode();
+    if (this.plainRun(mode)) return;
     switch (mode.reads) {
       case 'code':
         this.inCode(mode.lexicon);
@@ -157,6 +162,20 @@ class Lexer {
     }
   }
 
+  /** Most of a text is words and spaces, which neither open nor close anything. */
+  private plainRun(mode: Mode): boolean {
+    const isText = mode.reads !== 'code' && mode.reads !== 'tag' && mode.reads !== 'markup';
+    if (mode.reads === 'code' && mode.lexicon.rawString && this.opensRawString(mode.lexicon.rawString)) return true;
+    PLAIN.lastIndex = this.at;
+    if (!PLAIN.test(this.text)) return false;
+    const { known = [] } = this.options;
+    const end = Math.min(PLAIN.lastIndex, Math.max(this.at + 1, known[this.nextKnown]?.start ?? Infinity));
+    const stop = this.at < (this.options.from ?? 0) ? Math.min(end, this.options.from ?? end) : end;
+    if (isText) this.blank(stop - this.at);
+    else this.keep(stop - this.at);
+    return true;
+  }
+
   private mode(): Mode {
     const mode = this.stack.at(-1)?.mode;
     if (mode) return mode;
@@ -171,7 +190,7 @@ class Lexer {
     const isQuoted = /["'`]/.test(this.text.charAt(this.at)) && stretch.end - this.at > 1;
     if (isQuoted) this.keep(1);
     this.blank(stretch.end - this.at - Number(isQuoted));
-    if (isQuoted) this.out[this.out.length - 1] = this.text.charAt(this.at - 1);
+    if (isQuoted) this.keep(1);
     return true;
   }
 
@@ -226,7 +245,6 @@ class Lexer {
 
   private opensString(lexicon: Lexicon): boolean {
     const { text, at } = this;
-    if (lexicon.rawString && this.opensRawString(lexicon.rawString)) return true;
     const character = text.charAt(at);
     if (character === "'" && lexicon.apostrophe !== 'string') return this.apostrophe(lexicon);
     const rule = lexicon.strings.find(({ open }) => text.startsWith(open, at));
@@ -262,6 +280,11 @@ class Lexer {
       return true;
     }
     const rule = lexicon.strings.find(({ open }) => open === "'");
+    const left = this.text.length - at;
+    if (!rule && left <= MAX_CHARACTER_CHARS && BEGUN_CHARACTER.test(this.text.slice(at))) {
+      this.blank(left);
+      return true;
+    }
     // Without a rule for strings in single quotes it is a lifetime or a label.
     if (!rule) return false;
     this.open("'", "'", { reads: 'string', rule });
@@ -440,12 +463,12 @@ class Lexer {
   }
 
   private keep(length: number): void {
-    this.out.push(this.text.slice(this.at, this.at + length));
+    this.out += this.text.slice(this.at, this.at + length);
     this.at += length;
   }
 
   private blank(length: number): void {
-    for (let i = this.at; i < this.at + length; i++) this.out.push(this.text.charAt(i) === '\n' ? '\n' : ' ');
+    this.out += this.text.slice(this.at, this.at + length).replace(/[^\n]/g, ' ');
     this.at += length;
   }
 
@@ -466,7 +489,7 @@ class Lexer {
 
   private codeBefore(): string {
     const before = this.out.length < LOOK_BACK_CHARS ? (this.options.before ?? '') : '';
-    return (before + this.out.slice(-LOOK_BACK_CHARS).join('')).slice(-LOOK_BACK_CHARS);
+    return (before + this.out.slice(-LOOK_BACK_CHARS)).slice(-LOOK_BACK_CHARS);
   }
 
   /** The rules of the code around. */
