@@ -48,7 +48,7 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   if (last === undefined) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);
-  if (cursor.isWithinText && lexicon.kind === 'code') {
+  if (cursor.isWithinText && lexicon.kind === 'code' && before.open.at(-1)?.mode.reads !== 'markup') {
     const isComment = before.open.at(-1)?.mode.reads === 'comment';
     // The star of a comment is aligned, not indented.
     return (first) => (isComment && !first.startsWith('*') ? { least: 0, most: own + 1 } : undefined);

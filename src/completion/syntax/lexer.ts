@@ -80,7 +80,9 @@ const MAX_CHARACTER_CHARS = 12;
 const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/y;
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?;{+\-*%~^>])\s*$|\b(?:return|typeof|case|in|of|do|else)\s+$/;
 const HERE_DOCUMENT = /<<-?\s*\\?(["']?)([A-Za-z_]\w*)\1/y;
-const TAG = /<(\/?)([A-Za-z!][\w:.-]*)/y;
+const TAG = /<(\/?)([A-Za-z!][\w:.-]*|(?=>))/y;
+const ELEMENT = /<(?:[A-Za-z][\w:.-]*(?!\s*,|\s+extends\b)(?![\w:.-])|>)/y;
+const BEFORE_ELEMENT = /(?:^|[(,=:[&|?{}>;])\s*$|\b(?:return|yield|default|else)\s+$/;
 const FENCE = /^[ \t]*(?:[-*+>]\s+|\d+[.)]\s+)*(`{3,}|~{3,})/;
 const CASE_PATTERN = /^\s*\(?[^\s()]+(?:\s*\|\s*[^\s()]+)*$/;
 const EMBEDDED: Readonly<Record<string, string>> = { script: 'javascript', style: 'css' };
@@ -205,6 +207,7 @@ class Lexer {
       return;
     }
     if (this.opensComment(lexicon) || this.opensString(lexicon)) return;
+    if (lexicon.tags && character === '<' && this.beginsElement() && this.tag()) return;
     if (lexicon.brackets.includes(character)) this.bracket(character, lexicon);
     else if (lexicon.hereDocuments && character === '<' && this.matches(HERE_DOCUMENT)) this.hereDocument();
     else if (lexicon.regex && character === '/' && BEFORE_REGEX.test(this.codeBefore()) && this.matches(REGEX))
@@ -329,8 +332,18 @@ class Lexer {
     else this.blank(1);
   }
 
+  /** A tag in code stands for a value; `<T,>` and `<T extends U>` are parameters of a type. */
+  private beginsElement(): boolean {
+    ELEMENT.lastIndex = this.at;
+    return ELEMENT.test(this.text) && BEFORE_ELEMENT.test(this.codeBefore());
+  }
+
   private inMarkup(): void {
     const { lexicon, text, at } = this;
+    if (lexicon.tags && text.charAt(at) === '{') {
+      this.open('{', '}', { reads: 'code', lexicon });
+      return;
+    }
     const isComment = lexicon.lineComments.some((mark) => text.startsWith(mark, at)) && this.lineBefore().trim() === '';
     if (isComment && this.opensComment(lexicon)) return;
     if (this.opensBlockComment(lexicon) || this.opensTemplate() || this.tag()) return;
@@ -352,8 +365,10 @@ class Lexer {
   }
 
   private tag(): boolean {
-    if (this.lexicon.kind !== 'markup' || !this.matches(TAG)) return false;
+    const { kind, tags } = this.lexicon;
+    if ((kind !== 'markup' && !tags) || !this.matches(TAG)) return false;
     const [mark = '', slash = '', name = ''] = /<(\/?)(.*)/s.exec(this.text.slice(this.at, TAG.lastIndex)) ?? [];
+    if (name === '' && !tags) return false;
     if (slash !== '') this.closeElement(name);
     else this.push(mark, '>', { reads: 'tag', element: name });
     this.keep(mark.length);
@@ -370,7 +385,9 @@ class Lexer {
   private inTag(element: string): void {
     const { text, at } = this;
     if (this.opensTemplate()) return;
-    if (text.startsWith('/>', at)) {
+    if (this.lexicon.tags && text.charAt(at) === '{') {
+      this.open('{', '}', { reads: 'code', lexicon: this.lexicon });
+    } else if (text.startsWith('/>', at)) {
       this.pop('/>');
       this.keep(2);
     } else if (text.charAt(at) === '>') {
@@ -387,7 +404,7 @@ class Lexer {
   private openElement(name: string): void {
     const lower = name.toLowerCase();
     if (VOID_ELEMENTS.has(lower) || name.startsWith('!')) return;
-    const embedded = EMBEDDED[lower];
+    const embedded = this.lexicon.tags ? undefined : EMBEDDED[lower];
     const mode: Mode = embedded ? { reads: 'code', lexicon: lexiconOf(embedded) } : { reads: 'markup' };
     this.push(`<${name}>`, `</${name}>`, mode, this.at - 1);
   }

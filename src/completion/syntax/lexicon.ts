@@ -77,7 +77,7 @@ const prose = (lexicon: Partial<Lexicon> = {}) =>
   code({ kind: 'prose', strings: [], apostrophe: 'none', brackets: '', ...lexicon });
 
 const JAVASCRIPT = braces({ strings: [DOUBLE, SINGLE, TEMPLATE], regex: true });
-const JSX = { ...JAVASCRIPT, tags: true } as const;
+const JSX: Lexicon = { ...JAVASCRIPT, tags: true };
 const JSON = code({ strings: [DOUBLE], noTrailingComma: 'everywhere' });
 const C = braces({
   apostrophe: 'character',
@@ -124,7 +124,7 @@ const PERL = hashed({ stringPrefix: /./ });
 const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
   Object.entries({
     typescript: JAVASCRIPT,
-    javascript: JAVASCRIPT,
+    javascript: JSX,
     typescriptreact: JSX,
     javascriptreact: JSX,
     json: JSON,
