@@ -1,6 +1,7 @@
 import { blockEndByIndentation } from './syntax/indentation';
-import { isWithinText, type KnownStretch, type Scan, scan } from './syntax/lexer';
+import { scan } from './syntax/lexer';
 import { type Lexicon, lexiconOf } from './syntax/lexicon';
+import { isWithinText, type KnownStretch, type Scan } from './syntax/reader';
 import type { BlockEnd } from './syntax/wanted';
 
 /** How an editor indents a document. */

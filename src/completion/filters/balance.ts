@@ -1,6 +1,7 @@
 import type { Cursor } from '../cursor';
 import { indentation } from '../syntax/indentation';
-import { type Closer, isBracket, type Open, type Scan, scan, withoutLineBound } from '../syntax/lexer';
+import { scan } from '../syntax/lexer';
+import { type Closer, isBracket, type Open, type Scan, withoutLineBound } from '../syntax/reader';
 import { cutAt, type Draft, type Filter } from './filter';
 
 /** Nothing from a mark on that closes what is not open, or what is closed after the cursor. */

@@ -2,7 +2,7 @@ import type { Excerpt } from '../prompt/prompt';
 import { blockEnd } from './blockEnd';
 import { isBracketEnd } from './closers';
 import type { Grammar, Grammars } from './grammars';
-import type { KnownStretch } from './lexer';
+import type { KnownStretch } from './reader';
 import { blockEndByIndentation, wantedByIndentation } from './indentation';
 import { emptyBody, headOfBody, knownText, saysWhatFollows } from './tree';
 import type { BlockEnd, Wanted } from './wanted';

@@ -2,7 +2,7 @@ import type { Node } from 'web-tree-sitter';
 import { type Grammar, pointAt } from './grammars';
 import { indentation } from './indentation';
 import type { GrammarInfo } from './languages';
-import type { KnownStretch } from './lexer';
+import type { KnownStretch } from './reader';
 
 /** Stands at the cursor while the tree is asked what may come there: a name in every language. */
 const PLACEHOLDER = '_';
