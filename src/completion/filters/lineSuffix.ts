@@ -4,8 +4,8 @@ import { type Closing, closingHead, isClosing, markEnds } from '../syntax/closer
 import { cutAt, type Draft, type Filter } from './filter';
 
 /**
- * Fits a finished text to the closing marks that follow on the line: what it repeats of them is cut off, and those that
- * it closes itself, further inside, are replaced.
+ * Fits a finished text to the closing marks on the rest of the line. Marks that it repeats at its end are cut off, and
+ * marks that it writes further inside replace those on the line.
  */
 export const lineSuffix: Filter = (cursor) => {
   const { lineSuffix: line, languageId } = cursor;
@@ -26,7 +26,7 @@ export const lineSuffix: Filter = (cursor) => {
   };
 };
 
-/** The rest of the line, and where its marks end, the last first. */
+/** The rest of the line, and the ends of its marks, the last first. */
 interface Rest {
   readonly following: string;
   readonly ends: readonly number[];
@@ -46,7 +46,7 @@ function overlapOf(text: string, rests: readonly Rest[], cursor: Cursor): number
   return 0;
 }
 
-/** What a text closes that was opened before it: in code as the language says, within a string or a comment by its brackets. */
+/** The marks by which a text closes something from before it: by the language's rules in code, by brackets in a string or a comment. */
 function closersOf(text: string, cursor: Cursor): string[] {
   const { closers } = cursor.scan(text);
   const marks = closers.map(({ text: mark }) => mark);
@@ -55,7 +55,7 @@ function closersOf(text: string, cursor: Cursor): string[] {
   return [...unmatched(within).closers.map(({ bracket }) => bracket), ...marks];
 }
 
-/** Characters of the line's rest whose marks a text closes itself, as far as it does. */
+/** Characters on the rest of the line that a text writes itself. */
 function replacedBy(closers: readonly string[], { marks }: Closing, line: string): number {
   let same = 0;
   while (same < marks.length && marks[same] === closers[same]) same++;
@@ -65,12 +65,12 @@ function replacedBy(closers: readonly string[], { marks }: Closing, line: string
   return end > 0 && line.slice(end).trim() === '' ? line.length : end;
 }
 
-/** More lines than one would tear the rest of the line off, unless it only closes what stood before. */
+/** A text of several lines would separate the rest of the line from its beginning, unless that only closes something. */
 function beforeRest(draft: Draft, { linePrefix, lineSuffix: rest, scan }: Cursor): Draft {
   const lineEnd = draft.text.indexOf('\n');
   if (lineEnd < 0) return draft;
   if (scan(draft.text).opened.length > 0) return cutAt(draft, lineEnd);
-  // A body between two brackets or tags of one line: the closing one goes to a line of its own.
+  // The text is a body between two brackets or tags of one line: the closing one moves to a line of its own.
   const isBody = lineEnd === 0 && (/[{([]\s*$/.test(linePrefix) || (/>\s*$/.test(linePrefix) && /^\s*<\//.test(rest)));
   const indent = /^[ \t]*/.exec(linePrefix)?.[0] ?? '';
   return isBody ? { ...draft, text: `${draft.text.trimEnd()}\n${indent}` } : draft;

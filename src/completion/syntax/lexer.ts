@@ -10,7 +10,7 @@ const CLOSERS: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}'
 const PLAIN = /[A-Za-z0-9_]+| +/y;
 const WORD = /[\w\u00aa-\uffff]/;
 const CHARACTER = /'(?:\\(?:u\{[^}\n]*\}|[^\n])[^'\n]{0,8}|[^'\\\n]|[\ud800-\udbff][\udc00-\udfff])'/y;
-/** The text may end within one; what may be a lifetime is none. */
+/** The start of a character literal at the end of the text. A letter may begin a lifetime instead. */
 const BEGUN_CHARACTER = /^'(?:\\.*|[^'\w\s]?)$/;
 const MAX_CHARACTER_CHARS = 12;
 const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/y;
@@ -26,7 +26,7 @@ const EMBEDDED_END = /^<\/(script|style)>/i;
 
 class Lexer extends Reader {
   private nextKnown = 0;
-  /** Words that end the texts which begin on the next line. */
+  /** End marks of the here-documents that begin on the next line. */
   private hereDocuments: string[] = [];
 
   read(): Scan {
@@ -75,7 +75,7 @@ class Lexer extends Reader {
     }
   }
 
-  /** Most of a text is words and spaces, which neither open nor close anything. */
+  /** Words and spaces, which are most of a text, neither open nor close anything. */
   private plainRun(mode: Mode): boolean {
     const isText = mode.reads !== 'code' && mode.reads !== 'tag' && mode.reads !== 'markup';
     if (mode.reads === 'code' && mode.lexicon.rawString && this.opensRawString(mode.lexicon.rawString)) return true;
@@ -127,7 +127,7 @@ class Lexer extends Reader {
       this.keep(1);
       return;
     }
-    // A bracket that closes the top was taken already: this one closes nothing.
+    // `closesTop` has handled matching brackets, so this one closes nothing.
     const isPattern = lexicon.casePatterns && character === ')' && CASE_PATTERN.test(this.lineBefore());
     if (!isPattern) this.closers.push({ text: character, offset: this.at, depth: undefined });
     this.keep(1);
@@ -143,7 +143,7 @@ class Lexer extends Reader {
     const line = lexicon.lineComments.find((mark) => text.startsWith(mark, at));
     if (line === undefined) return false;
     const before = this.characterBefore();
-    // The address of a page is no comment, nor is an attribute.
+    // `://` is part of an address, and `#[` an attribute.
     if (line === '//' && before === ':') return false;
     if (line === '#' && text.charAt(at + 1) === '[') return false;
     if (lexicon.commentBeginsWord && line === '#' && before !== '' && !/[\s;()&|]/.test(before)) return false;
@@ -172,7 +172,7 @@ class Lexer extends Reader {
     return true;
   }
 
-  /** A quote in a word belongs to it: `don't`, `1'000`. */
+  /** A quote within a word belongs to that word: `don't`, `1'000`. */
   private mayBegin({ stringPrefix, quoteBeginsValue }: Lexicon): boolean {
     const before = this.characterBefore();
     if (quoteBeginsValue) return /^$|[\s[{,:(]/.test(before);
@@ -193,7 +193,7 @@ class Lexer extends Reader {
       this.blank(left);
       return true;
     }
-    // Without a rule for strings in single quotes it is a lifetime or a label.
+    // In a language without single-quoted strings, it is a lifetime or a label.
     if (!rule) return false;
     this.open("'", "'", { reads: 'string', rule });
     return true;
@@ -237,7 +237,7 @@ class Lexer extends Reader {
     else this.blank(1);
   }
 
-  /** A tag in code stands for a value; `<T,>` and `<T extends U>` are parameters of a type. */
+  /** A tag in code stands in place of a value. `<T,>` and `<T extends U>` are type parameters. */
   private beginsElement(): boolean {
     ELEMENT.lastIndex = this.at;
     return ELEMENT.test(this.text) && BEFORE_ELEMENT.test(this.codeBefore());
@@ -314,7 +314,7 @@ class Lexer extends Reader {
     this.push(`<${name}>`, `</${name}>`, mode, this.at - 1);
   }
 
-  /** The line's end: what cannot go on over it has ended. */
+  /** Ends strings and comments that cannot span lines. */
   private endLine(): void {
     while (this.stack.length > 0 && endsWithLine(this.stack.at(-1))) this.drop();
     this.keep(1);

@@ -1,6 +1,6 @@
 import type { Lexicon, StringRule } from './lexicon';
 
-/** How text is read within something that is open. */
+/** How text is read within an open item. */
 export type Mode =
   | { readonly reads: 'code'; readonly lexicon: Lexicon }
   | { readonly reads: 'string'; readonly rule: StringRule }
@@ -8,35 +8,35 @@ export type Mode =
   /** Between `<` and `>`. @param element what it opens, empty for a closing tag */
   | { readonly reads: 'tag'; readonly element: string }
   | { readonly reads: 'markup' }
-  /** Up to a line that closes it: a fence, a text in a shell script. */
+  /** Up to a line that closes it, as in a fence or a here-document. */
   | { readonly reads: 'lines' };
 
-/** Something that is open: a bracket, a string, a comment, an element, and how text is read in it. */
+/** An open bracket, string, comment or element, and how the text in it is read. */
 export interface Open {
   readonly opener: string;
   readonly closer: string;
-  /** Where it was opened, in the text in which that happened. */
+  /** Offset of the opener in the text that contains it. */
   readonly offset: number;
   readonly mode: Mode;
 }
 
-/** A mark that closes something which was open before the text. */
+/** A mark that closes an item from before the text, or nothing. */
 export interface Closer {
   readonly text: string;
   readonly offset: number;
-  /** Of what it closes, in what was open before the text; undefined where it closes nothing that is open. */
+  /** Index of the item that it closes, in the list of those open before the text; undefined if it closes none of them. */
   readonly depth: number | undefined;
 }
 
 /** A text as its language reads it. */
 export interface Scan {
-  /** What is open at its end, outermost first. */
+  /** Items that are open at its end, outermost first. */
   readonly open: readonly Open[];
-  /** What was opened in it and is open at its end. */
+  /** Those of them that the text opened. */
   readonly opened: readonly Open[];
-  /** What it closes that was open before it, or was not open at all, in order. */
+  /** Marks that close an item from before the text, or nothing at all, in order. */
   readonly closers: readonly Closer[];
-  /** The text with comments blanked, and what stands in strings; as long as the text. */
+  /** The text with comments and the content of strings replaced by blanks; as long as the text. */
   readonly code: string;
 }
 
@@ -47,30 +47,30 @@ export interface KnownStretch {
 }
 
 export interface ScanOptions {
-  /** What is open where the text begins. */
+  /** Items that are open at the start of the text. */
   readonly open?: readonly Open[];
-  /** The line before the text; empty where the text begins a line. */
+  /** The line before the text; empty if the text begins a line. */
   readonly before?: string;
   /** The text begins its document. */
   readonly isStart?: boolean;
-  /** Strings, comments and the like, in order, that are read as such whatever is in them. */
+  /** Stretches that are known to be strings, comments and the like, in order. */
   readonly known?: readonly KnownStretch[];
-  /** Offset from which on it is told what the text opens and closes; what comes before is read for its marks alone. */
+  /** Offset at which the result begins. The text before it is only read to recognise marks that cross this offset. */
   readonly from?: number;
 }
 
-/** What is open at the end reads as text, and not as code. */
+/** The innermost open item contains text, not code. */
 export function isWithinText(open: readonly Open[], lexicon: Lexicon): boolean {
   const mode = open.at(-1)?.mode;
   return mode ? mode.reads !== 'code' && mode.reads !== 'tag' : lexicon.kind !== 'code';
 }
 
-/** Of the code before a slash or a quote, so much tells what it is. */
+/** Characters of code before a slash or a tag that are examined. */
 const LOOK_BACK_CHARS = 40;
-/** Of a line, so much before a bracket is looked at. */
+/** Characters of a line before a bracket or a quote that are examined. */
 const MAX_LINE_CHARS = 200;
 
-/** A text that is read from one end to the other, and what is open where. */
+/** Reads a text from start to end and keeps a stack of the items that are open. */
 export class Reader {
   protected at = 0;
   protected readonly stack: Open[];
@@ -78,7 +78,7 @@ export class Reader {
   /** The text so far, blanked. */
   protected out = '';
   protected lineStart = 0;
-  /** How much of the stack was there before the text. */
+  /** Number of items on the stack that were open before the text. */
   private floor: number;
 
   constructor(
@@ -90,7 +90,7 @@ export class Reader {
     this.floor = this.stack.length;
   }
 
-  /** What was opened since `tellFromHere`. */
+  /** Items opened since `tellFromHere`. */
   protected opened(): Open[] {
     return this.stack.slice(this.floor);
   }
@@ -153,7 +153,7 @@ export class Reader {
     return pattern.test(this.text);
   }
 
-  /** The line as far as it is read, its end apart. */
+  /** The current line up to the reading position. */
   protected lineBefore(): string {
     const start = this.lineStart === 0 ? 0 : Math.max(this.lineStart, this.at - MAX_LINE_CHARS);
     return (this.lineStart === 0 ? (this.options.before ?? '') : '') + this.text.slice(start, this.at);
@@ -180,7 +180,7 @@ export function endsWithLine(open: Open | undefined): boolean {
   return open.closer === '\n' || (open.mode.reads === 'string' && !open.mode.rule.multiline);
 }
 
-/** What is still open when the line has ended. */
+/** The items that stay open at the end of a line. */
 export function withoutLineBound(open: readonly Open[]): readonly Open[] {
   const last = open.findLastIndex((item) => !endsWithLine(item));
   return open.slice(0, last + 1);
