@@ -75,17 +75,21 @@ async function openInBrowser(vsix, port, open) {
     throw new Fault(`Port ${port} is taken: stop what uses it, or choose another with npm start -- --port N.`);
   });
 
+  // From here on a signal stops it in order. A moment without a listener would let a signal end this process alone.
+  const interrupted = new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      const earlier = process.listeners(name);
+      process.once(name, () => resolve('interrupted'));
+      for (const listener of earlier) process.off(name, listener);
+    }
+  });
+
   const address = `${server.url}/?folder=${encodeURIComponent(examples)}`;
   console.log(
     `\nVS Code with MatCoder is at\n\n  ${address}\n\nexamples/README.md tells where to type. Ctrl+C stops it.`,
   );
   if (open && (process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) showInBrowser(address);
 
-  const interrupted = new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-      process.removeAllListeners(name).once(name, () => resolve('interrupted')); // from here on it is stopped in order
-    }
-  });
   const ended = await Promise.race([interrupted, server.exited]);
   await server.stop();
   if (ended !== 'interrupted')

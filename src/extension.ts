@@ -33,7 +33,7 @@ export function activate(context: vscode.ExtensionContext): void {
   };
   const settings = new EditorSettings(warn);
   const statistics = new KeptStatistics(context.globalState, warn);
-  const files = new EditorFiles();
+  const files = new EditorFiles(warn);
   const snippets = new EditorSnippets(files, () => settings.all.relatedFiles);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const here = new HereTracker(files, settings);
@@ -57,6 +57,9 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     onDecoded: (work, purpose) => {
       activity.decoded(work, purpose);
+    },
+    onRested: () => {
+      provider.askAgain();
     },
   });
   const activity = new Activity({

@@ -17,7 +17,7 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// What the target's decision on the i-th token of a draft tells of drafts.
+// Records whether the target accepted the i-th token of a draft.
 void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, DraftCounts& counts) {
   if (draft.match_length > 0) {
     speculator.record_copied(draft.match_length + static_cast<int>(i), accepted);
@@ -41,9 +41,9 @@ struct Decoder::Answer {
   Speculator& speculator;
   int length;                  // of the sequence: prompt and answer
   std::vector<int32_t> text;   // the sequence without special tokens, because no match would cross one
-  std::string healing_prefix;  // what is left to spell of it
+  std::string healing_prefix;  // the part that is not spelled yet
   int32_t last = 0;            // the last token of the sequence, which is not in the cache yet
-  bool as_expected = true;     // whether the answer so far is what the caller expects
+  bool as_expected = true;     // whether the answer so far equals the expected tokens
   ScoreCounts scores{};
   int decoded = 0, passes = 0;
   DraftCounts drafts{};
@@ -68,8 +68,8 @@ Event Decoder::run(Request& request) {
   return decode(request, expected, std::move(draft));
 }
 
-// The probable beginning of the answer. If the previous answer began at the same place and spelled the healing prefix,
-// these are its tokens; otherwise what the caller expects.
+// The probable beginning of the answer. If the previous sequence continues this prompt with tokens that spell the
+// healing prefix, these tokens; otherwise those that the caller expects.
 std::vector<int32_t> Decoder::expected_tokens(const Request& request) const {
   const auto& before = last_sequence_;
   const size_t begin = request.tokens.size();
@@ -225,7 +225,7 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
   return nullptr;
 }
 
-// What the next pass verifies after the last token: the rest of what is expected, or a speculative draft.
+// The draft that the next pass verifies: the rest of the expected tokens, or a speculative draft.
 Draft Decoder::next_draft(const Request& request, const std::vector<int32_t>& expected, Answer& answer) {
   const int room =
       std::min({request.max_tokens - answer.decoded - 1, model_->config.context - answer.length, kMaxDraft});

@@ -71,7 +71,7 @@ void store_key(const uint16_t* key, int position, int dim, uint16_t* keys) {
   for (int d = 0; d < dim; d++) block[d * kLanes] = key[d];
 }
 
-// Two int8 vectors for one of floats: what the first leaves out goes into the second, and their products are added
+// Two int8 vectors for one of floats: the second holds the remainder of the first, and their products are added
 // (`terms` of 2). The inputs of `down` and of the head have outliers; one vector would cost 2 to 3% of the logits'
 // spread.
 void quantise_twice(const Kernels& kernels, const float* x, int n, const Activations& a, int t, float* remainder) {

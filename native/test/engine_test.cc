@@ -176,7 +176,7 @@ struct Sent {
     };
   }
 
-  // Whether the tokens begin with the text, or are its beginning where they ended early.
+  // Whether the tokens begin with the text, or are its beginning if they ended early.
   bool spells(const std::string& text) const {
     static const std::vector<std::string> all = token_bytes();
     std::string written;

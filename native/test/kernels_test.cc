@@ -267,7 +267,7 @@ double from_half(uint16_t half) {
 
 void test_halves(const Kernels& kernels) {
   const std::string name = std::string(kernels.name) + ": float16 ";
-  // Every finite float16, the points half-way to the next, and beside them.
+  // Every finite float16, the points half-way to the next, and the floats next to those.
   bool exact = true, nearest = true;
   for (int start = 0; start < 0x7c00; start += 16) {
     std::vector<float> x(64);
@@ -358,8 +358,8 @@ void test_pool(int threads) {
   check(once, "a pool of " + std::to_string(threads) + " runs every chunk once");
 }
 
-// What this machine runs, and the kernels for AVX-VNNI where AVX-512 has the same instruction in another encoding, for
-// which they were compiled then.
+// The kernels that this machine runs. If it has AVX-512 with VNNI, also those for AVX-VNNI, which run.mjs then compiles
+// to AVX-512's encoding of the same instruction.
 std::vector<const Kernels*> kernels_to_test() {
   auto kernels = matcoder::supported_kernels();
 #ifdef MATCODER_X86_KERNELS

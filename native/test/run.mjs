@@ -1,5 +1,5 @@
-// Compile and run the C++ tests: with each sanitizer that the compiler has, and for Arm where Debian's cross compiler and
-// QEMU's emulator are there.
+// Compile and run the C++ tests: with each sanitizer that the compiler has, and for Arm if Debian's cross compiler and QEMU's
+// emulator are installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';

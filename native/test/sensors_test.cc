@@ -81,7 +81,7 @@ class Machine {
   }
   ~Machine() { std::filesystem::remove_all(root_); }
 
-  // In place: whoever holds the file open reads the new text.
+  // In place, so that a reader that has the file open reads the new text.
   void write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
     std::ofstream(root_ + path) << text;
@@ -402,6 +402,15 @@ void test_faults() {
   check_unknown(reading.low_power, "platform_profile", "a profile that disappeared");
   check_is(reading.thermal, Thermal::kNominal, "what is whole is read on");
 
+  // Sums of such counters do not fit into 64 bits.
+  std::string largest;
+  for (int i = 0; i < 8; i++) largest += " 9223372036854775807";
+  machine.write("proc/stat", "cpu0" + largest + "\ncpu1" + largest + "\n");
+  machine.write("proc/self/stat", "4321 (node) S 1 1 1 1 1 1 1 1 1 1" + largest);
+  machine.read();
+  check_unknown(machine.read().cpu_busy_by_others, "do not advance", "counters at their end");
+  machine.write("proc/self/stat", "4321 (node) S 1");
+
   machine.write("sys/class/power_supply/BAT0/type", "Battery\n");
   machine.write(kBattery, "POWER_SUPPLY_STATUS=Discharging\nPOWER_SUPPLY_CAPACITY=70\n");
   machine.write("proc/stat", "cpu  0 0\ncpu0 5 5\ncpuX 1 1 1 1 1 1 1 1\n");
@@ -508,7 +517,7 @@ void test_parsing() {
 
 }  // namespace
 
-// Counted: readings must not open their files anew.
+// Counts the files that are opened, because a reading must not open them again.
 extern "C" int open(const char* path, int flags, ...) {
   mode_t mode = 0;
   if (flags & O_CREAT) {

@@ -7,22 +7,23 @@ import { UsageError } from './place';
 export interface HeldoutFile {
   readonly package: string;
   readonly path: string;
-  /** As the corpus names it: TypeScript, TSX. */
+  /** The corpus's name for it: TypeScript, TSX. */
   readonly language: string;
   readonly text: string;
 }
 
-/** What a held-out package serves: one half of them to fit by, the other to state figures of. */
+/** The use of a held-out package: one half of them is for fitting, the other for the figures that are reported. */
 export type Half = 'fit' | 'figures';
 
-/** By the package's name, so that it stays what it is when others come. */
+/** By the package's name, so that it stays the same when packages are added. */
 function halfOf(name: string): Half {
   return new Random(0, name).next() < 0.5 ? 'fit' : 'figures';
 }
 
 /**
- * The files of one half of a corpus, one JSON object a line: one of each package first, then the others, drawn by a seed.
- * @throws {UsageError} naming the line that is none
+ * The files of one half of a corpus, one JSON object per line: first one of each package, then the others, in an order
+ * drawn by a seed.
+ * @throws {UsageError} naming the line that is no such object
  */
 export async function readHeldout(file: string, seed: number, half: Half): Promise<HeldoutFile[]> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {

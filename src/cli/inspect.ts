@@ -11,9 +11,9 @@ export interface SubmodelRow {
   /** Bytes of weights read to decode a token. */
   readonly bytesPerToken: number;
   readonly ffnWidths: readonly number[];
-  /** On held-out code, where it was measured. */
+  /** On held-out code, if it was measured. */
   readonly bitsPerByte?: number;
-  /** Share of held-out tokens where its likeliest next token is that of the full model, 0 to 1. */
+  /** Share of held-out tokens for which its likeliest next token is that of the full model, 0 to 1. */
   readonly agreementWithXL?: number;
 }
 
@@ -36,7 +36,7 @@ export async function inspect(model: string): Promise<SubmodelRow[]> {
 
 /** The rows as a table for a terminal. */
 export function table(rows: readonly SubmodelRow[]): string {
-  const head = ['submodel', 'parameters', 'bytes a token', 'bits a byte', 'agrees with XL', 'FFN widths'];
+  const head = ['submodel', 'parameters', 'bytes per token', 'bits per byte', 'agrees with XL', 'FFN widths'];
   const body = rows.map((row) => [
     row.name,
     row.parameters.toLocaleString('en'),

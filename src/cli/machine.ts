@@ -12,7 +12,7 @@ export interface MachineReport {
   readonly sensors: NativeReading;
 }
 
-/** Read the machine's sensors over half a second. */
+/** Read the machine's sensors, with the load of half a second. */
 export async function inspectMachine(root: string, options: SensorOptions = {}): Promise<MachineReport> {
   const sensors = await readMachine(root, options, 500);
   return { platform: `${process.platform}-${process.arch}`, cores: availableParallelism(), sensors };
@@ -31,10 +31,10 @@ export function machineTable({ platform, cores, sensors }: MachineReport): strin
     row('charge', sensors.chargeShare, percent),
     row('discharge', sensors.dischargeWatts, (watts) => `${watts.toFixed(1)} W`),
     row('low-power mode', sensors.lowPower, (low) => (low ? 'on' : 'off')),
-    row('heat', sensors.thermal, String),
-    row('processor, others', sensors.cpuBusyByOthersShare, percent),
+    row('thermal state', sensors.thermal, String),
+    row('processor, other programs', sensors.cpuBusyByOthersShare, percent),
     row('processor, pressure', sensors.cpuPressureShare, percent),
-    row('GPU, others', sensors.gpu, gpu),
+    row('GPU, other programs', sensors.gpu, gpu),
     row('processor, energy', sensors.energyJoules, (joules) => `${joules.toFixed(2)} J`),
   ];
   return `${platform}, ${cores} hardware threads\n\n${layOut(rows, [1, 2])}`;

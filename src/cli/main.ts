@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHIPPED } from '../matlm/checkpoint';
 import { complete } from './complete';
-import { replayTable } from '../replay/report';
+import { replayTable } from '../replay/tables';
 import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
 import { hardwareTable, inspectHardware } from './hardware';
 import { inspect, table } from './inspect';
@@ -35,10 +35,13 @@ matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodel
 matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
     Fit how sure a submodel has to be to what is right, on the other half, and write confidence.json beside the weights.
 
-matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet|battery|busy|hot|fast|all] [--heldout FILE] [--files N]
-                [--max-chars N] [--seed N] [--calibrate] [--json] [--model DIR]
-    Files typed by a simulated hand through the real pipeline and engine: keystrokes saved, latency, processor time.
+matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
+                [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
+                [--real-time] [--json] [--model DIR]
+    Files typed by a simulated hand through the real pipeline and model: keystrokes saved, latency, share of a core.
     --heldout takes files of the packages that fitted nothing, with --calibrate of those that fit the governor.
+    The engine takes what --costs says of a machine at rest (measured and written there if the file is missing);
+    --answers keeps what the model answered for the next run; with --real-time the engine takes what it takes now.
 
 matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
@@ -64,7 +67,10 @@ const OPTIONS = new Map<string, readonly string[]>(
       'without',
       'calibrate',
     ],
-    replay: ['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
+    replay: [
+      ...['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
+      ...['costs', 'answers', 'real-time'],
+    ],
   }),
 );
 
@@ -91,6 +97,9 @@ async function main(args: readonly string[]): Promise<void> {
       without: { type: 'string' },
       calibrate: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
+      costs: { type: 'string' },
+      answers: { type: 'string' },
+      'real-time': { type: 'boolean', default: false },
       model: { type: 'string', default: join(root, SHIPPED) },
       machine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -165,11 +174,16 @@ async function main(args: readonly string[]): Promise<void> {
         scenario: values.scenario,
         seed: count('seed', values.seed),
         maxChars: values['max-chars'] === undefined ? Infinity : count('max-chars', values['max-chars']),
+        costs: values.costs,
+        answers: values.answers,
+        isRealTime: values['real-time'],
       };
       const rows = await replayFiles(root, model, options, ({ scenario, policy }) => {
         process.stderr.write(`${scenario}, ${policy}: done\n`);
       });
-      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows)}\n`);
+      process.stdout.write(
+        values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows, options.isRealTime)}\n`,
+      );
       return;
     }
     default:

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 
-/** A mistake of the caller's: the message says what is wrong; no stack trace belongs to it. */
+/** A mistake in how a command was called. Its message says what is wrong, and no stack trace is shown. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -12,7 +12,7 @@ export interface Place {
   readonly column: number;
 }
 
-/** Parse FILE:LINE:COL. The file's own name may hold colons. */
+/** Parse FILE:LINE:COL. The name of the file may contain colons. */
 export function parsePlace(text: string): Place {
   const match = /^(.+):(\d+):(\d+)$/.exec(text);
   if (!match?.[1]) throw new UsageError(`${text}: expected FILE:LINE:COL, for example src/index.ts:12:5`);
@@ -21,7 +21,7 @@ export function parsePlace(text: string): Place {
 
 const MAX_FILE_BYTES = 50_000_000;
 
-/** A source file's text, line ends as \n. */
+/** The text of a source file, with line ends as \n. */
 export async function readSource(file: string): Promise<string> {
   const entry = await stat(file).catch(() => undefined);
   if (!entry) throw new UsageError(`${file}: there is no such file`);
@@ -32,7 +32,7 @@ export async function readSource(file: string): Promise<string> {
   });
   if (bytes.includes(0)) throw new UsageError(`${file}: it is a binary file`);
   try {
-    // As the editor reads it: without the mark of the byte order.
+    // As the editor reads it: without a byte order mark.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replaceAll('\r\n', '\n');
   } catch {
     throw new UsageError(`${file}: it is not UTF-8 text`);

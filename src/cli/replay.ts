@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { Grammars } from '../completion/syntax/grammars';
 import { languageOf } from '../completion/syntax/languages';
@@ -6,12 +9,14 @@ import { LocalEngine } from '../engine/native';
 import { openSensors } from '../engine/sensors';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
-import type { VirtualClock } from '../replay/clock';
+import { keptAnswers } from '../replay/answers';
+import { CostedEngine } from '../replay/costedEngine';
 import { EnergyMeter } from '../replay/energy';
 import { RealTimeEngine } from '../replay/meter';
-import { replay } from '../replay/replay';
+import { type EngineTimes, measureTimes, parseTimes, PassCosts } from '../replay/passCosts';
+import { replay, type ReplayParts } from '../replay/replay';
 import { summarise, type Summary } from '../replay/report';
-import { type Scenario, SCENARIOS } from '../replay/scenario';
+import { paceOf, type Scenario, SCENARIOS } from '../replay/scenario';
 import { taskOf } from '../replay/tasks';
 import type { Task } from '../replay/typist';
 import { type Half, readHeldout } from './heldout';
@@ -27,9 +32,15 @@ export interface ReplayOptions {
   readonly seed: number;
   /** Of each file so much is typed, whole lines. */
   readonly maxChars: number;
+  /** The engine's times on a machine at rest; they are measured and written there if there is no such file yet. */
+  readonly costs?: string | undefined;
+  /** Where the model's answers are kept from one run to the next. */
+  readonly answers?: string | undefined;
+  /** The engine takes what it takes now on this machine, instead of what the costs say. */
+  readonly isRealTime: boolean;
 }
 
-/** Files typed by a simulated hand through the real pipeline and engine, under each policy in each scenario. */
+/** Files typed by a simulated hand through the real pipeline and model, under each policy in each scenario. */
 export async function replayFiles(
   root: string,
   model: string,
@@ -40,20 +51,19 @@ export async function replayFiles(
   checkPolicies(checkpoint, options.policies);
   const scenarios = scenariosOf(options.scenario);
   const tasks = await tasksOf(options);
-  const engine = new LocalEngine(root, checkpoint);
   const sensors = openSensors(root);
   const meter = new EnergyMeter(sensors.read, () => performance.now());
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
+  const engines = new Engines(root, checkpoint);
   try {
     await Promise.all(tasks.map(({ path }) => grammars.load(languageOf(path))));
     const syntax = new SyntaxByGrammar(grammars);
-    const { costs } = await engine.measure();
+    const timed = options.isRealTime ? await inRealTime(engines.open()) : await byCosts(engines, checkpoint, options);
     const rows: Summary[] = [];
     for (const scenario of scenarios) {
       for (const policy of options.policies) {
-        const parts = { engine: (clock: VirtualClock) => new RealTimeEngine(engine, clock), checkpoint, costs, syntax };
         meter.start();
-        const run = await replay(parts, tasks, policy, scenario, options.seed);
+        const run = await replay({ ...timed, checkpoint, syntax }, tasks, policy, scenario, options.seed);
         meter.stop();
         const row = summarise(run, meter.joules);
         rows.push(row);
@@ -65,7 +75,69 @@ export async function replayFiles(
     meter.stop();
     sensors.close();
     grammars.dispose();
-    engine.dispose();
+    engines.dispose();
+  }
+}
+
+/** How the engine's time passes, and what the governor is told of it at first. */
+type Timed = Pick<ReplayParts, 'engine' | 'costs'>;
+
+async function inRealTime(engine: LocalEngine): Promise<Timed> {
+  const { costs } = await engine.measure();
+  return { engine: (clock, { slowdown }) => new RealTimeEngine(engine, clock, slowdown), costs };
+}
+
+async function byCosts(
+  engines: Engines,
+  checkpoint: Checkpoint,
+  { costs, answers, seed }: ReplayOptions,
+): Promise<Timed> {
+  const { config, weightsFile } = checkpoint;
+  const passCosts = new PassCosts(config, await timesOf(engines, checkpoint, costs));
+  const kept = keptAnswers(() => engines.open(), await fingerprintOf(weightsFile), answers);
+  return {
+    engine: (clock, scenario) => new CostedEngine(clock, kept, passCosts, paceOf(scenario, seed)),
+    costs: passCosts.measured,
+  };
+}
+
+/** Read from the file; else measured, and written there if one is named. */
+async function timesOf(engines: Engines, { config }: Checkpoint, file: string | undefined): Promise<EngineTimes> {
+  if (file !== undefined && existsSync(file)) {
+    try {
+      return parseTimes(await readFile(file, 'utf8'));
+    } catch (error) {
+      throw new UsageError(`${file}: ${(error as Error).message}`);
+    }
+  }
+  const times = await measureTimes(engines.open(), config);
+  if (file !== undefined) await writeFile(file, `${JSON.stringify(times, null, 2)}\n`);
+  return times;
+}
+
+async function fingerprintOf(file: string): Promise<string> {
+  return createHash('sha1')
+    .update(await readFile(file))
+    .digest('base64url');
+}
+
+/** Engines of one checkpoint in this process, each of one thread. */
+class Engines {
+  private readonly opened: LocalEngine[] = [];
+
+  constructor(
+    private readonly root: string,
+    private readonly checkpoint: Checkpoint,
+  ) {}
+
+  open(): LocalEngine {
+    const engine = new LocalEngine(this.root, this.checkpoint, 1);
+    this.opened.push(engine);
+    return engine;
+  }
+
+  dispose(): void {
+    for (const engine of this.opened) engine.dispose();
   }
 }
 
@@ -80,9 +152,12 @@ function checkPolicies({ config }: Checkpoint, policies: readonly string[]): voi
 }
 
 function scenariosOf(name: string): readonly Scenario[] {
-  const found = name === 'all' ? SCENARIOS : SCENARIOS.filter((scenario) => scenario.name === name);
-  if (found.length > 0) return found;
-  throw new UsageError(`--scenario ${name}: expected all or one of ${SCENARIOS.map((s) => s.name).join(', ')}`);
+  if (name === 'all') return SCENARIOS;
+  return name.split(',').map((one) => {
+    const found = SCENARIOS.find((scenario) => scenario.name === one.trim());
+    if (found) return found;
+    throw new UsageError(`--scenario ${one}: expected all, or some of ${SCENARIOS.map((s) => s.name).join(', ')}`);
+  });
 }
 
 async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promise<Task[]> {

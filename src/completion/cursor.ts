@@ -1,3 +1,4 @@
+import { type TextKind, textKindOf } from '../workspace/textKinds';
 import { blockEndByIndentation } from './syntax/indentation';
 import { scan } from './syntax/lexer';
 import { type Lexicon, lexiconOf } from './syntax/lexicon';
@@ -13,6 +14,7 @@ export interface IndentOptions {
 
 /** The part of a request that a cursor is made from. */
 export interface CursorPlace {
+  readonly path?: string;
   /** Text before the cursor, from some place in the document on. */
   readonly prefix: string;
   /** Offset in the document at which `prefix` begins. */
@@ -46,6 +48,8 @@ export interface Cursor {
   /** A block is wanted, not the rest of the line. */
   readonly multiline: boolean;
   readonly blockEnd: BlockEnd;
+  /** How the document writes values. */
+  readonly textKind: TextKind;
   readonly languageId: string;
   readonly lexicon: Lexicon;
   /** The editor's indentation, for a document that does not show its own. */
@@ -119,6 +123,7 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
     following: lineEnd < 0 ? '' : suffix.slice(lineEnd + 1),
     multiline,
     blockEnd: blockEnd ?? blockEndByIndentation(linePrefix),
+    textKind: textKindOf(place.path ?? '', languageId),
     languageId,
     lexicon,
     indent,

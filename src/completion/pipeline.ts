@@ -1,21 +1,26 @@
 import type { Engine } from '../engine/engine';
+import { CountedEngine } from './decode/countedEngine';
+import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import type { Declined } from '../governor/decide';
 import { quality } from '../governor/value';
 import { alternativesTo } from './alternatives';
 import type { Eagerness } from './decode/confidence';
 import { gate } from './gate';
-import type { Outcome, Suggestion } from './outcome';
+import type { Outcome, Suggestion, Work } from './outcome';
 import { Planner, type PlannerParts, requestSettings, type RequestSettings } from './plan';
 import { PlanRunner, type PlanRunnerParts } from './planRunner';
-import { Refinement, type RefinementParts } from './refinement';
+import { ReadAhead } from './readAhead';
+import { refine } from './refine';
 import type { CompletionRequest } from './request';
+import { Retrigger, type RetriggerParts } from './retrigger';
 import { type Accepted, EarlierOutput } from './reuse/earlierOutput';
-import { isSuggesting, outcomeOf } from './reuse/generation';
+import { type Generation, isSuggesting, outcomeOf } from './reuse/generation';
 import type { InFlightCompletion } from './reuse/inFlight';
 import type { Remaining } from './reuse/remaining';
 import { TypedSince } from './reuse/typedSince';
-import { speculate, type Stages } from './speculate';
+import { speculate } from './speculate';
+import type { Stages } from './stages';
 import { Trace } from './trace';
 
 export interface PipelineParts extends PlannerParts, PlanRunnerParts {
@@ -24,22 +29,35 @@ export interface PipelineParts extends PlannerParts, PlanRunnerParts {
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
   /** Resolves after so long by the clock, or at once when the signal aborts. */
-  readonly wait: RefinementParts['wait'];
+  readonly wait: Stages['wait'];
+  /** The hand rests where a request was declined while it typed: the editor should ask again, as it does after a key. */
+  readonly onRested?: RetriggerParts['onRested'];
 }
 
 /** From a cursor to a suggestion. `answer` is one request from top to bottom. */
 export class Pipeline {
+  private readonly dutyCycle = new DutyCycle();
+  private readonly engine: Engine;
   private readonly earlier = new EarlierOutput();
   private readonly planner: Planner;
   private readonly stages: Stages;
-  private readonly refinement: Refinement;
+  private readonly readAhead: ReadAhead;
+  private readonly retrigger: Retrigger;
 
   constructor(private readonly parts: PipelineParts) {
-    const { earlier } = this;
-    const planner = (this.planner = new Planner(parts));
-    const runner = new PlanRunner(parts, planner, earlier);
-    this.stages = { planner, runner, earlier };
-    this.refinement = new Refinement({ settings: () => this.settings(), wait: parts.wait }, this.stages);
+    const { earlier, dutyCycle } = this;
+    const { wait, onRested = () => undefined } = parts;
+    this.engine = new CountedEngine(parts.engine, dutyCycle, parts.now);
+    const planner = (this.planner = new Planner(parts, dutyCycle));
+    const runner = new PlanRunner({ ...parts, engine: this.engine }, planner, earlier);
+    this.stages = { earlier, planner, runner, settings: () => this.settings(), wait };
+    this.readAhead = new ReadAhead({ engine: this.engine, costs: parts.costs, planner });
+    this.retrigger = new Retrigger({ wait, onRested });
+  }
+
+  /** Share of a core that the engine took in the duty cycle's window, 0 to 1. */
+  get engineShare(): number {
+    return this.dutyCycle.share(this.parts.now());
   }
 
   /**
@@ -47,9 +65,9 @@ export class Pipeline {
    * @param trace is told how long each stage takes
    */
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
-    this.refinement.endPause();
+    this.retrigger.cancel();
     const outcome = await this.answer(request, signal, trace);
-    if ('suggestion' in outcome && !signal.aborted) void this.refinement.prepare(request);
+    if ('suggestion' in outcome && !signal.aborted) void refine(this.stages, request, this.earlier.pause);
     return outcome;
   }
 
@@ -62,7 +80,7 @@ export class Pipeline {
     const { since, accepted, ghostText, joinable } = this.earlier.at(request, settings.key);
     if (accepted) this.learn(accepted);
     trace.end('reuse');
-    if (ghostText) return this.show(ghostText, 'typed as suggested');
+    if (ghostText) return shown(ghostText, 'typed as suggested');
 
     const joined = joinable && (await this.join(joinable, since, settings, signal));
     trace.end('join');
@@ -76,14 +94,18 @@ export class Pipeline {
       trace,
     });
     if (!plan) return superseded('cancelled before it began');
-    if (!('prompt' in plan)) return declined(plan);
+    if (!('prompt' in plan)) {
+      if (plan.unread) this.readAhead.begin(plan.unread);
+      if (plan.considered) void this.retrigger.declined(request);
+      return declined(plan);
+    }
 
     const cached = this.earlier.cached(since, plan);
     trace.end('cache');
     if (cached) {
       this.earlier.show(cached.generation, request, settings.key);
       if (plan.decision.speculateNext) void speculate(this.stages, plan, cached.suggestion);
-      return this.show(cached, 'cached');
+      return shown(cached, 'cached');
     }
     if (this.earlier.isKnownUnsure(since, plan, this.parts.checkpoint.calibration?.weights)) {
       const { name: submodel } = plan.decision.submodel;
@@ -95,25 +117,27 @@ export class Pipeline {
       trace.end('wait');
     }
     if (isAborted(signal)) return superseded('cancelled while it waited for typing to go on');
+    this.readAhead.stop();
     const ended = await Promise.race([this.stages.runner.start(plan, 'requested', trace).ended, aborted(signal)]);
     if (!ended) return superseded('cancelled; its decode goes on');
     if (ended.kind !== 'generated') return ended;
 
-    const { generation } = ended;
-    if (!isSuggesting(generation)) return this.keepGhostText(request, since, settings, outcomeOf(generation));
-    if (plan.decision.speculateNext) void speculate(this.stages, plan, generation.suggestion);
-    return this.show({ generation, suggestion: generation.suggestion }, 'just generated');
+    const onScreen = this.earlier.currentGhostText(since, settings.key);
+    if (!isSuggesting(ended.generation)) return emptyOrKept(ended.generation, onScreen);
+    if (plan.decision.speculateNext) void speculate(this.stages, plan, ended.generation.suggestion);
+    return outcomeOf(ended.generation);
   }
 
   /** Alternatives to the first suggestion, for a user who asked by hand and wants to choose: at most two. */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
-    this.refinement.endPause();
-    this.earlier.stop();
+    this.readAhead.stop();
+    this.earlier.interrupt();
     const diverged = this.earlier.hasDiverged(new TypedSince(request));
     const isWanted = () => !signal.aborted;
     const plan = await this.planner.plan(request, this.settings(), { purpose: 'requested', diverged, isWanted });
     if (!plan || !('prompt' in plan)) return [];
-    const { engine, checkpoint, now } = this.parts;
+    const { engine } = this;
+    const { checkpoint, now } = this.parts;
     return alternativesTo(first, plan, { engine, tokenizer: checkpoint.tokenizer, now }, signal);
   }
 
@@ -122,10 +146,8 @@ export class Pipeline {
    * the editor's own delay.
    */
   edited(document: string, inserted: string, removedChars: number): void {
-    this.refinement.edited(document);
-    const { inFlight } = this.earlier;
-    if (inFlight?.plan.request.document !== document) return;
-    if (!inFlight.survives(inserted, removedChars)) this.earlier.stop();
+    this.retrigger.edited(document);
+    this.earlier.edited(document, inserted, removedChars);
   }
 
   /** Another backend has taken over: its cache is empty, and a decode that moved with it took the time of two backends. */
@@ -136,7 +158,8 @@ export class Pipeline {
 
   /** Forget what was generated under other settings or by another model. */
   reset(): void {
-    this.refinement.endPause();
+    this.retrigger.cancel();
+    this.readAhead.stop();
     this.planner.wasRead([]);
     this.earlier.clear();
   }
@@ -152,41 +175,38 @@ export class Pipeline {
 
   /** Wait for a decode under way that the typed text agrees with; undefined if it diverged from that in the end. */
   private async join(
-    { ended: decode, purpose }: InFlightCompletion,
+    inFlight: InFlightCompletion,
     since: TypedSince,
     settings: RequestSettings,
     signal: AbortSignal,
   ): Promise<Outcome | undefined> {
-    const ended = await Promise.race([decode, aborted(signal)]);
+    const ended = await Promise.race([inFlight.ended, aborted(signal)]);
     if (!ended) return superseded('cancelled; its decode goes on');
-    if (ended.kind === 'generated' && isSuggesting(ended.generation) && purpose === 'speculative') {
+    if (ended.kind === 'generated' && isSuggesting(ended.generation) && inFlight.purpose === 'speculative') {
       this.earlier.show(ended.generation, ended.generation.position, settings.key, { isNew: true });
     }
     const ghostText = this.earlier.currentGhostText(since, settings.key);
-    return ghostText && this.show(ghostText, 'typed along with a decode under way');
+    return ghostText && shown(ghostText, 'typed along with a decode under way');
   }
+}
 
-  /** The first request that shows a generation reports its work; the others reuse it. */
-  private show({ generation, suggestion }: Remaining, reason: string): Outcome {
-    const work = this.earlier.takeWork(generation);
-    return work
-      ? { kind: 'shown', suggestion, work }
-      : { kind: 'reused', suggestion, submodel: generation.submodel, reason };
-  }
+/** The first request that shows a generation reports its work; the others reuse it. */
+function shown(
+  { generation, suggestion, work }: Remaining & { readonly work?: Work | undefined },
+  reason: string,
+): Outcome {
+  return work
+    ? { kind: 'shown', suggestion, work }
+    : { kind: 'reused', suggestion, submodel: generation.submodel, reason };
+}
 
-  /** A request by hand that has nothing to show keeps the suggestion that is on the screen. */
-  private keepGhostText(
-    request: CompletionRequest,
-    since: TypedSince,
-    settings: RequestSettings,
-    outcome: Outcome,
-  ): Outcome {
-    const ghostText = request.explicit ? this.earlier.currentGhostText(since, settings.key) : undefined;
-    if (!ghostText || !('work' in outcome)) return outcome;
-    const { submodel } = ghostText.generation;
-    const reason = `${outcome.work.submodel} has nothing to add, so the suggestion by ${submodel} stays`;
-    return { kind: 'kept', suggestion: ghostText.suggestion, submodel, reason, work: outcome.work };
-  }
+/** If a request by hand has nothing to show, the suggestion on the screen stays. */
+function emptyOrKept(generation: Generation, onScreen: Remaining | undefined): Outcome {
+  if (!onScreen) return outcomeOf(generation);
+  const { suggestion } = onScreen;
+  const { submodel } = onScreen.generation;
+  const reason = `${generation.submodel} has nothing to add, so the suggestion by ${submodel} stays`;
+  return { kind: 'kept', suggestion, submodel, reason, work: generation.work };
 }
 
 function declined({ reason, considered }: Declined): Outcome {

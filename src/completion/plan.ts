@@ -1,25 +1,20 @@
 import type { CostModel } from '../governor/costs';
-import {
-  type Choice,
-  conditionsOf,
-  decide,
-  type Decision,
-  type Declined,
-  mayBeSeveralLines,
-  type Situation,
-  type Snapshot,
-} from '../governor/decide';
+import { type Choice, conditionsOf, decide, type Decision, type Declined, type Snapshot } from '../governor/decide';
+import { DutyCycle } from '../governor/dutyCycle';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
 import { codePlaceAt, isSeen, type CursorContext } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
+import { mayBeSeveralLines, type Situation } from '../governor/situation';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
+import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
+import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
 import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
@@ -66,6 +61,18 @@ export interface Plan {
   readonly startedMs: number;
 }
 
+/** A prompt that a request will need soon, and the submodel that reads it. */
+export interface Unread {
+  readonly tokens: readonly number[];
+  readonly submodel: Submodel;
+}
+
+/** The governor declined. */
+export interface NoPlan extends Declined {
+  /** What the pause that may follow will need, if it is to be read ahead. */
+  readonly unread?: Unread;
+}
+
 export interface PlanOptions {
   readonly purpose?: Purpose;
   /** The text typed on this line diverged from what the model wrote last. */
@@ -87,16 +94,21 @@ const ROOM_TO_WRITE = 100;
 export class Planner {
   /** What the engine has in its cache. */
   private lastPrompt: readonly number[] = [];
+  private readonly suffix = new SteadySuffix();
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
-  constructor(private readonly parts: PlannerParts) {}
+  /** @param dutyCycle the engine's work, however it came about */
+  constructor(
+    private readonly parts: PlannerParts,
+    private readonly dutyCycle = new DutyCycle(),
+  ) {}
 
   /** @returns undefined if no plan is wanted any more */
   async plan(
     request: CompletionRequest,
     settings: RequestSettings,
     { purpose = 'requested', diverged = false, isWanted = () => true, shown, trace }: PlanOptions = {},
-  ): Promise<Plan | Declined | undefined> {
+  ): Promise<Plan | NoPlan | undefined> {
     const { checkpoint, syntax, now } = this.parts;
     const startedMs = now();
     const { prefix, suffix } = request;
@@ -109,14 +121,19 @@ export class Planner {
     trace?.end('syntax');
     if (!isWanted()) return undefined;
     const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
-    const prompt = buildPrompt(checkpoint.tokenizer, request, room);
+    const prompt = buildPrompt(checkpoint.tokenizer, { ...request, suffix: this.suffix.of(request) }, room);
     trace?.end('prompt');
-    const newPromptTokens = prompt.tokens.length - commonPrefix(prompt.tokens, this.lastPrompt);
+    const newPromptTokens = this.unreadOf(prompt.tokens);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };
     const decision = this.decide(snapshot, settings.governor, shown);
     trace?.end('decide');
-    if (purpose === 'requested') this.remember(decision, cursorContext);
-    if (!decision.submodel) return decision;
+    if (purpose === 'requested') this.remember(decision);
+    if (!decision.submodel) {
+      const { considered, readAhead } = decision;
+      return readAhead && considered
+        ? { ...decision, unread: { tokens: prompt.tokens, submodel: considered } }
+        : decision;
+    }
     const { submodel, multiline } = decision;
     const cursor = cursorOf(request, multiline, shape);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
@@ -134,18 +151,20 @@ export class Planner {
     };
   }
 
+  /** Tokens of a prompt that the engine does not have in its cache. */
+  unreadOf(prompt: readonly number[]): number {
+    return prompt.length - commonPrefix(prompt, this.lastPrompt);
+  }
+
   /** The engine has a prompt in its cache now; none if it lost what it had. */
   wasRead(prompt: readonly number[]): void {
     this.lastPrompt = prompt;
   }
 
   /** The decisions to come depend on what was decided for requests. */
-  private remember(decision: Decision | Declined, cursorContext: CursorContext): void {
-    const { history, machine, now } = this.parts;
-    if (!decision.submodel) {
-      history.declined(cursorContext);
-      return;
-    }
+  private remember(decision: Decision | Declined): void {
+    const { machine, now } = this.parts;
+    if (!decision.submodel) return;
     const { situation, submodel } = decision;
     const conditions = conditionsOf(machine());
     const before = this.choices[situation];
@@ -162,6 +181,7 @@ export class Planner {
       pauseChance: rhythm.pauseChance(cursorContext.place),
       ...cursorContext,
       machine: machine(),
+      engineShare: this.dutyCycle.share(nowMs),
       nowMs,
       previous: this.choices,
     };

@@ -43,8 +43,9 @@ export class PlanRunner {
       scoreBound: scoreBoundAt(cursor, weights, minScore),
       onProgress: (text) => {
         inFlight.written = text;
-        if (!isRead) trace.end('prefill');
+        if (isRead) return;
         isRead = true;
+        trace.end('prefill');
         // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
         this.planner.wasRead(prompt.tokens);
       },

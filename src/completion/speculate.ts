@@ -1,16 +1,8 @@
 import { gate } from './gate';
 import type { Suggestion } from './outcome';
-import type { Plan, Planner } from './plan';
-import type { PlanRunner } from './planRunner';
-import type { EarlierOutput } from './reuse/earlierOutput';
+import type { Plan } from './plan';
 import { TypedSince } from './reuse/typedSince';
-
-/** The stages of a completion that more than one request of the pipeline uses. */
-export interface Stages {
-  readonly planner: Planner;
-  readonly runner: PlanRunner;
-  readonly earlier: EarlierOutput;
-}
+import type { Stages } from './stages';
 
 /** Decode what follows if the suggestion on the screen is accepted, while the user reads it. Any request comes first. */
 export async function speculate(

@@ -18,7 +18,7 @@ export interface NativeOptions {
   readonly tokenBytes?: readonly Uint8Array[];
   /** Forces an instruction set. By default it is the fastest that runs here. */
   readonly isa?: Isa;
-  /** Least time between two progress events, 100 by default; 0 for one after each chunk. */
+  /** Least time between two progress events of a prefill, 100 by default; 0 for one after each chunk but the last. */
   readonly progressIntervalMs?: number;
 }
 

@@ -130,6 +130,11 @@ export class BackgroundProbe {
       hasBegun = true;
       const report = await detectHardware({ limitMs: LIMIT_MS, ...probe, signal });
       signal.throwIfAborted();
+      // The engine runs, so this says nothing about backends: no process could be started, for example.
+      const [first] = report.findings;
+      if (first?.kept === false && !report.findings.some(({ kept }) => kept)) {
+        throw new Error(`the hardware probe failed: ${first.reason}`);
+      }
       writeReport(file, report);
       hasBegun = false;
       return report;

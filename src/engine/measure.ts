@@ -4,25 +4,25 @@ import type { Engine } from './engine';
 
 const MEASURED = ['S', 'XL', 'M', 'L'];
 const DECODED_TOKENS = 12;
-/** After so long no further measurement begins. */
+/** No measurement begins later than this. */
 const MEASURING_MS = 200;
 
 /**
- * What sizes cost here, by a prompt of 64 tokens and a few decoded ones: the smallest and the largest, between which the
- * others lie, then the rest and all again while MEASURING_MS last.
+ * What sizes cost on this machine, measured with a prompt of 64 tokens and a few decoded ones: first the smallest and the
+ * largest, because the others lie between them, then the rest, then all again until MEASURING_MS have passed.
  */
 export async function measureCosts(engine: Engine, config: CheckpointConfig): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
   const vocabulary = config.model.vocabularySize;
   const prompt = (seed: number) => Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + seed) % (vocabulary - 10)));
-  // Whoever runs first finds caches and clock cold.
+  // The first run finds the caches cold and the clock low.
   await costOf(engine, prompt(MEASURED.length * 2), submodelOf(config, 'S').widths);
   const startedMs = performance.now();
   for (const [round, size] of [...MEASURED, ...MEASURED].entries()) {
     if (round >= 2 && performance.now() - startedMs > MEASURING_MS) break;
     const cost = await costOf(engine, prompt(round), submodelOf(config, size).widths);
     const before = costs[size];
-    // The quicker of two rounds is the machine, the rest is noise.
+    // The faster of two rounds is closer to the machine; the difference is noise.
     costs[size] = before
       ? {
           prefillMsPerToken: Math.min(before.prefillMsPerToken, cost.prefillMsPerToken),
@@ -43,7 +43,7 @@ function costOf(engine: Engine, prompt: readonly number[], widths: readonly numb
         if (event.type === 'prefill') prefillMsPerToken = event.prefillMs / event.prefilledTokens;
         if (event.type !== 'end') return;
         if (event.reason === 'failed') reject(new Error(event.message));
-        // The first token costs nothing: its logits come from prefill.
+        // The first token costs nothing, because its logits come from the prefill.
         else resolve({ prefillMsPerToken, decodeMsPerToken: event.decodeMs / Math.max(1, event.decodedTokens - 1) });
       },
     );

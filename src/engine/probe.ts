@@ -1,11 +1,9 @@
-import { fork } from 'node:child_process';
 import { type Backend, isOnGpu, PREFILL_CHUNK } from './engine';
 import type { HardwareReport, Kept, Rejected } from './hardware';
-import type { FromHost, ToHost, Trial } from './protocol';
+import type { Trial } from './protocol';
+import { ask, type ProcessOptions } from './trialProcess';
 
-export interface ProbeOptions {
-  /** The bundle of the engine's process. */
-  readonly hostFile: string;
+export interface ProbeOptions extends ProcessOptions {
   /** The folder of the installation. */
   readonly root: string;
   readonly modelFolder: string;
@@ -15,17 +13,7 @@ export interface ProbeOptions {
   readonly machine: string;
   /** Why no backend on a GPU is tried, see `whyNoGpu`. */
   readonly noGpu?: string | undefined;
-  /** Time limit of one process. */
-  readonly limitMs?: number;
-  readonly execArgv?: readonly string[];
-  /** Stops the probe, which then rejects. */
-  readonly signal?: AbortSignal;
 }
-
-/** A graphics driver compiles dozens of kernels first. */
-const LIMIT_MS = 60_000;
-
-const LAST_WORDS_MS = 200;
 
 /** Rounding in other places changes logits by a few percent of their standard deviation; a wrong kernel by far more. */
 const MAX_ERROR = 0.07;
@@ -89,65 +77,6 @@ async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: 
   const answer = await ask(options, { type: 'try', root, folder, threads, backend, prefillTokens });
   if (answer.type !== 'tried') throw new Error(`its process answered ${answer.type}`);
   return answer.trial;
-}
-
-/** The first answer of a new process, which is killed afterwards. */
-function ask(options: ProbeOptions, message: ToHost): Promise<FromHost> {
-  const { hostFile, limitMs = LIMIT_MS, execArgv = [], signal } = options;
-  const child = fork(hostFile, [], {
-    serialization: 'advanced',
-    execArgv: [...execArgv],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  let lastWords = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    lastWords = firstLine(chunk.toString());
-  });
-  return new Promise<FromHost>((resolve, reject) => {
-    let fault: string | undefined;
-    const fail = (reason: string) => {
-      reject(new Error(lastWords === '' ? reason : `${reason} (${lastWords})`));
-    };
-    const timer = setTimeout(() => {
-      fail(fault ?? `it did not answer within ${limitMs / 1000} s`);
-    }, limitMs);
-    const onAbort = () => {
-      reject(new Error('the probe was stopped'));
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-    child.on('message', (message) => {
-      const answer = message as FromHost;
-      if (answer.type !== 'unusable') {
-        resolve(answer);
-        return;
-      }
-      // The driver's own message may arrive a little later. The process is killed, because a driver that failed may hang
-      // when the process ends.
-      fault = firstLine(answer.message);
-      setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
-    });
-    child.on('error', (error) => {
-      fail(error.message);
-    });
-    child.on('close', (code, how) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      fail(fault ?? `its process ended ${how ? `by ${how}` : `with exit code ${String(code)}`}`);
-    });
-    child.send(message, () => undefined);
-  }).finally(() => {
-    child.kill('SIGKILL');
-  });
-}
-
-/** Without colours, and without the position in ONNX Runtime's source code with which its messages begin. */
-function firstLine(text: string): string {
-  const [line = ''] = text
-    .replaceAll(/\u001b\[[\d;]*m/g, '')
-    .trim()
-    .split('\n');
-  return line.replace(/^.*\/onnxruntime\/.*? (was false\. |with error: )/, '').slice(0, 200);
 }
 
 /** Root mean square of the difference, relative to the expected values' standard deviation. */

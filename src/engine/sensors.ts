@@ -2,17 +2,17 @@ import { setTimeout } from 'node:timers/promises';
 import type { MachineState } from '../machine/state';
 import { loadAddon, type NativeReading, type SensorOptions } from './addon';
 
-/** A reading without its time, which the receiver adds: clocks do not cross the process line. */
+/** A reading without its time, which the receiver adds, because processes have different clocks. */
 export type SensedState = Omit<MachineState, 'readAtMs'>;
 
 /** Load changes within a second, and a reading costs a fraction of a millisecond. */
 export const READ_EVERY_MS = 1000;
 
 /**
- * Listen to the machine's sensors: a reading at once, then once a second, and at once where the power source changed.
+ * Listen to the machine's sensors: a reading at once, one a second, and one whenever the power source changes.
  * Does not keep the process alive.
  * @param root the folder that holds the addon
- * @returns what stops it
+ * @returns stops it
  */
 export function watchMachine(root: string, options: SensorOptions, listener: (state: SensedState) => void): () => void {
   const addon = loadAddon(root);
@@ -25,7 +25,7 @@ export function watchMachine(root: string, options: SensorOptions, listener: (st
   };
 }
 
-/** The machine's sensors, to be read now and then, and closed by whoever opened them. */
+/** The machine's sensors, to be read from time to time and closed by the caller. */
 export function openSensors(
   root: string,
   options: SensorOptions = {},
@@ -41,7 +41,7 @@ export function openSensors(
 }
 
 /**
- * One reading with its sources, the load measured over `windowMs`.
+ * One reading with its sources. The load is measured over `windowMs`.
  * @param root the folder that holds the addon
  */
 export async function readMachine(root: string, options: SensorOptions, windowMs: number): Promise<NativeReading> {
@@ -56,7 +56,7 @@ export async function readMachine(root: string, options: SensorOptions, windowMs
   }
 }
 
-/** The values of a reading; what has none is unknown or absent. */
+/** The values of a reading; a value that could not be read is unknown or absent. */
 export function stateOf(reading: NativeReading): SensedState {
   return {
     powerSource: reading.powerSource.value ?? 'unknown',

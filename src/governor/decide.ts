@@ -1,33 +1,26 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
-import type { Expectation } from './history';
-import { hasTimeToSpare, isBusy, isHot, type Machine } from './machine';
+import { allowanceOf, WINDOW_MS } from './dutyCycle';
+import type { Expectations } from './expectation';
+import { hasTimeToSpare, type Machine } from './machine';
 import type { CursorContext } from './place';
+import { describeMoment, explain, overAllowance } from './reason';
 import type { GovernorSettings } from './settings';
+import { dueMs, latencyBudgetMs, type Rhythm, type Situation, situationOf } from './situation';
 import { expectedCharacters, price, quality } from './value';
 
 /** What the choice depends on. */
-export interface Snapshot extends CursorContext {
-  /** The user asked for a completion by hand. */
-  readonly explicit: boolean;
-  /** Median gap between keys, undefined where nobody is typing. */
-  readonly gapMs: number | undefined;
-  /** How likely the hand pauses here, 0 to 1. */
-  readonly pauseChance: number;
+export interface Snapshot extends CursorContext, Rhythm {
   /** By the syntax of the place a block is wanted, not the rest of a line. */
   readonly block: boolean;
   /** Prompt tokens that the cache does not hold. */
   readonly newPromptTokens: number;
   readonly machine: Machine;
+  /** Share of the duty cycle's window in which the engine worked, 0 to 1. */
+  readonly engineShare: number;
   readonly nowMs: number;
   /** What was chosen last in each situation. */
   readonly previous: Readonly<Partial<Record<Situation, Choice>>>;
 }
-
-/** Of the moment, what its situation follows from. */
-type Rhythm = Pick<Snapshot, 'explicit' | 'gapMs' | 'place' | 'pauseChance'>;
-
-/** The choices of one kind of moment stay together: a line's head may get a larger submodel than its middle. */
-export type Situation = 'asked' | 'pause' | 'start' | 'typing';
 
 /** A choice, since when it holds, and under what power, heat and wish to save. */
 export interface Choice {
@@ -58,11 +51,13 @@ export interface Decision {
   readonly reason: string;
 }
 
-/** No completion is worth making here. */
+/** No completion is made here. */
 export interface Declined {
   readonly submodel: undefined;
-  /** The best of those that were not worth it; none where the choice did not come to submodels. */
+  /** The submodel that would have been taken; none if the choice did not come to submodels. */
   readonly considered?: Submodel;
+  /** Read the prompt nevertheless, because the pause that may follow would have to wait for it. */
+  readonly readAhead?: boolean;
   readonly reason: string;
 }
 
@@ -76,52 +71,49 @@ export interface Costs {
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
 }
 
-/** What suggestions have come to. */
-export interface Expectations {
-  expect(context: CursorContext): Expectation;
-  /** Over all places in the middle of a line. */
-  expectInLine(): Expectation;
-  /** Requests declined at a place since the last that was not. */
-  declinedInARow(context: CursorContext): number;
-}
-
-/** What the editor waits after a key before it asks. */
-const EDITOR_DEBOUNCE_MS = 50;
-/** In a pause nobody notices less, and more begins to feel slow. */
-const PAUSE_BUDGET_MS = 200;
-const EXPLICIT_BUDGET_MS = 1000;
-const MIN_BUDGET_MS = 8;
+/** In a pause the first answer comes within so long, or else the prompt is read ahead. */
+const FIRST_ANSWER_MS = 300;
 /** A submodel that was chosen stays at least so long ... */
 export const DWELL_MS = 1500;
 /** ... and goes for one that is worth so much more, in parts of what the request is expected to bring. */
 const SWITCH_MARGIN = 0.05;
-/** From here on a pause is likely enough to count on. */
-const LIKELY_PAUSE = 0.45;
 /** A prompt that has to be read anew serves the requests after it too: they share its price. */
 const MAX_PRICED_PROMPT_TOKENS = 16;
-/** A place where nothing pays is tried again after so many requests. */
-const TRY_AGAIN_AFTER = 24;
+/**
+ * How much of the engine's allowance may be used up once a request is answered. What typing leaves is there for the pause
+ * that comes next; a pause and a request by hand are always answered.
+ */
+const USABLE_AT_START = 1;
+const USABLE_WHILE_TYPING = 0.9;
+/** A request that does not pay its price comes last: it waits for the hand to rest from here on, ... */
+const USABLE_AT_ONCE_IF_DEAR = 0.5;
+/** ... and is declined from here on. */
+const USABLE_IF_DEAR = 0.75;
+/** Work that nobody asked for leaves more of it. */
+const USABLE_FOR_SPECULATION = 0.5;
 const MAX_DRAFT_TOKENS = 8;
 const LINE_TOKENS = 40;
 const BLOCK_TOKENS = 96;
 
-/** Whether, when and by which submodel a completion is worth making: docs/governor.md has the rules in words. */
+/** Whether, when and by which submodel a completion is made: docs/governor.md has the rules in words. */
 export function decide(
   snapshot: Snapshot,
   costs: Costs,
   history: Expectations,
   settings: GovernorSettings,
 ): Decision | Declined {
-  if (settings.manualOnly && !snapshot.explicit) return declined('the settings say: only when asked by hand');
+  const { machine, gapMs, explicit, engineShare } = snapshot;
+  if (settings.manualOnly && !explicit) return declined('the settings say: only when asked by hand');
   const situation = situationOf(snapshot);
-  const multiline = snapshot.block && mayBeSeveralLines(snapshot);
+  const multiline = snapshot.block && (situation === 'pause' || situation === 'asked');
+  const allowance = allowanceOf(machine);
   const decision = (submodel: Submodel, delayMs: number, reason: string): Decision => ({
     submodel,
     draft: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },
     delayMs,
     maxTokens: multiline ? BLOCK_TOKENS : LINE_TOKENS,
     multiline,
-    speculateNext: hasTimeToSpare(snapshot.machine),
+    speculateNext: hasTimeToSpare(machine) && engineShare < USABLE_FOR_SPECULATION * allowance.share,
     situation,
     reason,
   });
@@ -129,54 +121,70 @@ export function decide(
     return decision(costs.named(settings.submodel).submodel, 0, `${settings.submodel} is fixed in the settings`);
   }
 
-  const budgetMs = budgetOf(snapshot, situation, settings);
+  const budgetMs = latencyBudgetMs(snapshot, situation, settings);
   const answerMs = ({ submodel }: Candidate, passes: number) =>
-    costs.predictMs(submodel, snapshot.newPromptTokens, passes);
+    costs.predictMs(submodel, snapshot.newPromptTokens, passes) ?? Infinity;
   const here = history.expect(snapshot);
   const typical = situation === 'typing' ? history.expectInLine() : here;
   const allowed = allowedBy(snapshot, costs, settings);
-  const quickest = allowed[0];
+  const [quickest] = allowed;
   if (!quickest) throw new Error('there is no submodel to choose');
-  if (answerMs(quickest, here.passes) === undefined) {
+  if (answerMs(quickest, here.passes) === Infinity) {
+    const { submodel } = quickest;
     return decision(
-      quickest.submodel,
+      submodel,
       0,
-      `${why(snapshot, situation)}: ${quickest.submodel.name}, for no cost was measured yet`,
+      `${describeMoment(snapshot, situation)}: ${submodel.name}, because no cost was measured yet`,
     );
   }
-  const inTime = allowed.filter((candidate) => (answerMs(candidate, typical.passes) ?? Infinity) <= budgetMs);
-  if (snapshot.explicit) {
-    const largest = inTime.at(-1) ?? quickest;
-    return decision(
-      largest.submodel,
-      0,
-      explain(snapshot, situation, largest, answerMs(largest, here.passes), budgetMs),
-    );
+  const inTime = orCheapest(
+    allowed.filter((candidate) => answerMs(candidate, typical.passes) <= budgetMs),
+    quickest,
+  );
+  const chosenFor = (candidate: Candidate, delayMs = 0) => {
+    const reason = explain(snapshot, situation, candidate, answerMs(candidate, here.passes), budgetMs);
+    return decision(candidate.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
+  };
+  if (explicit) return chosenFor(inTime.at(-1) ?? quickest);
+
+  const pays = (candidate: Candidate, gap: number | undefined) =>
+    expectedCharacters(here, gap) * quality(candidate) > priceOf(candidate.submodel, here.passes, snapshot, costs);
+  /** Whether the engine stays within such a part of its allowance with a request. */
+  const isWithin = (part: number, candidate: Candidate) =>
+    engineShare + answerMs(candidate, here.passes) / WINDOW_MS <= part * allowance.share;
+  const usable = usablePart(situation, pays(quickest, undefined));
+  const affordable = inTime.filter((candidate) => isWithin(usable, candidate));
+  if (affordable.length === 0 && situation !== 'pause') {
+    const reason = overAllowance(allowance, describeMoment(snapshot, situation));
+    const readAhead = answerMs(quickest, here.passes) > FIRST_ANSWER_MS;
+    return { ...declined(reason), considered: quickest.submodel, readAhead };
   }
 
   const worth = (candidate: Candidate) =>
-    expectedCharacters(typical, snapshot.gapMs) * quality(candidate) -
+    expectedCharacters(typical, gapMs) * quality(candidate) -
     priceOf(candidate.submodel, typical.passes, snapshot, costs);
-
   const previous = snapshot.previous[situation];
   const chosen = choose(
-    inTime.length > 0 ? inTime : [quickest],
+    orCheapest(affordable, quickest),
     worth,
-    SWITCH_MARGIN * expectedCharacters(typical, snapshot.gapMs),
-    previous?.conditions === conditionsOf(snapshot.machine) ? previous : undefined,
+    SWITCH_MARGIN * expectedCharacters(typical, gapMs),
+    previous?.conditions === conditionsOf(machine) ? previous : undefined,
     snapshot.nowMs,
   );
-  const ms = answerMs(chosen, here.passes) ?? 0;
-  const pays = (gapMs: number | undefined) =>
-    expectedCharacters(here, gapMs) * quality(chosen) > priceOf(chosen.submodel, here.passes, snapshot, costs);
-  if (!pays(undefined) && history.declinedInARow(snapshot) < TRY_AGAIN_AFTER) {
-    const nothing = `what ${chosen.submodel.name} would add is not worth its time`;
-    return { ...declined(`${why(snapshot, situation)}, ${snapshot.place}: ${nothing}`), considered: chosen.submodel };
-  }
-  // Where it pays in a pause alone, wait as long as the answer can still come before the next key is due.
-  const delayMs = pays(snapshot.gapMs) ? 0 : Math.max(0, Math.floor(Math.min(budgetMs, dueMs(snapshot.gapMs)) - ms));
-  const reason = explain(snapshot, situation, chosen, ms, budgetMs);
-  return decision(chosen.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
+  if (pays(chosen, gapMs) || isWithin(USABLE_AT_ONCE_IF_DEAR, chosen)) return chosenFor(chosen);
+  // Wait as long as the answer can still come before the next key is due.
+  const untilDueMs = Math.min(budgetMs, dueMs(gapMs)) - answerMs(chosen, here.passes);
+  return chosenFor(chosen, Math.max(0, Math.floor(untilDueMs)));
+}
+
+function orCheapest(candidates: readonly Candidate[], cheapest: Candidate): readonly Candidate[] {
+  return candidates.length > 0 ? candidates : [cheapest];
+}
+
+/** The part of the allowance that may be used up once a request of this kind is answered. */
+function usablePart(situation: Situation, pays: boolean): number {
+  if (situation !== 'typing') return USABLE_AT_START;
+  return pays ? USABLE_WHILE_TYPING : USABLE_IF_DEAR;
 }
 
 /** What it takes of a submodel to decode at a place in so many passes, in characters that it has to bring. */
@@ -193,31 +201,6 @@ export function priceOf(
 /** The conditions under which a choice was made: where they change, it is made anew at once. */
 export function conditionsOf({ powerSource, lowPower, thermal }: Machine): string {
   return `${powerSource}, ${String(lowPower)}, ${thermal}`;
-}
-
-/** Whether several lines are allowed here at all, should the syntax of the place want a block. */
-export function mayBeSeveralLines(moment: Rhythm): boolean {
-  const situation = situationOf(moment);
-  return situation !== 'typing' && situation !== 'start';
-}
-
-function situationOf({ explicit, gapMs, place, pauseChance }: Rhythm): Situation {
-  if (explicit) return 'asked';
-  const isStart = place === 'block start' || place === 'line start';
-  if (gapMs === undefined || (isStart && pauseChance >= LIKELY_PAUSE)) return 'pause';
-  return isStart ? 'start' : 'typing';
-}
-
-function budgetOf({ gapMs }: Snapshot, situation: Situation, settings: GovernorSettings): number {
-  if (situation === 'asked') return EXPLICIT_BUDGET_MS;
-  if (settings.latencyBudgetMs !== undefined) return settings.latencyBudgetMs;
-  if (situation === 'pause' || gapMs === undefined) return PAUSE_BUDGET_MS;
-  return dueMs(gapMs);
-}
-
-/** How long after the editor's request the next key is due at this pace; 0 in a pause, when it may come at any time. */
-function dueMs(gapMs: number | undefined): number {
-  return gapMs === undefined ? 0 : Math.max(MIN_BUDGET_MS, gapMs - EDITOR_DEBOUNCE_MS);
 }
 
 /** On battery none above the user's cap; the cheapest always. */
@@ -245,32 +228,4 @@ function choose(
 
 function declined(reason: string): Declined {
   return { submodel: undefined, reason };
-}
-
-function why({ gapMs, place }: Snapshot, situation: Situation): string {
-  if (situation === 'asked') return 'asked for by hand';
-  if (gapMs === undefined) return 'a pause in typing';
-  const pace = `typing at ${Math.round(gapMs)} ms a key`;
-  return situation === 'typing' ? pace : `${pace}, ${place}`;
-}
-
-function explain(
-  snapshot: Snapshot,
-  situation: Situation,
-  { submodel }: Candidate,
-  answerMs: number | undefined,
-  budgetMs: number,
-): string {
-  const { machine } = snapshot;
-  const dear = [
-    machine.powerSource === 'battery' && 'on battery',
-    machine.lowPower === true && 'saving power',
-    isHot(machine) && 'hot',
-    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? 'busy processor' : 'busy GPU'),
-  ].filter((text) => text !== false);
-  const ms = answerMs ?? 0;
-  const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(ms))} ms`;
-  return (
-    [why(snapshot, situation), ...dear].join(', ') + `: ${answer}${ms <= budgetMs ? '' : ', late, but none is faster'}`
-  );
 }

@@ -1,15 +1,5 @@
-import type { Expectations } from './decide';
+import type { Expectation, Expectations } from './expectation';
 import { type CodePlace, PLACES, type CursorContext, cursorContextAt } from './place';
-
-/** What a request at a place has come to, per request, had XL answered it. */
-export interface Expectation {
-  /** Share of the requests whose suggestion the text then came to hold: all of it, or its first lines. */
-  readonly rightShare: number;
-  /** Characters that were right where it did. */
-  readonly characters: number;
-  /** Of the engine over the weights, to decode. */
-  readonly passes: number;
-}
 
 /** What is expected of a place before anything is known of this user. */
 interface Prior extends Expectation {
@@ -46,7 +36,6 @@ interface Counts {
 /** What suggestions have come to at each kind of place: counts, no text. */
 export class History implements Expectations {
   private readonly counts = new Map<string, Counts & { readonly context: CursorContext }>();
-  private readonly declines = new Map<string, number>();
 
   expect(context: CursorContext): Expectation {
     return expectationOf([this.at(context)]);
@@ -57,17 +46,8 @@ export class History implements Expectations {
     return expectationOf([...this.counts.values()].filter(({ context }) => IN_LINE.includes(context.place)));
   }
 
-  declinedInARow(context: CursorContext): number {
-    return this.declines.get(keyOf(context)) ?? 0;
-  }
-
-  declined(context: CursorContext): void {
-    this.declines.set(keyOf(context), this.declinedInARow(context) + 1);
-  }
-
   /** A request was answered. @param passes that it took to decode */
   answered(context: CursorContext, passes: number): void {
-    this.declines.delete(keyOf(context));
     const counts = this.at(context);
     counts.requests++;
     counts.passes += passes;

@@ -1,10 +1,11 @@
-import { type Costs, decide, type Decision, type Declined, type Expectations, priceOf, type Snapshot } from './decide';
+import { type Costs, decide, type Decision, type Declined, priceOf, type Snapshot } from './decide';
+import type { Expectations } from './expectation';
 import type { GovernorSettings } from './settings';
 import { expectedCharacters, quality } from './value';
 
 /**
- * Whether another submodel should write anew, in a pause, what `shown` has suggested at a place: for what is shown next,
- * so only what it does better counts, and only where there is time to spare.
+ * Whether another submodel should complete the same place in a pause, after `shown` has: it prepares a better suggestion
+ * for the next update, so only its gain over `shown` counts, and only if there is time to spare.
  */
 export function refine(
   snapshot: Snapshot,
@@ -21,6 +22,6 @@ export function refine(
   const better = quality(costs.named(decision.submodel.name)) - quality(costs.named(shown));
   const gain = better * expectedCharacters(expected, undefined);
   const isWorthIt = gain > priceOf(decision.submodel, expected.passes, snapshot, costs);
-  const nothing = `what ${shown} has suggested is good enough`;
+  const nothing = `no size is expected to be enough better than ${shown}`;
   return isWorthIt ? decision : { submodel: undefined, reason: nothing };
 }

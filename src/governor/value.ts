@@ -1,5 +1,5 @@
 import type { Candidate } from '../matlm/submodel';
-import type { Expectation } from './history';
+import type { Expectation } from './expectation';
 import { type Machine, takenByOthers } from './machine';
 
 /** Characters that a second of the engine's work has to bring, on a quiet machine on mains. */

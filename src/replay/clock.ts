@@ -4,14 +4,14 @@ interface Event {
 }
 
 /**
- * Time as the simulated editor has it. It stands still while JavaScript runs, jumps from one event to the next while
- * nobody works, and passes as real time does, so many times as fast, while the engine works: typing costs nothing to
- * wait for, and a decode takes what it really takes.
+ * Time as the simulated editor has it. It stands still while JavaScript runs and while it is held, and jumps from one
+ * event to the next otherwise. While an engine works by a real clock, it passes as real time does, so many times as fast.
  */
 export class VirtualClock {
   private readonly events: Event[] = [];
   private atMs = 0;
   private workers = 0;
+  private holders = 0;
   private workingSinceMs = 0;
   private wake: () => void = () => undefined;
 
@@ -41,14 +41,27 @@ export class VirtualClock {
 
   readonly wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
-      const cancel = this.at(this.now() + delayMs, resolve);
-      const onAbort = () => {
+      if (signal.aborted) {
+        resolve();
+        return;
+      }
+      const done = () => {
         cancel();
+        signal.removeEventListener('abort', done);
         resolve();
       };
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
+      const cancel = this.at(this.now() + delayMs, done);
+      signal.addEventListener('abort', done);
     });
+
+  /** Something works for which no time passes; call what is returned when it has done. */
+  hold(): () => void {
+    this.holders++;
+    return () => {
+      this.holders--;
+      this.wake();
+    };
+  }
 
   /** The engine begins to work; call what is returned when it has done. */
   work(): () => void {
@@ -69,6 +82,10 @@ export class VirtualClock {
     for (;;) {
       await settled();
       if (isDone()) return;
+      if (this.holders > 0) {
+        await this.realPause(Infinity);
+        continue;
+      }
       const [next] = this.events;
       if (this.workers > 0) {
         const dueMs = next ? (next.timeMs - this.now()) / this.slowdown : Infinity;

@@ -1,3 +1,4 @@
+import { type Mistake, mistakeAt } from './mistakes';
 import { Random } from './random';
 
 /** Median milliseconds between two keys of one word. */
@@ -8,6 +9,9 @@ export type Speed = keyof typeof SPEEDS;
 const GAP_SIGMA = 0.35;
 const PAUSE_SIGMA = 0.6;
 const MEDIAN_PAUSE_MS = 1200;
+
+/** From the last wrong key until the hand has seen it. */
+const NOTICING_MS = 200;
 
 /** How much longer than within a word the gap before a key is, and how often a pause for thought precedes it. */
 const GAPS = {
@@ -30,7 +34,24 @@ export class Hand {
     private readonly seed: number,
     private readonly file: string,
     private readonly speed: Speed,
+    /** Share of the letters that it gets wrong. */
+    private readonly mistakes = 0,
   ) {}
+
+  /** What it strikes in place of `text[offset]` before it notices, if it errs there. */
+  mistakeAt(text: string, offset: number): Mistake | undefined {
+    return mistakeAt(text, offset, { seed: this.seed, file: this.file, share: this.mistakes });
+  }
+
+  /**
+   * Milliseconds to the next key of a mistake.
+   * @param step of its keys and of those that take it back, from 1; the hand stops short before it takes back the first
+   */
+  mistakeGapMs({ keys }: Mistake, offset: number, step: number): number {
+    const random = new Random(this.seed, this.file, offset, step);
+    const gap = random.logNormal(SPEEDS[this.speed], GAP_SIGMA);
+    return step === keys.length ? gap + random.logNormal(NOTICING_MS, GAP_SIGMA) : gap;
+  }
 
   /** Milliseconds from what it did before to the key that writes `text[offset]`. */
   gapMs(text: string, offset: number): number {

@@ -1,48 +1,59 @@
 import type { Engine, GenerateEvent, GenerateRequest } from '../engine/engine';
 import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken } from '../matlm/submodel';
+import { DutyCycle, WINDOW_MS } from '../governor/dutyCycle';
 import type { VirtualClock } from './clock';
-
-/** Tokens of a prompt that the engine reads in one pass over the weights. */
-const PREFILL_CHUNK = 64;
+import { CHUNK } from './passCosts';
 
 /** What the engine has done. */
 export interface Use {
   readonly decodes: number;
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
-  /** Milliseconds that the engine worked, by its own clock. */
+  /** Virtual milliseconds that the engine worked, what was stopped included. */
   readonly engineMs: number;
+  /** The largest share of a duty cycle's window that it worked. */
+  readonly mostShare: number;
   /** Weights read, by passes: a pass is one prefill chunk, one decoded token, or one check of several drafted ones. */
   readonly bytesRead: number;
 }
 
-/** An engine that really works: virtual time passes meanwhile. */
+/** An engine that really works: virtual time passes meanwhile, and its times are those of the scenario. */
 export class RealTimeEngine implements Engine {
   constructor(
     private readonly inner: Engine,
     private readonly clock: VirtualClock,
+    private readonly slowdown: number,
   ) {}
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
     const stop = this.clock.work();
     this.inner.generate(request, signal, (event) => {
-      if (event.type === 'end') stop();
-      listener(event);
+      if (event.type === 'end') {
+        stop();
+        listener({ ...event, decodeMs: event.decodeMs * this.slowdown });
+      } else if (event.type === 'prefill') {
+        listener({ ...event, prefillMs: event.prefillMs * this.slowdown });
+      } else listener(event);
     });
   }
 }
 
-/** An engine whose work is counted, and which seems as slow as the scenario makes it. */
+const NONE = { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, mostShare: 0, bytesRead: 0 };
+
+/** An engine whose work is counted. */
 export class MeteredEngine implements Engine {
-  private readonly used = { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, bytesRead: 0 };
+  private used = { ...NONE };
+  private dutyCycle = new DutyCycle();
+  private sinceMs = 0;
   private readonly byWidths = new Map<string, number>();
   private running = 0;
 
+  /** @param now of the virtual clock */
   constructor(
     private readonly inner: Engine,
     readonly config: CheckpointConfig,
-    private readonly slowdown: number,
+    private readonly now: () => number,
   ) {}
 
   get use(): Use {
@@ -63,38 +74,52 @@ export class MeteredEngine implements Engine {
 
   /** Forget what was counted so far. */
   reset(): void {
-    Object.assign(this.used, { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, bytesRead: 0 });
+    this.used = { ...NONE };
+    this.dutyCycle = new DutyCycle();
+    this.sinceMs = this.now();
     this.byWidths.clear();
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
     this.running++;
-    this.used.decodes++;
+    if (request.maxTokens > 0) this.used.decodes++;
     const widths = request.widths.join();
-    this.byWidths.set(widths, (this.byWidths.get(widths) ?? 0) + 1);
+    if (request.maxTokens > 0) this.byWidths.set(widths, (this.byWidths.get(widths) ?? 0) + 1);
+    const startedMs = this.now();
+    let isRead = false;
     this.inner.generate(request, signal, (event) => {
       if (event.type === 'prefill') {
+        isRead = true;
         this.addPrefill(request, event);
-        listener({ ...event, prefillMs: event.prefillMs * this.slowdown });
       } else if (event.type === 'end') {
         this.addDecode(request, event);
+        this.addWork(isRead ? event.decodeMs : this.now() - startedMs);
         this.running--;
-        listener({ ...event, decodeMs: event.decodeMs * this.slowdown });
-      } else listener(event);
+      }
+      listener(event);
     });
   }
 
   private addPrefill({ widths }: GenerateRequest, read: Extract<GenerateEvent, { type: 'prefill' }>): void {
     this.used.prefilledTokens += read.prefilledTokens;
-    this.used.engineMs += read.prefillMs;
-    this.used.bytesRead += Math.ceil(read.prefilledTokens / PREFILL_CHUNK) * bytesPerToken(this.config.model, widths);
+    this.used.bytesRead += Math.ceil(read.prefilledTokens / CHUNK) * bytesPerToken(this.config.model, widths);
+    this.addWork(read.prefillMs);
   }
 
   private addDecode({ widths, speculation }: GenerateRequest, end: Extract<GenerateEvent, { type: 'end' }>): void {
     this.used.decodedTokens += end.decodedTokens;
-    this.used.engineMs += end.decodeMs;
     this.used.bytesRead += end.passes * bytesPerToken(this.config.model, widths);
     if (speculation)
       this.used.bytesRead += (end.writtenDrafts ?? 0) * bytesPerToken(this.config.model, speculation.widths);
+  }
+
+  /** It has worked for so long until now. */
+  private addWork(workMs: number): void {
+    const nowMs = this.now();
+    this.used.engineMs += workMs;
+    this.dutyCycle.worked(nowMs - workMs, nowMs);
+    // The first window is not full before it has passed.
+    if (nowMs - this.sinceMs >= WINDOW_MS)
+      this.used.mostShare = Math.max(this.used.mostShare, this.dutyCycle.share(nowMs));
   }
 }

@@ -19,15 +19,17 @@ export interface Run {
   readonly scenario: string;
   readonly files: readonly Typed[];
   readonly use: Use;
-  /** Processor time of this process, all threads: engine, pipeline, parser, and the simulated hand. */
+  /** From the first key to the last, files one after the other. */
+  readonly elapsedMs: number;
+  /** Processor time of this process, all threads: the engine if it really works, the pipeline, the parser and the hand. */
   readonly cpuMs: number;
   /** Decodes by the submodel that wrote them. */
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
 }
 
 export interface ReplayParts {
-  /** What works under a clock: the native engine, or one of known costs. */
-  readonly engine: (clock: VirtualClock) => Engine;
+  /** What works under a clock, as quickly as the scenario says: the native engine, or one of known costs. */
+  readonly engine: (clock: VirtualClock, scenario: Scenario) => Engine;
   readonly checkpoint: Checkpoint;
   /** Measured on the machine at rest. */
   readonly costs: Readonly<Record<string, Cost>>;
@@ -47,12 +49,14 @@ export async function replay(
   seed: number,
 ): Promise<Run> {
   const clock = new VirtualClock(scenario.slowdown);
-  const metered = new MeteredEngine(engine(clock), checkpoint.config, scenario.slowdown);
+  const metered = new MeteredEngine(engine(clock, scenario), checkpoint.config, clock.now);
   await forget(metered, clock);
   metered.reset();
-  // Asked once at each end: where the system counts slowly, asking at every decode costs as much as the decode.
+  const startMs = clock.now();
+  // Asked once at each end, because asking at every decode may cost as much as the decode.
   const cpuBefore = process.cpuUsage();
   const rhythm = new TypingRhythm();
+  let typing: Typist | undefined;
   const pipeline = new Pipeline({
     engine: metered,
     checkpoint,
@@ -65,14 +69,22 @@ export async function replay(
     machine: () => scenario.machine,
     now: clock.now,
     wait: clock.wait,
+    onRested: () => {
+      typing?.askAgain();
+    },
   });
   const tokens = (text: string) => checkpoint.tokenizer.encode(text).length;
   const files: Typed[] = [];
   for (const [i, task] of tasks.entries()) {
     const speed = scenario.speeds[i % scenario.speeds.length] ?? 'average';
-    const typist = new Typist({ pipeline, rhythm, clock, tokens }, new Hand(seed, task.path, speed), task);
+    const typist: Typist = (typing = new Typist(
+      { pipeline, rhythm, clock, tokens },
+      new Hand(seed, task.path, speed, scenario.mistakes),
+      task,
+    ));
     files.push(await typist.type());
   }
+  const elapsedMs = clock.now() - startMs;
   pipeline.reset();
   await clock.run(() => metered.idle);
   const { user, system } = process.cpuUsage(cpuBefore);
@@ -81,6 +93,7 @@ export async function replay(
     scenario: scenario.name,
     files,
     use: metered.use,
+    elapsedMs,
     cpuMs: (user + system) / 1000,
     decodesBySubmodel: metered.decodesBySubmodel,
   };

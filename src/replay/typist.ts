@@ -3,7 +3,7 @@ import type { Pipeline } from '../completion/pipeline';
 import { type CompletionRequest, requestIn } from '../completion/request';
 import { languageOf } from '../completion/syntax/languages';
 import { codePlaceAt } from '../governor/place';
-import type { TypingRhythm } from '../governor/typing';
+import { TYPING_GAP_MS, type TypingRhythm } from '../governor/typing';
 import { AutoClosed } from './autoClosed';
 import type { VirtualClock } from './clock';
 import type { Hand } from './hand';
@@ -28,6 +28,12 @@ export interface Typed {
   readonly acceptedCharacters: number;
   /** Milliseconds from the last key to each text that newly appeared. */
   readonly latenciesMs: readonly number[];
+  /** Times that the hand rested for TYPING_GAP_MS or more, or would have if it had not accepted a suggestion first. */
+  readonly pauses: number;
+  /** Those of them in which text stood at the cursor. */
+  readonly pausesWithText: number;
+  /** Milliseconds from the last key before a pause to the first text that newly appeared in it. */
+  readonly pauseLatenciesMs: readonly number[];
   /** Tokens of the texts that appeared, of those that were decoded for them. */
   readonly shownTokens: number;
   /** How requests ended, by kind. */
@@ -68,6 +74,16 @@ export class Typist {
   private cancelAccept: () => void = () => undefined;
   private readonly latenciesMs: number[] = [];
   private readonly outcomes: Record<string, number> = {};
+  private readonly pauseLatenciesMs: number[] = [];
+  private pauses = 0;
+  private pausesWithText = 0;
+  /** The hand rests before its next key. */
+  private isPausing = false;
+  /** Since the last key: whether text stood there from the beginning, and when the first text newly appeared. */
+  private sinceKey: { readonly hadText: boolean; readonly firstTextMs?: number } = { hadText: false };
+  /** Struck by mistake and not taken back yet. */
+  private wrong = '';
+  private mistake: { readonly keys: string; readonly offset: number; step: number } | undefined;
   private text = '';
   private keys = 0;
   private shown = 0;
@@ -94,12 +110,15 @@ export class Typist {
     this.cancelAccept();
     this.request.abort('a key was struck');
     return {
-      keysByHand: keysByHand(stretch),
+      keysByHand: keysByHand(stretch) + this.keysOfMistakes(),
       keys: this.keys,
       shown: this.shown,
       accepted: this.accepted,
       acceptedCharacters: this.acceptedCharacters,
       latenciesMs: this.latenciesMs,
+      pauses: this.pauses,
+      pausesWithText: this.pausesWithText,
+      pauseLatenciesMs: this.pauseLatenciesMs,
       shownTokens: this.shownTokens,
       outcomes: this.outcomes,
       text: this.text,
@@ -109,37 +128,94 @@ export class Typist {
   private planKey(): void {
     const { clock } = this.parts;
     const { stretch } = this.task;
-    this.cancelKey = clock.at(clock.now() + this.hand.gapMs(stretch, this.position), () => {
-      const key = stretch.charAt(this.position);
-      const typed = key === '\n' ? key + leadingBlanks(stretch, this.position + 1) : key;
+    const { mistake } = this;
+    const gapMs =
+      mistake && mistake.step > 0
+        ? this.hand.mistakeGapMs(mistake, mistake.offset, mistake.step)
+        : this.hand.gapMs(stretch, this.position);
+    this.isPausing = gapMs >= TYPING_GAP_MS;
+    this.cancelKey = clock.at(clock.now() + gapMs, () => {
       this.keys++;
-      const before = this.task.before + stretch.slice(0, this.position);
-      const line = before.slice(before.lastIndexOf('\n') + 1);
-      this.closed.typed(typed, line, stretch.slice(this.position + typed.length));
-      this.change(typed);
+      if (!this.err()) this.strike();
     });
   }
 
-  /** The text changed at the cursor: what the editor does then. */
-  private change(text: string): void {
+  /** Strike the key that comes next. */
+  private strike(): void {
+    const { stretch } = this.task;
+    const key = stretch.charAt(this.position);
+    const typed = key === '\n' ? key + leadingBlanks(stretch, this.position + 1) : key;
+    this.mistake = undefined;
+    const line = this.prefix.slice(this.prefix.lastIndexOf('\n') + 1);
+    this.closed.typed(typed, line, stretch.slice(this.position + typed.length));
+    this.change(typed);
+  }
+
+  /** Strike the next key of a mistake, or take back the last one; false if there is no mistake here any more. */
+  private err(): boolean {
+    const { position } = this;
+    if (this.mistake?.offset !== position) {
+      const made = this.hand.mistakeAt(this.task.stretch, position);
+      this.mistake = made && { ...made, offset: position, step: 0 };
+    }
+    const { mistake } = this;
+    if (!mistake || mistake.step === 2 * mistake.keys.length) return false;
+    const key = mistake.keys[mistake.step++];
+    if (key !== undefined) {
+      this.wrong += key;
+      this.change(key, 0);
+    } else {
+      this.wrong = this.wrong.slice(0, -1);
+      this.change('', 1);
+    }
+    return true;
+  }
+
+  /** Keys that all mistakes of the stretch take if nothing is accepted: each is struck and taken back. */
+  private keysOfMistakes(): number {
+    const { stretch } = this.task;
+    const keysAt = (offset: number) => 2 * (this.hand.mistakeAt(stretch, offset)?.keys.length ?? 0);
+    return Array.from(stretch, (_, offset) => keysAt(offset)).reduce((sum, keys) => sum + keys, 0);
+  }
+
+  /**
+   * The text changed at the cursor: what the editor does then.
+   * @param removed characters before the cursor; undefined if the text is right and to stay
+   */
+  private change(text: string, removed?: number): void {
     const { clock, pipeline, rhythm } = this.parts;
     this.cancelAccept();
     this.cancelKey();
     this.cancelAsk();
     this.request.abort('a key was struck');
-    this.write(text);
-    pipeline.edited(this.task.path, text, 0);
+    this.countPause();
+    if (removed === undefined) this.write(text);
+    pipeline.edited(this.task.path, text, removed ?? 0);
     this.lastKeyMs = clock.now();
-    rhythm.key(this.lastKeyMs, codePlaceAt(this.task.before + this.task.stretch.slice(0, this.position)));
+    rhythm.key(this.lastKeyMs, codePlaceAt(this.prefix));
     if (this.position >= this.task.stretch.length) return;
     const { ghost } = this;
-    const left = ghost?.text.startsWith(text) ? ghost.text.slice(text.length) : '';
+    const left = text !== '' && ghost?.text.startsWith(text) ? ghost.text.slice(text.length) : '';
     this.ghost = ghost && left !== '' ? { ...ghost, text: left } : undefined;
+    this.sinceKey = { hadText: this.ghost !== undefined };
     this.planAccept();
     this.cancelAsk = clock.at(this.lastKeyMs + EDITOR_DEBOUNCE_MS, () => {
       void this.ask();
     });
     this.planKey();
+  }
+
+  private countPause(): void {
+    if (!this.isPausing) return;
+    const { hadText, firstTextMs } = this.sinceKey;
+    this.pauses++;
+    if (hadText || firstTextMs !== undefined) this.pausesWithText++;
+    if (!hadText && firstTextMs !== undefined) this.pauseLatenciesMs.push(firstTextMs);
+  }
+
+  /** The pipeline asks the editor for another request where the cursor stands. */
+  askAgain(): void {
+    if (this.position < this.task.stretch.length) void this.ask();
   }
 
   private async ask(): Promise<void> {
@@ -161,7 +237,9 @@ export class Typist {
     this.cancelAccept();
     if (text === undefined) return;
     this.shown++;
-    this.latenciesMs.push(clock.now() - this.lastKeyMs);
+    const latencyMs = clock.now() - this.lastKeyMs;
+    this.latenciesMs.push(latencyMs);
+    this.sinceKey = { firstTextMs: latencyMs, ...this.sinceKey };
     if (outcome.kind === 'shown') this.shownTokens += Math.min(outcome.work.decodedTokens, tokens(text));
     this.planAccept();
   }
@@ -173,8 +251,9 @@ export class Typist {
     const { sinceMs, asFirstShown } = this.ghost;
     this.cancelAccept = clock.at(Math.max(clock.now(), sinceMs + this.hand.readingMs(asFirstShown)), () => {
       const { text, replaces } = this.ghost ?? { text: '', replaces: 0 };
-      const taken = this.hand.takes(text, this.task.stretch.slice(this.position));
+      const taken = this.wrong === '' ? this.hand.takes(text, this.task.stretch.slice(this.position)) : '';
       if (taken === '') return;
+      this.mistake = undefined;
       this.closed.taken(taken === text ? replaces : 0);
       this.keys++;
       this.accepted++;
@@ -189,8 +268,14 @@ export class Typist {
   }
 
   private requestHere(): CompletionRequest {
-    const { path, before, stretch, after } = this.task;
-    return requestIn(path, before + stretch.slice(0, this.position), this.closed.text + after);
+    const { path, after } = this.task;
+    return requestIn(path, this.prefix, this.closed.text + after);
+  }
+
+  /** The text before the cursor. */
+  private get prefix(): string {
+    const { before, stretch } = this.task;
+    return before + stretch.slice(0, this.position) + this.wrong;
   }
 }
 

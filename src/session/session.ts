@@ -86,6 +86,8 @@ export interface SessionParts {
   readonly onStart: () => void;
   /** A decode has ended, by itself or because it was stopped. */
   readonly onDecoded: (work: Work, purpose: Purpose) => void;
+  /** The hand rests where a request was declined while it typed: the editor should ask again, as it does after a key. */
+  readonly onRested: () => void;
 }
 
 /** A typical request, for predictions: one line of new prompt and one of text. */
@@ -214,6 +216,7 @@ export class Session {
       block: false,
       newPromptTokens: TYPICAL.promptTokens,
       machine: this.machine,
+      engineShare: this.pipeline?.engineShare ?? 0,
       nowMs,
       previous: {},
     };
@@ -272,7 +275,7 @@ export class Session {
       completing.pipeline.backendChanged();
       return;
     }
-    const { settings, syntax, clock, onDecoded } = this.parts;
+    const { settings, syntax, clock, onDecoded, onRested } = this.parts;
     const lease = new EngineLease(engine);
     const fresh = new CostModel(checkpoint.config, measured);
     const pipeline = new Pipeline({
@@ -289,6 +292,9 @@ export class Session {
       wait: clock.wait,
       onDecoded: (work, purpose) => {
         if (!lease.isClosed) onDecoded(work, purpose);
+      },
+      onRested: () => {
+        if (!lease.isClosed) onRested();
       },
     });
     run.costs = fresh;

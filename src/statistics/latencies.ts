@@ -5,7 +5,7 @@
 export type Latencies = Readonly<Record<number, number>>;
 
 const BUCKETS_PER_DOUBLING = 8;
-/** 2^17 ms, more than two minutes: what takes longer counts as that. */
+/** 2^17 ms, more than two minutes: longer latencies count as this. */
 export const LAST_BUCKET = 17 * BUCKETS_PER_DOUBLING;
 
 export function addLatency(latencies: Latencies, latencyMs: number): Latencies {
@@ -19,7 +19,7 @@ export function mergeLatencies(a: Latencies, b: Latencies): Latencies {
   return sum;
 }
 
-/** The milliseconds that `share` (0 to 1) of them do not exceed, or undefined where there is none. */
+/** The milliseconds that `share` (0 to 1) of them do not exceed, or undefined if there are none. */
 export function percentile(latencies: Latencies, share: number): number | undefined {
   const counts = Object.entries(latencies)
     .map(([bucket, count]) => ({ bucket: Number(bucket), count }))

@@ -108,9 +108,9 @@ const OFF: Readonly<Record<OffCause, (here: Here, reason: string) => CauseParts>
   document: (_here, reason) => ['MatCoder is off in this document', reason],
   file: (_here, reason) => ['MatCoder is off in this file', reason],
   editor: (_here, reason) => ['VS Code shows no inline suggestions here', reason, OPEN_INLINE_SUGGEST_SETTING],
-  language: ({ languageId }, reason) => [
+  language: ({ languageId }) => [
     `MatCoder is off for ${languageId}`,
-    reason,
+    'The setting matcoder.enabled is off for this language, or for all.',
     remedy('enableLanguage', `Enable for ${languageId}`, 'Suggest while you type in files of this language'),
     TRIGGER,
   ],
@@ -130,7 +130,7 @@ function outcomeCause({ eagerness, submodel, strains }: SilenceFacts, last: Past
             TRIGGER,
             FIX_SIZE,
           )
-        : cause('The expected benefit of a suggestion was below its cost', detail, TRIGGER, FIX_SIZE);
+        : cause('The engine has used its share of the processor for now', detail, TRIGGER, FIX_SIZE);
     case 'unsure':
       return cause(
         `${size ?? 'The model'} was not sure enough`,
@@ -200,10 +200,12 @@ const OUTCOMES: Readonly<Record<PastOutcome['kind'], string>> = {
 };
 
 function describeOutcome({ kind, reason, size, latencyMs, times }: PastOutcome): Fact {
-  const by = size === undefined ? '' : kind === 'declined' ? ` (considered ${size})` : ` by ${size}`;
-  const time = latencyMs === undefined ? '' : ` in ${milliseconds(latencyMs)}`;
+  const time = latencyMs === undefined ? [] : [milliseconds(latencyMs)];
+  const isSuggestion = kind === 'shown' || kind === 'reused' || kind === 'kept';
+  const parts = [...(size === undefined ? [] : [size]), ...time];
+  const work = isSuggestion ? ` by ${parts.join(' in ')}` : ` (${parts.join(', ')})`;
   return {
-    title: `${OUTCOMES[kind]}${by}${time}${times > 1 ? `, ${times} times` : ''}`,
+    title: `${OUTCOMES[kind]}${parts.length > 0 ? work : ''}${times > 1 ? `, ${times} times` : ''}`,
     detail: reason === '' ? '' : sentence(reason),
   };
 }
@@ -223,7 +225,7 @@ function remedy(action: RemedyAction, title: string, detail: string): Remedy {
 /** `the engine ended` becomes `The engine ended.` */
 function sentence(clause: string): string {
   // The name of a file keeps its case.
-  const capital = clause.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
+  const capital = clause.replace(/^[a-z](?!\S*[./]\S)/, (letter) => letter.toUpperCase());
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
 

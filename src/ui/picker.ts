@@ -38,7 +38,7 @@ export async function pickSize(parts: PickerParts): Promise<Changes | undefined>
       detail:
         unknownSubmodel === undefined
           ? (auto?.reason ?? 'The size with the best expected benefit that keeps up with your typing')
-          : `The setting matcoder.submodel is ${JSON.stringify(unknownSubmodel)}, which this model does not have`,
+          : `The setting matcoder.submodel is ${JSON.stringify(unknownSubmodel)}, which this model does not have: Auto is used`,
       next: set({ submodel: 'auto' }),
     },
     separator('Always the same size'),

@@ -57,7 +57,7 @@ export function statusOf(input: StatusInput): StatusView {
   if (declinedInARow >= DECLINED_FROM) {
     const [strain] = strains;
     if (!strain) {
-      const label = 'quiet, because the expected benefit of a suggestion is below its cost';
+      const label = 'quiet, because the engine has used its share of the processor for now';
       return silent('declined', `${icon('dash')} ${padded('quiet')}`, label);
     }
     const because = strains.map(({ long }) => long).join(' and ');

@@ -34,7 +34,7 @@ export function tooltip({ engine, silence, hardware, choice, last, today, order,
   const paragraphs = [
     `**MatCoder**: ${plain(engine)}`,
     ...(silence === undefined ? [] : [`Now: **${plain(silence)}**`]),
-    `Hardware: ${plain(hardware)}`,
+    `Backends: ${plain(hardware)}`,
     `Model size: ${plain(choice)}`,
   ];
   if (last) {

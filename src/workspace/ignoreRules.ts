@@ -1,61 +1,128 @@
-import ignore, { type Ignore } from 'ignore';
+import { Glob, MAX_PATTERN_CHARS, TooMuchWork, type Work } from './glob';
 
-/** The text of a .gitignore or .matcoderignore, and the folder whose files it speaks of. */
-export interface IgnoreFile {
+/** A larger ignore file is not read. */
+export const MAX_IGNORE_BYTES = 1_000_000;
+const MAX_PATTERNS = 20_000;
+/** Work for one path, all its rules together: some tens of milliseconds. */
+const MAX_STEPS = 500_000;
+
+interface Pattern {
+  readonly glob: Glob;
+  /** Brings back what was ignored. */
+  readonly negated: boolean;
+  readonly foldersOnly: boolean;
+}
+
+/** The patterns of one file or one setting, in order. */
+export interface PatternList {
+  readonly patterns: readonly Pattern[];
+  /** Why the list cannot be followed. Then all files that it applies to count as ignored. */
+  readonly fault?: string;
+}
+
+/** A list, and the folder whose files it applies to. */
+export interface Level {
   /** From the project's root, empty for the root itself. */
   readonly folder: string;
-  readonly text: string;
+  readonly list: PatternList;
 }
 
 /**
- * Whether files are ignored, by the rules that Git has: a file deeper down overrules those above it, and nothing comes
- * back that lies in an ignored folder.
+ * Whether files are ignored, by the rules that Git has (gitignore(5)): a file deeper down overrules those above it, and
+ * nothing comes back that lies in an ignored folder. If it cannot be decided, the file is ignored, because otherwise a
+ * secret might be quoted.
  */
 export class IgnoreRules {
-  private readonly levels: readonly { readonly folder: string; readonly rules: Ignore }[];
+  private readonly levels: readonly Level[];
 
-  constructor(files: readonly IgnoreFile[]) {
-    this.levels = files
-      .map(({ folder, text }) => ({ folder: folder === '' ? '' : `${folder}/`, rules: ignore().add(text) }))
+  constructor(levels: readonly Level[]) {
+    this.levels = levels
+      .filter(({ list }) => list.patterns.length > 0 || list.fault !== undefined)
+      .map(({ folder, list }) => ({ folder: folder === '' ? '' : `${folder.toLowerCase()}/`, list }))
       .sort((a, b) => a.folder.length - b.folder.length);
   }
 
-  /** @param path from the project's root, with forward slashes */
-  ignores(path: string): boolean {
-    // A path that leads out of the project is nobody's to ignore.
-    if (!ignore.isPathValid(path)) return false;
-    const parts = path.split('/');
-    return parts.some((_, i) => this.judge(parts.slice(0, i + 1).join('/') + (i + 1 < parts.length ? '/' : '')));
-  }
-
-  private judge(path: string): boolean {
-    let ignored = false;
-    for (const { folder, rules } of this.levels) {
-      if (!path.startsWith(folder) || path === folder) continue;
-      const verdict = rules.test(path.slice(folder.length));
-      if (verdict.ignored) ignored = true;
-      if (verdict.unignored) ignored = false;
+  /** @param path of a file from the project's root, with forward slashes */
+  ignores(path: string, work: Work = { steps: MAX_STEPS }): boolean {
+    // No rule applies to a path outside of the project.
+    if (path === '' || path.startsWith('/') || path.split('/').includes('..')) return false;
+    const lowerCase = path.toLowerCase();
+    const verdicts = lowerCase.split('/').map(() => false);
+    try {
+      for (const level of this.levels) if (lowerCase.startsWith(level.folder)) judge(level, lowerCase, verdicts, work);
+    } catch (error) {
+      if (error instanceof TooMuchWork) return true;
+      throw error;
     }
-    return ignored;
+    return verdicts.includes(true);
   }
+}
+
+/** @param verdicts of the file's folders from the root on, and last of the file itself */
+function judge({ folder, list }: Level, path: string, verdicts: boolean[], work: Work): void {
+  const above = folder === '' ? 0 : folder.split('/').length - 1;
+  if (list.fault !== undefined) verdicts.fill(true, above);
+  for (const { glob, negated, foldersOnly } of list.patterns) {
+    for (const head of glob.matchingHeads(path.slice(folder.length), work)) {
+      const isFolder = above + head < verdicts.length;
+      if (isFolder || !foldersOnly) verdicts[above + head - 1] = !negated;
+    }
+  }
+}
+
+/** The patterns of a .gitignore or .matcoderignore. */
+export function patternsOfIgnoreFile(text: string): PatternList {
+  if (text.length > MAX_IGNORE_BYTES) return { patterns: [], fault: `it is larger than ${MAX_IGNORE_BYTES} bytes` };
+  const patterns: Pattern[] = [];
+  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
+    if (/^(?:#|\s*$)/.test(line)) continue;
+    if (patterns.length === MAX_PATTERNS) return { patterns: [], fault: `it has more than ${MAX_PATTERNS} patterns` };
+    const pattern = patternOfLine(withoutBlanksAtEnd(line));
+    if (pattern === 'too long') return { patterns: [], fault: 'it has a pattern that is too long' };
+    if (pattern) patterns.push(pattern);
+  }
+  return { patterns };
+}
+
+function patternOfLine(line: string): Pattern | 'too long' | undefined {
+  const negated = line.startsWith('!');
+  const whole = negated ? line.slice(1) : line;
+  const foldersOnly = whole.endsWith('/');
+  const path = foldersOnly ? whole.slice(0, -1) : whole;
+  if (path === '') return undefined;
+  if (path.length > MAX_PATTERN_CHARS) return 'too long';
+  const glob = new Glob(path.replace(/^\//, ''), { anywhere: !path.includes('/'), braces: false });
+  return { glob, negated, foldersOnly };
+}
+
+/** A blank at the end counts if a backslash stands before it. */
+function withoutBlanksAtEnd(line: string): string {
+  let end = line.length;
+  while (line.charAt(end - 1) === ' ' && !isEscaped(line, end - 1)) end--;
+  return line.slice(0, end);
+}
+
+function isEscaped(line: string, at: number): boolean {
+  let backslashes = 0;
+  while (line.charAt(at - 1 - backslashes) === '\\') backslashes++;
+  return backslashes % 2 === 1;
 }
 
 /**
- * The patterns of the setting files.exclude as lines of an ignore file: those that are on and depend on nothing else.
- * Alternatives in braces, which Git does not know, become a line each.
+ * The patterns of the setting files.exclude: those that are on and depend on nothing else.
+ * @param dropped is told which ones are too long
  */
-export function linesOfExcludes(excludes: Readonly<Record<string, unknown>>): string {
-  return Object.entries(excludes)
-    .filter(([, value]) => value === true)
-    .flatMap(([glob]) => alternatives(glob))
-    .map((glob) => (glob.includes('/') ? `/${glob.replace(/^\//, '')}` : `/${glob}`))
-    .join('\n');
-}
-
-function alternatives(glob: string): string[] {
-  const braces = /\{([^{}]*)\}/.exec(glob);
-  if (!braces) return [glob];
-  const [all, inside = ''] = braces;
-  const [before, after] = [glob.slice(0, braces.index), glob.slice(braces.index + all.length)];
-  return inside.split(',').flatMap((choice) => alternatives(before + choice + after));
+export function patternsOfExcludes(
+  excludes: Readonly<Record<string, unknown>>,
+  dropped: (pattern: string) => void = () => undefined,
+): PatternList {
+  const on = Object.entries(excludes).filter(([, value]) => value === true);
+  const patterns = on.slice(0, MAX_PATTERNS).flatMap(([pattern]): Pattern[] => {
+    const path = pattern.replace(/^\//, '').replace(/\/$/, '');
+    const isTooLong = path.length > MAX_PATTERN_CHARS;
+    if (isTooLong) dropped(pattern);
+    if (path === '' || isTooLong) return [];
+    return [{ glob: new Glob(path, { anywhere: false, braces: true }), negated: false, foldersOnly: false }];
+  });
+  return { patterns };
 }

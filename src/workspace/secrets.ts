@@ -1,62 +1,99 @@
-/** Files whose whole purpose is to hold secrets, by name. */
-const SECRET_NAMES = [
-  /^\.env(\..+)?$/,
-  /^\.(netrc|npmrc|pypirc|pgpass|htpasswd|git-credentials|dockercfg|vault-token)$/,
-  /^_netrc$/,
-  /^id_(rsa|dsa|ecdsa|ed25519)$/,
-  /^(credentials|secrets?)(\.(json|ya?ml|toml|ini|env|txt|xml))?$/,
-  /^(service[-_]?account|client[-_]secret).*\.json$/,
-  /\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn|tfvars|asc|gpg)$/,
-];
+import { findFormat } from './secretFormats';
+import { bindingAt, literalAfter } from './secretBindings';
+import { kindOfKey, type SecretKind } from './secretKeys';
+import { isAnyLiteral, isSecretValue } from './secretValues';
+import type { TextKind } from './textKinds';
 
-/** Folders that hold little else. */
-const SECRET_FOLDERS = /(^|\/)\.(ssh|aws|gnupg|kube|docker)\//;
-
-/** How keys look, by who issues them. */
-const KEYS = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY/,
-  /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/, // Amazon Web Services
-  /\bAIza[\w-]{35}/, // Google
-  /\bgh[opsur]_[A-Za-z0-9]{20,}/, // GitHub
-  /\bgithub_pat_\w{20,}/,
-  /\bglpat-[\w-]{20}/, // GitLab
-  /\bnpm_[A-Za-z0-9]{36}/,
-  /\bsk-[\w-]{20,}/, // OpenAI, Anthropic
-  /\b[rs]k_live_\w{16,}/, // Stripe
-  /\bxox[abeoprs]-[\w-]{10,}/, // Slack
-  /\beyJ[\w-]{10,}\.eyJ[\w-]{10,}/, // JSON Web Token
-  /:\/\/[^\s:/@'"`${}]+:[^\s:/@'"`${}]{6,}@/, // a password in an address
-];
-
-/** To its end, or else all that follows. */
-const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY[^]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
-
-/** A name that promises a secret, and a literal given to it. */
-const ASSIGNED =
-  /(?:password|passwd|secret|token|credential|api_?key|access_?key|private_?key)\w*["']?\s*[:=]\s*(["'`])([^"'`\s]{12,})\1/gi;
-
-/** Whether a file is one that holds secrets, by its path. */
-export function isSecretFile(path: string): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
-  // What a project commits as an example holds none.
-  if (/^\.env\.(example|sample|template|dist)$/.test(name)) return false;
-  return SECRET_FOLDERS.test(path.toLowerCase()) || SECRET_NAMES.some((pattern) => pattern.test(name));
+export interface SecretSearch {
+  /** What is a literal depends on it; code if it is not given. */
+  readonly kind?: TextKind;
+  /** The text may go on: a value that reaches its end is not judged yet. */
+  readonly open?: boolean;
+  /** In data and shell, any literal after a name that promises a secret counts, whatever it is. */
+  readonly anyLiteral?: boolean;
 }
 
-/** Whether a text holds a key, a token or a password, as far as its form tells. */
-export function holdsSecret(text: string): boolean {
+/**
+ * Where the first key, token or password of a text begins; undefined if there is none. Form and names are all that is
+ * looked at, so some are missed and some harmless texts are taken for secrets. The time grows with the length of the
+ * text, whatever it contains.
+ */
+export function findSecret(text: string, search: SecretSearch = {}): number | undefined {
+  const found = [findFormat(text), findManifest(text), findAssigned(text, search)];
+  return found.reduce((first, at) => (first === undefined || (at !== undefined && at < first) ? at : first));
+}
+
+/** The values of a secret as Kubernetes has it, whatever their names are. */
+function findManifest(text: string): number | undefined {
+  if (!/^kind: *["']?Secret["']?\s*$/m.test(text)) return undefined;
+  return /^(?:data|stringData):/m.exec(text)?.index;
+}
+
+/** What names of secrets are made of. */
+const CORE = /pass|pwd|secret|token|key|credential|mnemonic|jwt|auth|_pw\b/gi;
+const MAX_KEY_CHARS = 80;
+/** After a name: how far its value may be, and how much of that is looked at. */
+const MAX_REST_CHARS = 200;
+const MAX_BEFORE_CHARS = 60;
+const MAX_VALUE_CHARS = 80;
+
+function findAssigned(text: string, search: SecretSearch): number | undefined {
+  const core = new RegExp(CORE);
+  // Names come again and again in a file.
+  const kinds = new Map<string, SecretKind | undefined>();
+  const kindOf = (name: string) => {
+    if (!kinds.has(name)) kinds.set(name, kindOfKey(name));
+    return kinds.get(name);
+  };
+  for (let match = core.exec(text); match; match = core.exec(text)) {
+    let [start, end] = [match.index, match.index + match[0].length];
+    while (end < text.length && isOfName(text.charCodeAt(end))) end++;
+    // The next one begins after this name, however long it is, so that none is walked through twice.
+    core.lastIndex = end;
+    const earliest = Math.max(0, end - MAX_KEY_CHARS);
+    while (start > earliest && isOfName(text.charCodeAt(start - 1))) start--;
+    if (end - start >= MAX_KEY_CHARS) continue;
+    const at = valueAfter(text, start, end, kindOf, search);
+    if (at !== undefined) return at;
+  }
+  return undefined;
+}
+
+/** Letters, digits and _ $ . - are part of a name here: `db.password`, `my-secret-key`. */
+function isOfName(code: number): boolean {
   return (
-    KEYS.some((key) => key.test(text)) || [...text.matchAll(ASSIGNED)].some(([, , literal = '']) => isRandom(literal))
+    (code >= 97 && code <= 122) ||
+    (code >= 65 && code <= 90) ||
+    (code >= 48 && code <= 57) ||
+    code === 95 ||
+    code === 36 ||
+    code === 46 ||
+    code === 45
   );
 }
 
-/** A text without the private keys in it, each left as a line that says so: most lines of one look like no secret by themselves. */
-export function withoutPrivateKeys(text: string): string {
-  return text.replaceAll(PRIVATE_KEY, '-----BEGIN PRIVATE KEY-----');
-}
-
-/** Letters and digits without order: neither words nor a number. */
-function isRandom(text: string): boolean {
-  const classes = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(text)).length;
-  return classes >= 2 && !/[{}<>$]/.test(text) && (text.match(/\d/g)?.length ?? 0) >= 3;
+/** Where the secret begins that is given to a name; undefined if none is. */
+function valueAfter(
+  text: string,
+  start: number,
+  nameEnd: number,
+  kindOf: (name: string) => SecretKind | undefined,
+  search: SecretSearch,
+): number | undefined {
+  let end = nameEnd;
+  while (end > start && /[.-]/.test(text.charAt(end - 1))) end--;
+  const name = text.slice(start, end);
+  const kind = kindOf(name);
+  if (!kind) return undefined;
+  const rest = text.slice(end, end + MAX_REST_CHARS);
+  const before = text.slice(Math.max(0, start - MAX_BEFORE_CHARS), start);
+  const binding = bindingAt({ name, before, rest, textKind: search.kind ?? 'code' });
+  const literal = binding && literalAfter(rest, binding);
+  if (!literal) return undefined;
+  if (search.open && literal.reachesEnd && end + rest.length === text.length) return undefined;
+  // Several words without quotes are prose.
+  if (literal.hasMoreWords && kind !== 'phrase') return undefined;
+  const value = { ...literal, text: literal.text.slice(0, MAX_VALUE_CHARS), kind, place: binding.place };
+  const isSecret = search.anyLiteral && binding.place === 'data' ? isAnyLiteral(value) : isSecretValue(value);
+  return isSecret ? end + literal.at : undefined;
 }

@@ -158,6 +158,12 @@ function tinyExperiment(command) {
   return command.includes('ablate') ? `--petaflops 1e-6 --lines 4 ${tiny}` : `d64-S --share 0.001 ${tiny}`;
 }
 
+/** The line with only the last of repeated options: two that come to the same are run once. */
+function withoutOverridden(line) {
+  const [start, ...options] = line.split(/ (?=--?\w)/);
+  return [start, ...new Map(options.map((option) => [option.split(/[ =]/, 1)[0], option])).values()].join(' ');
+}
+
 /**
  * The commands as they are to be run.
  *
@@ -176,14 +182,15 @@ export function plan(documented, table) {
   const steps = [];
   for (const [rule, entries] of byRule) {
     if (entries.length === 0) faults.push(`rules.mjs: no documented command matches ${rule.matches}`);
-    const lines = new Set();
+    const seen = new Set();
     for (const { command, file } of entries) {
       let line = command;
       for (const [pattern, text] of rule.replace ?? []) line = line.replace(pattern, text);
-      const added = typeof rule.add === 'function' ? rule.add(command, lines.size) : (rule.add ?? '');
+      const added = typeof rule.add === 'function' ? rule.add(command, seen.size) : (rule.add ?? '');
       line = `${line} ${added}`.replaceAll(/\s+/g, ' ').trim();
-      if (!lines.has(line)) steps.push({ command, file, line, rule });
-      lines.add(line);
+      const same = withoutOverridden(line);
+      if (!seen.has(same)) steps.push({ command, file, line, rule });
+      seen.add(same);
     }
   }
   return { steps, faults };

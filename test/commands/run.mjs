@@ -1,16 +1,6 @@
 // Runs every command that the documentation names, at a tiny size, and fails if one fails: `npm test -- commands`.
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unsupported } from '../e2e/install.mjs';
 import { preparePython } from '../../scripts/lib/python.mjs';
@@ -20,6 +10,7 @@ import { plan, rules } from './rules.mjs';
 
 const scratch = join(root, 'build', 'commands');
 const limitMs = 240_000;
+const interruptMs = 30_000;
 /** Packages of the tiny corpora, as the manifests pin them. */
 const packages = { 'corpus.toml': ['rbush', 'zustand', 'abitype', 'mobx'], 'corpus-wide.toml': ['jedi', 'mistune'] };
 
@@ -87,22 +78,30 @@ function runStep({ line, rule }, bin) {
         // it has ended
       }
     };
-    const timer = setTimeout(() => {
-      output += `\nIt was stopped after ${limitMs / 1000} s.`;
+    let isStopped = false;
+    const stop = (reason) => {
+      isStopped = true;
+      output += `\n${reason}`;
       signal('SIGKILL');
-    }, limitMs);
+    };
+    let timer = setTimeout(() => stop(`It was stopped after ${limitMs / 1000} s.`), limitMs);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         output += text;
         if (isFound || !rule.until?.test(output)) return;
         isFound = true;
         signal('SIGINT');
+        clearTimeout(timer);
+        timer = setTimeout(
+          () => stop(`It had not ended ${interruptMs / 1000} s after it was interrupted.`),
+          interruptMs,
+        );
       });
     }
     child.on('close', (code) => {
       clearTimeout(timer);
       signal('SIGKILL');
-      const isFine = rule.until ? isFound : code === 0;
+      const isFine = !isStopped && (rule.until ? isFound : code === 0);
       resolve(isFine ? undefined : `code ${code}\n${output.trimEnd().split('\n').slice(-25).join('\n')}`);
     });
   });
@@ -130,7 +129,9 @@ await main(async () => {
     console.log(`  skipped: ${line} (${reason})`);
   };
   const needsPython = ({ line, rule }) =>
-    rule.lane === 'prepare' || rule.lane === 'python' || /build\/(corpus|wide|mine|places)|\bbench$|bench --/.test(line);
+    rule.lane === 'prepare' ||
+    rule.lane === 'python' ||
+    /build\/(corpus|wide|mine|places)|\bbench$|bench --/.test(line);
   const lane = async (name) => {
     for (const step of steps.filter(({ rule }) => rule.lane === name)) {
       if (!python && needsPython(step)) skip(step, why);

@@ -35,6 +35,7 @@ export async function openBrowser(home) {
     },
   );
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
   const console = [];
   page.on('console', (message) => console.push(`${message.type()}: ${message.text()}`));
   return { page, outside, console, close: () => browser.close() };

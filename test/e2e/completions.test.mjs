@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneMoreSignature } from './places.mjs';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (vscode) => {
+describeVSCode('Completions', { settings: pinned }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreSignature.path));
 
   it('appear as ghost text while one types', async () => {
@@ -16,27 +16,12 @@ describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (
   it('stay while one types along, and are not decoded anew', async () => {
     const ghost = await vscode.editor.awaitGhostText();
     const earlier = vscode.log.requests().length;
-    await vscode.editor.type(ghost.slice(0, 3), 150);
+    await vscode.editor.typeAnswered(ghost.slice(0, 3), vscode.log);
     const rest = ghost.slice(3);
     await until(`"${rest}" to stay`, async () => (await vscode.editor.ghostText()) === rest);
-    const since = () => vscode.log.requests().slice(earlier);
-    await until('a request for each key', () => since().length >= 3);
-    for (const { id, outcome } of since()) assert.match(outcome, /^reused, typed as suggested/, `request ${id}`);
-  });
-
-  it('show in the status bar by which size and how fast they came', async () => {
-    await vscode.editor.awaitStatus(/^(XS|S|M|L|XL)\+? \d+ ms$/);
-    const tooltip = await vscode.editor.hoverStatus();
-    await vscode.editor.screenshot('status-bar.png');
-    assert.match(tooltip, /MatCoder: ready, /);
-    assert.match(tooltip, /Model size: Auto/);
-    assert.match(tooltip, /Last: .+ in \d+ ms \(.*(typing|pause).*\)/, 'why this size');
-    assert.match(tooltip, /Today\s+Median\s+95%\s+Accepted/, 'percentiles by size');
-    assert.match(tooltip, /^(XS|S|M|L|XL)\+?\s+\d+ ms\s+\d+ ms/m);
-    assert.match(tooltip, /Accepted .*keystrokes? saved/);
-    assert.match(tooltip, /Auto read \d+% fewer weight bytes than XL/);
-    assert.match(tooltip, /Power: (mains|battery|unknown)/);
-    assert.match(tooltip, /Processor: (unknown|\d+% used by other programs)/);
+    for (const { id, outcome } of vscode.log.answersAfter(earlier)) {
+      assert.match(outcome, /^reused, typed as suggested/, `request ${id}`);
+    }
   });
 
   it('leave with Escape', async () => {
@@ -62,7 +47,29 @@ describeVSCode('Completions', { settings: { 'matcoder.eagerness': 'eager' } }, (
   });
 });
 
-describeVSCode('With much text below', { settings: { 'matcoder.manualOnly': true } }, (vscode) => {
+const auto = { settings: { ...pinned, 'matcoder.submodel': 'auto' } };
+describeVSCode('The status bar', auto, (vscode) => {
+  it('says by which size and how fast a completion came, and why by this size', async () => {
+    await vscode.editor.openFile(oneMoreSignature.path);
+    await vscode.editor.typeBelow(oneMoreSignature);
+    await vscode.editor.askForSuggestion();
+    await vscode.editor.awaitGhostText();
+    await vscode.editor.awaitStatus(/^(XS|S|M|L|XL)\+? \d+ ms$/);
+    const tooltip = await vscode.editor.hoverStatus();
+    await vscode.editor.screenshot('status-bar.png');
+    assert.match(tooltip, /MatCoder: ready, /);
+    assert.match(tooltip, /Model size: Auto/);
+    assert.match(tooltip, /Last: .+ in \d+ ms \(.*(typing|pause|asked).*\)/, 'why this size');
+    assert.match(tooltip, /Today\s+Median\s+95%\s+Accepted/, 'percentiles by size');
+    assert.match(tooltip, /^(XS|S|M|L|XL)\+?\s+\d+ ms\s+\d+ ms/m);
+    assert.match(tooltip, /Accepted .*keystrokes? saved/);
+    assert.match(tooltip, /Auto read \d+% fewer weight bytes than XL/);
+    assert.match(tooltip, /Power: (mains|battery|unknown)/);
+    assert.match(tooltip, /Processor: (unknown|\d+% used by other programs)/);
+  });
+});
+
+describeVSCode('With much text below', { settings: { ...pinned, 'matcoder.manualOnly': true } }, (vscode) => {
   const path = 'src/long.ts';
 
   before('make and open a file', async () => {
@@ -79,28 +86,33 @@ describeVSCode('With much text below', { settings: { 'matcoder.manualOnly': true
     assert.match(ghost, /^Summary \{\n/);
     const earlier = vscode.log.requests().length;
     const [typed] = ghost.split('\n');
-    await vscode.editor.type(typed, 150);
-    const since = () => vscode.log.requests().slice(earlier);
-    await until('a request for each key', () => since().length >= typed.length);
-    for (const { id, outcome } of since()) assert.match(outcome, /^reused, typed as suggested/, `request ${id}`);
+    await vscode.editor.typeAnswered(typed, vscode.log);
+    for (const { id, outcome } of vscode.log.answersAfter(earlier)) {
+      assert.match(outcome, /^reused, typed as suggested/, `request ${id}`);
+    }
+    assert.notEqual(await vscode.editor.awaitGhostText(), '', 'the rest is still there');
   });
 });
 
-describeVSCode('Where completions as one types are off', { settings: { 'matcoder.enabled': false } }, (vscode) => {
-  it('nothing appears by itself', async () => {
-    await vscode.editor.openFile(oneMoreSignature.path);
-    await vscode.editor.typeBelow(oneMoreSignature);
-    await until('a request to be gated', () =>
-      vscode.log.requests().some(({ outcome }) => outcome.startsWith('gated')),
-    );
-    assert.equal(await vscode.editor.ghostText(), '');
-    assert.ok(!/decoded\)/.test(vscode.log.text()), 'nothing was decoded');
-  });
+describeVSCode(
+  'Where completions as one types are off',
+  { settings: { ...pinned, 'matcoder.enabled': false } },
+  (vscode) => {
+    it('nothing appears by itself', async () => {
+      await vscode.editor.openFile(oneMoreSignature.path);
+      await vscode.editor.typeBelow(oneMoreSignature);
+      await until('a request to be gated', () =>
+        vscode.log.requests().some(({ outcome }) => outcome.startsWith('gated')),
+      );
+      assert.equal(await vscode.editor.ghostText(), '');
+      assert.ok(!/decoded\)/.test(vscode.log.text()), 'nothing was decoded');
+    });
 
-  it('one that is asked for comes all the same, and spans several lines', async () => {
-    await vscode.editor.askForSuggestion();
-    const ghost = await vscode.editor.awaitGhostText();
-    await vscode.editor.screenshot('ghost-text.png');
-    assert.match(ghost, /\{\n {2}\S/);
-  });
-});
+    it('one that is asked for comes all the same, and spans several lines', async () => {
+      await vscode.editor.askForSuggestion();
+      const ghost = await vscode.editor.awaitGhostText();
+      await vscode.editor.screenshot('ghost-text.png');
+      assert.match(ghost, /\{\n {2}\S/);
+    });
+  },
+);

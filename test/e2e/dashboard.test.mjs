@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { root } from '../../scripts/lib/run.mjs';
 import { Dashboard } from './dashboard.mjs';
 import { oneMoreEntry } from './places.mjs';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
 const { frontier } = JSON.parse(readFileSync(join(root, 'models/matlm-46m/config.json'), 'utf8')).matformer;
 
-describeVSCode('The dashboard', {}, (vscode) => {
+describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
   let dashboard;
   const violations = () => vscode.browser.console.filter((line) => /Content Security Policy/i.test(line));
 
@@ -19,8 +19,7 @@ describeVSCode('The dashboard', {}, (vscode) => {
     for (const typed of ['sum: ', 'sum: m']) {
       await vscode.editor.typeBelow({ ...oneMoreEntry, typed });
       await vscode.editor.askForSuggestion();
-      await vscode.editor.awaitGhostText(40_000);
-      await vscode.editor.page.waitForTimeout(800);
+      await vscode.editor.awaitGhostText();
       if (typed === 'sum: ') {
         await vscode.editor.press('Tab');
         await until('the acceptance to be logged', () => /request \d+: accepted/.test(vscode.log.text()));

@@ -8,6 +8,7 @@ const firstGhostLine = '.part.editor .monaco-editor .ghost-text-decoration';
 const laterGhostLines =
   '.part.editor .monaco-editor .suggest-preview-text .view-line, .part.editor .monaco-editor .suggest-preview-text > div';
 const quickInput = '.quick-input-widget:visible';
+const inputError = `${quickInput} .quick-input-box .monaco-inputbox.error`;
 const quickInputRows = `${quickInput} .quick-input-list .monaco-list-row`;
 
 /** The workbench as a person at the keyboard sees it. */
@@ -75,6 +76,15 @@ export class Editor {
     await until(`the cursor to be in line ${line}`, isThere);
   }
 
+  /** Types text, each key only when a request after the one before it has been answered. */
+  async typeAnswered(text, log) {
+    for (const key of text) {
+      const earlier = log.requests().length;
+      await this.type(key, 0);
+      await until(`an answer after "${key}"`, () => log.answersAfter(earlier).length > 0);
+    }
+  }
+
   /** Types at the pace of a fast hand. */
   type(text, gapMs = 60) {
     return this.page.keyboard.type(text, { delay: gapMs });
@@ -108,11 +118,20 @@ export class Editor {
     return lines.join('\n').replaceAll('\u00a0', ' ');
   }
 
-  /** Waits for ghost text, and for its first drawing to be its last. */
-  async awaitGhostText(timeoutMs = 15_000) {
-    await until('ghost text', () => this.ghostText(), timeoutMs);
-    await this.page.waitForTimeout(300);
-    return this.ghostText();
+  /** Waits until the same ghost text has been there for a while: its first drawing may not be its last. */
+  async awaitGhostText(timeoutMs = undefined) {
+    let text = '';
+    let times = 0;
+    return until(
+      'ghost text',
+      async () => {
+        const now = await this.ghostText();
+        times = now !== '' && now === text ? times + 1 : 0;
+        text = now;
+        return times >= 6 && text;
+      },
+      timeoutMs,
+    );
   }
 
   /** Saves the active file and returns what the disk then holds. */
@@ -161,13 +180,17 @@ export class Editor {
     await rows.filter({ hasText: label }).waitFor({ state: 'detached' });
   }
 
-  /** Types into the open input box, and returns what it says is wrong with that; empty where nothing is. */
-  async typeInInputBox(text) {
+  /** Replaces the text of the open input box by one that it refuses, and returns what it says is wrong. */
+  async typeRefusedInput(text) {
     await this.page.locator(`${quickInput} .quick-input-box input`).fill(text);
-    await this.page.waitForTimeout(300);
-    const message = this.page.locator(`${quickInput} .quick-input-message`);
-    const isError = await this.page.locator(`${quickInput} .quick-input-box .monaco-inputbox.error`).count();
-    return isError ? message.innerText() : '';
+    await this.page.locator(inputError).waitFor();
+    return this.page.locator(`${quickInput} .quick-input-message`).innerText();
+  }
+
+  /** Replaces the text of the open input box, and waits until it finds no fault with it. */
+  async typeAcceptedInput(text) {
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(text);
+    await this.page.locator(inputError).waitFor({ state: 'detached' });
   }
 
   /** Presses a button of the modal dialog that is open. */
@@ -183,10 +206,10 @@ export class Editor {
   }
 
   /** Waits until the status bar item's text matches, and returns it. */
-  async awaitStatus(pattern, timeoutMs = 15_000) {
+  async awaitStatus(pattern) {
     let text = '';
     const matches = async () => pattern.test((text = await this.statusText()));
-    await until(`the status bar to match ${pattern}; it says "${await this.statusText()}"`, matches, timeoutMs);
+    await until(`the status bar to match ${pattern}; it says "${await this.statusText()}"`, matches);
     return text;
   }
 

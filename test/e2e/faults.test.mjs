@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../scripts/lib/run.mjs';
 import { oneMoreEntry, oneMoreSignature } from './places.mjs';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
 const { path } = oneMoreEntry;
 
-describeVSCode('After the engine was killed', { settings: { 'matcoder.eagerness': 'eager' } }, (vscode) => {
+describeVSCode('After the engine was killed', { settings: pinned }, (vscode) => {
   it('completions come back by themselves', async () => {
     await vscode.editor.openFile(path);
     await vscode.editor.typeBelow(oneMoreSignature);
@@ -19,7 +19,7 @@ describeVSCode('After the engine was killed', { settings: { 'matcoder.eagerness'
     const pid = vscode.log.enginePid();
     assert.ok(pid, 'the log names the process of the engine');
     process.kill(pid, 'SIGKILL');
-    await until('another engine to be ready', () => vscode.log.enginePid() !== pid, 30_000);
+    await until('another engine to be ready', () => vscode.log.enginePid() !== pid);
 
     await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.awaitGhostText();
@@ -52,15 +52,11 @@ describe('A truncated checkpoint', () => {
   });
 });
 
-describeVSCode(
-  'In a workspace that is not trusted',
-  { trusted: false, settings: { 'matcoder.eagerness': 'eager' } },
-  (vscode) => {
-    it('completions appear all the same', async () => {
-      await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
-      await vscode.editor.openFile(path);
-      await vscode.editor.typeBelow(oneMoreSignature);
-      await vscode.editor.awaitGhostText();
-    });
-  },
-);
+describeVSCode('In a workspace that is not trusted', { trusted: false, settings: pinned }, (vscode) => {
+  it('completions appear all the same', async () => {
+    await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
+    await vscode.editor.openFile(path);
+    await vscode.editor.typeBelow(oneMoreSignature);
+    await vscode.editor.awaitGhostText();
+  });
+});

@@ -24,6 +24,13 @@ export class ExtensionLog {
     return [...this.text().matchAll(/request (\d+): (.*)/g)].map(([, id, outcome]) => ({ id: Number(id), outcome }));
   }
 
+  /** The outcomes of the requests after the first `count`, without those that gave way to a later one. */
+  answersAfter(count) {
+    return this.requests()
+      .slice(count)
+      .filter(({ outcome }) => !outcome.startsWith('superseded'));
+  }
+
   /** The process of the engine that became ready last, or undefined. */
   enginePid() {
     const ready = [...this.text().matchAll(/engine ready: pid (\d+)/g)].at(-1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneMoreSignature } from './places.mjs';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
 /** Like what stands at the place, word for word. */
@@ -13,10 +13,10 @@ const alike = `export function summarizeWind(readings: readonly Reading[]): Summ
 
 /** The files that stood in the prompts so far. */
 function readBeside({ log }) {
-  return log.requests().map(({ outcome }) => / beside (.+)$/.exec(outcome)?.[1]);
+  return log.requests().map(({ outcome }) => / with snippets from (.+)$/.exec(outcome)?.[1]);
 }
 
-describeVSCode('Other files', {}, (vscode) => {
+describeVSCode('Other files', { settings: pinned }, (vscode) => {
   before('are in the folder', () => {
     writeFileSync(join(vscode.workspace, '.gitignore'), 'src/product.ts\n');
     // The workspace is a part of a repository.
@@ -37,12 +37,16 @@ describeVSCode('Other files', {}, (vscode) => {
   });
 });
 
-describeVSCode('Where other files are not to be read', { settings: { 'matcoder.relatedFiles': false } }, (vscode) => {
-  it('none is', async () => {
-    writeFileSync(join(vscode.workspace, 'src', 'wind.ts'), alike);
-    await vscode.editor.openFile(oneMoreSignature.path);
-    await vscode.editor.typeBelow(oneMoreSignature);
-    await until('an answer', () => vscode.log.requests().some(({ outcome }) => /decoded/.test(outcome)));
-    assert.deepEqual(readBeside(vscode).filter(Boolean), []);
-  });
-});
+describeVSCode(
+  'Where other files are not to be read',
+  { settings: { ...pinned, 'matcoder.relatedFiles': false } },
+  (vscode) => {
+    it('none is', async () => {
+      writeFileSync(join(vscode.workspace, 'src', 'wind.ts'), alike);
+      await vscode.editor.openFile(oneMoreSignature.path);
+      await vscode.editor.typeBelow(oneMoreSignature);
+      await until('an answer', () => vscode.log.requests().some(({ outcome }) => /decoded/.test(outcome)));
+      assert.deepEqual(readBeside(vscode).filter(Boolean), []);
+    });
+  },
+);

@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import { oneMoreEntry, oneMoreSignature } from './places.mjs';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-const settings = { '[typescript]': { 'matcoder.enabled': false }, 'matcoder.eagerness': 'eager' };
+const settings = { ...pinned, '[typescript]': { 'matcoder.enabled': false } };
 
 describeVSCode('A missing suggestion', { settings }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
 
   it('in a language that is off shows in the status bar, and a click says why and what to do', async () => {
-    await vscode.editor.awaitStatus(/^off here$/, 30_000);
+    await vscode.editor.awaitStatus(/^off here$/);
     assert.match(await vscode.editor.hoverStatus(), /Now: off here, because completion is off for typescript/);
     await vscode.editor.clickStatus();
     const rows = await vscode.editor.pickerRows();
     assert.match(rows[0], /MatCoder is off for typescript/);
-    await vscode.editor.screenshot('why-no-suggestion.png');
     await vscode.editor.pick('Enable for typescript');
     await until('the setting to be on', () => vscode.setting('[typescript]')?.['matcoder.enabled'] === true);
     await vscode.editor.awaitStatus(/^MatCoder$/);
@@ -29,7 +28,7 @@ describeVSCode('A missing suggestion', { settings }, (vscode) => {
     await vscode.editor.awaitStatus(/^manual only$/);
     await vscode.editor.run('MatCoder: Why No Suggestion?');
     const rows = await vscode.editor.pickerRows();
-    await vscode.editor.screenshot('why-manual-only.png');
+    await vscode.editor.screenshot('why-no-suggestion.png');
     assert.match(rows[0], /only when asked by hand/);
     assert.ok(
       rows.some((row) => /^Shown by \w+\+? in \d+ ms/.test(row) && row.includes('statistics.ts')),
@@ -54,7 +53,6 @@ describeVSCode(
       assert.equal(faults?.length, 1, 'once');
       await vscode.editor.run('MatCoder: Choose Model Size');
       const [auto] = await vscode.editor.pickerRows();
-      await vscode.editor.screenshot('unknown-size.png');
       assert.match(auto, /^Auto, current, .*matcoder\.submodel is "constructor", which this model does not have/);
     });
   },

@@ -3,7 +3,9 @@ import { oneMoreEntry } from './places.mjs';
 import { describeVSCode } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-describeVSCode('The size of the model', {}, (vscode) => {
+const settings = { 'matcoder.eagerness': 'eager' };
+
+describeVSCode('The size of the model', { settings }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
 
   for (const name of ['S', 'XL']) {
@@ -48,11 +50,12 @@ describeVSCode('The size of the model', {}, (vscode) => {
     await vscode.editor.run('MatCoder: Choose Model Size');
     await vscode.editor.pickByTyping('Latency budget…');
     for (const nonsense of ['soon', '-5', '0', '2.5', '1e3', '99999']) {
-      assert.match(await vscode.editor.typeInInputBox(nonsense), /whole milliseconds from 1 to 10000/, nonsense);
+      await vscode.editor.typeAcceptedInput('100'); // so that the fault that is shown is that of this text
+      assert.match(await vscode.editor.typeRefusedInput(nonsense), /whole milliseconds from 1 to 10000/, nonsense);
     }
     await vscode.editor.press('Enter');
     assert.equal(vscode.setting('matcoder.latencyBudget'), undefined, 'nonsense is not taken');
-    assert.equal(await vscode.editor.typeInInputBox('60'), '');
+    await vscode.editor.typeAcceptedInput('60');
     await vscode.editor.press('Enter');
     await until('the setting to be 60', () => vscode.setting('matcoder.latencyBudget') === 60);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeVSCode } from './vscode.mjs';
+import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
 const path = 'src/station.ts';
@@ -57,7 +57,7 @@ const settings = {
   'editor.autoClosingQuotes': 'always',
   'editor.detectIndentation': false,
   'editor.insertSpaces': false,
-  'matcoder.submodel': 'auto',
+  ...pinned,
 };
 
 /** Brackets and quotes of the line so far that the editor has closed right of the cursor. */
@@ -74,10 +74,12 @@ describeVSCode('Whoever types with completions on', { settings }, (vscode) => {
     await editor.press('Control+End');
     let accepted = 0;
 
-    /** Takes the ghost text where it is how the line goes on; a person looks before they press Tab. */
-    async function acceptWhatFits(rest) {
-      await editor.page.waitForTimeout(500);
-      const ghost = await editor.ghostText();
+    /** Takes the ghost text if the line continues with it; a person looks before they press Tab. */
+    async function acceptWhatFits(rest, requestsBefore) {
+      await until('an answer in the pause', () => vscode.log.answersAfter(requestsBefore).length > 0);
+      const { outcome } = vscode.log.answersAfter(requestsBefore).at(-1);
+      if (!/^(shown|reused)/.test(outcome)) return 0;
+      const ghost = await editor.awaitGhostText(5000).catch(() => ''); // the answer may be to the key before
       if (ghost.length < 3 || ghost.includes('\n') || !rest.startsWith(ghost)) return 0;
       if (isInsideBrackets(ghost)) return 0; // what a suggestion opens, the editor does not close
       await editor.press('Tab');
@@ -97,12 +99,14 @@ describeVSCode('Whoever types with completions on', { settings }, (vscode) => {
       } else if (index > 0) {
         await editor.press('Enter');
       }
-      const pause = Math.floor(text.length / 2);
+      const pauses = [Math.floor(text.length / 3), Math.floor((2 * text.length) / 3)];
       for (let at = 0; at < text.length;) {
+        const requestsBefore = vscode.log.requests().length;
         await editor.type(text[at], 0);
         await editor.page.waitForTimeout(40 + ((at * 37) % 60));
         at++;
-        if (at === pause && !isInsideBrackets(text.slice(0, at))) at += await acceptWhatFits(text.slice(at));
+        if (pauses.includes(at) && !isInsideBrackets(text.slice(0, at)))
+          at += await acceptWhatFits(text.slice(at), requestsBefore);
       }
     }
 
@@ -117,6 +121,7 @@ describeVSCode('Whoever types with completions on', { settings }, (vscode) => {
       requests.every(({ outcome }) => !outcome.startsWith('failed')),
       'no request failed',
     );
+    assert.ok(accepted > 0, 'suggestions were taken');
     console.log(`      ${accepted} suggestions were taken in ${lines.length} lines`);
-  }).timeout(300_000);
+  }).timeout(900_000);
 });

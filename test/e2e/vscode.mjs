@@ -23,6 +23,16 @@ const still = {
   'workbench.reduceMotion': 'on', // else a screenshot catches a list half faded in
 };
 
+/**
+ * What a suggestion depends on apart from the text: on a busy machine Auto takes another size, or none, and what is
+ * sure enough to be shown is a setting too. Tests of suggestions pin all three.
+ */
+export const pinned = {
+  'matcoder.submodel': 'S',
+  'matcoder.eagerness': 'eager',
+  'matcoder.latencyBudget': 10_000,
+};
+
 let vsix;
 
 /**
@@ -84,7 +94,7 @@ export function describeVSCode(title, options, body) {
   describe(title, () => {
     const vscode = {};
     before('open VS Code', async function () {
-      this.timeout(180_000); // it may have to be packaged first, and a window takes its time on a busy machine
+      this.timeout(300_000); // it may have to be packaged first, and a window takes its time on a busy machine
       Object.assign(vscode, await openVSCode(typeof options === 'function' ? options() : options));
     });
     afterEach('keep evidence', async function () {

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
  *
  * @param {string} what what is awaited, for the message when it does not come
  * @param {() => unknown} ask
- * @param {number} timeoutMs
+ * @param {number} timeoutMs long, because a busy machine is slow; only a failure takes it
  */
-export async function until(what, ask, timeoutMs = 15_000) {
+export async function until(what, ask, timeoutMs = 60_000) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const answer = await ask();

@@ -77,16 +77,16 @@ describe('the machine’s sensors', function () {
     const rows = machineTable(report).replaceAll(machine.root, '').split('\n');
     assert.deepEqual(
       rows
-        .filter((row) => /^(power|charge|discharge|low|heat|processor, others|GPU)/.test(row))
+        .filter((row) => /^(power|charge|discharge|low|thermal|processor, other|GPU)/.test(row))
         .map((row) => row.replace(/ {2,}/g, ' | ')),
       [
         'power source | battery | /sys/class/power_supply: BAT0 is discharging',
         'charge | 62% | /sys/class/power_supply: BAT0 (energy)',
         'discharge | 9.5 W | /sys/class/power_supply: BAT0',
         'low-power mode | on | /sys/firmware/acpi/platform_profile: low-power',
-        'heat | nominal | thermal_zone0 (acpitz), thermal_zone2 (SEN1), cooling_device0 (Processor), cooling_device1 (intel_powerclamp), package_throttle_count',
-        'processor, others | unknown | /proc/stat: the times do not advance',
-        'GPU, others | i915 8086:9A49 (card1), 100% busy | files of i915',
+        'thermal state | nominal | thermal_zone0 (acpitz), thermal_zone2 (SEN1), cooling_device0 (Processor), cooling_device1 (intel_powerclamp), package_throttle_count',
+        'processor, other programs | unknown | /proc/stat: the times do not advance',
+        'GPU, other programs | i915 8086:9A49 (card1), 100% busy | files of i915',
       ],
     );
   });

@@ -32,6 +32,14 @@ interface Golden {
 const MEAN_TOLERANCE = 0.025;
 const WORST_TOLERANCE = 0.08;
 
+/** Of the logits' standard deviation. Each of two logits is off by a part of MEAN_TOLERANCE, some by more. */
+const CLOSE_CALL = 0.05;
+
+function deviation(values: Float32Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}
+
 describe('the shipped checkpoint in the engine', () => {
   let checkpoint: Checkpoint;
   let golden: Golden;
@@ -75,16 +83,21 @@ describe('the shipped checkpoint in the engine', () => {
       assert.ok(Math.max(...errors) < WORST_TOLERANCE, `the worst relative error is ${Math.max(...errors)}`);
     });
 
-    it(`writes PyTorch's greedy text for ${size} on most prompts`, async () => {
-      let equal = 0;
-      for (const { tokens, submodels } of golden.prompts) {
+    it(`writes PyTorch's greedy text for ${size}, up to where two tokens are nearly as likely`, async () => {
+      const stopTokens = [checkpoint.tokenizer.special.endOfText];
+      for (const { path, tokens, submodels } of golden.prompts) {
         const { widths, greedy } = submodels[size]!;
-        const stopTokens = [checkpoint.tokenizer.special.endOfText];
-        const found = await generate(engine, tokens, widths, 24, { stopTokens });
-        equal += Number(found.tokens.join() === greedy.join());
+        const found = await generate(engine, tokens, widths, greedy.length, { stopTokens });
+        const same = found.tokens.findIndex((token, i) => token !== greedy[i]);
+        if (same < 0 && found.tokens.length === greedy.length) continue;
+        const agreed = greedy.slice(0, same < 0 ? found.tokens.length : same);
+        const row = (await logits(engine, [...tokens, ...agreed], widths)).subarray(
+          -checkpoint.config.model.vocabularySize,
+        );
+        const expected = greedy[agreed.length] ?? stopTokens[0]!;
+        const behind = (Math.max(...row) - row[expected]!) / deviation(row);
+        assert.ok(behind < CLOSE_CALL, `${path}, after ${agreed.length} tokens: ${behind} standard deviations behind`);
       }
-      // Where two tokens are nearly as likely, rounding decides, and the rest of the text follows from it.
-      assert.ok(equal > golden.prompts.length / 2, `${equal} of ${golden.prompts.length} are equal`);
     });
   }
 

@@ -1,27 +1,28 @@
 import * as vscode from 'vscode';
-import { IgnoreRules, linesOfExcludes } from '../../workspace/ignoreRules';
-import { isSecretFile } from '../../workspace/secrets';
+import {
+  FilePolicy,
+  type Folder,
+  GIT_IGNORE_FILE,
+  OWN_IGNORE_FILE,
+  type ProjectFile,
+} from '../../workspace/filePolicy';
 
-const OWN = '.matcoderignore';
-const GIT = '.gitignore';
+const RULES = `{${OWN_IGNORE_FILE},${GIT_IGNORE_FILE}}`;
 
-/** Whose rules: our own keep MatCoder out of a file, Git's keep a file out of what others are told. */
-interface Rules extends Readonly<Record<'own' | 'git', IgnoreRules>> {
-  /** The workspace's folder within the repository that it lies in, with a slash at its end: empty where it is all of it. */
-  readonly above: string;
-}
-
-/** Which files MatCoder stays out of, and which it never quotes in another. Reads through `workspace.fs` alone. */
+/** The editor's side of the file policy: it reports changes to it, and reads files for it through `workspace.fs` only. */
 export class EditorFiles implements vscode.Disposable {
-  private readonly rules = new Map<string, Promise<Rules>>();
+  private readonly policy: FilePolicy;
+  private readonly folders = new Map<string, Folder>();
   private readonly changed = new vscode.EventEmitter<void>();
   private readonly subscriptions: { dispose(): unknown }[];
   /** Folders above the workspace whose rules are watched. */
   private readonly watched = new Set<string>();
-  /** What may be quoted may be other files now. */
+  /** Which files may be quoted has changed: texts that are kept have to be asked for again. */
   readonly onDidChangeRules = this.changed.event;
 
-  constructor() {
+  /** @param warn is told about rules that cannot be followed */
+  constructor(warn: (message: string) => void) {
+    this.policy = new FilePolicy(warn);
     const forget = () => {
       this.forget();
     };
@@ -32,11 +33,35 @@ export class EditorFiles implements vscode.Disposable {
       }),
       vscode.workspace.onDidChangeWorkspaceFolders(forget),
     ];
-    this.watch(`**/{${OWN},${GIT}}`);
+    this.watch(`**/${RULES}`);
+  }
+
+  /** Why nothing is completed in a file, also if it is asked for; undefined if MatCoder may. */
+  closed(uri: vscode.Uri): Promise<string | undefined> {
+    return this.policy.closed(uri.path, this.projectFile(fileOf(uri)));
+  }
+
+  /**
+   * The text of a file if it may be quoted in completions of other files: from the editor if it is open, otherwise from
+   * the disk. Files outside of the workspace are not quoted, because their rules are unknown, and cells of a notebook are
+   * not, because they are in each other's prompt in any case.
+   */
+  async quotableText(uri: vscode.Uri): Promise<string | undefined> {
+    const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
+    if (fileOf(uri) !== uri) return undefined;
+    const file = this.projectFile(uri);
+    if (!file) return uri.scheme === 'untitled' && open ? this.policy.unsavedText(open) : undefined;
+    await this.watchAbove(file.folder);
+    return this.policy.quotableText(file, open);
+  }
+
+  dispose(): void {
+    for (const subscription of this.subscriptions) subscription.dispose();
   }
 
   private forget(): void {
-    this.rules.clear();
+    this.folders.clear();
+    this.policy.forget();
     this.changed.fire();
   }
 
@@ -53,53 +78,51 @@ export class EditorFiles implements vscode.Disposable {
     );
   }
 
-  /** The rules of the folders above are none of the workspace's files, of whose changes the editor tells by itself. */
-  private watchAbove(folders: readonly vscode.Uri[]): void {
-    for (const folder of folders) {
-      if (this.watched.has(folder.toString())) continue;
-      this.watched.add(folder.toString());
-      this.watch(new vscode.RelativePattern(folder, `{${OWN},${GIT}}`));
+  /** The rules of the folders above the workspace are none of its files, whose changes the editor tells by itself. */
+  private async watchAbove(folder: Folder): Promise<void> {
+    const above = await this.policy.foldersAbove(folder);
+    for (const [i] of above.entries()) {
+      const uri = vscode.Uri.joinPath(vscode.Uri.parse(folder.id), ...above.slice(i).map(() => '..'));
+      if (this.watched.has(uri.toString())) continue;
+      this.watched.add(uri.toString());
+      this.watch(new vscode.RelativePattern(uri, RULES));
     }
   }
 
-  /** Why nothing is completed in a file, also when asked by hand; undefined where MatCoder may. */
-  async closed(uri: vscode.Uri): Promise<string | undefined> {
-    if (isSecretFile(uri.path)) return 'the file is one that holds secrets';
-    const place = placeOf(fileOf(uri));
-    if (!place) return undefined;
-    const { own, above } = await this.rulesOf(place);
-    return own.ignores(above + place.path) ? `${OWN} lists the file` : undefined;
+  /** Where a file lies in the workspace; undefined if it lies outside, or nowhere. */
+  private projectFile(uri: vscode.Uri): ProjectFile | undefined {
+    const root = vscode.workspace.getWorkspaceFolder(uri);
+    if (!root || uri.path.length <= root.uri.path.length) return undefined;
+    const id = root.uri.toString();
+    const folder = this.folders.get(id) ?? folderOf(root);
+    this.folders.set(id, folder);
+    return { folder, path: uri.path.slice(folder.path.length).replace(/^\//, '') };
   }
+}
 
-  /**
-   * Whether a file may be quoted where another is completed: one of the project, or not of any yet. Of what lies outside it
-   * is not known what rules it is under, and the cells of a notebook stand in each other's prompt in any case.
-   */
-  async isQuotable(uri: vscode.Uri): Promise<boolean> {
-    if (isSecretFile(uri.path) || fileOf(uri) !== uri) return false;
-    const place = placeOf(uri);
-    if (!place) return uri.scheme === 'untitled';
-    const { own, git, above } = await this.rulesOf(place);
-    return !own.ignores(above + place.path) && !git.ignores(above + place.path);
-  }
-
-  dispose(): void {
-    for (const subscription of this.subscriptions) subscription.dispose();
-  }
-
-  private rulesOf({ folder, path }: Place): Promise<Rules> {
-    const inside = path.split('/').slice(0, -1);
-    const key = vscode.Uri.joinPath(folder.uri, ...inside).toString();
-    const known = this.rules.get(key) ?? this.readAndWatch(folder, inside);
-    this.rules.set(key, known);
-    return known;
-  }
-
-  private async readAndWatch(root: vscode.WorkspaceFolder, inside: readonly string[]): Promise<Rules> {
-    const above = await foldersAbove(root.uri);
-    this.watchAbove(above.map((_, i) => vscode.Uri.joinPath(root.uri, ...above.slice(i).map(() => '..'))));
-    return readRules(root, above, inside);
-  }
+function folderOf({ uri }: vscode.WorkspaceFolder): Folder {
+  const at = (path: string) => uri.with({ path });
+  return {
+    id: uri.toString(),
+    path: uri.path.replace(/\/$/, ''),
+    async read(path, maxBytes) {
+      try {
+        if ((await vscode.workspace.fs.stat(at(path))).size > maxBytes) return 'too large';
+        return await vscode.workspace.fs.readFile(at(path));
+      } catch {
+        return undefined;
+      }
+    },
+    async exists(path) {
+      try {
+        await vscode.workspace.fs.stat(at(path));
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    excludes: () => vscode.workspace.getConfiguration('files', uri).get<Record<string, unknown>>('exclude', {}),
+  };
 }
 
 /** The notebook that a document is a cell of. */
@@ -112,70 +135,4 @@ export function notebookOf(uri: vscode.Uri): vscode.NotebookDocument | undefined
 /** The file that a document is of: for a notebook's cell, which has an address of its own, the notebook. */
 export function fileOf(uri: vscode.Uri): vscode.Uri {
   return notebookOf(uri)?.uri ?? uri;
-}
-
-interface Place {
-  readonly folder: vscode.WorkspaceFolder;
-  /** From the folder, with forward slashes. */
-  readonly path: string;
-}
-
-/** Where a file lies in the project; undefined for what lies outside, or nowhere. */
-function placeOf(uri: vscode.Uri): Place | undefined {
-  const folder = vscode.workspace.getWorkspaceFolder(uri);
-  if (!folder || uri.path.length <= folder.uri.path.length) return undefined;
-  return { folder, path: uri.path.slice(folder.uri.path.length).replace(/^\//, '') };
-}
-
-/** The rules of the folders from the repository's root down: a workspace may be a part of it. */
-async function readRules(
-  root: vscode.WorkspaceFolder,
-  above: readonly string[],
-  inside: readonly string[],
-): Promise<Rules> {
-  const top = vscode.Uri.joinPath(root.uri, ...above.map(() => '..'));
-  const all = [...above, ...inside];
-  const folders = Array.from({ length: all.length + 1 }, (_, depth) => all.slice(0, depth));
-  const read = (name: string) =>
-    Promise.all(
-      folders.map(async (parts) => ({
-        folder: parts.join('/'),
-        text: await readText(vscode.Uri.joinPath(top, ...parts, name)),
-      })),
-    );
-  const [own, git] = await Promise.all([read(OWN), read(GIT)]);
-  const excludes = vscode.workspace.getConfiguration('files', root).get<Record<string, unknown>>('exclude', {});
-  return {
-    own: new IgnoreRules(own),
-    git: new IgnoreRules([{ folder: above.join('/'), text: linesOfExcludes(excludes) }, ...git]),
-    above: above.map((name) => `${name}/`).join(''),
-  };
-}
-
-/** The names that lead from the root of the repository that a folder lies in to that folder; none where it lies in none. */
-async function foldersAbove(folder: vscode.Uri): Promise<string[]> {
-  const names = folder.path.split('/').filter(Boolean);
-  for (let depth = names.length; depth > 0; depth--) {
-    const root = vscode.Uri.joinPath(folder, ...names.slice(depth).map(() => '..'));
-    if (await exists(vscode.Uri.joinPath(root, '.git'))) return names.slice(depth);
-  }
-  return [];
-}
-
-async function exists(uri: vscode.Uri): Promise<boolean> {
-  try {
-    await vscode.workspace.fs.stat(uri);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Empty where there is no such file, or the file system does not answer. */
-async function readText(uri: vscode.Uri): Promise<string> {
-  try {
-    return new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
-  } catch {
-    return '';
-  }
 }

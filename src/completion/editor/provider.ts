@@ -50,6 +50,10 @@ const STALE: Outcome = { kind: 'superseded', reason: 'the document changed befor
  */
 export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   private requests = 0;
+  /** Where the governor declined last. */
+  private declinedAt: Place | undefined;
+  /** Where the editor was told to ask again, until it has. */
+  private askingAgainAt: Place | undefined;
 
   constructor(private readonly parts: ProviderParts) {}
 
@@ -80,6 +84,23 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     }
   }
 
+  /**
+   * Have the editor ask again where the governor declined last, because it asks after keys alone. Not if anything has changed
+   * since: the text, the cursor, the editor or the window.
+   */
+  askAgain(): void {
+    const { activeTextEditor: editor, state } = vscode.window;
+    const place = editor && placeIn(editor.document, editor.selection.active);
+    if (!place || !state.focused || !editor.selection.isEmpty || !isSame(place, this.declinedAt)) return;
+    this.askingAgainAt = place;
+    const forget = () => {
+      this.askingAgainAt = undefined;
+    };
+    // Versions of VS Code that do not know the argument say that the user has asked.
+    const how = { explicit: false };
+    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', how).then(forget, forget);
+  }
+
   private async itemsAt(
     { number, document, position, context }: Asked,
     pipeline: Pipeline,
@@ -94,13 +115,18 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       this.superseded(number, document);
       return undefined;
     }
-    const { request, range, lead } = targetAt(document, position, context, closed, isEnabledIn(document), snippets);
+    const place = placeIn(document, position);
+    const explicit =
+      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(place, this.askingAgainAt);
+    const here = { context, explicit, closed, enabled: isEnabledIn(document) };
+    const { request, range, lead } = targetAt(document, position, here, snippets);
     trace.end('context');
     const answer = pipeline.complete(request, signal, trace);
     onRequest(answer);
     const outcome = await answer;
     log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${readBeside(request)}`);
     onOutcome(outcome, document);
+    this.declinedAt = outcome.kind === 'declined' ? place : undefined;
     if (signal.aborted || !('suggestion' in outcome)) return undefined;
     const { suggestion } = outcome;
     const others = request.explicit ? await pipeline.alternatives(request, suggestion, signal) : [];
@@ -123,6 +149,21 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     this.parts.log.info(`request ${number}: ${describe(STALE)}`);
     this.parts.onOutcome(STALE, document);
   }
+}
+
+/** A cursor in a text as it is at one moment. */
+interface Place {
+  readonly document: string;
+  readonly version: number;
+  readonly offset: number;
+}
+
+function placeIn(document: vscode.TextDocument, position: vscode.Position): Place {
+  return { document: document.uri.toString(), version: document.version, offset: document.offsetAt(position) };
+}
+
+function isSame(a: Place, b: Place | undefined): boolean {
+  return a.document === b?.document && a.version === b.version && a.offset === b.offset;
 }
 
 /** A request as the editor makes it. */
@@ -152,7 +193,7 @@ function isAborted(signal: AbortSignal): boolean {
 
 /** For the log: the other files with text in the prompt, by name. */
 function readBeside({ snippets = [] }: CompletionRequest): string {
-  return snippets.length > 0 ? ` beside ${snippets.map(({ path }) => path).join(', ')}` : '';
+  return snippets.length > 0 ? ` with snippets from ${snippets.map(({ path }) => path).join(', ')}` : '';
 }
 
 /** The indentation of the editor that shows the document: detected from the text, or the user's setting. */
@@ -172,13 +213,16 @@ interface Target {
   readonly lead: string;
 }
 
+/** What a request depends on apart from the text. */
+interface Circumstances extends Pick<CompletionRequest, 'explicit' | 'enabled' | 'closed'> {
+  readonly context: vscode.InlineCompletionContext;
+}
+
 /** The completion of the document as it is, or as it would be with the selected item of the list of suggestions. */
 function targetAt(
   document: vscode.TextDocument,
   position: vscode.Position,
-  context: vscode.InlineCompletionContext,
-  closed: string | undefined,
-  enabled: boolean,
+  { context, ...asked }: Circumstances,
   snippets: EditorSnippets,
 ): Target {
   const selected = context.selectedCompletionInfo;
@@ -195,9 +239,7 @@ function targetAt(
     document: document.uri.toString(),
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),
     lineLength: line.end.character,
-    explicit: context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke,
-    enabled,
-    closed,
+    ...asked,
     scheme: document.uri.scheme,
     languageId: document.languageId,
     // Compositions of an input method are VS Code's to keep out, which it does since 1.96 (microsoft/vscode#233208): its

@@ -7,15 +7,15 @@ import { type Excerpt, windowStart } from '../prompt/prompt';
 
 /** Files that are remembered. */
 const CAPACITY = 24;
-/** Of the active file's folder, beside those that are open. */
+/** Files of the active file's folder, in addition to those that are open. */
 const MAX_SIBLINGS = 8;
-const MAX_FILE_BYTES = 200_000;
-/** What looking for them may take of a completion. */
+/** The longest that a completion waits for the search. */
 const FIND_MS = 20;
 
 /**
- * What other files have that is like the place at the cursor: those that are open or were looked at, as they were then
- * or when they were saved, and the nearest of the active file's folder. None that is ignored or holds secrets.
+ * Snippets of other files that are similar to the text at the cursor. The files are those that are open or were looked
+ * at, as they were then or when they were saved, and the nearest of the active file's folder. `EditorFiles` decides which
+ * of them may be read.
  */
 export class EditorSnippets implements vscode.Disposable {
   private readonly index = new SnippetIndex(CAPACITY);
@@ -52,7 +52,7 @@ export class EditorSnippets implements vscode.Disposable {
     void this.restart();
   }
 
-  /** For the prompt of a completion in a document; the same while the user types on at a place. */
+  /** Snippets for the prompt of a completion in a document. They stay the same while the user types on at a place. */
   around(document: vscode.TextDocument, excerpt: Excerpt): readonly Snippet[] {
     if (!this.isOn()) return [];
     return this.stable.at(document.uri.toString(), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
@@ -70,7 +70,7 @@ export class EditorSnippets implements vscode.Disposable {
     if (this.active) await this.look(this.active);
   }
 
-  /** A document is looked at: its folder tells what is near, the document itself is what was used last. */
+  /** A document is looked at: the files of its folder are near, and the document itself is the most recently used. */
   private async look(document: vscode.TextDocument): Promise<void> {
     if (!this.isOn()) return;
     for (const sibling of await siblingsOf(document.uri)) {
@@ -81,27 +81,13 @@ export class EditorSnippets implements vscode.Disposable {
 
   private async remember(uri: vscode.Uri): Promise<void> {
     if (!this.isOn() || !isEdited(uri.scheme)) return;
-    const quotable = await this.files.isQuotable(uri);
-    const text = quotable ? await textAt(uri) : undefined;
+    const text = await this.files.quotableText(uri);
     if (text === undefined) this.index.delete(uri.toString());
     else this.index.set(uri.toString(), pathOf(uri), text);
   }
 }
 
-/** Of a file that is open as it is in the editor, of another as it is stored; line ends as \n. */
-async function textAt(uri: vscode.Uri): Promise<string | undefined> {
-  const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
-  if (open) return open.getText().slice(0, MAX_FILE_BYTES).replaceAll('\r\n', '\n');
-  try {
-    if ((await vscode.workspace.fs.stat(uri)).size > MAX_FILE_BYTES) return undefined;
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await vscode.workspace.fs.readFile(uri));
-    return text.replaceAll('\r\n', '\n');
-  } catch {
-    return undefined; // gone, unreadable, or not text
-  }
-}
-
-/** The files of a folder with the same ending, by name; none where the file system does not answer. */
+/** The files of a folder with the same ending, by name; none if the file system does not answer. */
 async function siblingsOf(uri: vscode.Uri): Promise<vscode.Uri[]> {
   if (!vscode.workspace.getWorkspaceFolder(uri)) return [];
   const ending = /\.[^./]+$/.exec(uri.path)?.[0];

@@ -1,9 +1,8 @@
 import { withoutClosers } from './closers';
-import { holdsSecret, withoutPrivateKeys } from '../../workspace/secrets';
 
-/** A stretch of another file that may tell the model something about the place at the cursor. */
+/** A few lines of another file that are similar to the text at the cursor. */
 export interface Snippet {
-  /** Where it stands, from the project's root. */
+  /** Of the file, from the project's root. */
   readonly path: string;
   readonly text: string;
 }
@@ -17,10 +16,10 @@ const CHUNK_LINES = 16;
 const STEP_LINES = 8;
 /** Lines before the cursor that a snippet has to be like. */
 const QUERY_LINES = 12;
-/** Chunks of one document at the most: of a huge one only the head is known. */
+/** Chunks of one document at most: only the head of a huge one is known. */
 const MAX_CHUNKS = 200;
 const MAX_LINE_CHARS = 200;
-/** Less in common than this is chance. */
+/** Less similarity than this is chance. */
 const MIN_SIMILARITY = 0.15;
 /** Chunks between two looks at the clock. */
 const STRIDE = 32;
@@ -30,13 +29,13 @@ const PLACE_CHARS = 400;
 /** Words that every file has tell nothing about a place. */
 const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 
-/** What the documents around the cursor's hold, cut into overlapping stretches, newest document first. */
+/** The texts of other documents, cut into overlapping snippets, most recently used document first. */
 export class SnippetIndex {
   private readonly documents = new Map<string, readonly Chunk[]>();
   private changes = 0;
   private removals = 0;
 
-  /** @param capacity documents that are remembered; those that were not used for longest are forgotten first */
+  /** @param capacity documents that are remembered; the least recently used are forgotten first */
   constructor(private readonly capacity: number) {}
 
   /** Grows with every change of what is remembered. */
@@ -44,12 +43,12 @@ export class SnippetIndex {
     return this.changes;
   }
 
-  /** Grows where something is forgotten that may have been found before. */
+  /** Grows when something is forgotten that may have been found before. */
   get forgotten(): number {
     return this.removals;
   }
 
-  /** A document, or what is worth knowing of it, as it is now. */
+  /** A document as it is now. Only texts that may be quoted go in: `FilePolicy` tells which. */
   set(document: string, path: string, text: string): void {
     this.changes++;
     this.documents.delete(document);
@@ -79,8 +78,8 @@ export class SnippetIndex {
   }
 
   /**
-   * The stretches of other documents that are most like the text before the cursor, by the words they share (Jaccard),
-   * the best first and none that overlaps a better one. What was not looked at by `deadlineMs` is left out.
+   * The snippets of other documents that are most similar to the text before the cursor, by the words they share
+   * (Jaccard), the best first and none that overlaps a better one. The search ends at `deadlineMs`.
    */
   find(document: string, prefix: string, count: number, now: () => number, deadlineMs: number): Snippet[] {
     const query = wordsOf(prefix.split('\n').slice(-QUERY_LINES).join('\n'));
@@ -100,10 +99,10 @@ export class SnippetIndex {
 }
 
 /**
- * Snippets that stay while typing only appends to the prompt: other ones would have it read anew. They are looked for
- * again where the prompt changes in front of the cursor's line in any case: in another document, below another stretch
- * of this one, or with other text after the cursor. Where there are none yet, other files may still be being read, so
- * they are looked for whenever the index has changed; and where a file was forgotten, it may be one that must not be
+ * Snippets that stay while typing only appends to the prompt, because with other ones the engine would have to read it
+ * again. They are looked for again if the prompt changes before the cursor's line in any case: in another document, with
+ * another window of this one, or with other text after the cursor. If there are none yet, other files may still be being
+ * read, so they are looked for whenever the index has changed. If a file was forgotten, it may be one that must not be
  * quoted any more.
  */
 export class StableSnippets {
@@ -156,13 +155,13 @@ function overlap(a: string, b: string): boolean {
 }
 
 function chunksOf(path: string, text: string): Chunk[] {
-  const lines = withoutPrivateKeys(text).split('\n', MAX_CHUNKS * STEP_LINES);
+  const lines = text.split('\n', MAX_CHUNKS * STEP_LINES);
   const chunks: Chunk[] = [];
   for (let start = 0; start < lines.length; start += STEP_LINES) {
     const stretch = lines.slice(start, start + CHUNK_LINES).filter((line) => line.length <= MAX_LINE_CHARS);
     const chunk = stretch.join('\n');
     const words = wordsOf(chunk);
-    if (words.size > 0 && !holdsSecret(chunk)) chunks.push({ path, text: chunk, words });
+    if (words.size > 0) chunks.push({ path, text: chunk, words });
   }
   return chunks;
 }

@@ -19,16 +19,25 @@ export interface Accepted {
   readonly characters: number;
 }
 
+/** What remains of a suggestion that is shown. */
+export interface Shown extends Remaining {
+  /** What it took, told to the first request that shows it: the one that started it may have been cancelled. */
+  readonly work: Work | undefined;
+}
+
 /** What earlier output means for a request, as far as that is known without a plan. */
 export interface EarlierOutputNow {
   readonly since: TypedSince;
   /** The suggestion that became text of the document, told once. */
   readonly accepted: Accepted | undefined;
   /** What remains of the suggestion on the screen. None for a request by hand, which gets a fresh answer. */
-  readonly ghostText: Remaining | undefined;
+  readonly ghostText: Shown | undefined;
   /** The decode under way, if it may answer the request. */
   readonly joinable: InFlightCompletion | undefined;
 }
+
+/** Given as a string: without a reason every abort makes an error with its stack, which takes longer than the abort. */
+const USER_GOES_ON = 'the user goes on';
 
 /**
  * All that was generated earlier and is being generated now. It keeps the records; each question about them is a function
@@ -42,9 +51,12 @@ export class EarlierOutput {
   private ghostText: GhostText | undefined;
   /** The suggestion of which it is not known yet what becomes of it. */
   private awaited: Suggesting | undefined;
-  /** On the screen, but no outcome has reported its work: the request that started it may have been cancelled. */
+  /** On the screen, but no outcome has reported its work yet. */
   private unreported: Suggesting | undefined;
   private running: InFlightCompletion | undefined;
+  private pausing = new AbortController();
+  /** The document in which the user pauses: others, such as logs, change meanwhile. */
+  private pausedIn: string | undefined;
 
   get inFlight(): InFlightCompletion | undefined {
     return this.running;
@@ -55,11 +67,19 @@ export class EarlierOutput {
     return this.ghostText?.generation;
   }
 
+  /** Aborted when the user goes on after the last request, with another one or an edit. */
+  get pause(): AbortSignal {
+    return this.pausing.signal;
+  }
+
   /**
    * What earlier output means for a request. The decode under way stops if it cannot answer it: only a speculative one
    * goes on while the ghost text can, because it may answer the next.
    */
   at(request: DocumentPosition & { readonly explicit: boolean }, settingsKey: string): EarlierOutputNow {
+    this.pausing.abort(USER_GOES_ON);
+    this.pausing = new AbortController();
+    this.pausedIn = request.document;
     const since = new TypedSince(request);
     const accepted = this.takeAccepted(since);
     const ghostText = request.explicit ? undefined : this.currentGhostText(since, settingsKey);
@@ -67,6 +87,19 @@ export class EarlierOutput {
     const joinable = !request.explicit && running?.isJoinable(since, settingsKey) ? running : undefined;
     if (!joinable && !(ghostText && running?.purpose === 'speculative')) this.stop();
     return { since, accepted, ghostText, joinable };
+  }
+
+  /** A document changed. A decode that the change diverges from stops. */
+  edited(document: string, inserted: string, removedChars: number): void {
+    if (document === this.pausedIn) this.pausing.abort(USER_GOES_ON);
+    const { running } = this;
+    if (running?.plan.request.document === document && !running.survives(inserted, removedChars)) this.stop();
+  }
+
+  /** The engine is needed for something else. */
+  interrupt(): void {
+    this.pausing.abort(USER_GOES_ON);
+    this.stop();
   }
 
   /** The decode that is under way now. One at a time: another stops. */
@@ -78,11 +111,6 @@ export class EarlierOutput {
   /** A decode has ended, by itself or because it was stopped. */
   end(inFlight: InFlightCompletion): void {
     if (this.running === inFlight) this.running = undefined;
-  }
-
-  stop(): void {
-    this.running?.stop();
-    this.running = undefined;
   }
 
   add(generation: Generation, settingsKey: string): void {
@@ -112,13 +140,16 @@ export class EarlierOutput {
   }
 
   /** What remains of the suggestion on the screen, or of the refinement that takes its place now. */
-  currentGhostText(since: TypedSince, settingsKey: string): Remaining | undefined {
+  currentGhostText(since: TypedSince, settingsKey: string): Shown | undefined {
     const now = this.ghostText && currentGhostText(this.ghostText, since, settingsKey);
     if (!now) return undefined;
     // The submodel that wrote what is on the screen gets the credit.
     if (now.ghostText.generation !== this.ghostText?.generation) this.awaited = now.ghostText.generation;
     this.ghostText = now.ghostText;
-    return now;
+    const { generation, suggestion } = now;
+    const work = this.unreported === generation ? generation.work : undefined;
+    this.unreported = undefined;
+    return { generation, suggestion, work };
   }
 
   /** What remains of a generation that a plan would only repeat. */
@@ -148,20 +179,18 @@ export class EarlierOutput {
       : undefined;
   }
 
-  /** What a suggestion took, told to the first request that shows it; undefined for the others. */
-  takeWork(generation: Suggesting): Work | undefined {
-    if (this.unreported !== generation) return undefined;
-    this.unreported = undefined;
-    return generation.work;
-  }
-
   /** Forget everything, because another model or other settings would write something else. */
   clear(): void {
-    this.stop();
+    this.interrupt();
     this.generations = [];
     this.lastRequested = undefined;
     this.ghostText = undefined;
     this.awaited = undefined;
     this.unreported = undefined;
+  }
+
+  private stop(): void {
+    this.running?.stop();
+    this.running = undefined;
   }
 }

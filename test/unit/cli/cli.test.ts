@@ -167,7 +167,7 @@ describe('matcoder inspect', () => {
   });
 
   it('prints a table', () => {
-    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes a token .*agrees with XL/);
+    assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes per token .*agrees with XL/);
   });
 });
 
@@ -213,10 +213,30 @@ describe('matcoder replay', () => {
       ],
     );
     for (const row of rows) {
-      assert.ok(Number(row.decodes) > 0 && Number(row.cpuSeconds) > 0 && Number(row.gigabytesRead) > 0);
+      assert.ok(Number(row.decodes) > 0 && Number(row.engineSeconds) > 0 && Number(row.gigabytesRead) > 0);
       assert.ok(row.joules === 'unknown' || Number(row.joules) > 0, String(row.joules));
       assert.ok(Number(row.keysSaved) <= Number(row.keysByHand) && Number(row.accepted) <= Number(row.shown));
     }
+  });
+
+  it('measures the engine once, keeps the model’s answers, and is the same again with them', () => {
+    const [costs, answers] = ['costs.json', 'answers.jsonl'];
+    const args = ['replay', 'list.ts', '--policy', 'S', '--scenario', 'quiet,slow', '--max-chars', '80', '--json'];
+    const run = () => {
+      const rows = JSON.parse(matcoder([...args, '--costs', costs, '--answers', answers]).stdout) as object[];
+      return rows.map((row) => ({ ...row, cpuSeconds: 0, joules: 0 }));
+    };
+    const first = run();
+    const kept = readFileSync(join(folder, answers), 'utf8');
+    assert.match(readFileSync(join(folder, costs), 'utf8'), /"attentionMs"/);
+    assert.deepEqual(run(), first);
+    assert.equal(readFileSync(join(folder, answers), 'utf8'), kept, 'nothing was asked of the model again');
+  });
+
+  it('ends with one line and exit code 1: costs of another kind', () => {
+    const { status, stderr } = matcoder(['replay', 'list.ts', '--costs', 'list.ts']);
+    assert.equal(status, 1);
+    assert.match(stderr, /^matcoder: list\.ts: /);
   });
 
   it('draws held-out files', () => {
@@ -236,7 +256,11 @@ describe('matcoder replay', () => {
       ['list.ts', '--policy', 'XXL'],
       /--policy XXL: the checkpoint has no submodel XXL/,
     ],
-    ['a scenario that does not exist', ['list.ts', '--scenario', 'noisy'], /--scenario noisy: expected all or one of/],
+    [
+      'a scenario that does not exist',
+      ['list.ts', '--scenario', 'noisy'],
+      /--scenario noisy: expected all, or some of quiet, battery/,
+    ],
     ['a length that is no number', ['list.ts', '--max-chars', 'many'], /--max-chars many: expected a whole number/],
     ['held-out code that is missing', ['--heldout', 'none.jsonl'], /none\.jsonl: it cannot be read .*training\.corpus/],
     ['held-out code of another kind', ['--heldout', 'list.ts'], /list\.ts:1: expected a JSON object with package/],

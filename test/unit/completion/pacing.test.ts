@@ -9,7 +9,7 @@ import { History } from '../../../src/governor/history';
 import { cursorContextAt } from '../../../src/governor/place';
 import { type Machine, UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO } from '../../../src/governor/settings';
-import { TypingRhythm } from '../../../src/governor/typing';
+import { TYPING_GAP_MS, TypingRhythm } from '../../../src/governor/typing';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../../src/governor/value';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import type { Cost } from '../../../src/matlm/submodel';
@@ -27,6 +27,8 @@ describe('the pace of requests', () => {
   let machine: Machine;
   let asked: number;
   let parsed: number;
+  let startMs: number;
+  let rested: string[];
 
   before(async () => {
     // Scores are the plain product of what the oracle claims.
@@ -39,6 +41,7 @@ describe('the pace of requests', () => {
     rhythm = new TypingRhythm();
     machine = { ...UNKNOWN_MACHINE, powerSource: 'mains' };
     [asked, parsed] = [0, 0];
+    rested = [];
   });
 
   function pipelineWith(costs: Readonly<Record<string, Cost>>): Pipeline {
@@ -70,6 +73,7 @@ describe('the pace of requests', () => {
       machine: () => machine,
       now,
       wait,
+      onRested: ({ prefix }) => rested.push(prefix),
     });
   }
 
@@ -86,7 +90,23 @@ describe('the pace of requests', () => {
       history.answered(cursorContextAt('deep in a word'), 10);
       if (i % 10 === 0) history.agreed(cursorContextAt('deep in a word'), 0.13 * CHARACTERS_PER_SECOND, 1);
     }
-    for (const timeMs of [0, 100, 200, 300]) rhythm.key(timeMs, 'deep in a word');
+    for (const timeMs of [0, 100, 200, 300]) rhythm.key(clock.now() + timeMs, 'deep in a word');
+  }
+
+  /** A pipeline whose engine has used more than half of its allowance, and less than three quarters. */
+  async function pipelineThatWorkedMuch(): Promise<Pipeline> {
+    const pipeline = pipelineWith(FLAT);
+    machine = { ...machine, cpuBusyByOthersShare: 0.9 };
+    for (let i = 0; pipeline.engineShare < 0.026; i++) {
+      let isAnswered = false;
+      void ask(pipeline, `${'x'.repeat(i)}const `, new AbortController().signal, true).then(() => (isAnswered = true));
+      await clock.run(() => isAnswered);
+    }
+    asked = 0;
+    assert.ok(pipeline.engineShare < 0.035, String(pipeline.engineShare));
+    startMs = clock.now();
+    typeWhereLittleIsRight();
+    return pipeline;
   }
 
   async function at(timeMs: number): Promise<void> {
@@ -96,24 +116,22 @@ describe('the pace of requests', () => {
   }
 
   it('costs no decode where the next key comes while a request waits', async () => {
-    typeWhereLittleIsRight();
-    const pipeline = pipelineWith(FLAT);
+    const pipeline = await pipelineThatWorkedMuch();
     const request = new AbortController();
-    await at(350);
+    await at(startMs + 350);
     const outcome = ask(pipeline, 'const value', request.signal);
-    await at(370);
+    await at(startMs + 370);
     request.abort();
     assert.deepEqual(await outcome, { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' });
     assert.equal(asked, 0);
   });
 
   it('decodes after the wait where no key comes, and says how long it waited', async () => {
-    typeWhereLittleIsRight();
-    const pipeline = pipelineWith(FLAT);
-    await at(350);
+    const pipeline = await pipelineThatWorkedMuch();
+    await at(startMs + 350);
     let outcome: Outcome | undefined;
     void ask(pipeline, 'const value', new AbortController().signal).then((o) => (outcome = o));
-    await at(370);
+    await at(startMs + 370);
     assert.equal(asked, 0);
     await clock.run(() => outcome !== undefined);
     assert.ok(outcome && 'work' in outcome, JSON.stringify(outcome));
@@ -122,21 +140,45 @@ describe('the pace of requests', () => {
   });
 
   it('does not wait where the user asks by hand', async () => {
-    typeWhereLittleIsRight();
-    const pipeline = pipelineWith(FLAT);
-    await at(350);
+    const pipeline = await pipelineThatWorkedMuch();
+    await at(startMs + 350);
     void ask(pipeline, 'const value', new AbortController().signal, true);
-    await at(351);
+    await at(startMs + 351);
     assert.equal(asked, 1);
   });
 
-  it('declines where nothing came of it, and learns when it does again', async () => {
-    for (let i = 0; i < 4000; i++) history.answered(cursorContextAt('deep in a word'), 10);
-    const pipeline = pipelineWith(FLAT);
-    const outcome = await ask(pipeline, 'const value', new AbortController().signal);
-    assert.ok(outcome.kind === 'declined' && outcome.considered === 'XL', JSON.stringify(outcome));
-    assert.match('reason' in outcome ? outcome.reason : '', /deep in a word: what .* would add is not worth its time/);
-    assert.equal(history.declinedInARow(cursorContextAt('deep in a word')), 1);
+  it('declines while one types once the engine has used its share of the core, and answers in the pause all the same', async () => {
+    const slow: Cost = { prefillMsPerToken: 0, decodeMsPerToken: 60 };
+    const pipeline = pipelineWith({ S: slow, XL: slow });
+    const answerTo = async (timeMs: number, prefix: string) => {
+      await at(timeMs);
+      let outcome: Outcome | undefined;
+      void ask(pipeline, prefix, new AbortController().signal).then((o) => (outcome = o));
+      await clock.run(() => outcome !== undefined);
+      return outcome!;
+    };
+    // Each takes most of a second, so a dozen uses up a quarter of half a minute.
+    let outcome: Outcome | undefined;
+    let keys = 0;
+    for (let i = 0; outcome?.kind !== 'declined'; i++) {
+      keys = i;
+      assert.ok(i < 30, 'none was declined');
+      const nowMs = clock.now();
+      for (let key = 1; key <= 4; key++) rhythm.key(nowMs + 100 * key, 'deep in a word');
+      outcome = await answerTo(nowMs + 450, `const value${'x'.repeat(i)}`);
+    }
+    assert.match(outcome.reason, /^skipped: the engine has used its 25 % of a core in the last 30 s; typing at 100 ms/);
+    assert.equal(outcome.considered, 'S');
+    assert.ok(pipeline.engineShare > 0.15 && pipeline.engineShare <= 0.25, String(pipeline.engineShare));
+    assert.deepEqual(rested, []);
+    await at(clock.now() + TYPING_GAP_MS + 1);
+    assert.deepEqual(rested, [`const value${'x'.repeat(keys)}`], 'the hand rests, so the editor should ask again');
+    const inPause = await answerTo(clock.now() + 1000, 'const value = ');
+    assert.ok('work' in inPause, JSON.stringify(inPause));
+    const later = clock.now() + 60_000;
+    for (let key = 1; key <= 4; key++) rhythm.key(later + 100 * key, 'deep in a word');
+    const afterRest = await answerTo(later + 450, 'const val');
+    assert.ok('work' in afterRest, JSON.stringify(afterRest));
   });
 
   it('parses the place where a block may come, and not for the rest of a line that is being typed', async () => {

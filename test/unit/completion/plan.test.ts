@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { Planner, requestSettings } from '../../../src/completion/plan';
+import { Planner, type PlannerParts, requestSettings } from '../../../src/completion/plan';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
+import { DutyCycle, WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { History } from '../../../src/governor/history';
 import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
-import { cursorContextAt } from '../../../src/governor/place';
 import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import { SIZES } from '../../../src/matlm/config';
@@ -16,20 +16,20 @@ const SETTINGS = requestSettings(AUTO, 'balanced');
 
 describe('a plan', () => {
   let planner: Planner;
-  let history: History;
+  let parts: PlannerParts;
 
   beforeEach(async () => {
     const config = exampleConfig();
-    history = new History();
-    planner = new Planner({
+    parts = {
       checkpoint: { ...(await small()), config },
       costs: new CostModel(config, Object.fromEntries(SIZES.map((size) => [size, COST]))),
       rhythm: new TypingRhythm(),
-      history,
+      history: new History(),
       syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
       machine: () => UNKNOWN_MACHINE,
       now: () => 0,
-    });
+    };
+    planner = new Planner(parts);
   });
 
   async function planned(...args: Parameters<Planner['plan']>) {
@@ -64,13 +64,33 @@ describe('a plan', () => {
     assert.equal(await planner.plan(requestAt('const a = █'), SETTINGS, { isWanted: () => false }), undefined);
   });
 
-  it('is remembered only for a request: what else is declined says nothing of the place', async () => {
-    const request = requestAt('const a = █');
-    const quiet = requestSettings({ ...AUTO, manualOnly: true }, 'balanced');
-    for (const purpose of ['speculative', 'refinement', 'requested'] as const) {
-      const declined = await planner.plan(request, quiet, { purpose });
-      assert.ok(declined && !('prompt' in declined));
-      assert.equal(history.declinedInARow(cursorContextAt('word start')), purpose === 'requested' ? 1 : 0, purpose);
-    }
+  it('names the prompt to read ahead if it is declined and the pause would have to wait for it', async () => {
+    const dutyCycle = new DutyCycle();
+    const busy = new Planner(
+      { ...parts, rhythm: typingAt(100), machine: () => UNKNOWN_MACHINE, now: () => NOW_MS },
+      dutyCycle,
+    );
+    dutyCycle.worked(NOW_MS - WINDOW_MS, NOW_MS);
+    const cold = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
+    assert.ok(cold && 'unread' in cold && cold.unread, JSON.stringify(cold));
+    assert.ok(cold.unread.tokens.length > 300 && cold.unread.submodel.name === 'S');
+    busy.wasRead(cold.unread.tokens);
+    const warm = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
+    assert.ok(warm && !('prompt' in warm) && warm.unread === undefined, JSON.stringify(warm));
+  });
+
+  it('shows the model the same text after the cursor while the editor closes what is opened', async () => {
+    const { prompt } = await planned(requestAt('function f() █\nfoo();\n'), SETTINGS);
+    planner.wasRead(prompt.tokens);
+    const opened = await planned(requestAt('function f() {\n  █\n}\nfoo();\n'), SETTINGS);
+    assert.ok(planner.unreadOf(opened.prompt.tokens) < 12, String(planner.unreadOf(opened.prompt.tokens)));
   });
 });
+
+const NOW_MS = 100_000;
+
+function typingAt(gapMs: number): TypingRhythm {
+  const rhythm = new TypingRhythm();
+  for (let key = 6; key > 0; key--) rhythm.key(NOW_MS - key * gapMs, 'word start');
+  return rhythm;
+}

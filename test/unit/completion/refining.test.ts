@@ -229,13 +229,6 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 3);
   });
 
-  it('is not touched after a request that the gate declines, because the user has gone on', async () => {
-    await typed('const a = █', 'f(x);');
-    await pipeline.complete(requestAt('const a = █', { hasSelection: true }), new AbortController().signal);
-    await pass(TYPING_GAP_MS + 1);
-    assert.equal(engine.requests.length, 2);
-  });
-
   it('is replaced by what the larger one wrote there earlier, without a decode', async () => {
     const inPause = ask('const a = █');
     await settle();

@@ -225,6 +225,21 @@ describe('a probe in the background', () => {
     }
   });
 
+  it('that could start no process is not stored, and says why', async () => {
+    const probe = {
+      hostFile: host(''),
+      root: '',
+      modelFolder: '',
+      threads: 1,
+      machine: 'm',
+      execPath: '/nowhere/node',
+    };
+    const { faults, reports } = start('', { probe });
+    await until(() => faults.length > 0);
+    assert.match(faults.join(), /^the hardware probe failed: .*ENOENT/);
+    assert.deepEqual([readReport(file, 'm'), reports, isLocked()], [undefined, [], false]);
+  });
+
   it('that cannot be stored is not made, and says why', async () => {
     writeFileSync(dirname(file), 'a file where the folder should be');
     const { faults } = start();

@@ -13,7 +13,7 @@ const full = (share: number): GpuState => ({
 /** Readings in a row, as [how many, the reading]; what is decided after each run of them. */
 type Runs = readonly (readonly [count: number, gpu: GpuState | undefined, reason: RegExp | undefined])[];
 
-describe('a card that others need', () => {
+describe('a GPU that other programs need', () => {
   const cases: [string, Runs][] = [
     [
       'is left after two busy readings, not after one',

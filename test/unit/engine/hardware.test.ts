@@ -233,6 +233,17 @@ describe('a probe', () => {
     assert.deepEqual(findings[2], { backend: 'onnx-webgpu', kept: false, reason: 'there is no card' });
   });
 
+  it('rejects every backend for its reason if no process starts', async () => {
+    const { findings } = await detectHardware({ ...options, hostFile: hostThat(''), execPath: '/nowhere/node' });
+    assert.deepEqual(
+      findings.map(({ backend, kept, ...rest }) => [backend, kept, 'reason' in rest && /ENOENT/.test(rest.reason)]),
+      [
+        ['native', false, true],
+        ['onnx-cpu', false, true],
+      ],
+    );
+  });
+
   it('stops when it is told to', async () => {
     const controller = new AbortController();
     const probe = detectHardware({

@@ -7,11 +7,12 @@ import {
   type Decision,
   type Declined,
   DWELL_MS,
-  type Expectations,
   type Snapshot,
 } from '../../../src/governor/decide';
+import type { Expectations } from '../../../src/governor/expectation';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
 import { refine } from '../../../src/governor/refine';
+import { allowanceOf, WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { PLACES, cursorContextAt } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS, price } from '../../../src/governor/value';
@@ -32,9 +33,9 @@ const costs: Costs = {
 };
 
 /** Every request right with this chance, where the engine's time costs 1.5 characters a second, and this long. */
-const expecting = (chance: number, characters: number, declinedInARow = 0): Expectations => {
+const expecting = (chance: number, characters: number): Expectations => {
   const expectation = { rightShare: (chance / 1.5) * CHARACTERS_PER_SECOND, characters, passes: 12 };
-  return { expect: () => expectation, expectInLine: () => expectation, declinedInARow: () => declinedInARow };
+  return { expect: () => expectation, expectInLine: () => expectation };
 };
 const GOOD = expecting(0.2, 20);
 const POOR = expecting(0.004, 5);
@@ -48,6 +49,7 @@ const calm: Snapshot = {
   block: true,
   newPromptTokens: 0,
   machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' },
+  engineShare: 0,
   nowMs: 10_000,
   previous: {},
 };
@@ -89,6 +91,8 @@ function drawn(line: string): Snapshot {
 }
 
 const nameOf = (decision: Decision | Declined) => decision.submodel?.name ?? 'none';
+const described = (decision: Decision | Declined) =>
+  nameOf(decision) + (decision.submodel && decision.delayMs > 0 ? ` after ${decision.delayMs} ms` : '');
 
 describe('the choice of a submodel', () => {
   // pace, place, machine → submodel, delay, why
@@ -97,7 +101,7 @@ describe('the choice of a submodel', () => {
     ['160 … mains', GOOD, 'L', /^typing at 160 ms a key: L answers in about 40 ms$/],
     ['85 … mains', GOOD, 'M', /^typing at 85 ms a key: M answers in about 20 ms$/],
     ['65 … mains', GOOD, 'S', /^typing at 65 ms a key: S answers in about 10 ms$/],
-    ['55 … mains', GOOD, 'S', /S answers in about 10 ms, late, but none is faster$/],
+    ['55 … mains', GOOD, 'S', /S answers in about 10 ms, late, but no size is faster$/],
     ['85 ␤ mains', GOOD, 'M', /^typing at 85 ms a key, line start: M/],
     ['85 { mains', expecting(0.4, 40), 'XL', /^typing at 85 ms a key, block start: XL answers in about 90 ms$/],
     ['asked … mains', HOPELESS, 'XL', /^asked for by hand: XL/],
@@ -111,20 +115,15 @@ describe('the choice of a submodel', () => {
     ['pause … busy GPU', GOOD, 'L', /^a pause in typing, busy GPU: L/],
     ['pause … busy GPU, not ours', GOOD, 'XL', /^a pause in typing: XL/],
     ['pause … mains', POOR, 'S', /^a pause in typing: S/],
-    [
-      '100 … mains',
-      POOR,
-      'S after 40 ms',
-      /^typing at 100 ms a key: S answers in about 10 ms, after 40 ms without a key$/,
-    ],
-    ['100 … mains', HOPELESS, 'none', /^typing at 100 ms a key, word start: what S would add is not worth its time$/],
-    ['pause … battery', POOR, 'none', /^a pause in typing, word start: what S would add is not worth its time$/],
+    ['100 … mains', POOR, 'S', /^typing at 100 ms a key: S answers in about 10 ms$/],
+    ['100 … mains', HOPELESS, 'S', /^typing at 100 ms a key: S answers in about 10 ms$/],
+    ['pause … battery', POOR, 'S', /^a pause in typing, on battery: S/],
+    ['pause … critical', HOPELESS, 'S', /^a pause in typing, hot: S/],
   ];
   for (const [line, history, expected, reason] of rows) {
     it(`${line} → ${expected}`, () => {
       const decision = decide(drawn(line), costs, history, AUTO);
-      const delay = decision.submodel && decision.delayMs > 0 ? ` after ${decision.delayMs} ms` : '';
-      assert.equal(`${nameOf(decision)}${delay}`, expected, decision.reason);
+      assert.equal(described(decision), expected, decision.reason);
       assert.match(decision.reason, reason);
     });
   }
@@ -145,7 +144,7 @@ describe('the choice of a submodel', () => {
 
   it('waits until the next key is due and no longer, whatever latency the user allows', () => {
     const delayMs = (line: string, latencyBudgetMs?: number) => {
-      const decision = decide(drawn(line), costs, POOR, { ...AUTO, latencyBudgetMs });
+      const decision = decide({ ...drawn(line), engineShare: 0.15 }, costs, POOR, { ...AUTO, latencyBudgetMs });
       return decision.submodel && decision.delayMs;
     };
     assert.equal(delayMs('100 … mains', 1000), delayMs('100 … mains'));
@@ -156,10 +155,6 @@ describe('the choice of a submodel', () => {
   it('takes a smaller one where a long prompt has to be read first', () => {
     const snapshot = { ...drawn('160 … mains'), newPromptTokens: 300 };
     assert.equal(nameOf(decide(snapshot, costs, GOOD, AUTO)), 'M');
-  });
-
-  it('tries a hopeless place again now and then', () => {
-    assert.equal(nameOf(decide(drawn('100 … mains'), costs, expecting(0.0005, 5, 24), AUTO)), 'S');
   });
 
   it('is the smallest while nothing was measured', () => {
@@ -178,6 +173,111 @@ describe('the choice of a submodel', () => {
       [true, true, true, false, false],
     );
     assert.equal(multiline('pause … mains', { block: false }), false);
+  });
+});
+
+describe('the duty cycle', () => {
+  // The share that the engine has used; pace, place, machine → submodel, or why none
+  const rows: [number, string, Expectations, string][] = [
+    [0.22, '160 … mains', GOOD, 'L'],
+    [
+      0.23,
+      '160 … mains',
+      GOOD,
+      'skipped: the engine has used its 25 % of a core in the last 30 s; typing at 160 ms a key',
+    ],
+    [0.23, '160 ␤ mains', GOOD, 'L'],
+    [0.23, '160 { mains', GOOD, 'L'],
+    [0.12, '160 … mains', HOPELESS, 'S'],
+    [0.13, '160 … mains', HOPELESS, 'S after 100 ms'],
+    [0.13, '160 … mains', GOOD, 'L'],
+    [0.13, '100 … mains', POOR, 'S after 40 ms'],
+    [0.18, '160 … mains', HOPELESS, 'S after 100 ms'],
+    [
+      0.19,
+      '160 … mains',
+      HOPELESS,
+      'skipped: the engine has used its 25 % of a core in the last 30 s; typing at 160 ms a key',
+    ],
+    [0.08, '160 … battery', GOOD, 'L'],
+    [
+      0.1,
+      '160 … battery',
+      GOOD,
+      'skipped: the engine has used its 10 % of a core (on battery); typing at 160 ms a key',
+    ],
+    [
+      0.05,
+      '160 … low battery',
+      GOOD,
+      'skipped: the engine has used its 5 % of a core (low battery); typing at 160 ms a key',
+    ],
+    [
+      0.1,
+      '160 … saver',
+      GOOD,
+      'skipped: the engine has used its 10 % of a core (saving power); typing at 160 ms a key',
+    ],
+    [0.05, '160 … hot', GOOD, 'skipped: the engine has used its 5 % of a core (hot); typing at 160 ms a key'],
+    [
+      0.05,
+      '160 … busy',
+      GOOD,
+      'skipped: the engine has used its 5 % of a core (busy processor); typing at 160 ms a key',
+    ],
+    [0.05, '160 … busy GPU', GOOD, 'skipped: the engine has used its 5 % of a core (busy GPU); typing at 160 ms a key'],
+    [
+      0.06,
+      '160 ␤ busy',
+      GOOD,
+      'skipped: the engine has used its 5 % of a core (busy processor); typing at 160 ms a key, line start',
+    ],
+    [0.3, 'pause … mains', GOOD, 'S'],
+    [0.3, '160 { mains', GOOD, 'S'],
+    [1, 'pause … busy', HOPELESS, 'S'],
+    [1, 'asked … busy', HOPELESS, 'XL'],
+  ];
+  for (const [engineShare, line, history, expected] of rows) {
+    it(`${line}, ${100 * engineShare} % used → ${expected}`, () => {
+      const decision = decide({ ...drawn(line), engineShare }, costs, history, AUTO);
+      assert.equal(decision.submodel ? described(decision) : decision.reason, expected, decision.reason);
+    });
+  }
+
+  it('takes a smaller size in a pause if that is what is left', () => {
+    const almostUsed = { ...drawn('pause … mains'), engineShare: 0.25 - 45 / WINDOW_MS };
+    assert.equal(nameOf(decide(almostUsed, costs, GOOD, AUTO)), 'L');
+  });
+
+  it('leaves a fixed size alone', () => {
+    const decision = decide({ ...drawn('160 … busy'), engineShare: 1 }, costs, GOOD, { ...AUTO, submodel: 'XL' });
+    assert.equal(nameOf(decision), 'XL');
+  });
+
+  it('ends work that nobody asked for before all else', () => {
+    const speculates = (engineShare: number) => {
+      const decision = decide({ ...calm, engineShare }, costs, GOOD, AUTO);
+      return decision.submodel && decision.speculateNext;
+    };
+    assert.deepEqual([0.12, 0.13].map(speculates), [true, false]);
+  });
+
+  it('never declines in a pause or by hand, whatever the machine and the work so far', () => {
+    const random = new Random(6);
+    for (let i = 0; i < 500; i++) {
+      for (const machine of Object.values(MACHINES)) {
+        for (const explicit of [false, true]) {
+          const snapshot = {
+            ...calm,
+            explicit,
+            machine,
+            engineShare: random.next(),
+            newPromptTokens: 2000 * random.next(),
+          };
+          assert.ok(decide(snapshot, costs, expecting(random.next() ** 6, 5), AUTO).submodel);
+        }
+      }
+    }
   });
 });
 
@@ -211,7 +311,7 @@ describe('what is shown in a pause', () => {
     ['pause … mains', 'L', expecting(0.4, 40), 'XL'],
     ['pause … mains', 'XL', expecting(0.4, 40), 'none'],
     ['pause … mains', 'S', expecting(0.05, 8), 'none'],
-    ['pause … mains', 'S', expecting(0.0005, 5, 24), 'none'],
+    ['pause … mains', 'S', expecting(0.0005, 5), 'none'],
     ['160 … mains', 'S', expecting(0.4, 40), 'none'],
     ['pause … battery', 'S', expecting(0.4, 40), 'none'],
     ['pause … busy', 'S', expecting(0.4, 40), 'none'],
@@ -257,9 +357,10 @@ describe('a choice, whatever the moment,', () => {
       place: one(PLACES),
       pauseChance: random.next(),
       newPromptTokens: Math.floor(random.next() * 200),
+      engineShare: random.next() * 0.3,
       previous: random.next() < 0.5 ? {} : { pause: previous, start: previous, typing: previous },
     };
-    return { snapshot, history: expecting(random.next() ** 3, 1 + 40 * random.next(), one([0, 100])) };
+    return { snapshot, history: expecting(random.next() ** 3, 1 + 40 * random.next()) };
   }
 
   it('is never larger when the battery is lower and all else is equal', () => {
@@ -306,10 +407,12 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
-  it('does not switch within the dwell time, unless it no longer comes in time', () => {
+  it('does not switch within the dwell time, unless it comes too late or takes too much by now', () => {
     const random = new Random(3);
     for (let i = 0; i < MOMENTS; i++) {
-      const { snapshot, history } = moment(random);
+      const drawnMoment = moment(random);
+      const { history } = drawnMoment;
+      const snapshot = { ...drawnMoment.snapshot, engineShare: 0 };
       const machine = MACHINES.battery!;
       const free = decide({ ...snapshot, machine, previous: {}, nowMs: 0 }, costs, history, AUTO);
       if (!free.submodel) continue;
@@ -341,23 +444,23 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
-  it('is none where not even all that is expected would pay for it', () => {
+  it('waits for the hand to rest if it does not pay and the engine has worked much, and is the cheapest', () => {
     const random = new Random(6);
-    let none = 0;
+    let waited = 0;
     for (let i = 0; i < MOMENTS; i++) {
       const { snapshot, history } = moment(random);
-      if (history.declinedInARow(snapshot) > 0) continue; // tried again, whatever it costs
       const machine = Object.values(MACHINES)[i % Object.keys(MACHINES).length]!;
-      const decision = decide({ ...snapshot, machine }, costs, history, AUTO);
-      if (!decision.submodel) {
-        none++;
-        continue;
-      }
-      const { rightShare, characters } = history.expect(snapshot);
-      const workMs = costs.predictMs(decision.submodel, 0, 12)!;
-      assert.ok(rightShare * characters > (price(machine) * workMs) / 1000, decision.reason);
+      const engineShare = 0.6 * allowanceOf(machine).share;
+      const free = { ...snapshot, machine, engineShare, previous: {}, newPromptTokens: 0, gapMs: 160 };
+      const decision = decide(free, costs, history, AUTO);
+      assert.ok(decision.submodel);
+      const { rightShare, characters } = history.expect(free);
+      const paid = rightShare * characters - (price(machine) * costs.predictMs(decision.submodel, 0, 12)!) / 1000;
+      if (paid > 0) continue;
+      waited++;
+      assert.ok(nameOf(decision) === 'S' && decision.delayMs > 0, decision.reason);
     }
-    assert.ok(none > MOMENTS / 50 && none < MOMENTS / 2, `${none} of ${MOMENTS}`);
+    assert.ok(waited > MOMENTS / 50 && waited < MOMENTS / 2, `${waited} of ${MOMENTS}`);
   });
 
   it('does not flicker while the worth wavers about a limit', () => {

@@ -59,16 +59,4 @@ describe('what suggestions have come to', () => {
       small.expect(cursorContextAt('word start')).rightShare > large.expect(cursorContextAt('word start')).rightShare,
     );
   });
-
-  it('counts the requests declined until one is answered', () => {
-    const history = new History();
-    history.declined(cursorContextAt('comment'));
-    history.declined(cursorContextAt('comment'));
-    assert.deepEqual(
-      [history.declinedInARow(cursorContextAt('comment')), history.declinedInARow(cursorContextAt('line start'))],
-      [2, 0],
-    );
-    history.answered(cursorContextAt('comment'), 1);
-    assert.equal(history.declinedInARow(cursorContextAt('comment')), 0);
-  });
 });

@@ -103,6 +103,7 @@ export class World {
   readonly stored: HardwareReport[] = [];
   readonly lines: string[] = [];
   readonly decoded: string[] = [];
+  rests = 0;
   changes = 0;
   starts = 0;
   /** Folders that were asked for, with the answer that is still due. */
@@ -169,6 +170,9 @@ export class World {
       },
       onDecoded: (work) => {
         this.decoded.push(work.submodel);
+      },
+      onRested: () => {
+        this.rests++;
       },
     };
   }

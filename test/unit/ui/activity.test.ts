@@ -182,7 +182,7 @@ describe('the activity', () => {
     assert.equal(now.detail, 'It hardly pays.');
     assert.deepEqual(
       outcomes.map(({ title }) => title),
-      ['Declined (considered S), 3 times', 'Shown by M in 18 ms'],
+      ['Declined (S), 3 times', 'Shown by M in 18 ms'],
     );
   });
 });

@@ -83,7 +83,7 @@ describe('a missing suggestion is explained', () => {
       'by a language that is off',
       { here: { ...HERE, languageId: 'markdown', isEnabled: false }, manualOnly: true },
       /^MatCoder is off for markdown$/,
-      /^Completion is off for markdown\.$/,
+      /matcoder\.enabled is off for this language/,
       ['enableLanguage', 'trigger'],
     ],
     [
@@ -132,7 +132,7 @@ describe('a missing suggestion is explained', () => {
     [
       'by the governor on a quiet machine',
       { lastHere: past('declined', { reason: 'typing at 90 ms a key' }) },
-      /expected benefit of a suggestion was below its cost/,
+      /engine has used its share of the processor for now/,
       /^Typing at 90 ms a key\.$/,
       ['trigger', 'chooseSize'],
     ],
@@ -205,14 +205,16 @@ describe('a missing suggestion is explained', () => {
     const outcomes = [
       past('shown', { size: 'M', latencyMs: 43.4, timeMs: 9_000 }),
       past('declined', { size: 'S', reason: 'typing at 90 ms a key', times: 7, fileName: 'b.ts', timeMs: 2_000 }),
-      past('superseded', { reason: 'cancelled before it began', times: 2 }),
+      past('superseded', { reason: 'cancelled; its decode goes on', times: 2 }),
+      past('unsure', { size: 'S', latencyMs: 64, reason: 'src/a.ts is new' }),
     ];
     assert.deepEqual(
       explainSilence({ ...FACTS, outcomes }).outcomes.map(({ when, title, detail }) => [when, title, detail]),
       [
         ['3 s ago, a.ts', 'Shown by M in 43 ms', ''],
-        ['10 s ago, b.ts', 'Declined (considered S), 7 times', 'Typing at 90 ms a key.'],
-        ['12 s ago, a.ts', 'Superseded by typing, 2 times', 'Cancelled before it began.'],
+        ['10 s ago, b.ts', 'Declined (S), 7 times', 'Typing at 90 ms a key.'],
+        ['12 s ago, a.ts', 'Superseded by typing, 2 times', 'Cancelled; its decode goes on.'],
+        ['12 s ago, a.ts', 'Not sure enough (S, 64 ms)', 'src/a.ts is new.'],
       ],
     );
   });

@@ -71,7 +71,7 @@ describe('the status bar', () => {
       'that it is quiet because nothing pays',
       { declinedInARow: 3, last: LAST },
       '$(dash) quiet',
-      /^quiet, because the expected benefit of a suggestion is below its cost$/,
+      /^quiet, because the engine has used its share of the processor for now$/,
       WHY,
     ],
     [

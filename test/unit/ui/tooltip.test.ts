@@ -27,7 +27,7 @@ describe('the tooltip', () => {
   it('says little before the first completion', () => {
     assert.equal(
       tooltip(QUIET).split('\n\n').slice(0, -1).join('; '),
-      '**MatCoder**: ready; Hardware: not tried yet; Model size: Auto',
+      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto',
     );
   });
 

@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict';
-import { IgnoreRules, linesOfExcludes } from '../../../src/workspace/ignoreRules';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { IgnoreRules, patternsOfExcludes, patternsOfIgnoreFile } from '../../../src/workspace/ignoreRules';
+import { temporaryFolder } from '../../temporary';
+
+function rulesOf(files: Readonly<Record<string, string>>): IgnoreRules {
+  return new IgnoreRules(Object.entries(files).map(([folder, text]) => ({ folder, list: patternsOfIgnoreFile(text) })));
+}
+
+function rulesOfExcludes(excludes: Record<string, unknown>, dropped?: (pattern: string) => void): IgnoreRules {
+  return new IgnoreRules([{ folder: '', list: patternsOfExcludes(excludes, dropped) }]);
+}
 
 describe('files that are ignored', () => {
   const cases: [string, Record<string, string>, string, boolean][] = [
@@ -14,27 +26,129 @@ describe('files that are ignored', () => {
     ['but bring nothing back from an ignored folder', { '': 'src/', src: '!keep.ts' }, 'src/keep.ts', true],
     ['comments and empty lines are no patterns', { '': '# a.ts\n\n' }, 'a.ts', false],
     ['a file outside of the project is not judged', { '': '*' }, '../a.ts', false],
+    ['large and small letters are the same', { '': 'Build/' }, 'build/a.ts', true],
+    ['lines may end as on Windows', { '': 'a.ts\r\nb.ts\r\n' }, 'a.ts', true],
   ];
   for (const [name, files, path, expected] of cases) {
     it(name, () => {
-      const rules = new IgnoreRules(Object.entries(files).map(([folder, text]) => ({ folder, text })));
-      assert.equal(rules.ignores(path), expected);
+      assert.equal(rulesOf(files).ignores(path), expected);
     });
   }
 
-  it("takes VS Code's excludes as patterns", () => {
-    const excludes = {
-      '**/node_modules': true,
-      '**/*.{js,map}': true,
-      out: true,
-      '**/off': false,
-      '**/*.mjs': { when: '$(basename).ts' },
-    };
-    const rules = new IgnoreRules([{ folder: '', text: linesOfExcludes(excludes) }]);
-    const ignored = ['a/node_modules/b.ts', 'x/y.map', 'out/a.ts', 'src/out/a.ts', 'off/a.ts', 'a.mjs'];
+  it('are those that Git ignores', () => {
+    const { files, paths } = randomProject(7);
+    const folder = temporaryFolder();
+    execFileSync('git', ['init', '-q', folder]);
+    for (const [inside, text] of Object.entries(files)) {
+      mkdirSync(join(folder, inside), { recursive: true });
+      writeFileSync(join(folder, inside, '.gitignore'), text);
+    }
+    for (const [inside, text] of Object.entries(files)) {
+      for (const pattern of text.split('\n')) {
+        writeFileSync(join(folder, inside, '.gitignore'), pattern);
+        const rules = rulesOf({ ...files, [inside]: pattern });
+        assert.deepEqual(
+          paths.filter((path) => rules.ignores(path)),
+          ignoredByGit(folder, paths),
+          `by ${pattern}`,
+        );
+      }
+      writeFileSync(join(folder, inside, '.gitignore'), text);
+    }
+    const rules = rulesOf(files);
     assert.deepEqual(
-      ignored.map((path) => rules.ignores(path)),
-      [true, true, true, false, false, false],
+      paths.filter((path) => rules.ignores(path)),
+      ignoredByGit(folder, paths),
     );
   });
+
+  it("are those of VS Code's excludes", () => {
+    const rules = rulesOfExcludes({
+      '**/node_modules': true,
+      '**/*.{js,map}': true,
+      '{out,build/{a,b}}': true,
+      '**/off': false,
+      '**/*.mjs': { when: '$(basename).ts' },
+    });
+    const ignored = ['a/node_modules/b.ts', 'x/y.map', 'out/a.ts', 'build/b/c.ts'];
+    const kept = ['src/out/a.ts', 'build/c.ts', 'off/a.ts', 'a.mjs'];
+    assert.deepEqual(
+      [...ignored, ...kept].filter((path) => rules.ignores(path)),
+      ignored,
+    );
+  });
+
+  it('are not those of an exclude that is too long, which is told', () => {
+    const dropped: string[] = [];
+    const rules = rulesOfExcludes({ [`{${'a,'.repeat(600)}b}`]: true, '*.log': true }, (pattern) =>
+      dropped.push(pattern),
+    );
+    assert.deepEqual([rules.ignores('a'), rules.ignores('x.log'), dropped.length], [false, true, 1]);
+  });
+
+  describe('are found in few steps', () => {
+    const deep = `${'a/'.repeat(40)}c`;
+    // Backtracking would take longer than the world has stood.
+    for (const [name, rules, path] of [
+      ['with alternatives', rulesOfExcludes({ ['{a,b}'.repeat(60)]: true }), `${'ab'.repeat(30)}c`],
+      ['with folders at any depth', rulesOf({ '': `${'a/**/'.repeat(10)}b` }), deep],
+      ['with stars', rulesOf({ '': `${'a*'.repeat(40)}b` }), `${'a'.repeat(200)}c`],
+    ] as const) {
+      it(name, () => {
+        const work = { steps: 100_000 };
+        assert.equal(rules.ignores(path, work), false);
+        assert.ok(work.steps > 0);
+      });
+    }
+  });
+
+  describe('are all of a folder', () => {
+    const many = 'x\n'.repeat(20_001);
+    for (const [name, text] of [
+      ['whose rules are too many', many],
+      ['whose rules are too long', `${'x'.repeat(1001)}\n`],
+      ['whose rules are too large', `#${'x'.repeat(1_000_000)}`],
+    ] as const) {
+      it(name, () => {
+        const rules = rulesOf({ src: text });
+        assert.deepEqual([rules.ignores('src/a.ts'), rules.ignores('b.ts')], [true, false]);
+      });
+    }
+
+    it('whose rules take too many steps', () => {
+      const rules = rulesOf({ '': '*a*a*a*a*a*b\n'.repeat(19_000) });
+      assert.equal(rules.ignores(`${'a'.repeat(200)}/b`), true);
+    });
+  });
 });
+
+function ignoredByGit(folder: string, paths: readonly string[]): string[] {
+  const args = ['-c', 'core.ignorecase=true', '-C', folder, 'check-ignore', '--no-index', '-z', '--stdin'];
+  try {
+    const ignored = execFileSync('git', args, { input: paths.join('\0'), encoding: 'utf8', stdio: 'pipe' });
+    return ignored.split('\0').filter((path) => path !== '');
+  } catch {
+    return []; // its way to say that none is
+  }
+}
+
+/** Patterns and paths of few names, so that they meet. */
+function randomProject(seed: number) {
+  let state = seed;
+  const below = (n: number) => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return Math.floor((state / 2147483648) * n);
+  };
+  const some = <Item>(count: number, make: () => Item) => Array.from({ length: count }, make);
+  const oneOf = (items: readonly string[]) => items[below(items.length)] ?? '';
+  const parts =
+    'a b ab * ** ? a* *b [ab] [!a] [^b]c a? *.ts [a-c]* \\a \\* a**b *** [[:alpha:]] []a] [a- {a,b} [a\\]]'.split(' ');
+  const pattern = () => {
+    const path = some(1 + below(4), () => oneOf(parts)).join('/');
+    return `${oneOf(['', '', '', '!'])}${oneOf(['', '', '/'])}${path}${oneOf(['', '', '/', '  ', '\\ '])}`;
+  };
+  const names = ['a', 'b', 'ab', 'abc', 'bc', 'x.ts', 'a.ts', 'c', '*', 'axb', ']', '{a,b}'];
+  const paths = some(60, () => some(1 + below(5), () => oneOf(names)).join('/'));
+  const text = () => some(12, pattern).join('\n');
+  return { files: { '': text(), 'a/b': text() }, paths: [...new Set(paths)].filter((path) => !'a/b'.startsWith(path)) };
+}

@@ -1,54 +1,59 @@
 import assert from 'node:assert/strict';
-import { holdsSecret, isSecretFile, withoutPrivateKeys } from '../../../src/workspace/secrets';
+import { endsInPrivateKey } from '../../../src/workspace/secretFormats';
+import { findSecret } from '../../../src/workspace/secrets';
+import { textKindOf } from '../../../src/workspace/textKinds';
+import { HARMLESS, SECRETS } from './secretTexts';
 
-describe('secrets', () => {
-  for (const path of [
-    '.env',
-    'app/.env.production',
-    'certs/server.pem',
-    'server.KEY',
-    '.ssh/config',
-    'id_ed25519',
-    '.npmrc',
-    'config/credentials.json',
-    'secrets.yaml',
-    'infra/prod.tfvars',
-  ]) {
-    it(`lie in ${path}`, () => {
-      assert.ok(isSecretFile(path));
-    });
-  }
-  for (const path of ['.env.example', 'src/env.ts', 'src/secrets.ts', 'keyboard.ts', 'monkey.md', 'tokens.css']) {
-    it(`do not lie in ${path}`, () => {
-      assert.ok(!isSecretFile(path));
+describe('secrets in texts', () => {
+  for (const [name, path, text] of SECRETS) {
+    it(`are found in ${name}`, () => {
+      assert.notEqual(findSecret(text, { kind: textKindOf(path) }), undefined, text);
     });
   }
 
-  it('leave nothing of a private key in a text', () => {
-    const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} RSA PRIVATE KEY-----`);
-    const text = `const a = 1;\n${begin}\n${'MIIEpAIBAAKCAQEA\n'.repeat(30)}`;
-    assert.equal(
-      withoutPrivateKeys(`${text}${end}\nconst b = 2;`),
-      'const a = 1;\n-----BEGIN PRIVATE KEY-----\nconst b = 2;',
-    );
-    assert.equal(withoutPrivateKeys(text), 'const a = 1;\n-----BEGIN PRIVATE KEY-----');
+  for (const [name, path, text] of HARMLESS) {
+    it(`are not found in ${name}`, () => {
+      assert.equal(findSecret(text, { kind: textKindOf(path) }), undefined, text);
+    });
+  }
+
+  it('are found wherever they stand in a long file', () => {
+    const filler = 'for (const key of keys) map.set(key, values[key]);\n'.repeat(500);
+    const secret = "const password = 'hunter2';\n";
+    assert.equal(findSecret(`${filler}${secret}${filler}`), filler.length + secret.indexOf('hunter2'));
   });
 
-  // Made up, and put together here, so that no scanner takes this file for a leak.
-  const texts: [string, string, boolean][] = [
-    ['a private key', `-----BEGIN RSA PRIVATE KEY-----`, true],
-    ['a key of Amazon', `id = AKIAQ3EXAMPLE7ABCDEF`, true],
-    ['a token of GitHub', `ghp_${'a1B2c3D4e5'.repeat(4)}`, true],
-    ['a password in an address', `postgres://app:hunter2hunter2@db/x`, true],
-    ['a literal that is called a secret', `const apiKey = "x7Kp29qLmZ41"`, true],
-    ['a name alone', 'const password = readPassword();', false],
-    ['words in quotes', 'token: "please-enter-token"', false],
-    ['a template', 'const url = `http://${user}:${password}@host`;', false],
-    ['plain code', 'for (const key of keys) map.set(key, values[key]);', false],
-  ];
-  for (const [name, text, expected] of texts) {
-    it(`${expected ? 'show in' : 'do not show in'} ${name}`, () => {
-      assert.equal(holdsSecret(text), expected);
+  it('are not judged before they end, if the text goes on', () => {
+    const text = 'const apiKey = "x7Kp29qLmZ41';
+    assert.deepEqual([findSecret(text, { open: true }), findSecret(text)], [undefined, text.indexOf('x7K')]);
+  });
+
+  it('are any literal where one is asked for, but no reference', () => {
+    const found = (text: string) => findSecret(text, { kind: 'shell', anyLiteral: true }) !== undefined;
+    const texts = ['DB_PASSWORD=changeme', 'DB_PASSWORD=x', 'DB_PASSWORD=$1', 'DB_PASSWORD="$OTHER"', 'DB_PASSWORD='];
+    assert.deepEqual(texts.map(found), [true, true, false, false, false]);
+  });
+
+  // In time that grows with the square of the length, or faster, each of these would take minutes to hours.
+  for (const [name, unit] of [
+    ['the same word again and again', 'token'],
+    ['an assignment again and again', 'password: aaaa aaaa '],
+    ['a quote that never ends', 'password="'],
+    ['an address that never ends', '://a:bbbb'],
+    ['a web token that never ends', 'eyJaaaaaaaaa-'],
+    ['a command again and again', 'curl x '],
+    ['names within braces', 'token ={'],
+    ['blanks', ' '],
+    ['a key that begins again and again', '-----BEGIN A '],
+  ] as const) {
+    it(`are looked for once in ${name}`, () => {
+      assert.equal(findSecret(unit.repeat(400_000 / unit.length)), undefined);
     });
   }
+
+  it('are what a text within a private key goes on with', () => {
+    const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} RSA PRIVATE KEY-----\n`);
+    const body = 'MIIEpAIBAAKCAQEA\n'.repeat(30);
+    assert.deepEqual([endsInPrivateKey(`${begin}${body}`), endsInPrivateKey(`${begin}${body}${end}`)], [true, false]);
+  });
 });

@@ -17,7 +17,7 @@ export function ticks([from, to]: readonly [number, number], wanted: number): nu
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(decimals)));
 }
 
-/** The domain of the values, widened to the round values around it; 0 to 1 where there is none. */
+/** The domain of the values, widened to the round values around it; 0 to 1 if there are none. */
 export function roundDomain(values: readonly number[], wanted: number): [number, number] {
   if (values.length === 0) return [0, 1];
   const from = Math.min(...values);

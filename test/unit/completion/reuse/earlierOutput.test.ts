@@ -144,20 +144,72 @@ describe('earlier output', () => {
   });
 
   describe('tells what it took', () => {
+    const workAt = (drawn: string) => earlier.currentGhostText(sinceAt(drawn), key)?.work;
+
     it('once, to the first request that shows it', () => {
       earlier.add(byS, key);
-      assert.equal(earlier.takeWork(byS), byS.work);
-      assert.equal(earlier.takeWork(byS), undefined);
+      assert.equal(at('a = f█').ghostText?.work, byS.work);
+      assert.equal(at('a = f(█').ghostText?.work, undefined);
     });
 
     it('also for a speculative completion that a request joined, and not for one from the cache', () => {
       const next = generationAt('a = f(x);█', '\nnext();', { purpose: 'speculative' });
       earlier.add(next, key);
       earlier.show(next, next.position, key, { isNew: true });
-      assert.equal(earlier.takeWork(next), next.work);
+      assert.equal(workAt('a = f(x);█'), next.work);
       earlier.show(next, next.position, key);
-      assert.equal(earlier.takeWork(next), undefined);
+      assert.equal(workAt('a = f(x);█'), undefined);
     });
+
+    it('of what is shown only', () => {
+      earlier.add(byS, key);
+      earlier.add(byXL, key);
+      const { generation, work } = at('a = g█').ghostText!;
+      assert.deepEqual([generation.submodel, work], ['XL', undefined]);
+    });
+  });
+
+  describe('in a pause', () => {
+    const goesOn: [string, () => void, boolean][] = [
+      ['ends it with the next request', () => at('a = █'), true],
+      [
+        'ends it with an edit of the document',
+        () => {
+          earlier.edited('file:///a.ts', 'z', 0);
+        },
+        true,
+      ],
+      [
+        'goes on while another document changes, a log maybe',
+        () => {
+          earlier.edited('output:log', 'z', 0);
+        },
+        false,
+      ],
+      [
+        'ends it if the engine is needed',
+        () => {
+          earlier.interrupt();
+        },
+        true,
+      ],
+      [
+        'ends it if everything is forgotten',
+        () => {
+          earlier.clear();
+        },
+        true,
+      ],
+    ];
+    for (const [name, act, isOver] of goesOn) {
+      it(name, () => {
+        at('a = █');
+        const { pause } = earlier;
+        assert.equal(pause.aborted, false);
+        act();
+        assert.equal(pause.aborted, isOver);
+      });
+    }
   });
 
   describe('in flight', () => {
@@ -187,6 +239,16 @@ describe('earlier output', () => {
       });
     }
 
+    it('stops for an edit that diverges from it, and not for one of another document', () => {
+      const inFlight = earlier.begin(() => inFlightAt('a = █', 'f('));
+      earlier.edited('file:///b.ts', 'z', 0);
+      earlier.edited('file:///a.ts', 'f', 0);
+      assert.equal(inFlight.signal.aborted, false);
+      earlier.edited('file:///a.ts', 'z', 0);
+      assert.equal(inFlight.signal.aborted, true);
+      assert.equal(earlier.inFlight, undefined);
+    });
+
     it('goes on beside the ghost text if it is speculative, and stops with it', () => {
       earlier.add(byS, key);
       const inFlight = earlier.begin(() => inFlightAt('a = f(x);█', '', 'speculative'));
@@ -214,6 +276,5 @@ describe('earlier output', () => {
     assert.equal(earlier.cached(sinceAt('a = █'), planAt('a = █')), undefined);
     assert.equal(earlier.hasDiverged(sinceAt('a = g█')), false);
     assert.equal(at('a = f(x);█').accepted, undefined);
-    assert.equal(earlier.takeWork(byS), undefined);
   });
 });

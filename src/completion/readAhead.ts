@@ -1,0 +1,65 @@
+import type { Engine } from '../engine/engine';
+import type { CostModel } from '../governor/costs';
+import type { Submodel } from '../matlm/submodel';
+import type { Planner, Unread } from './plan';
+
+export interface ReadAheadParts {
+  readonly engine: Engine;
+  readonly costs: CostModel;
+  readonly planner: Planner;
+}
+
+/** Tokens that are read at once: a request waits for no more than what is left of them, and what was read stays. */
+const CHUNK = 64;
+const DECODE_BEGINS = 'a decode begins';
+
+/**
+ * Reads the prompt into the engine's cache while the user types, if a pause would have to wait for it. What one submodel has
+ * read the others need not read again.
+ */
+export class ReadAhead {
+  private wanted: Unread | undefined;
+  private reading: AbortController | undefined;
+
+  constructor(private readonly parts: ReadAheadParts) {}
+
+  /** Read this prompt from now on; what is being read of an earlier one is the beginning of this, mostly. */
+  begin(unread: Unread): void {
+    this.wanted = unread;
+    if (!this.reading) void this.read();
+  }
+
+  stop(): void {
+    this.wanted = undefined;
+    this.reading?.abort(DECODE_BEGINS);
+  }
+
+  private async read(): Promise<void> {
+    const { planner } = this.parts;
+    const { signal } = (this.reading = new AbortController());
+    while (this.wanted && !signal.aborted) {
+      const { tokens, submodel } = this.wanted;
+      const readTokens = tokens.length - planner.unreadOf(tokens);
+      // The last token is computed with the decode, because its logits are wanted.
+      if (readTokens >= tokens.length - 1) break;
+      const chunk = tokens.slice(0, readTokens + CHUNK);
+      if (!(await this.readChunk(chunk, submodel, signal))) break;
+      planner.wasRead(chunk);
+    }
+    this.reading = undefined;
+    // Another prompt may have come since it was stopped.
+    if (signal.aborted && this.wanted) void this.read();
+  }
+
+  /** Whether it was read to its end. */
+  private readChunk(prompt: readonly number[], submodel: Submodel, signal: AbortSignal): Promise<boolean> {
+    const { engine, costs } = this.parts;
+    const { widths } = submodel;
+    return new Promise((resolve) => {
+      engine.generate({ prompt, widths, maxTokens: 0, stopTokens: [] }, signal, (event) => {
+        if (event.type === 'prefill') costs.observe(submodel, event.prefilledTokens, event.prefillMs, 0, 0);
+        if (event.type === 'end') resolve(event.reason !== 'aborted' && event.reason !== 'failed');
+      });
+    });
+  }
+}

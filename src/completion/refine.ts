@@ -1,0 +1,28 @@
+import { TYPING_GAP_MS } from '../governor/typing';
+import type { CompletionRequest } from './request';
+import { TypedSince } from './reuse/typedSince';
+import type { Stages } from './stages';
+
+/**
+ * In a pause over a suggestion, have a larger submodel write a better one, for what is shown next.
+ * @param pause aborted when the user goes on
+ */
+export async function refine(
+  { earlier, planner, runner, settings, wait }: Stages,
+  request: CompletionRequest,
+  pause: AbortSignal,
+): Promise<void> {
+  await wait(TYPING_GAP_MS, pause);
+  await earlier.inFlight?.ended;
+  const isWanted = () => !pause.aborted;
+  const shown = earlier.onScreen?.submodel;
+  if (!isWanted() || shown === undefined) return;
+  const here = { ...request, explicit: false };
+  const since = new TypedSince(here);
+  const diverged = earlier.hasDiverged(since);
+  const plan = await planner.plan(here, settings(), { purpose: 'refinement', diverged, isWanted, shown });
+  if (!plan || !('prompt' in plan)) return;
+  const cached = earlier.cached(since, plan);
+  if (cached) earlier.prepare(cached.generation, plan.settings.key);
+  else runner.start(plan, 'refinement');
+}

@@ -1,0 +1,164 @@
+import type { Engine } from '../engine/engine';
+import { type CheckpointConfig, isObject } from '../matlm/config';
+import { bytesPerToken, type Cost, parameters, submodelOf } from '../matlm/submodel';
+import { fitLine, type Line } from '../governor/line';
+
+/** Tokens that the engine reads in one pass over the weights at most. */
+export const CHUNK = 64;
+
+/** What the engine takes on a machine at rest, all in milliseconds. */
+export interface EngineTimes {
+  /**
+   * By submodel: a token of a long prompt and a pass over the weights for one token, both without attention. Submodels that
+   * are not among them lie on the lines through those that are.
+   */
+  readonly submodels: Readonly<Record<string, Cost>>;
+  /** One token that looks at one earlier position, in one layer. */
+  readonly attentionMs: number;
+}
+
+/**
+ * What a pass takes: it reads the weights once or computes its tokens, whichever takes longer, and attention on top, which
+ * reads the keys and values once more for a pass as a whole.
+ */
+export class PassCosts {
+  private readonly named = new Map<string, Cost>();
+  private readonly prefillLine: Line;
+  private readonly decodeLine: Line;
+
+  /** @throws {Error} if there is no submodel among the times */
+  constructor(
+    private readonly config: CheckpointConfig,
+    readonly times: EngineTimes,
+  ) {
+    const { model } = config;
+    const rows = Object.entries(times.submodels).map(([name, cost]) => ({
+      cost,
+      widths: submodelOf(config, name).widths,
+    }));
+    const prefill = fitLine(
+      rows.map(({ cost, widths }) => ({ x: parameters(model, widths), y: cost.prefillMsPerToken })),
+    );
+    const decode = fitLine(
+      rows.map(({ cost, widths }) => ({ x: bytesPerToken(model, widths), y: cost.decodeMsPerToken })),
+    );
+    if (!prefill || !decode) throw new Error('the costs name no submodel');
+    [this.prefillLine, this.decodeLine] = [prefill, decode];
+    for (const { cost, widths } of rows) this.named.set(widths.join(), cost);
+  }
+
+  /** Milliseconds of a pass of so many tokens, at most CHUNK, after so many others. */
+  passMs(widths: readonly number[], tokens: number, context: number): number {
+    const { prefillMsPerToken, decodeMsPerToken } = this.costOf(widths);
+    const layers = widths.filter((width) => width > 0).length;
+    const attentionMs = (tokens + 1) * (context + tokens / 2) * layers * this.times.attentionMs;
+    return Math.max(decodeMsPerToken, tokens * prefillMsPerToken) + attentionMs;
+  }
+
+  private costOf(widths: readonly number[]): Cost {
+    const named = this.named.get(widths.join());
+    if (named) return named;
+    const { model } = this.config;
+    return {
+      prefillMsPerToken: this.prefillLine(parameters(model, widths)),
+      decodeMsPerToken: this.decodeLine(bytesPerToken(model, widths)),
+    };
+  }
+
+  /** As the engine measures itself when it starts: what the governor begins with. */
+  get measured(): Record<string, Cost> {
+    return Object.fromEntries(
+      ['S', 'M', 'L', 'XL'].map((size) => {
+        const { widths } = submodelOf(this.config, size);
+        return [
+          size,
+          {
+            prefillMsPerToken: this.passMs(widths, CHUNK, 0) / CHUNK,
+            decodeMsPerToken: this.passMs(widths, 1, CHUNK),
+          },
+        ];
+      }),
+    );
+  }
+}
+
+const MEASURED = ['XS', 'S', 'M', 'L', 'XL'];
+/** Attention is measured after so many tokens. */
+const FAR = 512;
+const ROUNDS = 3;
+const DECODED = 12;
+
+/** The engine's times on this machine, the quickest of several rounds each, because what disturbs only adds. */
+export async function measureTimes(engine: Engine, config: CheckpointConfig): Promise<EngineTimes> {
+  const { vocabularySize } = config.model;
+  let seed = 0;
+  /** No prompt begins as one before it does. */
+  const promptOf = (length: number) => {
+    seed++;
+    return Array.from({ length }, (_, i) => 10 + ((i * 37 + seed * 101) % (vocabularySize - 10)));
+  };
+  const quickest = async (name: string, measure: (widths: readonly number[]) => Promise<number>) => {
+    const { widths } = submodelOf(config, name);
+    let least = Infinity;
+    for (let round = 0; round < ROUNDS; round++) least = Math.min(least, await measure(widths));
+    return least;
+  };
+  const chunkMs = async (widths: readonly number[]) => (await run(engine, promptOf(CHUNK), widths, 0)).prefillMs;
+  const passMs = async (widths: readonly number[]) => (await run(engine, promptOf(CHUNK), widths, DECODED)).passMs;
+  const farMs = async (widths: readonly number[]) => {
+    const prompt = promptOf(FAR + CHUNK);
+    await run(engine, prompt.slice(0, FAR), widths, 0);
+    return (await run(engine, prompt, widths, 0)).prefillMs;
+  };
+
+  const nearMs = await quickest('S', chunkMs);
+  const layers = submodelOf(config, 'S').widths.length;
+  const attentionMs = Math.max(0, (await quickest('S', farMs)) - nearMs) / ((CHUNK + 1) * FAR * layers);
+  const submodels: Record<string, Cost> = {};
+  for (const name of MEASURED.filter((one) => one in config.granularities)) {
+    const used = submodelOf(config, name).widths.filter((width) => width > 0).length;
+    const prefillMs = (await quickest(name, chunkMs)) - (CHUNK + 1) * (CHUNK / 2) * used * attentionMs;
+    const decodeMs = (await quickest(name, passMs)) - 2 * (CHUNK + DECODED / 2) * used * attentionMs;
+    submodels[name] = {
+      prefillMsPerToken: Math.max(SMALLEST_MS, prefillMs / CHUNK),
+      decodeMsPerToken: Math.max(SMALLEST_MS, decodeMs),
+    };
+  }
+  return { submodels, attentionMs };
+}
+
+/** A noisy measurement of attention may leave nothing for the rest. */
+const SMALLEST_MS = 1e-3;
+
+function run(
+  engine: Engine,
+  prompt: readonly number[],
+  widths: readonly number[],
+  maxTokens: number,
+): Promise<{ prefillMs: number; passMs: number }> {
+  return new Promise((resolve, reject) => {
+    let prefillMs = 0;
+    engine.generate({ prompt, widths, maxTokens, stopTokens: [] }, new AbortController().signal, (event) => {
+      if (event.type === 'prefill') ({ prefillMs } = event);
+      if (event.type !== 'end') return;
+      if (event.reason === 'failed') reject(new Error(event.message));
+      else resolve({ prefillMs, passMs: event.decodeMs / Math.max(1, event.passes) });
+    });
+  });
+}
+
+/** @throws {Error} naming what is wrong */
+export function parseTimes(text: string): EngineTimes {
+  const json: unknown = JSON.parse(text);
+  const { submodels, attentionMs } = isObject(json) ? json : {};
+  const isPositive = (value: unknown) => typeof value === 'number' && value > 0;
+  const areCosts =
+    isObject(submodels) &&
+    Object.values(submodels).every(
+      (cost) => isObject(cost) && isPositive(cost.prefillMsPerToken) && isPositive(cost.decodeMsPerToken),
+    );
+  if (!areCosts || typeof attentionMs !== 'number') {
+    throw new Error('expected {"submodels": {NAME: {"prefillMsPerToken", "decodeMsPerToken"}}, "attentionMs"}');
+  }
+  return { submodels: submodels as EngineTimes['submodels'], attentionMs };
+}

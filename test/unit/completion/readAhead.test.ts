@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { Planner } from '../../../src/completion/plan';
+import { ReadAhead } from '../../../src/completion/readAhead';
+import { shapeByIndentation } from '../../../src/completion/syntax/shape';
+import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
+import { CostModel } from '../../../src/governor/costs';
+import { History } from '../../../src/governor/history';
+import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
+import { TypingRhythm } from '../../../src/governor/typing';
+import { submodelOf } from '../../../src/matlm/submodel';
+import { exampleConfig, small } from '../model';
+import { settle } from './hand';
+
+const COST = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
+
+describe('reading a prompt ahead', () => {
+  let planner: Planner;
+  let readAhead: ReadAhead;
+  let running: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[];
+  const submodel = submodelOf(exampleConfig(), 'S');
+  const prompt = (length: number) => Array.from({ length }, (_, i) => i);
+
+  beforeEach(async () => {
+    const checkpoint = { ...(await small()), config: exampleConfig() };
+    const costs = new CostModel(checkpoint.config, { S: COST, XL: COST });
+    running = [];
+    const engine: Engine = {
+      generate: (request, signal, emit) => {
+        running.push({ request, signal, emit });
+        signal.addEventListener('abort', () => {
+          emit({ type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 });
+        });
+      },
+    };
+    planner = new Planner({
+      checkpoint,
+      costs,
+      rhythm: new TypingRhythm(),
+      history: new History(),
+      syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
+      machine: () => UNKNOWN_MACHINE,
+      now: () => 0,
+    });
+    readAhead = new ReadAhead({ engine, costs, planner });
+  });
+
+  /** The engine has read what it was asked to. */
+  async function isRead(reason: 'length' | 'failed' = 'length'): Promise<void> {
+    const { request, emit } = running.at(-1)!;
+    const { length } = request.prompt;
+    if (reason === 'length') emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: length, prefillMs: length });
+    emit({ type: 'end', reason, decodedTokens: 0, passes: 0, decodeMs: 0 });
+    await settle();
+  }
+  const lengths = () => running.map(({ request }) => request.prompt.length);
+
+  it('goes chunk by chunk, writes nothing, and tells the planner what is read', async () => {
+    readAhead.begin({ tokens: prompt(150), submodel });
+    assert.equal(planner.unreadOf(prompt(150)), 150);
+    await isRead();
+    assert.equal(planner.unreadOf(prompt(150)), 150 - 64);
+    await isRead();
+    await isRead();
+    assert.deepEqual(lengths(), [64, 128, 150]);
+    assert.ok(running.every(({ request }) => request.maxTokens === 0 && request.widths === submodel.widths));
+    assert.equal(planner.unreadOf(prompt(160)), 10);
+  });
+
+  it('reads nothing that is read already', () => {
+    planner.wasRead(prompt(100));
+    readAhead.begin({ tokens: prompt(101), submodel });
+    assert.deepEqual(lengths(), []);
+  });
+
+  it('goes on with the longer prompt of the next key', async () => {
+    readAhead.begin({ tokens: prompt(100), submodel });
+    readAhead.begin({ tokens: prompt(140), submodel });
+    await isRead();
+    await isRead();
+    await isRead();
+    assert.deepEqual(lengths(), [64, 128, 140]);
+  });
+
+  it('stops at once when a decode begins', async () => {
+    readAhead.begin({ tokens: prompt(150), submodel });
+    await isRead();
+    readAhead.stop();
+    await settle();
+    assert.equal(running[1]!.signal.aborted, true);
+    assert.deepEqual(lengths(), [64, 128]);
+    readAhead.begin({ tokens: prompt(150), submodel });
+    assert.deepEqual(lengths(), [64, 128, 128]);
+  });
+
+  it('begins again if it is asked to before it has stopped', async () => {
+    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.stop();
+    readAhead.begin({ tokens: prompt(90), submodel });
+    await settle();
+    assert.deepEqual(lengths(), [64, 64]);
+    await isRead();
+    await isRead();
+    assert.deepEqual(lengths(), [64, 64, 90]);
+  });
+
+  it('gives up when the engine fails', async () => {
+    readAhead.begin({ tokens: prompt(150), submodel });
+    await isRead('failed');
+    assert.deepEqual(lengths(), [64]);
+  });
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { FilePolicy, type Folder, MAX_FILE_BYTES, type ProjectFile } from '../../../src/workspace/filePolicy';
+
+/** A workspace in memory: files by absolute path, and what was read of them. */
+function workspaceOf(files: Record<string, string | Uint8Array>, excludes: Record<string, unknown> = {}) {
+  const reads: string[] = [];
+  const warnings: string[] = [];
+  const contentAt = (path: string) => {
+    const content = files[path];
+    return typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  };
+  const folder: Folder = {
+    id: 'file:///repo/app',
+    path: '/repo/app',
+    read(path, maxBytes) {
+      reads.push(path);
+      const content = contentAt(path);
+      return Promise.resolve(content && content.length > maxBytes ? 'too large' : content);
+    },
+    exists: (path) => Promise.resolve(path in files),
+    excludes: () => excludes,
+  };
+  const policy = new FilePolicy((message) => warnings.push(message));
+  const file = (path: string): ProjectFile => ({ folder, path });
+  const isQuoted = async (path: string) => (await policy.quotableText(file(path))) !== undefined;
+  return { files, policy, file, isQuoted, reads, warnings };
+}
+
+const CODE = 'export const a = 1;\n';
+
+describe('which files may be read', () => {
+  it('tells those that are ignored from those that are not', async () => {
+    const { isQuoted } = workspaceOf(
+      {
+        '/repo/.git': '',
+        '/repo/.gitignore': 'app/above.ts\n',
+        '/repo/app/.gitignore': 'git.ts\n',
+        '/repo/app/src/.matcoderignore': 'own.ts\n',
+        ...Object.fromEntries(
+          ['above.ts', 'git.ts', 'src/own.ts', 'hidden.ts', 'src/a.ts'].map((path) => [`/repo/app/${path}`, CODE]),
+        ),
+      },
+      { 'hidden.*': true },
+    );
+    const paths = ['above.ts', 'git.ts', 'src/own.ts', 'hidden.ts', 'src/a.ts', 'none.ts'];
+    const quoted = await Promise.all(paths.map(isQuoted));
+    assert.deepEqual(
+      paths.filter((_, i) => quoted[i]),
+      ['src/a.ts'],
+    );
+  });
+
+  it('quotes nothing that holds a secret, by its name or anywhere in it', async () => {
+    const { isQuoted } = workspaceOf({
+      '/repo/app/.envrc': CODE,
+      '/repo/app/a.ts': `${CODE.repeat(2000)}const password = 'hunter2';\n`,
+      '/repo/app/b.sh': 'export DB_PASSWORD=swordfish\n',
+      '/repo/app/c.ts': CODE,
+    });
+    const paths = ['.envrc', 'a.ts', 'b.sh', 'c.ts'];
+    assert.deepEqual(await Promise.all(paths.map(isQuoted)), [false, false, false, true]);
+  });
+
+  it('quotes nothing that is large, or no text', async () => {
+    const { isQuoted } = workspaceOf({
+      '/repo/app/large.ts': 'a'.repeat(MAX_FILE_BYTES + 1),
+      '/repo/app/zero.ts': 'a\0b',
+      '/repo/app/latin.ts': new Uint8Array([0x61, 0xe9, 0x62]),
+    });
+    const quoted = await Promise.all(['large.ts', 'zero.ts', 'latin.ts'].map(isQuoted));
+    assert.deepEqual(quoted, [false, false, false]);
+  });
+
+  it('gives the text of the editor where a file is open, line ends as \\n', async () => {
+    const { policy, file } = workspaceOf({});
+    const text = await policy.quotableText(file('a.ts'), { languageId: 'typescript', getText: () => 'a();\r\nb();' });
+    assert.equal(text, 'a();\nb();');
+  });
+
+  it('judges by the rules as they are when the text is there, not when it was asked for', async () => {
+    const { files, policy, file } = workspaceOf({ '/repo/app/a.ts': CODE });
+    let reads = 0;
+    const getText = () => {
+      if (reads++ === 0) {
+        files['/repo/app/.gitignore'] = 'a.ts\n';
+        policy.forget();
+      }
+      return CODE;
+    };
+    const text = await policy.quotableText(file('a.ts'), { languageId: 'typescript', getText });
+    assert.equal(text, undefined);
+  });
+
+  it('takes the language of a document whose name does not tell it', async () => {
+    const { policy, file } = workspaceOf({});
+    const getText = () => 'db_password=swordfish\n';
+    const textIn = (languageId: string) => policy.quotableText(file('deploy'), { languageId, getText });
+    assert.deepEqual([await textIn('shellscript'), await textIn('plaintext')], [undefined, getText()]);
+    assert.equal(policy.unsavedText({ languageId: 'shellscript', getText }), undefined);
+  });
+
+  it('keeps MatCoder out of files that hold secrets by their name, and out of those that its own rules list', async () => {
+    const { policy, file } = workspaceOf({ '/repo/app/.matcoderignore': 'gen/\n', '/repo/app/.gitignore': 'out/\n' });
+    const closed = (path: string) => policy.closed(`/repo/app/${path}`, file(path));
+    assert.deepEqual(await Promise.all(['.envrc', 'gen/a.ts', 'out/a.ts'].map(closed)), [
+      'the name of the file says that it holds secrets',
+      '.matcoderignore lists the file',
+      undefined,
+    ]);
+    assert.match((await policy.closed('/elsewhere/prod.env', undefined)) ?? '', /secrets/);
+  });
+
+  it('reads a rule once, for all files and folders, until it may have changed', async () => {
+    const { policy, isQuoted, reads } = workspaceOf({ '/repo/app/.gitignore': 'x\n', '/repo/app/a/b/c.ts': CODE });
+    const count = () => reads.filter((path) => path === '/repo/app/.gitignore').length;
+    await Promise.all(['a/b/c.ts', 'a/d.ts', 'e.ts', 'a/b/f.ts'].map(isQuoted));
+    assert.equal(count(), 1);
+    policy.forget();
+    await isQuoted('a/b/c.ts');
+    assert.equal(count(), 2);
+  });
+
+  it('says which rules cannot be followed, once, and quotes nothing below them', async () => {
+    const { isQuoted, warnings } = workspaceOf(
+      { '/repo/app/a/.gitignore': 'x\n'.repeat(20_001), '/repo/app/a/b.ts': CODE, '/repo/app/c.ts': CODE },
+      { [`{${'a,'.repeat(600)}b}`]: true },
+    );
+    assert.deepEqual(await Promise.all(['a/b.ts', 'c.ts', 'a/d.ts'].map(isQuoted)), [false, true, false]);
+    assert.deepEqual(warnings.map((message) => /^(?:\S+\.gitignore|files\.exclude)/.exec(message)?.[0]).sort(), [
+      '/repo/app/a/.gitignore',
+      'files.exclude',
+    ]);
+  });
+});
