@@ -116,7 +116,7 @@ function flag(fallback: boolean): Rule<boolean> {
 }
 
 function text(fallback: string): Rule<string> {
-  return { fallback, isValid: (value) => typeof value === 'string', expected: 'a text' };
+  return { fallback, isValid: (value) => typeof value === 'string', expected: 'a string' };
 }
 
 function wholeNumber(fallback: number, max: number): Rule<number> {

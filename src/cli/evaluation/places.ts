@@ -239,9 +239,9 @@ function write(
 /** The rows for a terminal: all code, then by language, then lines by the confidence of the largest. */
 export function evaluationTables(rows: readonly EvaluationRow[]): string {
   const percent = (share?: number) => (share === undefined ? '-' : `${(100 * share).toFixed(1)}%`);
-  const name = (row: EvaluationRow) => (row.copying ? `${row.name} and copying` : row.name);
+  const name = (row: EvaluationRow) => (row.copying ? `${row.name} with copying` : row.name);
   const all = [
-    ['submodel', 'bits a byte', 'next token right', 'agrees with XL', 'line right', 'edit similarity', 'line ended'],
+    ['submodel', 'bits per byte', 'top-1 accuracy', 'agrees with XL', 'line exact', 'edit similarity', 'line ended'],
     ...rows.map(({ score, lines, ...row }) => [
       name(row),
       score?.bitsPerByte.toFixed(4) ?? '-',
@@ -251,7 +251,7 @@ export function evaluationTables(rows: readonly EvaluationRow[]): string {
   const scored = rows.filter((row) => row.byLanguage);
   const languages = Object.keys(scored[0]?.byLanguage ?? {});
   const byLanguage = [
-    ['bits a byte, next token right', ...languages],
+    ['bits per byte, top-1 accuracy', ...languages],
     ...scored.map((row) => [
       name(row),
       ...Object.values(row.byLanguage ?? {}).map((s) => `${s.bitsPerByte.toFixed(3)}, ${percent(s.accuracy)}`),
@@ -259,7 +259,7 @@ export function evaluationTables(rows: readonly EvaluationRow[]): string {
   ];
   const last = rows.findLast((row) => row.name === 'XL' && row.lines);
   const byConfidence = [
-    [`confidence of ${last ? name(last) : 'XL'}`, 'lines', 'line right'],
+    [`confidence of ${last ? name(last) : 'XL'}`, 'lines', 'line exact'],
     ...(last?.lines?.byConfidence ?? []).map((group) => [
       `from ${group.from}`,
       String(group.lines),

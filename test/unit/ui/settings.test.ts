@@ -54,7 +54,7 @@ describe('the settings', () => {
 
   const invalid: [keyof Settings, unknown, RegExp][] = [
     ['enabled', 'yes', /matcoder\.enabled is "yes", which is not true or false; true is used instead/],
-    ['submodel', 7, /matcoder\.submodel is 7, which is not a text; "auto" is used/],
+    ['submodel', 7, /matcoder\.submodel is 7, which is not a string; "auto" is used/],
     ['latencyBudget', -1, /matcoder\.latencyBudget is -1, which is not a whole number from 0 to 10000; 0 is used/],
     ['latencyBudget', 2.5, /2\.5/],
     ['latencyBudget', '60', /"60"/],
