@@ -64,9 +64,7 @@ export async function pickSize(parts: PickerParts): Promise<Changes | undefined>
     },
     {
       label: 'Only when asked',
-      description: settings.manualOnly
-        ? 'on: no suggestions while you type'
-        : 'off: suggestions while you type',
+      description: settings.manualOnly ? 'on: no suggestions while you type' : 'off: suggestions while you type',
       next: set({ manualOnly: !settings.manualOnly }),
     },
   ];
