@@ -6,7 +6,7 @@ import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
 import type { DraftCounts, GenerateEvent, GenerateRequest } from './engine';
 
-/** Instruction sets the engine has kernels for. */
+/** Instruction sets with kernels in the engine. */
 export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
 
 export interface NativeOptions {
@@ -103,7 +103,7 @@ export interface NativeAddon {
   readonly prefillChunkTokens: number;
 }
 
-/** The addon is missing or does not load. The message names every path tried, the fault and what to do. */
+/** The addon is missing or does not load. The message names every path tried, the fault and the remedy. */
 export class AddonError extends Error {
   override readonly name = 'AddonError';
 }

@@ -92,7 +92,7 @@ export class FallbackEngine implements LocalBackend {
                 start();
                 break;
               } catch {
-                // The next one does not take the rest of the request: the fault that matters is the first.
+                // The next backend refuses the rest of the request. The first fault is reported.
               }
             }
             listener({ ...event, decodedTokens: tokens.length, passes, decodeMs });
@@ -169,7 +169,7 @@ export class FallbackEngine implements LocalBackend {
     try {
       engine = candidate.open();
       const info = await engine.measure();
-      // What was used may have failed meanwhile, and another have taken its place.
+      // The backend in use may have failed meanwhile and been replaced.
       if (this.isDisposed || this.current !== before) {
         engine.dispose();
         return false;
@@ -193,7 +193,7 @@ export class FallbackEngine implements LocalBackend {
 
   /** Rejects a backend; false if nothing is left to take its place. */
   private replace(failed: Opened, reason: string): boolean {
-    // Another request met the fault first, or work has moved away.
+    // Another request has hit the fault first, or work has moved to another backend.
     if (failed !== this.current) return true;
     const others = this.candidates.filter((candidate) => candidate !== failed.candidate);
     const hasYielded = (candidate: Candidate) => Number(candidate === this.yielded?.candidate);

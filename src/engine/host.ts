@@ -86,7 +86,7 @@ async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHos
       opened.yieldGpu(sharing.reason).catch(unusable);
     });
   } catch (error) {
-    // The sensors are part of the addon too: if it does not load, the machine's state stays unknown.
+    // The sensors are part of the addon. If it does not load, the machine's state stays unknown.
     if (!(error instanceof AddonError)) throw error;
   }
   const ready = async () => {

@@ -5,7 +5,7 @@ import { PbfWriter } from 'pbf';
 export const ELEMENT = { float: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const;
 export type Element = keyof typeof ELEMENT;
 
-/** A constant: values in the model itself, or a stretch of a file beside it. */
+/** A constant: values in the model itself, or a range of a file next to it. */
 export interface Constant {
   readonly name: string;
   readonly element: Element;
@@ -13,7 +13,7 @@ export interface Constant {
   readonly values: Uint8Array | { readonly file: string; readonly offset: number; readonly bytes: number };
 }
 
-/** Numbers become FLOAT attributes where the name is among `FLOATS`, else INT; arrays INTS. */
+/** Numbers become FLOAT attributes if the name is in `FLOATS`, otherwise INT; arrays become INTS. */
 export type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
 export interface Node {
