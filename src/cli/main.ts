@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHIPPED } from '../matlm/checkpoint';
+import { messageOf } from '../matlm/errors';
 import { complete } from './complete';
 import { replayTable } from '../replay/tables';
 import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
@@ -201,6 +202,6 @@ function count(option: string, value: string): number {
 
 guardOutput();
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`matcoder: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`matcoder: ${messageOf(error)}\n`);
   process.exitCode = 1;
 });

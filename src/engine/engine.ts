@@ -96,6 +96,8 @@ export type GenerateEvent =
       readonly isFinal?: true;
     } & Partial<DraftCounts>);
 
+export type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
+
 /** The end of a request that never ran. */
 export function failed(message: string): GenerateEvent {
   return { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message };

@@ -2,7 +2,7 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
 import { checkValues } from '../matlm/tensors';
 import { type Backend, isOnGpu } from './engine';
-import { type Candidate, FallbackEngine } from './fallbackEngine';
+import { type BackendCandidate, FallbackEngine } from './fallbackEngine';
 import { type HardwareReport, inOrder } from './hardware';
 import { defaultThreads, LocalEngine } from './native';
 import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
@@ -43,8 +43,8 @@ export function candidates(
   threads: number,
   report: HardwareReport | undefined,
   avoidsGpu: boolean,
-): Candidate[] {
-  const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): Candidate => ({
+): BackendCandidate[] {
+  const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): BackendCandidate => ({
     backend,
     open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
   });

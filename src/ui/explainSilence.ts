@@ -26,7 +26,7 @@ export interface SilenceFacts {
 export interface Explanation {
   /** Why there is no suggestion here now. */
   readonly now: Fact;
-  /** What the user can do about it, the most likely first. */
+  /** What the user can do about it, the most likely remedy first. */
   readonly remedies: readonly Remedy[];
   /** The last outcomes, newest first. */
   readonly outcomes: readonly (Fact & { readonly when: string })[];
@@ -52,7 +52,7 @@ export interface Remedy extends Fact {
   readonly action: RemedyAction;
 }
 
-/** Why MatCoder suggests nothing at the moment, and what would change that. */
+/** The reason why MatCoder suggests nothing at the moment, and the remedies. */
 export function explainSilence(facts: SilenceFacts): Explanation {
   const { now, remedies } = causeOf(facts);
   return {

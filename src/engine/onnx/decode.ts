@@ -4,7 +4,7 @@ import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
 
 /** The model as decoding uses it. */
-export interface Reader {
+export interface TokenReader {
   /**
    * Reads tokens at the end of the cache.
    * @returns logits after each of them, [tokens, vocabulary]
@@ -51,7 +51,7 @@ const NO_DRAFT: TokenDraft = { tokens: [], matchLength: 0, probabilities: [] };
  * Greedy decoding, as Engine::decode in native/src/engine.cc. Drafts change only the time: the target verifies all of them
  * in one pass, and rejects the first that it would not have chosen and all after it.
  */
-export async function decode(reader: Reader, decoding: Decoding): Promise<EndReason> {
+export async function decode(reader: TokenReader, decoding: Decoding): Promise<EndReason> {
   const { request, speculator, tokenBytes, contextLength, isAborted, listener, done } = decoding;
   const {
     widths,
@@ -130,7 +130,7 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
  * @param spelled `text` without special tokens
  */
 async function makeDraft(
-  reader: Reader,
+  reader: TokenReader,
   { request, speculator, isAborted }: Decoding,
   text: readonly number[],
   spelled: readonly number[],

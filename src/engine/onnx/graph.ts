@@ -9,7 +9,7 @@ import {
   type Graph,
   type Node,
   serialise,
-  type Value,
+  type GraphValue,
 } from './proto';
 
 /** The part of a checkpoint that a graph is made of. */
@@ -55,13 +55,13 @@ export function submodelGraph({ config, weightsFile, tensors }: Weights, widths:
   const { hiddenSize: d, heads, kvHeads, headDim, ffnSize, vocabularySize, contextLength, normEps } = config;
   const g = new GraphBuilder(basename(weightsFile), tensors);
   const cacheShape = [1, kvHeads, contextLength, headDim];
-  const inputs: Value[] = [
+  const inputs: GraphValue[] = [
     { name: 'ids', element: 'int32', shape: [1, 'n'] },
     { name: 'rows', element: 'int32', shape: ['m'] },
     { name: 'last', element: 'int32', shape: [1] },
     { name: 'total', element: 'int32', shape: [1] },
   ];
-  const outputs: Value[] = [{ name: 'logits', element: 'float', shape: [1, 'm', vocabularySize] }];
+  const outputs: GraphValue[] = [{ name: 'logits', element: 'float', shape: [1, 'm', vocabularySize] }];
   const [cos, sin] = g.rotations(contextLength, headDim, config.ropeTheta);
 
   const embedding = g.matrix('model.embed_tokens.weight', vocabularySize, d);

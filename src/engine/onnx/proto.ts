@@ -26,7 +26,7 @@ export interface Node {
 }
 
 /** An input or output of the graph; a string names a dimension that is known at run time only. */
-export interface Value {
+export interface GraphValue {
   readonly name: string;
   readonly element: Element;
   readonly shape: readonly (number | string)[];
@@ -35,8 +35,8 @@ export interface Value {
 export interface Graph {
   readonly nodes: readonly Node[];
   readonly constants: readonly Constant[];
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
+  readonly inputs: readonly GraphValue[];
+  readonly outputs: readonly GraphValue[];
 }
 
 const IR_VERSION = 10;
@@ -112,7 +112,7 @@ function writeEntry([key, value]: [string, string], out: PbfWriter): void {
   out.writeStringField(2, value);
 }
 
-function writeValue({ name, element, shape }: Value, out: PbfWriter): void {
+function writeValue({ name, element, shape }: GraphValue, out: PbfWriter): void {
   out.writeStringField(1, name);
   // TypeProto, its tensor_type, its shape, a dimension
   out.writeMessage(
