@@ -12,8 +12,8 @@ import { packagedExtension } from './lib/vsix.mjs';
 const node = process.execPath;
 
 /**
- * A stage runs its commands and returns the exit code and what was printed, or says why it is skipped. A stage that
- * counts nothing (lint) passes or fails as one test.
+ * A stage runs its commands and returns the exit code and what was printed, or says why it is skipped. A stage without
+ * counts (lint) passes or fails as one test.
  */
 const stages = {
   lint: { counted: false, run: () => run('npm', ['run', '--silent', 'lint']) },

@@ -36,7 +36,7 @@ describe('A truncated checkpoint', () => {
   after('remove it', () => rmSync(folder, { recursive: true }));
 
   describeVSCode('in the settings', { machineSettings: { 'matcoder.modelPath': folder } }, (vscode) => {
-    it('is told of by the status bar, whose click names the file and offers ways out', async () => {
+    it('is reported by the status bar, whose click names the file and offers remedies', async () => {
       await vscode.editor.awaitStatus(/^MatCoder$/);
       await vscode.editor.clickStatus();
       const notification = await vscode.editor.notification('model.safetensors');
@@ -53,7 +53,7 @@ describe('A truncated checkpoint', () => {
 });
 
 describeVSCode('In a workspace that is not trusted', { trusted: false, settings: pinned }, (vscode) => {
-  it('completions appear all the same', async () => {
+  it('completions appear nevertheless', async () => {
     await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
     await vscode.editor.openFile(path);
     await vscode.editor.typeBelow(oneMoreSignature);

@@ -21,7 +21,7 @@ describeVSCode('The size of the model', { settings }, (vscode) => {
     });
   }
 
-  it('is chosen from a list that predicts what each takes on this machine', async () => {
+  it('is chosen from a list with the predicted latency of each on this machine', async () => {
     await vscode.editor.run('MatCoder: Choose Model Size');
     await vscode.editor.pick('Auto');
     // The extension hears of the setting a moment after the file holds it.
@@ -34,7 +34,7 @@ describeVSCode('The size of the model', { settings }, (vscode) => {
     });
     await vscode.editor.page.mouse.move(640, 700); // no hover over a row
     await vscode.editor.screenshot('picker.png');
-    // Where the machine is busy with other tests, a completion now may not be worth its time: the list says so.
+    // If the machine is busy with other tests, a completion may be declined now, and the list says so.
     assert.match(rows[0], /^Auto, current, now (XS|S|M|L|XL)\+?, .*(\d ms\b|worth its time$)/, rows[0]);
     for (const [index, name] of ['XS', 'S', 'M', 'L', 'XL'].entries()) {
       assert.match(
@@ -67,7 +67,7 @@ describeVSCode('The size of the model', { settings }, (vscode) => {
     await until('the setting to be M', () => vscode.setting('matcoder.batteryCap') === 'M');
   });
 
-  it('completes only when asked, where that is chosen', async () => {
+  it('completes only by hand if that is chosen', async () => {
     await vscode.editor.run('MatCoder: Choose Model Size');
     await vscode.editor.pickByTyping('Only when asked');
     await until('the setting to be on', () => vscode.setting('matcoder.manualOnly') === true);

@@ -151,7 +151,7 @@ describe('a missing suggestion is explained', () => {
       ['trigger'],
     ],
     [
-      'by a model with nothing to say',
+      'by a model without a suggestion',
       { lastHere: past('empty', { size: 'S', reason: 'nothing passed the filter loops' }) },
       /^S had nothing to suggest$/,
       /filter loops\.$/,
