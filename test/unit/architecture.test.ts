@@ -14,7 +14,6 @@ const STILL_OPEN = new Set([
   'completion/cursor → completion/syntax/indentation',
   'completion/syntax/blockEnd → completion/syntax/indentation',
   'completion/syntax/tree → completion/syntax/blockEnd',
-  'completion/reuse/generation → completion/plan',
 ]);
 
 /** By source file, the source files that it imports, type imports included; paths from src/, without `.ts`. */
