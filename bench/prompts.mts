@@ -15,6 +15,7 @@ import { SnippetIndex } from '../src/completion/prompt/snippets';
 import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
+import { languageOf } from '../src/completion/syntax/languages';
 import { LocalEngine } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
@@ -159,7 +160,7 @@ for (const place of places) {
   for (const [way, build] of Object.entries(WAYS)) {
     if (values.way.length > 0 && !values.way.includes(way)) continue;
     const prompt = build(place);
-    const trim = trimAt(cursorOf(place.prefix, place.suffix, false));
+    const trim = trimAt(cursorOf({ ...place, languageId: languageOf(place.path) }, false));
     const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     const text = decoded.pieces.map((piece) => piece.text).join('');

@@ -1,3 +1,5 @@
+import { isClosing } from './syntax/closers';
+
 /** What the gate looks at; nothing here needs the model. */
 export interface GateInput {
   readonly explicit: boolean;
@@ -17,8 +19,6 @@ export interface GateInput {
 
 const READ_ONLY_SCHEMES = new Set(['output', 'vscode-scm', 'git', 'search-editor', 'debug', 'comment']);
 const MAX_LINE_CHARS = 2000;
-/** In the middle of a line only closing marks may follow: what else stands there was written on purpose. */
-const CLOSING = /^[\s)\]}>'"`;,:]*$/;
 
 /** Whether documents of a scheme are ones that somebody writes: no output, no side of a comparison. */
 export function isEdited(scheme: string): boolean {
@@ -53,7 +53,8 @@ export function gate(input: GateInput): Gated | undefined {
     return gated('long line', `the line is longer than ${MAX_LINE_CHARS} characters`);
   if (input.explicit) return undefined;
   if (!input.enabled) return gated('language off', `completion is off for ${input.languageId}`);
-  if (!CLOSING.test(input.lineSuffix)) return gated('code follows', 'code follows on the line');
+  // Anything but closing marks behind the cursor was written on purpose.
+  if (!isClosing(input.lineSuffix, input.languageId)) return gated('code follows', 'code follows on the line');
   return undefined;
 }
 

@@ -9,13 +9,12 @@ import { type GovernorSettings, settingsKey } from '../governor/settings';
 import { mayBeSeveralLines, type Situation } from '../governor/situation';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
+import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
-import { textKindOf } from '../workspace/textKinds';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
-import type { Unread } from './readAhead';
 import type { CompletionRequest, Purpose } from './request';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
@@ -59,6 +58,12 @@ export interface Plan {
   /** Plans with equal keys at one position lead to the same suggestion: submodel, score, and a line or a block. */
   readonly cacheKey: string;
   readonly startedMs: number;
+}
+
+/** A prompt that a request will need soon, and the submodel that reads it. */
+export interface Unread {
+  readonly tokens: readonly number[];
+  readonly submodel: Submodel;
 }
 
 /** The governor declined. */
@@ -126,8 +131,7 @@ export class Planner {
         : decision;
     }
     const { submodel, multiline } = decision;
-    const textKind = textKindOf(request.path, request.languageId);
-    const cursor = cursorOf(prefix, suffix, multiline, shape?.blockEnd, textKind);
+    const cursor = cursorOf(request, multiline, shape);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
     return {
       request,

@@ -1,25 +1,12 @@
 import { type Engine, PREFILL_CHUNK } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
 import type { Submodel } from '../matlm/submodel';
-
-/** What of a prompt is in the engine's cache. */
-export interface PromptCache {
-  /** Tokens of a prompt that would have to be read. */
-  unreadOf(tokens: readonly number[]): number;
-  /** Tells that these tokens are in the cache now. */
-  wasRead(tokens: readonly number[]): void;
-}
+import type { Planner, Unread } from './plan';
 
 export interface ReadAheadParts {
   readonly engine: Engine;
   readonly costs: CostModel;
-  readonly planner: PromptCache;
-}
-
-/** A prompt that a request will need soon, and the submodel that reads it. */
-export interface Unread {
-  readonly tokens: readonly number[];
-  readonly submodel: Submodel;
+  readonly planner: Planner;
 }
 
 const DECODE_BEGINS = 'a decode begins';

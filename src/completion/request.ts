@@ -1,3 +1,4 @@
+import type { IndentOptions } from './cursor';
 import type { GateInput } from './gate';
 import { type Excerpt, EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt/prompt';
 import { languageOf } from './syntax/languages';
@@ -6,6 +7,8 @@ import { languageOf } from './syntax/languages';
 export interface CompletionRequest extends Excerpt, GateInput {
   /** Distinguishes documents: their URI. */
   readonly document: string;
+  /** How the editor indents the document; undefined where no editor says it. */
+  readonly indent?: IndentOptions | undefined;
 }
 
 /**

@@ -1,9 +1,8 @@
-import type { Engine, GenerateEvent, GenerateRequest } from '../engine/engine';
+import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
 import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken } from '../matlm/submodel';
 import { DutyCycle, WINDOW_MS } from '../governor/dutyCycle';
 import type { VirtualClock } from './clock';
-import { PREFILL_CHUNK } from '../engine/engine';
 
 /** What the engine has done. */
 export interface Use {

@@ -1,6 +1,7 @@
 import type { Outcome } from '../completion/outcome';
 import type { Pipeline } from '../completion/pipeline';
 import { type CompletionRequest, requestIn } from '../completion/request';
+import { languageOf } from '../completion/syntax/languages';
 import { codePlaceAt } from '../governor/place';
 import { TYPING_GAP_MS, type TypingRhythm } from '../governor/typing';
 import { AutoClosed } from './autoClosed';
@@ -63,7 +64,7 @@ interface Ghost {
 
 /** An editor with a hand at it, as far as suggestions can tell. */
 export class Typist {
-  private readonly closed = new AutoClosed();
+  private readonly closed: AutoClosed;
   private position = 0;
   private ghost: Ghost | undefined;
   private request = new AbortController();
@@ -94,7 +95,9 @@ export class Typist {
     private readonly parts: TypistParts,
     private readonly hand: Hand,
     private readonly task: Task,
-  ) {}
+  ) {
+    this.closed = new AutoClosed(languageOf(task.path));
+  }
 
   /** Type the stretch from its beginning to its end. */
   async type(): Promise<Typed> {

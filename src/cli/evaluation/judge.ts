@@ -1,4 +1,7 @@
-import { unmatched, withoutStrings } from '../../completion/filters/brackets';
+import { unmatched } from '../../completion/syntax/brackets';
+import { languageOf } from '../../completion/syntax/languages';
+import { scan } from '../../completion/syntax/lexer';
+import { lexiconOf } from '../../completion/syntax/lexicon';
 import type { Suggestion } from '../../completion/outcome';
 import { editSimilarity } from './editSimilarity';
 import type { Span } from './spans';
@@ -55,12 +58,12 @@ export function judge(span: Span, suggestion: Suggestion | undefined): Judgement
 }
 
 /** A line of it is the next line of the document, or what follows on its line stands twice. */
-function repeats({ suffix, truth }: Span, lines: readonly string[], rest: string, author: string): boolean {
+function repeats({ path, suffix, truth }: Span, lines: readonly string[], rest: string, author: string): boolean {
   const [, ...below] = suffix.split('\n').map((line) => line.trimEnd());
   const next = below.find((line) => line.trim() !== '');
   const isNext = (line: string) => line.trimEnd() === next && /[\w)\]}]/.test(line);
   if (lines.some(isNext) && !truth.split('\n').some(isNext)) return true;
   const last = lines.at(-1) ?? '';
-  const closers = (line: string) => unmatched(withoutStrings(line)).closers.length;
+  const closers = (line: string) => unmatched(scan(line, lexiconOf(languageOf(path))).code).closers.length;
   return rest.trim() !== '' && last.endsWith(rest.trim().charAt(0)) && closers(last + rest) > closers(author);
 }

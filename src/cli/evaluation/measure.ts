@@ -1,6 +1,5 @@
 import { confidentHead, type Eagerness, EAGERNESS, type Piece } from '../../completion/decode/confidence';
 import { type Cursor, cursorOf } from '../../completion/cursor';
-import { textKindOf } from '../../workspace/textKinds';
 import { decode } from '../../completion/decode/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
 import type { Suggestion } from '../../completion/outcome';
@@ -40,7 +39,7 @@ export async function write(
 ): Promise<Written> {
   const request = requestIn(span.path, span.prefix, span.suffix);
   const shape = await syntax.shapeAt(request.languageId, request, false);
-  const cursor = cursorOf(request.prefix, request.suffix, shape.block, shape.blockEnd, textKindOf(request.path));
+  const cursor = cursorOf(request, shape.block, shape);
   const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),

@@ -1,5 +1,9 @@
-import { closes, unmatched, withoutStrings } from '../../completion/filters/brackets';
+import { unmatched } from '../../completion/syntax/brackets';
+import { pairsOf } from '../../completion/syntax/closers';
 import { indentation, leadingBlanks } from '../../completion/syntax/indentation';
+import { languageOf } from '../../completion/syntax/languages';
+import { scan } from '../../completion/syntax/lexer';
+import { lexiconOf } from '../../completion/syntax/lexicon';
 import { Random } from '../../replay/random';
 
 /** What is masked: a line, the rest of one, the rest of one within brackets that the editor closed, or a block. */
@@ -39,7 +43,7 @@ export function spansOf(path: string, text: string, each: number, seed: number):
     const start = leadingBlanks(line).length + 1;
     return start + pick(random, line.trimEnd().length - start);
   };
-  const bracketed = coded.flatMap((i) => openedWithin(lines[i] ?? '').map((column) => ({ i, column })));
+  const bracketed = coded.flatMap((i) => openedWithin(path, lines[i] ?? '').map((column) => ({ i, column })));
   return [
     ...draw(coded).map((i) => lineSpan('line', path, lines, i, leadingBlanks(lines[i] ?? '').length)),
     ...draw(coded).map((i) => lineSpan('rest', path, lines, i, middle(lines[i] ?? ''))),
@@ -69,27 +73,33 @@ function lineSpan(kind: Kind, path: string, lines: readonly string[], i: number,
         .slice(0, i)
         .map((other) => `${other}\n`)
         .join('') + linePrefix,
-    suffix: (kind === 'brackets' ? closersFor(linePrefix) : '') + below,
+    suffix: (kind === 'brackets' ? closersFor(path, linePrefix) : '') + below,
     truth: line.slice(column).trimEnd(),
     original: line.trimEnd() + below,
   };
 }
 
 /** Columns of a line just after a bracket that is closed on it. */
-function openedWithin(line: string): number[] {
-  const code = withoutStrings(line);
+function openedWithin(path: string, line: string): number[] {
+  const code = codeOf(path, line);
   return Array.from(code.matchAll(/[([{]/g), ({ index }) => index + 1).filter(
-    (column) => unmatched(code.slice(column)).closers.length >= closersFor(line.slice(0, column)).length,
+    (column) => unmatched(code.slice(column)).closers.length >= closersFor(path, line.slice(0, column)).length,
   );
 }
 
 /** What the editor wrote after the cursor while the brackets before it were typed. */
-function closersFor(linePrefix: string): string {
-  const open = unmatched(withoutStrings(linePrefix)).openers.map(({ bracket }) => bracket);
+function closersFor(path: string, linePrefix: string): string {
+  const open = unmatched(codeOf(path, linePrefix)).openers.map(({ bracket }) => bracket);
+  const pairs = pairsOf(languageOf(path));
   return open
     .reverse()
-    .map((opener) => [')', ']', '}'].find((closer) => closes(closer, opener)) ?? '')
+    .map((opener) => pairs.find((pair) => pair.open === opener)?.close ?? '')
     .join('');
+}
+
+/** A line without what stands in its strings and comments. */
+function codeOf(path: string, line: string): string {
+  return scan(line, lexiconOf(languageOf(path))).code;
 }
 
 /** Lines of the block that a line opens, 0 where it opens none or one too long. */

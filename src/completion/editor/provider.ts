@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { excerptAt } from './excerpt';
 import type { EditorFiles } from './files';
+import type { IndentOptions } from '../cursor';
 import type { EditorSnippets } from './snippets';
 import { describe, type Outcome } from '../outcome';
 import type { Pipeline } from '../pipeline';
@@ -195,6 +196,14 @@ function readBeside({ snippets = [] }: CompletionRequest): string {
   return snippets.length > 0 ? ` with snippets from ${snippets.map(({ path }) => path).join(', ')}` : '';
 }
 
+/** The indentation of the editor that shows the document: detected from the text, or the user's setting. */
+function indentOf(document: vscode.TextDocument, editors: readonly vscode.TextEditor[]): IndentOptions | undefined {
+  const options = editors.find((editor) => editor.document === document)?.options;
+  // The API reads them as numbers and booleans, although it may set them to `auto`.
+  if (typeof options?.tabSize !== 'number' || typeof options.insertSpaces !== 'boolean') return undefined;
+  return { tabSize: options.tabSize, insertSpaces: options.insertSpaces };
+}
+
 /** The request for a completion, and the place of its text. */
 interface Target {
   readonly request: CompletionRequest;
@@ -225,6 +234,7 @@ function targetAt(
   const excerpt = excerptAt(document, range, lead);
   const request = {
     ...excerpt,
+    indent: indentOf(document, visibleTextEditors),
     snippets: snippets.around(document, excerpt),
     document: document.uri.toString(),
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),

@@ -1,37 +1,91 @@
 import type { Cursor } from '../cursor';
-import { closes, unmatched, withoutOpenStrings, withoutStrings } from './brackets';
+import { indentation } from '../syntax/indentation';
+import { type Closer, isBracket, type Open, type Scan, scan, withoutLineBound } from '../syntax/lexer';
 import { cutAt, type Draft, type Filter } from './filter';
 
-/** Nothing from a bracket on that closes what is not open, or what is closed after the cursor. */
+/** Nothing from a mark on that closes what is not open, or what is closed after the cursor. */
 export const balance: Filter = (cursor) => {
-  let openBefore: string[] | undefined; // a long text to look through, and most drafts close nothing
+  // Most drafts close nothing, so the texts around the cursor are not read before one does.
+  const afterFrom = scansOfSuffix(cursor);
   return (draft) => {
-    const { closers } = unmatched(withoutOpenStrings(draft.text));
-    if (closers.length === 0) return draft;
-    const open = (openBefore ??= unmatched(withoutStrings(cursor.prefix)).openers.map(({ bracket }) => bracket));
-    const free = isClosedAfter(cursor, draft, open) ? [] : [...open];
-    const stray = closers.find(({ bracket, offset }) => {
-      const opener = free.pop();
-      if (opener !== undefined) return !closes(bracket, opener);
-      return open.length > 0 || !beginsLine(cursor.linePrefix + draft.text.slice(0, offset));
+    const { closers, open: openAtEnd } = cursor.scan(draft.text);
+    const stray = closers.find((closer) => {
+      // It may be the first half of what closes the template that the text stands in.
+      if (draft.open && isHalf(draft.text.slice(closer.offset), openAtEnd.at(-1))) return false;
+      const open = closer.depth === undefined ? undefined : cursor.before.open[closer.depth];
+      return isBracket(open?.opener ?? closer.text)
+        ? isStrayBracket(cursor, draft, closer, afterFrom)
+        : open !== undefined && isClosedAfter(cursor, open, closer);
     });
     return stray === undefined ? draft : cutAt(draft, draft.text.slice(0, stray.offset).trimEnd().length);
   };
 };
 
-/** What was opened before the text that is at hand is closed at the head of a line. */
+function isHalf(text: string, open: Open | undefined): boolean {
+  return open !== undefined && open.closer.length > text.length && open.closer.startsWith(text);
+}
+
+/** Reads the text after the cursor from an offset on, once for each. */
+function scansOfSuffix(cursor: Cursor): (offset: number) => Scan {
+  const scans = new Map<number, Scan>();
+  return (offset) => {
+    const known = scans.get(offset);
+    if (known) return known;
+    const { suffix, lexicon, before } = cursor;
+    const open = offset === 0 ? before.open : withoutLineBound(before.open);
+    const read = offset === 0 ? cursor.after : scan(suffix.slice(offset), lexicon, { open, before: ' ' });
+    scans.set(offset, read);
+    return read;
+  };
+}
+
+function isStrayBracket(
+  cursor: Cursor,
+  draft: Draft,
+  { offset, depth }: Closer,
+  afterFrom: (offset: number) => Scan,
+): boolean {
+  const open = cursor.before.open.filter(({ opener }) => isBracket(opener));
+  // What was opened before the text that is at hand is closed at the head of a line.
+  if (depth === undefined) return open.length > 0 || !beginsLine(cursor.linePrefix + draft.text.slice(0, offset));
+  // What follows on the line may still be replaced while the text is not finished.
+  const rest = draft.open ? cursor.suffix.length - cursor.following.length : draft.replaces;
+  const closers = afterFrom(rest).closers.filter(({ text }) => isBracket(text));
+  return closers.length >= open.length && closers.slice(0, open.length).every((closer) => closer.depth !== undefined);
+}
+
 function beginsLine(before: string): boolean {
   return /(^|\n)[\s)\]}]*$/.test(before);
 }
 
-/** The text after the cursor closes all that is open before it, one by one. */
-function isClosedAfter(cursor: Cursor, draft: Draft, open: readonly string[]): boolean {
-  // What follows on the line may still be replaced while the text is not finished.
-  const rest = draft.open ? cursor.following : cursor.suffix.slice(draft.replaces);
-  const { closers } = unmatched(withoutStrings(rest));
-  return (
-    open.length > 0 &&
-    open.length <= closers.length &&
-    open.every((opener, i) => closes(closers[open.length - 1 - i]?.bracket ?? '', opener))
-  );
+/** The lines after the cursor close the same comment, string, fence or element. */
+function isClosedAfter({ prefix, suffix, after, lineSuffix }: Cursor, open: Open, { depth }: Closer): boolean {
+  const closer = after.closers.find((other) => other.depth === depth);
+  // What follows on the line is fitted by another filter.
+  if (!closer || closer.offset < lineSuffix.length) return false;
+  const between = suffix.slice(0, closer.offset);
+  switch (open.mode.reads) {
+    case 'comment':
+      // Else it is the end of another comment.
+      return !between.includes(open.opener);
+    case 'string':
+      return !opensAnother(suffix, closer.offset, open);
+    case 'lines':
+      return true;
+    default:
+      return indentation(lineAt(prefix, open.offset)) === indentation(lineAt(suffix, closer.offset));
+  }
+}
+
+/** Long strings open and close with the same mark. One that opens follows a head or a sign, or goes on with words. */
+function opensAnother(suffix: string, offset: number, { closer }: Open): boolean {
+  const before = lineAt(suffix, offset).slice(0, offset - (suffix.lastIndexOf('\n', offset - 1) + 1));
+  const behind = /^[^\n]*/.exec(suffix.slice(offset + closer.length))?.[0] ?? '';
+  const above = suffix.slice(0, offset - before.length).trimEnd();
+  return /[=([{,]\s*$/.test(before) || /^\w/.test(behind) || (before.trim() === '' && above.endsWith(':'));
+}
+
+function lineAt(text: string, offset: number): string {
+  const end = text.indexOf('\n', offset);
+  return text.slice(text.lastIndexOf('\n', offset - 1) + 1, end < 0 ? undefined : end);
 }

@@ -1,43 +1,127 @@
 import type { Cursor } from '../cursor';
 import { indentation, leadingBlanks } from '../syntax/indentation';
+import { columnsOf, type Columns, type Level, levelsAt } from './level';
 import type { Filter } from './filter';
 
-/** Lines before the cursor that show how the document is indented. */
+/** Lines before and after the cursor that show how the document is indented. */
 const SAMPLE_LINES = 200;
+const LINES_AFTER = 50;
 const DEFAULT_UNIT = 4;
 const OPENS = /(?:[{([:]|=>)\s*$/;
+/** In whatever language, for the lines of one short text. */
+const OPENS_BLOCK = /(?:[{([:]|=>|\b(?:then|do|else))\s*$/;
+const CLOSES_BLOCK = /^\s*(?:[)\]}]|<\/|(?:fi|done|esac|end|else|elif|elsif|except|finally|catch)\b)/;
 
-/** Tabs or spaces as in the document, and a first line no deeper than the line before it allows. */
+/** How a document is indented. */
+interface Style extends Columns {
+  readonly tabs: boolean;
+  /** The document shows it; else the editor says it, and what the text takes for a level is made one of these. */
+  readonly isShown: boolean;
+}
+
+/** Blanks as in the document, or as the editor has them; a first line at a level that the lines above it allow. */
 export const indent: Filter = (cursor) => {
-  const sample = cursor.prefix
-    .split('\n')
-    .slice(-SAMPLE_LINES)
-    .filter((line) => /^[ \t]+\S/.test(line));
-  const tabbed = sample.filter((line) => line.startsWith('\t')).length;
-  const unit = unitOf(sample);
-  const room = roomForBlanks(cursor, unit);
-  const inStyle =
-    sample.length === 0 ? undefined : tabbed * 2 > sample.length ? toTabs : (line: string) => toSpaces(line, unit);
+  const style = styleOf(cursor);
+  const beginsLine = cursor.linePrefix.trim() === '';
+  const levelsInStyle = style && beginsLine ? levelsAt(cursor, style) : undefined;
   return (draft) => {
-    const [first = '', ...rest] = draft.text.split('\n');
-    const blanks = leadingBlanks(first);
-    // The star of a comment is aligned, not indented.
-    const fitted = first.startsWith(`${blanks}*`) ? first : blanks.slice(0, room) + first.slice(blanks.length);
+    const lines = draft.text.split('\n');
+    const [first = '', ...rest] = lines;
     const unitOfText = unitFrom(cursor.linePrefix, first, rest);
-    return { ...draft, text: [fitted, ...rest.map((line) => inStyle?.(line, unitOfText) ?? line)].join('\n') };
+    const inStyle = rest.map((line) => (style ? fitted(line, style, unitOfText) : line));
+    const words = first.trimStart();
+    if (!beginsLine || words === '') return { ...draft, text: [first, ...inStyle].join('\n') };
+    const columns = style ?? columnsFrom(first);
+    const written = columnsOf(cursor.linePrefix + first, columns);
+    const level = (levelsInStyle ?? levelsAt(cursor, columns))(words, written);
+    if (!level) return { ...draft, text: [first, ...inStyle].join('\n') };
+    const start = columnsOf(cursor.linePrefix, columns);
+    const column = Math.max(start, Math.min(Math.max(written, level.least), level.most));
+    const blanks =
+      column === written && column > start
+        ? leadingBlanks(first)
+        : blanksTo(column, start, style ?? { ...columns, tabs: cursor.linePrefix.includes('\t'), isShown: false });
+    const shifted = shift(words, inStyle, written, column, level, columns);
+    return { ...draft, text: [blanks + words, ...shifted].join('\n') };
   };
 };
 
-/** Blanks in units of the text become tabs; what is left over aligns, as in a comment of several lines, and stays. */
-function toTabs(line: string, unitOfText: number): string {
-  const blanks = leadingBlanks(line);
-  const columns = indentation(blanks.replaceAll('\t', ' '.repeat(unitOfText)));
-  return '\t'.repeat(Math.floor(columns / unitOfText)) + ' '.repeat(columns % unitOfText) + line.slice(blanks.length);
+/** Where neither document nor editor tell, the text is taken at its word. */
+function columnsFrom(first: string): Columns {
+  const blanks = leadingBlanks(first);
+  return { unit: blanks.startsWith(' ') ? Math.max(2, blanks.length) : DEFAULT_UNIT, tab: DEFAULT_UNIT };
 }
 
-function toSpaces(line: string, unit: number): string {
+/** What the document shows, by the lines around the cursor; then what the editor says; undefined where neither does. */
+function styleOf({ prefix, linePrefix, following, indent: editor }: Cursor): Style | undefined {
+  const shown = [...prefix.split('\n').slice(-SAMPLE_LINES), ...following.split('\n').slice(0, LINES_AFTER)];
+  // The star of a comment is aligned, not indented; the cursor's own line may have nothing but its blanks yet.
+  const sample = shown.filter((line) => /^[ \t]+[^\s*]/.test(line) || (line === linePrefix && /^[ \t]+$/.test(line)));
+  const tab = editor?.tabSize ?? DEFAULT_UNIT;
+  if (sample.length === 0) {
+    return editor && { tabs: !editor.insertSpaces, unit: editor.tabSize, tab, isShown: false };
+  }
+  const tabbed = sample.filter((line) => line.startsWith('\t')).length;
+  const tabs = tabbed * 2 > sample.length;
+  return { tabs, unit: tabs ? tab : unitOf(sample), tab, isShown: true };
+}
+
+/** A line of a text with the blanks of a style. */
+function fitted(line: string, style: Style, unitOfText: number): string {
   const blanks = leadingBlanks(line);
-  return blanks.replaceAll('\t', ' '.repeat(unit)) + line.slice(blanks.length);
+  if (style.tabs) {
+    // What is left over aligns, as in a comment of several lines, and stays.
+    const columns = indentation(blanks.replaceAll('\t', ' '.repeat(unitOfText)));
+    return '\t'.repeat(Math.floor(columns / unitOfText)) + ' '.repeat(columns % unitOfText) + line.slice(blanks.length);
+  }
+  const spaces = blanks.replaceAll('\t', ' '.repeat(style.isShown ? style.unit : unitOfText)).length;
+  const left = spaces % unitOfText;
+  const columns = style.isShown ? spaces : ((spaces - left) / unitOfText) * style.unit + left;
+  return ' '.repeat(columns) + line.slice(blanks.length);
+}
+
+function blanksTo(column: number, start: number, { tabs, tab }: Style): string {
+  const missing = Math.max(0, column - start);
+  if (!tabs) return ' '.repeat(missing);
+  return '\t'.repeat(Math.floor(missing / tab)) + ' '.repeat(missing % tab);
+}
+
+/** The lines that belong to the first one move with it. */
+function shift(
+  first: string,
+  rest: readonly string[],
+  written: number,
+  column: number,
+  { single }: Level,
+  columns: Columns,
+): readonly string[] {
+  const by = column - written;
+  const next = rest.find((line) => line.trim() !== '');
+  if (by === 0 || next === undefined) return rest;
+  const at = columnsOf(next, columns);
+  const isChild = OPENS.test(first) && at > written && at !== column + columns.unit;
+  const isSibling = at === written && !single && !next.trim().startsWith('- ');
+  if (!isChild && !isSibling) return rest;
+  let blocks = Number(OPENS_BLOCK.test(first));
+  const end = rest.findIndex((line) => {
+    const here = columnsOf(line, columns);
+    if (line.trim() === '' || here > written) return false;
+    const closes = CLOSES_BLOCK.test(line);
+    if (here < written || /^\s*- /.test(line) || (closes ? blocks === 0 : single)) return true;
+    blocks += Number(OPENS_BLOCK.test(line)) - Number(closes);
+    return false;
+  });
+  return rest.map((line, i) => ((end >= 0 && i >= end) || line.trim() === '' ? line : moved(line, by, columns)));
+}
+
+function moved(line: string, by: number, columns: Columns): string {
+  const blanks = leadingBlanks(line);
+  const column = Math.max(0, columnsOf(line, columns) + by);
+  const tabs = blanks.includes('\t');
+  return (
+    (tabs ? '\t'.repeat(Math.floor(column / columns.tab)) + ' '.repeat(column % columns.tab) : ' '.repeat(column)) +
+    line.slice(blanks.length)
+  );
 }
 
 /** What the text takes for one level: its line after one that opens a block is a level deeper than the cursor's. */
@@ -54,18 +138,4 @@ function unitOf(lines: readonly string[]): number {
   const widths = lines.filter((line) => line.startsWith(' ')).map((line) => leadingBlanks(line).length);
   const steps = widths.map((width, i) => Math.abs(width - (widths[i - 1] ?? 0))).filter((step) => step > 1);
   return steps.length > 0 ? Math.min(...steps) : DEFAULT_UNIT;
-}
-
-/** Blanks that may still come before the first word of the cursor's line: one level more than the line above, if that opens one. */
-function roomForBlanks({ prefix, linePrefix }: Cursor, unit: number): number {
-  if (linePrefix.trim() !== '') return Infinity;
-  const above = prefix
-    .slice(0, prefix.length - linePrefix.length)
-    .trimEnd()
-    .split('\n')
-    .at(-1);
-  if (above === undefined || above.trim() === '') return Infinity;
-  const usesTabs = above.startsWith('\t') || linePrefix.startsWith('\t');
-  const level = leadingBlanks(above).length + (OPENS.test(above) ? (usesTabs ? 1 : unit) : 0);
-  return Math.max(0, level - linePrefix.length);
 }

@@ -2,11 +2,14 @@ import type { Cursor } from '../cursor';
 import type { Suggestion } from '../outcome';
 import { balance } from './balance';
 import { blanks } from './blanks';
+import { comma } from './comma';
+import { fileHead } from './fileHead';
 import type { Draft, Filter } from './filter';
 import { indent } from './indent';
 import { length } from './length';
 import { lineSuffix } from './lineSuffix';
 import { loops } from './loops';
+import { midLine } from './midLine';
 import { nextLines } from './nextLines';
 import { oneLine } from './oneLine';
 import { scope } from './scope';
@@ -16,6 +19,8 @@ import { secrets } from './secrets';
 export const FILTERS = {
   secrets,
   oneLine,
+  midLine,
+  fileHead,
   loops,
   indent,
   scope,
@@ -24,6 +29,7 @@ export const FILTERS = {
   blanks,
   lineSuffix,
   balance,
+  comma,
 } satisfies Record<string, Filter>;
 
 export type FilterName = keyof typeof FILTERS;

@@ -1,5 +1,6 @@
 import type { Cursor } from '../cursor';
 import { cutAt, cutBeforeLine, type Draft, type Filter, finishedLines } from './filter';
+import { repeatedPart } from './parts';
 
 /** Longer lines do not come twice; short ones, a closing brace say, may well, but not so soon. */
 const SHORT_LINE_CHARS = 12;
@@ -10,8 +11,22 @@ const LINES_ABOVE = 2;
 const MIN_REPEATS = 3;
 const MIN_PERIOD_CHARS = 4;
 
-/** A small model may repeat itself for ever: stop before a line, or a stretch of one, that it has written before. */
-export const loops: Filter = (cursor) => (draft) => cutStretch(cutLine(draft, cursor));
+/** Less of the cursor's line than this may well be written again at once. */
+const MIN_ECHO_CHARS = 6;
+
+/** A small model may repeat itself for ever: stop before a line, or a part of one, that it has written before. */
+export const loops: Filter = (cursor) => (draft) => {
+  const lines = cutLine(cutEcho(draft, cursor), cursor);
+  const end = repeatedPart(cursor, lines.text);
+  return cutStretch(end === undefined ? lines : cutAt(lines, end));
+};
+
+/** Nothing where a text begins with the cursor's line once more. */
+function cutEcho(draft: Draft, { linePrefix }: Cursor): Draft {
+  const line = linePrefix.trim();
+  const isEcho = line.length >= MIN_ECHO_CHARS && /\W/.test(line) && draft.text.trimStart().startsWith(line);
+  return isEcho ? cutAt(draft, 0) : draft;
+}
 
 function cutLine(draft: Draft, cursor: Cursor): Draft {
   const lines = finishedLines(draft).map((line, i) => (i === 0 ? cursor.linePrefix + line : line).trim());

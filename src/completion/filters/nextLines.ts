@@ -1,3 +1,4 @@
+import { isClosingLine } from '../syntax/closers';
 import { cutBeforeLine, type Filter, finishedLines } from './filter';
 
 /** So many lines after the cursor are looked at. */
@@ -10,7 +11,7 @@ export const nextLines: Filter = (cursor) => {
   const following = cursor.following
     .split('\n')
     .map((line) => line.trimEnd())
-    .filter((line) => /[\w)\]}>]/.test(line))
+    .filter((line) => /[\w)\]}>]/.test(line) || isClosingLine(line, cursor.languageId))
     .slice(0, NEXT_LINES)
     .filter((line, i) => i === 0 || line.trim().length > DISTINCT_CHARS);
   return (draft) => {

@@ -1,5 +1,8 @@
-/** One quote and any brackets on the rest of a line that has nothing else: an editor writes such when what they close is typed. */
-const CLOSERS = /^['"`]?[)\]}]*(?=[ \t]*(?:\n|$))/;
+/**
+ * The end of a comment, or one quote, any brackets and closing tags on the rest of a line that has nothing else: an editor
+ * writes such when what they close is typed.
+ */
+const CLOSERS = /^(?:[ \t]*\*\/|['"`]?[)\]}]*(?:<\/[\w:.-]*>)*)(?=[ \t]*(?:\n|$))/;
 
 /**
  * The text after the cursor but for what closes on the rest of the line what was opened before. The model is not shown

@@ -1,11 +1,8 @@
 import type { Node } from 'web-tree-sitter';
-import type { BlockEnd } from '../cursor';
 import type { Grammar } from './grammars';
 import { indentation } from './indentation';
 import { ancestor, isBlock, isTag, nodeAt } from './tree';
-
-/** Which block: the body around the cursor, the body of the head before it, or the statement that begins there. */
-export type Wanted = 'body' | 'head' | 'statement';
+import type { BlockEnd, Wanted } from './wanted';
 
 /** What may go on after its body, on a line of its own. */
 const GOES_ON = new Set(['if_statement', 'if_expression', 'try_statement', 'do_statement']);

@@ -19,6 +19,7 @@ export class Grammar {
   /** Parse what differs from the text before. The tree is good until the next call. Broken code has a tree too. */
   parse(text: string): Tree {
     const before = this.tree;
+    if (before && text === this.text) return before;
     before?.edit(editBetween(this.text, text));
     const tree = this.parser.parse(text, before);
     before?.delete();
@@ -96,7 +97,8 @@ function editBetween(before: string, after: string): Edit {
   });
 }
 
-function pointAt(text: string, index: number): Point {
+/** Row and column of an offset; an offset past the end is at the end. */
+export function pointAt(text: string, index: number): Point {
   const lines = text.slice(0, index).split('\n');
   return { row: lines.length - 1, column: lines.at(-1)?.length ?? 0 };
 }

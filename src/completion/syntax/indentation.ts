@@ -1,5 +1,4 @@
-import type { BlockEnd } from '../cursor';
-import type { Wanted } from './blockEnd';
+import type { BlockEnd, Wanted } from './wanted';
 
 /** Columns of a tab, where tabs and spaces are compared. */
 const TAB_COLUMNS = 4;

@@ -1,9 +1,11 @@
-import type { BlockEnd } from '../cursor';
 import type { Excerpt } from '../prompt/prompt';
-import { blockEnd, type Wanted } from './blockEnd';
+import { blockEnd } from './blockEnd';
+import { isBracketEnd } from './closers';
 import type { Grammar, Grammars } from './grammars';
+import type { KnownStretch } from './lexer';
 import { blockEndByIndentation, wantedByIndentation } from './indentation';
-import { emptyBody, headOfBody, saysWhatFollows } from './tree';
+import { emptyBody, headOfBody, knownText, saysWhatFollows } from './tree';
+import type { BlockEnd, Wanted } from './wanted';
 
 /** What is to be written at a place: the rest of a line, or a block. */
 export interface Shape {
@@ -11,6 +13,9 @@ export interface Shape {
   /** For a person to read. */
   readonly reason: string;
   readonly blockEnd: BlockEnd;
+  /** What a syntax tree tells of strings and comments before the cursor, and whether it stands in one. */
+  readonly known?: readonly KnownStretch[];
+  readonly isText?: boolean;
 }
 
 /** Decides what is to be written at a place. */
@@ -26,9 +31,6 @@ const SUFFIX_CHARS = 500;
 const PREFIX_STEP_CHARS = 500;
 /** What a request waits for a grammar that is not loaded; the next request has it. */
 const GRAMMAR_WAIT_MS = 5;
-/** A block goes between brackets that are closed on the cursor's line, or where its line ends. */
-const CLOSING_MARKS = /^[\s)\]}>'"`;,]*$/;
-
 /** Nothing is missing on the line: what is wanted, if anything, begins on the next. */
 const FINISHED = /[;}]\s*$/;
 
@@ -44,7 +46,8 @@ export class SyntaxByGrammar implements Syntax {
 
   async shapeAt(languageId: string, excerpt: Excerpt, explicit: boolean): Promise<Shape> {
     const lineEnd = excerpt.suffix.split('\n', 1)[0] ?? '';
-    if (!CLOSING_MARKS.test(lineEnd)) return line(excerpt);
+    // A block goes between brackets that are closed on the cursor's line, or where its line ends.
+    if (!isBracketEnd(lineEnd)) return line(excerpt);
     const grammar = this.grammars.get(languageId) ?? (await within(this.grammars.load(languageId), GRAMMAR_WAIT_MS));
     return grammar ? shapeByGrammar(grammar, excerpt, explicit) : shapeByIndentation(excerpt, explicit);
   }
@@ -53,6 +56,7 @@ export class SyntaxByGrammar implements Syntax {
 function shapeByGrammar(grammar: Grammar, excerpt: Excerpt, explicit: boolean): Shape {
   const prefix = prefixWindow(excerpt);
   const suffix = excerpt.suffix.slice(0, SUFFIX_CHARS);
+  const texts = knownText(grammar, prefix, suffix, excerpt.prefix.length - prefix.length);
   const wanted = emptyBody(grammar, prefix, suffix)
     ? 'body'
     : headOfBody(grammar, prefix, suffix)
@@ -60,7 +64,7 @@ function shapeByGrammar(grammar: Grammar, excerpt: Excerpt, explicit: boolean): 
       : saysWhatFollows(grammar, prefix, suffix)
         ? 'statement'
         : undefined;
-  return shape(wanted, excerpt, explicit, (kind) => blockEnd(grammar, prefix, kind));
+  return { ...shape(wanted, excerpt, explicit, (kind) => blockEnd(grammar, prefix, kind)), ...texts };
 }
 
 /** Shapes where no parser knows the language. */

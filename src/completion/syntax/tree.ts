@@ -1,7 +1,8 @@
 import type { Node } from 'web-tree-sitter';
-import type { Grammar } from './grammars';
+import { type Grammar, pointAt } from './grammars';
 import { indentation } from './indentation';
 import type { GrammarInfo } from './languages';
+import type { KnownStretch } from './lexer';
 
 /** Stands at the cursor while the tree is asked what may come there: a name in every language. */
 const PLACEHOLDER = '_';
@@ -95,6 +96,45 @@ export function saysWhatFollows(grammar: Grammar, prefix: string, suffix: string
   return (
     beforeIt.slice(beforeIt.lastIndexOf('\n') + 1).trim() === '' && (whole.text.match(/[A-Za-z]{2,}/g)?.length ?? 0) > 1
   );
+}
+
+/** Nodes that are read as text, whatever stands in them. HTML's own rules tell as much. */
+const TEXTS = [
+  'comment',
+  'line_comment',
+  'block_comment',
+  'string',
+  'template_string',
+  'string_literal',
+  'raw_string_literal',
+  'interpreted_string_literal',
+  'string_value',
+  'char_literal',
+  'character_literal',
+  'rune_literal',
+  'regex',
+  'jsx_text',
+];
+
+/** What the tree knows to be strings, comments and the like, where it has no fault. */
+export interface KnownText {
+  /** Stretches of the text before the cursor, in order. */
+  readonly known: readonly KnownStretch[];
+  /** The cursor stands in one. */
+  readonly isText: boolean;
+}
+
+/** @param shift offset of `prefix` in the text in which the stretches are wanted */
+export function knownText(grammar: Grammar, prefix: string, suffix: string, shift: number): KnownText {
+  const { rootNode } = grammar.parse(prefix + PLACEHOLDER + suffix);
+  const texts = rootNode.descendantsOfType(TEXTS, undefined, pointAt(prefix, prefix.length + 1));
+  const sound = texts.filter((node) => !node.hasError && node.parent?.isError !== true);
+  const known: KnownStretch[] = [];
+  for (const { startIndex, endIndex } of sound) {
+    if (endIndex > prefix.length || startIndex + shift < (known.at(-1)?.end ?? 0)) continue;
+    known.push({ start: startIndex + shift, end: endIndex + shift });
+  }
+  return { known, isText: sound.some((node) => node.startIndex < prefix.length && node.endIndex > prefix.length) };
 }
 
 /** The smallest node at an offset. */

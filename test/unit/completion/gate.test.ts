@@ -44,4 +44,42 @@ describe('the gate', () => {
       if (found) assert.match(found.reason, reason);
     });
   }
+
+  /** By language: what may follow the cursor while typing, and what may not. */
+  const rests: Record<string, { closing: string[]; code: string[] }> = {
+    html: {
+      closing: ['</a></li>', '" />', ' -->', ' %}', ' }}', ' -%}', '></p>', ' #}', '">'],
+      code: ['<b>', 'word</a>', '% of it', '</a> and more'],
+    },
+    xml: { closing: ['</name>', ' -->', '/>', '?>'], code: ['<a/>', 'a</name>'] },
+    vue: { closing: ['</template>', ' }}</p>', '"></b>'], code: ['<b />'] },
+    typescriptreact: { closing: ['</b>;', '} />', ' */}', '</>'], code: ['<b />', ' && b'] },
+    typescript: { closing: [' */', ') });', "',"], code: [' => a', '</a>', ' + b', ' {'] },
+    css: { closing: [' */', ');', ' }'], code: [' red;', '</style>'] },
+    java: { closing: [' */', '));', '>>'], code: [' {', '*/ int a'] },
+    python: { closing: ['"""', '):', ']'], code: [' + b', '*/', ' # why'] },
+    lua: { closing: [']]', ')'], code: [' then', '*/'] },
+    haskell: { closing: [' -}', ')'], code: ['*/'] },
+    erb: { closing: [' %>', '</li>'], code: ['<%= a %>'] },
+    'jinja-html': { closing: [' %}', ' }}</b>'], code: ['{{ a }}'] },
+    markdown: { closing: ['**', '`', ')', '_', '-->'], code: [' word', '](a'] },
+    latex: { closing: ['$', String.raw`\)`, '}'], code: [String.raw`\alpha`] },
+    php: { closing: [' */', ');'], code: [' => 1'] },
+  };
+  for (const [languageId, { closing, code }] of Object.entries(rests)) {
+    for (const lineSuffix of closing)
+      it(`opens before ${JSON.stringify(lineSuffix)} in ${languageId}`, () => {
+        assert.equal(gate({ ...open, languageId, lineSuffix }), undefined);
+      });
+    for (const lineSuffix of code)
+      it(`shuts before ${JSON.stringify(lineSuffix)} in ${languageId}`, () => {
+        assert.equal(gate({ ...open, languageId, lineSuffix })?.cause, 'code follows');
+      });
+  }
+
+  it('looks through a long rest of a line in no time that grows by powers', () => {
+    const long = '*_)`"'.repeat(300);
+    for (const languageId of ['markdown', 'html', 'typescriptreact', 'latex'])
+      assert.equal(gate({ ...open, languageId, lineSuffix: `${long}x` })?.cause, 'code follows');
+  });
 });

@@ -131,7 +131,7 @@ describe('a completion in unusual text', () => {
 
   it('is trimmed on a line of 20,000 characters as on any other', () => {
     const line = `f(${'a, '.repeat(LONG / 3)}`;
-    const trim = trimAt(cursorOf(line, ')\n', false));
+    const trim = trimAt(cursorOf({ prefix: line, suffix: ')\n', languageId: 'typescript' }, false));
     assert.deepEqual(trim('b);\nmore();', false).suggestion, { text: 'b);', replaces: 1 });
   });
 });

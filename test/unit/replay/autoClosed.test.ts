@@ -3,8 +3,8 @@ import { AutoClosed } from '../../../src/replay/autoClosed';
 
 describe('what the editor closes by itself', () => {
   /** What stands after the cursor when so much of a text was typed. */
-  function after(text: string, length: number): string {
-    const closed = new AutoClosed();
+  function after(text: string, length: number, languageId = 'typescript'): string {
+    const closed = new AutoClosed(languageId);
     for (let at = 0; at < length;) {
       const keys = /^(\n[ \t]*|[^])/.exec(text.slice(at))![0];
       const line = text.slice(text.lastIndexOf('\n', at - 1) + 1, at);
@@ -29,8 +29,28 @@ describe('what the editor closes by itself', () => {
     });
   }
 
+  const languages: [string, string, string, string][] = [
+    ['html', 'closes a tag', '<ul><li class="a">', '</li></ul>'],
+    ['html', 'closes no tag that holds nothing', '<img src="a"><br>', ''],
+    ['html', 'has the closing tag below the body', '<ul>\n  ', '\n</ul>'],
+    ['html', 'closes a comment', '<!-- a', '-->'],
+    ['typescriptreact', 'closes a tag', 'return <b>', '</b>'],
+    ['typescriptreact', 'takes no type argument for a tag', 'const a = new Map<string>', ''],
+    ['typescriptreact', 'takes no arrow for the end of a tag', '<A b={() =>', '}'],
+    ['typescript', 'closes a comment for documentation', '/** a', ' */'],
+    ['python', 'closes no such comment', '/** a', ''],
+    ['rust', 'takes no lifetime for a quote', "fn f<'a", ''],
+    ['markdown', 'closes no quote', 'the "word', ''],
+    ['css', 'closes a quote', 'content: "a', '"'],
+  ];
+  for (const [languageId, name, text, expected] of languages) {
+    it(`${name}, in ${languageId}`, () => {
+      assert.equal(after(text, text.length, languageId), expected);
+    });
+  }
+
   it('is replaced by a suggestion that closes it too, and a suggestion closes by itself', () => {
-    const closed = new AutoClosed();
+    const closed = new AutoClosed('typescript');
     closed.typed('(', 'call', '');
     closed.taken(1);
     assert.equal(closed.text, '');

@@ -4,7 +4,6 @@ import { type Cursor, cursorOf } from '../../../../src/completion/cursor';
 import { FILTER_NAMES, type FilterName, type Trim, trimAt } from '../../../../src/completion/filters';
 import { Grammars } from '../../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../../src/completion/syntax/shape';
-import { textKindOf } from '../../../../src/workspace/textKinds';
 import { ROOT } from '../../model';
 import { type GoldenCase, goldenFiles } from './golden';
 
@@ -24,12 +23,12 @@ async function run(golden: GoldenCase, without: readonly FilterName[] = []) {
   return { inserted: suggestion?.text, replaces: suggestion?.replaces ?? 0, stopsAfter };
 }
 
-async function cursorAt({ prefix, suffix, wanted }: GoldenCase): Promise<Cursor> {
-  if (typeof wanted === 'string') return cursorOf(prefix, suffix, wanted === 'block');
-  await grammars.load(wanted.languageId);
-  const excerpt = { path: 'a', prefix, prefixStart: 0, suffix };
-  const shape = await new SyntaxByGrammar(grammars).shapeAt(wanted.languageId, excerpt, false);
-  return cursorOf(prefix, suffix, shape.block, shape.blockEnd, textKindOf('', wanted.languageId));
+async function cursorAt({ prefix, suffix, wanted, languageId, indent }: GoldenCase): Promise<Cursor> {
+  const place = { path: 'a', prefix, prefixStart: 0, suffix, languageId, indent };
+  if (wanted !== 'grammar') return cursorOf(place, wanted === 'block');
+  await grammars.load(languageId);
+  const shape = await new SyntaxByGrammar(grammars).shapeAt(languageId, place, false);
+  return cursorOf(place, shape.block, shape);
 }
 
 function stops(trim: Trim, written: string, n: number): boolean {
@@ -69,11 +68,14 @@ describe('the golden files', () => {
 
 describe('what the filters left', () => {
   it('names the filter that took the last of it', () => {
-    const trim = trimAt(cursorOf('a();\n', '\nb();\n', false));
+    const trim = trimAt(cursorOf({ prefix: 'a();\n', suffix: '\nb();\n' }, false));
     assert.deepEqual(trim('b();', false), { suggestion: undefined, emptiedBy: 'nextLines', isComplete: true });
   });
 
   it('is nothing, by no filter, where nothing was written', () => {
-    assert.deepEqual(trimAt(cursorOf('a', '', false))('', false), { suggestion: undefined, isComplete: true });
+    assert.deepEqual(trimAt(cursorOf({ prefix: 'a', suffix: '' }, false))('', false), {
+      suggestion: undefined,
+      isComplete: true,
+    });
   });
 });

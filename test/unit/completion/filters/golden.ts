@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { IndentOptions } from '../../../../src/completion/cursor';
 import { ROOT } from '../../model';
 
 const FOLDER = join(ROOT, 'test', 'golden', 'completion');
@@ -7,8 +8,11 @@ const FOLDER = join(ROOT, 'test', 'golden', 'completion');
 /** A case as the README beside the golden files describes it. */
 export interface GoldenCase {
   readonly name: string;
-  /** A block is wanted, by the language of which it is where it names one, or the rest of the line. */
-  readonly wanted: 'line' | 'block' | { readonly languageId: string };
+  /** The rest of the line is wanted, or a block, judged by indentation; or what the language's grammar says. */
+  readonly wanted: 'line' | 'block' | 'grammar';
+  readonly languageId: string;
+  /** How the editor indents, where the case says it. */
+  readonly indent: IndentOptions | undefined;
   readonly prefix: string;
   readonly suffix: string;
   /** What is inserted, or undefined where nothing is suggested. */
@@ -32,18 +36,27 @@ function parse(file: string): GoldenCase[] {
     .split(/^=== /m)
     .slice(1)
     .map((section) => {
-      const match = /^(.*?)(?: \((\w+)\))?\n(.*?)\n---\n(.*?)([■□])([^]*)$/s.exec(section);
+      const match = /^(.*?)(?: \(([\w -]+)\))?\n(.*?)\n---\n(.*?)([■□])([^]*)$/s.exec(section);
       if (!match) throw new Error(`${file}: this is no case: ${section}`);
-      const [, name = '', wanted = 'line', document = '', before = '', end, after = ''] = match;
+      const [, name = '', terms = '', document = '', before = '', end, after = ''] = match;
       const stops = end === '■';
       return {
         name,
-        wanted: wanted === 'line' || wanted === 'block' ? wanted : { languageId: wanted },
+        ...termsOf(terms),
         ...place(file, document),
         written: before + (stops ? after.trimEnd() : ''),
         stopsAfter: stops ? before.length : undefined,
       };
     });
+}
+
+/** What the parentheses of a heading say: `block`, `rust`, `block rust`, `line go tabs 4`. */
+function termsOf(terms: string): Pick<GoldenCase, 'wanted' | 'languageId' | 'indent'> {
+  const [, shape, languageId = '', kind, size] =
+    /^(?:(block|line)\b ?)?((?!tabs|spaces)[\w-]*) ?(?:(tabs|spaces) (\d))?$/.exec(terms) ?? [];
+  const wanted = shape === 'block' || shape === 'line' ? shape : languageId === '' ? 'line' : 'grammar';
+  const indent = kind === undefined ? undefined : { tabSize: Number(size), insertSpaces: kind === 'spaces' };
+  return { wanted, languageId, indent };
 }
 
 function place(file: string, document: string) {

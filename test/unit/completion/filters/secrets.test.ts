@@ -6,7 +6,7 @@ const CODE = 'for (const key of keys) map.set(key, values[key]);\n';
 const SECRET = "const password = 'hunter2';";
 
 function filterAt(prefix: string) {
-  const filter = secrets(cursorOf(prefix, '\n', true));
+  const filter = secrets(cursorOf({ prefix, suffix: '\n' }, true));
   return (text: string, open: boolean) => filter({ text, replaces: 0, open }).text;
 }
 

@@ -122,7 +122,7 @@ describe('the prompt', () => {
     const half = text.indexOf('\n', text.length / 2) + 1;
     const costs: number[] = [];
     let previous: readonly number[] = [];
-    const closed = new AutoClosed();
+    const closed = new AutoClosed('typescript');
     for (let typed = 0; typed < half; typed++) {
       const prompt = build(text.slice(0, typed), closed.text + text.slice(half));
       const line = text.slice(text.lastIndexOf('\n', typed - 1) + 1, typed);
@@ -138,10 +138,10 @@ describe('the prompt', () => {
   });
 
   it('does not tell of what the editor closes on the rest of the line', () => {
-    for (const closers of [')', '}', '])', "'", '")', '`)}']) {
+    for (const closers of [')', '}', '])', "'", '")', '`)}', '</a>', '}</b></p>', ' */']) {
       assert.deepEqual(build('f(', `${closers}\nend();\n`), build('f(', '\nend();\n'), closers);
     }
-    for (const rest of [');', ') {', ', b)', "'a'", 'x)']) {
+    for (const rest of [');', ') {', ', b)', "'a'", 'x)', '<b>', '</a> b', ' */ b']) {
       assert.notDeepEqual(build('f(', `${rest}\nend();\n`), build('f(', '\nend();\n'), rest);
     }
   });

@@ -61,7 +61,7 @@ export function planAt(
   } = {},
 ): Plan {
   const request = requestAt(drawn, { explicit });
-  const cursor = cursorOf(request.prefix, request.suffix, multiline);
+  const cursor = cursorOf(request, multiline);
   const decision: Decision = {
     submodel: { name: submodel, widths: [], copyWeights: [], draftWidths: [] },
     draft: { widths: [], maxTokens: 0 },

@@ -1,4 +1,4 @@
-/** Brackets of a text, as far as they can be told without a grammar. */
+/** Brackets of a text that is no code, such as a comment: nothing is said of strings in it. */
 
 const PAIRS: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{' };
 const OPENERS = '([{';
@@ -29,23 +29,4 @@ export function unmatched(text: string): Unmatched {
     else closers.push({ bracket, offset });
   }
   return { openers, closers };
-}
-
-/** The bracket that `closer` closes is `opener`. */
-export function closes(closer: string, opener: string): boolean {
-  return PAIRS[closer] === opener;
-}
-
-/** The text with what stands between quotes on one line, and the rest of a line after //, blanked out. */
-export function withoutStrings(text: string): string {
-  return text.replace(/(['"`])(?:\\.|(?!\1)[^\\\n])*\1|\/\/[^\n]*/g, blank);
-}
-
-/** The same for a text that may end within a string. */
-export function withoutOpenStrings(text: string): string {
-  return withoutStrings(text).replace(/(?<!\w)['"`][^\n]*$/, blank);
-}
-
-function blank(text: string): string {
-  return ' '.repeat(text.length);
 }

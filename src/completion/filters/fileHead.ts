@@ -1,0 +1,47 @@
+import { cutBeforeLine, type Filter } from './filter';
+
+/** Lines with which only a file begins. */
+const HEADS = [
+  /^#!\s*\//,
+  /^<\?(?:xml|php)\b/i,
+  /^<!doctype\b/i,
+  /^(["'])use (?:strict|client|server)\1;?$/,
+  /^# (?:frozen_string_literal|encoding|vim|-\*-)\b|^# -\*-/,
+  /^syntax\s*=\s*["']proto/,
+];
+/** What a licence at the head of a file says in its first lines. */
+const LICENCE =
+  /\bcopyright\b.*(?:\d{4}|\(c\)|©)|(?:\(c\)|©)\s*\d{4}|SPDX-License-Identifier|\blicen[sc]ed under\b|\bpermission is hereby granted\b|\ball rights reserved\b|\b(?:MIT|BSD|Apache|GNU)\b.*\blicen[sc]e\b/i;
+const COMMENT_MARK = /^\s*(?:\/\/|\/\*+|\*+\/?|#+|--+|;+|<!--|"""|'''|%)/;
+/** In Java and Go the package is named once, at the head. */
+const PACKAGE: ReadonlyMap<string, RegExp> = new Map([
+  ['go', /^package \w+$/],
+  ['java', /^package [\w.]+;$/],
+  ['kotlin', /^package [\w.]+$/],
+  ['scala', /^package [\w.]+$/],
+]);
+
+/** A file that has begun does not begin once more: no second shebang, no licence behind the last line. */
+export const fileHead: Filter = (cursor) => {
+  const isHead = cursor.prefix.trim() === '';
+  const { linePrefix, languageId, lexicon } = cursor;
+  const namesPackage = PACKAGE.get(languageId);
+  const heads = namesPackage ? [...HEADS, namesPackage] : HEADS;
+  return (draft) => {
+    if (isHead || lexicon.kind === 'prose') return draft;
+    const lines = draft.text.split('\n').map((line, i) => (i === 0 ? linePrefix + line : line));
+    const at = lines.findIndex((line, i) => {
+      if (i === lines.length - 1 && draft.open) return false;
+      return heads.some((head) => head.test(line)) || (COMMENT_MARK.test(line) && LICENCE.test(line));
+    });
+    if (at < 0) return draft;
+    // The comment that the line stands in goes with it.
+    let first = at;
+    while (first > 0 && COMMENT_MARK.test(lines[at] ?? '') && isEmptyComment(lines[first - 1] ?? '')) first--;
+    return cutBeforeLine(draft, first);
+  };
+};
+
+function isEmptyComment(line: string): boolean {
+  return COMMENT_MARK.test(line) && !/\w/.test(line);
+}

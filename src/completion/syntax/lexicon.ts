@@ -1,0 +1,303 @@
+/** A string as a language writes it. */
+export interface StringRule {
+  readonly open: string;
+  readonly close: string;
+  /** What keeps a closing mark within the string from closing it. */
+  readonly escape: 'backslash' | 'doubled' | 'none';
+  /** It may go on over several lines; else it ends with its line at the latest. */
+  readonly multiline?: true;
+  /** Code within the string, by the marks around it. */
+  readonly code?: readonly (readonly [string, string])[];
+}
+
+/**
+ * What an apostrophe is: a string's mark like the others; one around a single character, or part of a number, a name or
+ * a lifetime; or nothing at all.
+ */
+export type Apostrophe = 'string' | 'character' | 'none';
+
+/**
+ * How a language is cut into code, strings and comments. `code` has brackets that pair; `prose` has none, and a person
+ * may open and close what they like; `markup` is prose with tags and templates in it.
+ */
+export interface Lexicon {
+  readonly kind: 'code' | 'prose' | 'markup';
+  readonly lineComments: readonly string[];
+  /** Line comments begin only where a word may begin: `a#b` holds none. */
+  readonly commentBeginsWord?: true;
+  readonly blockComments: readonly (readonly [string, string])[];
+  readonly nestedComments?: true;
+  readonly strings: readonly StringRule[];
+  readonly apostrophe: Apostrophe;
+  /** Letters and signs directly before a quote that belong to its string. */
+  readonly stringPrefix?: RegExp;
+  /** How a raw string begins. Its first group decides how it ends. */
+  readonly rawString?: { readonly open: RegExp; readonly close: (group: string) => string };
+  /** Brackets that pair, as `()[]{}`. */
+  readonly brackets: string;
+  /** A slash where a value is expected begins a regular expression. */
+  readonly regex?: true;
+  /** Quotes open a string only where a value begins, as in YAML. */
+  readonly quoteBeginsValue?: true;
+  /** `)` after a pattern closes nothing, as in the `case` of a shell. */
+  readonly casePatterns?: true;
+  /** `<<WORD` is followed by a text up to a line WORD. */
+  readonly hereDocuments?: true;
+  /** Tags may stand in the code, as in JSX. */
+  readonly tags?: true;
+  /** Where a comma must not stand before a closing bracket: everywhere, or within parentheses. */
+  readonly noTrailingComma?: 'everywhere' | 'parentheses';
+}
+
+const DOUBLE: StringRule = { open: '"', close: '"', escape: 'backslash' };
+const SINGLE: StringRule = { open: "'", close: "'", escape: 'backslash' };
+const BACKTICK: StringRule = { open: '`', close: '`', escape: 'none', multiline: true };
+const TEMPLATE: StringRule = { ...BACKTICK, escape: 'backslash', code: [['${', '}']] };
+const triple = (mark: string): StringRule => ({ open: mark, close: mark, escape: 'backslash', multiline: true });
+const doubled = (mark: string): StringRule => ({ open: mark, close: mark, escape: 'doubled', multiline: true });
+
+const SLASHES = ['//'];
+const HASH = ['#'];
+const STARS = [['/*', '*/']] as const;
+const ALL_BRACKETS = '()[]{}';
+
+const code = (lexicon: Partial<Lexicon>): Lexicon => ({
+  kind: 'code',
+  lineComments: [],
+  blockComments: [],
+  strings: [DOUBLE, SINGLE],
+  apostrophe: 'string',
+  brackets: ALL_BRACKETS,
+  ...lexicon,
+});
+const braces = (lexicon: Partial<Lexicon> = {}) => code({ lineComments: SLASHES, blockComments: STARS, ...lexicon });
+const hashed = (lexicon: Partial<Lexicon> = {}) =>
+  code({ lineComments: HASH, commentBeginsWord: true, blockComments: [], ...lexicon });
+const prose = (lexicon: Partial<Lexicon> = {}) =>
+  code({ kind: 'prose', strings: [], apostrophe: 'none', brackets: '', ...lexicon });
+
+const JAVASCRIPT = braces({ strings: [DOUBLE, SINGLE, TEMPLATE], regex: true });
+const JSX = { ...JAVASCRIPT, tags: true } as const;
+const JSON = code({ strings: [DOUBLE], noTrailingComma: 'everywhere' });
+const C = braces({
+  apostrophe: 'character',
+  stringPrefix: /(?:^|\W)(?:u8|[uUL])$/,
+  rawString: { open: /(?:u8|[uUL])?R"([^\s()\\]{0,16})\(/y, close: (mark) => `)${mark}"` },
+  noTrailingComma: 'parentheses',
+});
+const CSS = code({ blockComments: STARS });
+const SCSS = braces();
+const YAML = hashed({
+  strings: [DOUBLE, { ...doubled("'") }],
+  brackets: '[]{}',
+  quoteBeginsValue: true,
+});
+const SHELL = hashed({
+  strings: [
+    {
+      ...DOUBLE,
+      multiline: true,
+      code: [
+        ['$(', ')'],
+        ['${', '}'],
+      ],
+    },
+    { ...SINGLE, escape: 'none', multiline: true },
+  ],
+  stringPrefix: /./,
+  casePatterns: true,
+  hereDocuments: true,
+});
+const MARKUP = prose({
+  kind: 'markup',
+  blockComments: [
+    ['<!--', '-->'],
+    ['{#', '#}'],
+    ['<%--', '--%>'],
+    ['{{!--', '--}}'],
+  ],
+});
+const MARKDOWN = prose({ blockComments: [['<!--', '-->']] });
+const SQL = code({ lineComments: ['--'], blockComments: STARS, strings: [doubled('"'), doubled("'")] });
+const PERL = hashed({ stringPrefix: /./ });
+
+const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
+  Object.entries({
+    typescript: JAVASCRIPT,
+    javascript: JAVASCRIPT,
+    typescriptreact: JSX,
+    javascriptreact: JSX,
+    json: JSON,
+    jsonl: JSON,
+    jsonc: { ...JSON, lineComments: SLASHES, blockComments: STARS },
+    json5: braces(),
+    c: C,
+    cpp: C,
+    'objective-c': C,
+    'objective-cpp': C,
+    'cuda-cpp': C,
+    java: braces({
+      strings: [triple('"""'), DOUBLE, SINGLE],
+      apostrophe: 'character',
+      noTrailingComma: 'parentheses',
+    }),
+    csharp: braces({
+      strings: [{ ...triple('"""'), escape: 'none' }, DOUBLE, SINGLE],
+      apostrophe: 'character',
+      stringPrefix: /[$@]$/,
+      rawString: { open: /\$?@\$?"()/y, close: () => '"' },
+      noTrailingComma: 'parentheses',
+    }),
+    go: braces({ strings: [DOUBLE, SINGLE, BACKTICK], apostrophe: 'character' }),
+    rust: braces({
+      strings: [{ ...DOUBLE, multiline: true }],
+      apostrophe: 'character',
+      stringPrefix: /(?:^|\W)[bc]$/,
+      rawString: { open: /[bc]?r(#*)"/y, close: (hashes) => `"${hashes}` },
+      nestedComments: true,
+    }),
+    kotlin: braces({
+      strings: [{ ...triple('"""'), escape: 'none', code: [['${', '}']] }, { ...DOUBLE, code: [['${', '}']] }, SINGLE],
+      apostrophe: 'character',
+      nestedComments: true,
+    }),
+    swift: braces({
+      strings: [
+        { ...triple('"""'), code: [['\\(', ')']] },
+        { ...DOUBLE, code: [['\\(', ')']] },
+      ],
+      apostrophe: 'none',
+      nestedComments: true,
+    }),
+    scala: braces({
+      strings: [{ ...triple('"""'), escape: 'none' }, DOUBLE, SINGLE],
+      apostrophe: 'character',
+      stringPrefix: /[a-z]$/,
+      nestedComments: true,
+    }),
+    dart: braces({ strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE], stringPrefix: /(?:^|\W)r$/ }),
+    groovy: braces({ strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE] }),
+    php: braces({
+      lineComments: ['//', '#'],
+      strings: [
+        { ...DOUBLE, multiline: true },
+        { ...SINGLE, multiline: true },
+      ],
+    }),
+    python: code({
+      lineComments: HASH,
+      strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE],
+      stringPrefix: /(?:^|\W)(?:[rRbBuUfFtT]|[bBfFtT][rR]|[rR][bBfFtT])$/,
+    }),
+    ruby: hashed({
+      blockComments: [['=begin', '=end']],
+      strings: [
+        { ...DOUBLE, multiline: true, code: [['#{', '}']] },
+        { ...SINGLE, multiline: true },
+      ],
+    }),
+    elixir: hashed({
+      strings: [{ ...triple('"""'), code: [['#{', '}']] }, { ...DOUBLE, code: [['#{', '}']] }, SINGLE],
+    }),
+    lua: code({
+      lineComments: ['--'],
+      blockComments: [['--[[', ']]']],
+      strings: [{ open: '[[', close: ']]', escape: 'none', multiline: true }, DOUBLE, SINGLE],
+    }),
+    perl: PERL,
+    r: hashed(),
+    julia: hashed({ strings: [triple('"""'), DOUBLE, SINGLE], apostrophe: 'character' }),
+    shellscript: SHELL,
+    powershell: hashed({
+      blockComments: [['<#', '#>']],
+      strings: [
+        { ...DOUBLE, escape: 'none', multiline: true },
+        { ...SINGLE, escape: 'none', multiline: true },
+      ],
+    }),
+    dockerfile: hashed({ strings: [DOUBLE] }),
+    makefile: hashed({ strings: [], apostrophe: 'none', brackets: '(){}' }),
+    cmake: hashed({ strings: [{ ...DOUBLE, multiline: true }], apostrophe: 'none' }),
+    toml: hashed({
+      strings: [triple('"""'), { ...triple("'''"), escape: 'none' }, DOUBLE, { ...SINGLE, escape: 'none' }],
+    }),
+    ini: prose({ lineComments: [';', '#'] }),
+    properties: prose({ lineComments: ['#', '!'] }),
+    dotenv: prose({ lineComments: HASH }),
+    yaml: YAML,
+    dockercompose: YAML,
+    'github-actions-workflow': YAML,
+    css: CSS,
+    scss: SCSS,
+    less: SCSS,
+    sql: SQL,
+    haskell: code({
+      lineComments: ['--'],
+      blockComments: [['{-', '-}']],
+      apostrophe: 'character',
+      nestedComments: true,
+    }),
+    ocaml: code({ blockComments: [['(*', '*)']], apostrophe: 'character', nestedComments: true }),
+    clojure: code({ lineComments: [';'], strings: [{ ...DOUBLE, multiline: true }], apostrophe: 'none' }),
+    html: MARKUP,
+    xml: MARKUP,
+    svg: MARKUP,
+    vue: MARKUP,
+    svelte: { ...MARKUP, blockComments: [['<!--', '-->']] },
+    astro: MARKUP,
+    handlebars: MARKUP,
+    mustache: MARKUP,
+    jinja: MARKUP,
+    'jinja-html': MARKUP,
+    'django-html': MARKUP,
+    twig: MARKUP,
+    liquid: MARKUP,
+    nunjucks: MARKUP,
+    erb: MARKUP,
+    ejs: MARKUP,
+    razor: MARKUP,
+    blade: MARKUP,
+    markdown: MARKDOWN,
+    mdx: MARKDOWN,
+    quarto: MARKDOWN,
+    plaintext: prose(),
+    restructuredtext: prose(),
+    asciidoc: prose(),
+    latex: prose({ lineComments: ['%'] }),
+    bibtex: prose(),
+    log: prose(),
+    diff: prose(),
+    csv: prose(),
+    'git-commit': prose({ lineComments: HASH }),
+    'git-rebase': prose({ lineComments: HASH }),
+    ignore: prose({ lineComments: HASH }),
+  } satisfies Record<string, Lexicon>),
+);
+
+/** Most languages that are not named look like C or like a shell. */
+const UNKNOWN = braces({ lineComments: ['//', '#'], commentBeginsWord: true });
+
+/** The lexical rules of a language, by the editor's identifier; for a language that is not named, those of most. */
+export function lexiconOf(languageId: string): Lexicon {
+  return LEXICONS.get(languageId) ?? UNKNOWN;
+}
+
+/** Whether brackets pair in it, which they do not in prose. */
+export function isCode({ kind }: Lexicon): boolean {
+  return kind === 'code';
+}
+
+/** Names of elements that no tag closes. */
+export const VOID_ELEMENTS: ReadonlySet<string> = new Set(
+  'area base br col embed hr img input link meta param source track wbr !doctype'.split(' '),
+);
+
+/** What stands around code and comments in a template, longest first. */
+export const TEMPLATE_MARKS: readonly (readonly [string, string])[] = [
+  ['{{{', '}}}'],
+  ['{{', '}}'],
+  ['{%', '%}'],
+  ['{!!', '!!}'],
+  ['<%', '%>'],
+  ['<?', '?>'],
+];
