@@ -5,7 +5,7 @@ import { oneMoreSignature } from './places.mjs';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-/** Like what stands at the place, word for word. */
+/** The same words as at the place. */
 const alike = `export function summarizeWind(readings: readonly Reading[]): Summary | undefined {
   return summarizeQuantity(readings, 'wind');
 }
@@ -29,7 +29,7 @@ describeVSCode('Other files', { settings: pinned }, (vscode) => {
     writeFileSync(inSource('wind.ts'), alike);
   });
 
-  it('are read beside the one that is written, unless Git ignores them', async () => {
+  it('are read next to the active file, unless Git ignores them', async () => {
     await vscode.editor.openFile(oneMoreSignature.path);
     await vscode.editor.typeBelow(oneMoreSignature);
     await until('a request that quotes', () => readBeside(vscode).includes('src/wind.ts'));
@@ -38,7 +38,7 @@ describeVSCode('Other files', { settings: pinned }, (vscode) => {
 });
 
 describeVSCode(
-  'Where other files are not to be read',
+  'If other files are not to be read',
   { settings: { ...pinned, 'matcoder.relatedFiles': false } },
   (vscode) => {
     it('none is', async () => {
