@@ -266,6 +266,18 @@ def test_a_corpus_is_split_by_package_without_duplicates_and_comes_out_the_same_
     assert (out / "train.jsonl").read_bytes() == before
 
 
+def test_the_held_out_part_alone_is_the_same_and_leaves_the_rest_as_it_was(small_corpus: tuple[Path, Path]):
+    manifest, out = small_corpus
+    corpus.build(manifest, out)
+    names = ("heldout.jsonl", "train.jsonl", "report.json")
+    before = {name: (out / name).read_bytes() for name in names}
+    (out / "heldout.jsonl").unlink()
+    report = corpus.build(manifest, out, heldout_only=True)
+    assert {name: (out / name).read_bytes() for name in names} == before
+    assert report["train"] == {}
+    assert corpus.markdown(report).startswith("| Language | Files | MB |")
+
+
 def test_an_interrupted_corpus_goes_on_with_what_is_there(small_corpus: tuple[Path, Path]):
     manifest, out = small_corpus
     corpus.build(manifest, out)
