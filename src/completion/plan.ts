@@ -9,12 +9,12 @@ import { type GovernorSettings, settingsKey } from '../governor/settings';
 import { mayBeSeveralLines, type Situation } from '../governor/situation';
 import type { TypingRhythm } from '../governor/typing';
 import type { Checkpoint } from '../matlm/checkpoint';
+import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
 import { buildPrompt, type Prompt } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
-import type { Unread } from './readAhead';
 import type { CompletionRequest } from './request';
 import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
@@ -59,6 +59,12 @@ export interface Plan {
   /** Plans with equal keys at one position lead to the same suggestion: submodel, score, and a line or a block. */
   readonly cacheKey: string;
   readonly startedMs: number;
+}
+
+/** A prompt that a request will need soon, and the submodel that reads it. */
+export interface Unread {
+  readonly tokens: readonly number[];
+  readonly submodel: Submodel;
 }
 
 /** The governor declined. */

@@ -1,18 +1,12 @@
 import { type Engine, PREFILL_CHUNK } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
 import type { Submodel } from '../matlm/submodel';
-import type { Planner } from './plan';
+import type { Planner, Unread } from './plan';
 
 export interface ReadAheadParts {
   readonly engine: Engine;
   readonly costs: CostModel;
   readonly planner: Planner;
-}
-
-/** A prompt that a request will need soon, and the submodel that reads it. */
-export interface Unread {
-  readonly tokens: readonly number[];
-  readonly submodel: Submodel;
 }
 
 const DECODE_BEGINS = 'a decode begins';
