@@ -13,10 +13,9 @@ import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { buildPrompt, type Prompt } from './prompt/prompt';
+import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
-import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 
@@ -44,6 +43,12 @@ export interface RequestSettings {
 export function requestSettings(governor: GovernorSettings, eagerness: Eagerness): RequestSettings {
   return { governor, eagerness, key: `${settingsKey(governor)} ${eagerness}` };
 }
+
+/**
+ * Why a decode is planned: for a request that waits for it, for the position that follows if the suggestion on the
+ * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
+ */
+export type Purpose = 'requested' | 'speculative' | 'refinement';
 
 /** All that is settled before a decode begins. */
 export interface Plan {
@@ -86,9 +91,6 @@ export interface PlanOptions {
 
 /** What the choice depends on, before the place is parsed and the prompt is written. */
 type Moment = Omit<Snapshot, 'block' | 'newPromptTokens' | 'halfReadTokens'>;
-
-/** Tokens of the context that a prompt leaves for what is written. */
-const ROOM_TO_WRITE = 100;
 
 /** From a cursor to what the engine is to do there. */
 export class Planner {
