@@ -1,7 +1,8 @@
 import { type TextKind, textKindOf } from '../workspace/textKinds';
 import { blockEndByIndentation } from './syntax/indentation';
-import { isWithinText, type KnownStretch, type Scan, scan } from './syntax/lexer';
+import { scan } from './syntax/lexer';
 import { type Lexicon, lexiconOf } from './syntax/lexicon';
+import { isWithinText, type KnownStretch, type Scan } from './syntax/reader';
 import type { BlockEnd } from './syntax/wanted';
 
 /** How an editor indents a document. */
@@ -11,7 +12,7 @@ export interface IndentOptions {
   readonly insertSpaces: boolean;
 }
 
-/** Where a completion is wanted, as far as a cursor needs to know it. */
+/** The part of a request that a cursor is made from. */
 export interface CursorPlace {
   readonly path?: string;
   /** Text before the cursor, from some place in the document on. */
@@ -24,17 +25,17 @@ export interface CursorPlace {
   readonly indent?: IndentOptions | undefined;
 }
 
-/** What the syntax of a place says of it. */
+/** Results of parsing around the cursor. */
 export interface CursorSyntax {
-  /** The block's end is judged by indentation where it is left out. */
+  /** If it is left out, indentation decides where the block ends. */
   readonly blockEnd?: BlockEnd | undefined;
-  /** Strings, comments and the like in `prefix`, where a syntax tree tells. */
+  /** Strings, comments and the like in `prefix` according to a syntax tree. */
   readonly known?: readonly KnownStretch[] | undefined;
-  /** The cursor stands in one of them. */
+  /** The cursor is in such a stretch. */
   readonly isText?: boolean | undefined;
 }
 
-/** What a decode and its filters need to know of the place. */
+/** The surroundings of a cursor, for a decode and its filters. */
 export interface Cursor {
   readonly prefix: string;
   readonly suffix: string;
@@ -51,23 +52,23 @@ export interface Cursor {
   readonly textKind: TextKind;
   readonly languageId: string;
   readonly lexicon: Lexicon;
-  /** How the editor indents where the document does not show it. */
+  /** The editor's indentation, for a document that does not show its own. */
   readonly indent: IndentOptions | undefined;
-  /** The cursor stands in a string, in a comment or in prose. */
+  /** The cursor is in a string, in a comment or in prose. */
   readonly isWithinText: boolean;
   /** The text before the cursor as its language reads it. */
   readonly before: Scan;
-  /** The text after the cursor as its language reads it; what it closes was open before the cursor. */
+  /** The text after the cursor as its language reads it. Its closers refer to `before.open`. */
   readonly after: Scan;
   /** A text that is written at the cursor, as its language reads it there. */
   readonly scan: (text: string) => Scan;
 }
 
 const PROSE = lexiconOf('plaintext');
-/** A line that is no longer than this is read again with what is written on it: marks may lie on both sides of the cursor. */
+/** Up to this length, the line before the cursor is read again with each draft, because a mark may lie on both sides of it. */
 const SHORT_LINE_CHARS = 200;
 
-/** The cursor's surroundings. Each is read when it is first asked for, once. */
+/** The surroundings of a cursor. Each scan is made on first use and kept. */
 export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorSyntax = {}): Cursor {
   const { prefix, suffix, languageId = 'plaintext', indent } = place;
   const { blockEnd, known, isText } = syntax;
@@ -106,8 +107,13 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
       code: head().code + code,
     };
   });
-  // A text after the cursor never begins a line of its own.
+  // The text after the cursor does not begin a line.
   const after = once(() => scan(suffix, lexicon, { open: before().open, before: linePrefix || ' ' }));
+
+  // Text that only the tree recognises has no end mark, so it is read as prose.
+  const scanHere = (text: string) =>
+    isText === true && !isWithinText(before().open, lexicon) ? scan(text, PROSE) : scanFrom(text, tail.length);
+  let last: { readonly text: string; readonly scan: Scan } | undefined;
 
   return {
     prefix,
@@ -130,9 +136,11 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
     get after() {
       return after();
     },
-    // Text that the tree alone knows for such, as in JSX, has no marks of its own.
-    scan: (text) =>
-      isText === true && !isWithinText(before().open, lexicon) ? scan(text, PROSE) : scanFrom(text, tail.length),
+    // Several filters scan the same text.
+    scan: (text) => {
+      if (last?.text !== text) last = { text, scan: scanHere(text) };
+      return last.scan;
+    },
   };
 }
 

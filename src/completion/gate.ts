@@ -1,10 +1,10 @@
 import { isClosing } from './syntax/closers';
 
-/** What the gate looks at; nothing here needs the model. */
+/** The gate's input; nothing of it needs the model. */
 export interface GateInput {
   readonly explicit: boolean;
   readonly enabled: boolean;
-  /** Why MatCoder stays out of the file altogether; undefined where it may. */
+  /** Why MatCoder stays out of the file; undefined if it does not. */
   readonly closed?: string | undefined;
   /** URI scheme of the document. */
   readonly scheme: string;

@@ -40,9 +40,10 @@ export class ReadAhead {
       const readTokens = tokens.length - planner.unreadOf(tokens);
       // The last token is computed with the decode, because its logits are wanted.
       if (readTokens >= tokens.length - 1) break;
-      const chunk = tokens.slice(0, readTokens + PREFILL_CHUNK); // a request waits for no more than one chunk
+      // A request waits for no more than the rest of a chunk, and what was read stays.
+      const chunk = tokens.slice(0, readTokens + PREFILL_CHUNK);
       if (!(await this.readChunk(chunk, submodel, signal))) break;
-      planner.wasRead(chunk);
+      planner.wasRead(chunk, submodel.widths);
     }
     this.reading = undefined;
     // Another prompt may have come since it was stopped.

@@ -2,9 +2,9 @@ import { closerOf, closingHead } from '../completion/syntax/closers';
 
 const QUOTES = `'"\``;
 
-/** What an editor that closes brackets, quotes, tags and comments by itself has written after the cursor, as VS Code does. */
+/** The closing brackets, quotes, tags and comment ends that an editor such as VS Code has inserted after the cursor. */
 export class AutoClosed {
-  /** Stands between the cursor and the text that was there before. */
+  /** The text between the cursor and the original text. */
   text = '';
 
   constructor(private readonly languageId: string) {}
@@ -12,8 +12,8 @@ export class AutoClosed {
   /**
    * Keys are struck.
    * @param keys one character, or a line end with the blanks that come with it
-   * @param line what stands before the cursor on its line
-   * @param rest what the hand is going to write after it
+   * @param line the line before the cursor
+   * @param rest the text that the typist will write next
    */
   typed(keys: string, line: string, rest: string): void {
     const key = keys.charAt(0);
@@ -26,7 +26,7 @@ export class AutoClosed {
     }
   }
 
-  /** A bracket or a quote is typed over; a longer mark only by a hand that is going to write all of it. */
+  /** A bracket or a quote is typed over; a longer mark only if the typist is about to write all of it. */
   private isTypedOver(key: string, rest: string): boolean {
     if (!this.text.startsWith(key)) return false;
     const [mark = ''] = closingHead(this.text, this.languageId).marks;
@@ -34,13 +34,13 @@ export class AutoClosed {
     return first.length <= 1 || (key + rest).startsWith(first);
   }
 
-  /** A suggestion was taken that replaces so much of it: what a suggestion opens, the editor does not close. */
+  /** A suggestion was accepted that replaces so many of these characters. The editor does not close what a suggestion opens. */
   taken(replaces: number): void {
     this.text = this.text.slice(replaces);
   }
 
   private enter(keys: string, line: string, rest: string): void {
-    // The closing mark stands on the next line already, and the hand goes there.
+    // The closing mark is already on the next line, and the typist moves there.
     const below = /^\n[^\n]*/.exec(this.text)?.[0];
     if (below !== undefined && `${keys}${rest}`.startsWith(below)) {
       this.text = this.text.slice(keys.length);
@@ -48,11 +48,11 @@ export class AutoClosed {
     }
     const [first = ''] = this.text.split('\n', 1);
     const indent = /^[ \t]*/.exec(line)?.[0] ?? '';
-    // What the hand did not come to type over, it takes away.
+    // The typist deletes marks that are not typed over.
     this.text = this.isBody(line, first) ? `\n${indent}${this.text}` : this.text.slice(first.length);
   }
 
-  /** Enter was struck between two marks: the closing one goes to a line of its own. */
+  /** Enter was pressed between two marks: the closing one moves to a line of its own. */
   private isBody(line: string, first: string): boolean {
     const key = line.slice(-1);
     if (first === '' || key === '' || QUOTES.includes(key)) return false;

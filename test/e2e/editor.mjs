@@ -220,8 +220,15 @@ export class Editor {
   /** Rests the mouse on the status bar item until its tooltip is there, and returns what that says. */
   async hoverStatus() {
     const tooltip = this.page.locator('.monaco-hover:visible', { hasText: 'MatCoder' }).first();
-    await this.page.locator(statusItem).hover();
-    await tooltip.waitFor();
+    // An item that changes under the mouse shows none until the mouse comes again.
+    await until('the tooltip of the status bar item', async () => {
+      await this.page.mouse.move(640, 400);
+      await this.page.locator(statusItem).hover();
+      return tooltip.waitFor({ timeout: 4000 }).then(
+        () => true,
+        () => false,
+      );
+    });
     return tooltip.innerText();
   }
 

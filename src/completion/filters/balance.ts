@@ -1,16 +1,17 @@
 import type { Cursor } from '../cursor';
 import { indentation } from '../syntax/indentation';
-import { type Closer, isBracket, type Open, type Scan, scan, withoutLineBound } from '../syntax/lexer';
+import { scan } from '../syntax/lexer';
+import { type Closer, isBracket, type Open, type Scan, withoutLineBound } from '../syntax/reader';
 import { cutAt, type Draft, type Filter } from './filter';
 
-/** Nothing from a mark on that closes what is not open, or what is closed after the cursor. */
+/** Cuts before the first mark that closes nothing open, or something that the text after the cursor already closes. */
 export const balance: Filter = (cursor) => {
-  // Most drafts close nothing, so the texts around the cursor are not read before one does.
+  // Most drafts close nothing, so the text around the cursor is read only when one does.
   const afterFrom = scansOfSuffix(cursor);
   return (draft) => {
     const { closers, open: openAtEnd } = cursor.scan(draft.text);
     const stray = closers.find((closer) => {
-      // It may be the first half of what closes the template that the text stands in.
+      // It may be the first half of the mark that closes the template around the cursor.
       if (draft.open && isHalf(draft.text.slice(closer.offset), openAtEnd.at(-1))) return false;
       const open = closer.depth === undefined ? undefined : cursor.before.open[closer.depth];
       return isBracket(open?.opener ?? closer.text)
@@ -25,7 +26,7 @@ function isHalf(text: string, open: Open | undefined): boolean {
   return open !== undefined && open.closer.length > text.length && open.closer.startsWith(text);
 }
 
-/** Reads the text after the cursor from an offset on, once for each. */
+/** Scans of the text after the cursor from an offset on, each made once. */
 function scansOfSuffix(cursor: Cursor): (offset: number) => Scan {
   const scans = new Map<number, Scan>();
   return (offset) => {
@@ -46,9 +47,9 @@ function isStrayBracket(
   afterFrom: (offset: number) => Scan,
 ): boolean {
   const open = cursor.before.open.filter(({ opener }) => isBracket(opener));
-  // What was opened before the text that is at hand is closed at the head of a line.
+  // The excerpt may begin inside a block: a bracket at the start of a line may close that block.
   if (depth === undefined) return open.length > 0 || !beginsLine(cursor.linePrefix + draft.text.slice(0, offset));
-  // What follows on the line may still be replaced while the text is not finished.
+  // The rest of the line may still be replaced while the draft is open.
   const rest = draft.open ? cursor.suffix.length - cursor.following.length : draft.replaces;
   const closers = afterFrom(rest).closers.filter(({ text }) => isBracket(text));
   return closers.length >= open.length && closers.slice(0, open.length).every((closer) => closer.depth !== undefined);
@@ -61,12 +62,12 @@ function beginsLine(before: string): boolean {
 /** The lines after the cursor close the same comment, string, fence or element. */
 function isClosedAfter({ prefix, suffix, after, lineSuffix }: Cursor, open: Open, { depth }: Closer): boolean {
   const closer = after.closers.find((other) => other.depth === depth);
-  // What follows on the line is fitted by another filter.
+  // The filter lineSuffix handles marks on the cursor's line.
   if (!closer || closer.offset < lineSuffix.length) return false;
   const between = suffix.slice(0, closer.offset);
   switch (open.mode.reads) {
     case 'comment':
-      // Else it is the end of another comment.
+      // A second opener in between means that the mark ends another comment.
       return !between.includes(open.opener);
     case 'string':
       return !opensAnother(suffix, closer.offset, open);
@@ -77,7 +78,7 @@ function isClosedAfter({ prefix, suffix, after, lineSuffix }: Cursor, open: Open
   }
 }
 
-/** Long strings open and close with the same mark. One that opens follows a head or a sign, or goes on with words. */
+/** Long strings open and close with the same mark. An opening one follows a block head or an operator, or has words behind it. */
 function opensAnother(suffix: string, offset: number, { closer }: Open): boolean {
   const before = lineAt(suffix, offset).slice(0, offset - (suffix.lastIndexOf('\n', offset - 1) + 1));
   const behind = /^[^\n]*/.exec(suffix.slice(offset + closer.length))?.[0] ?? '';

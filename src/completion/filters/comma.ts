@@ -1,6 +1,6 @@
 import type { Filter } from './filter';
 
-/** No comma before a closing bracket in a language that forbids one there. */
+/** Removes a comma before a closing bracket in a language that forbids one there. */
 export const comma: Filter = (cursor) => {
   const { noTrailingComma } = cursor.lexicon;
   if (!noTrailingComma) return (draft) => draft;

@@ -1,6 +1,6 @@
 import { cutBeforeLine, type Filter } from './filter';
 
-/** Lines with which only a file begins. */
+/** Lines that stand only at the start of a file. */
 const HEADS = [
   /^#!\s*\//,
   /^<\?(?:xml|php)\b/i,
@@ -9,11 +9,11 @@ const HEADS = [
   /^# (?:frozen_string_literal|encoding|vim|-\*-)\b|^# -\*-/,
   /^syntax\s*=\s*["']proto/,
 ];
-/** What a licence at the head of a file says in its first lines. */
+/** Phrases from the first lines of a licence header. */
 const LICENCE =
   /\bcopyright\b.*(?:\d{4}|\(c\)|©)|(?:\(c\)|©)\s*\d{4}|SPDX-License-Identifier|\blicen[sc]ed under\b|\bpermission is hereby granted\b|\ball rights reserved\b|\b(?:MIT|BSD|Apache|GNU)\b.*\blicen[sc]e\b/i;
 const COMMENT_MARK = /^\s*(?:\/\/|\/\*+|\*+\/?|#+|--+|;+|<!--|"""|'''|%)/;
-/** In Java and Go the package is named once, at the head. */
+/** These languages name the package once, at the start of the file. */
 const PACKAGE: ReadonlyMap<string, RegExp> = new Map([
   ['go', /^package \w+$/],
   ['java', /^package [\w.]+;$/],
@@ -21,7 +21,7 @@ const PACKAGE: ReadonlyMap<string, RegExp> = new Map([
   ['scala', /^package [\w.]+$/],
 ]);
 
-/** A file that has begun does not begin once more: no second shebang, no licence behind the last line. */
+/** Cuts before a second start of the file, such as another shebang or a licence header behind the last line. */
 export const fileHead: Filter = (cursor) => {
   const isHead = cursor.prefix.trim() === '';
   const { linePrefix, languageId, lexicon } = cursor;
@@ -35,7 +35,7 @@ export const fileHead: Filter = (cursor) => {
       return heads.some((head) => head.test(line)) || (COMMENT_MARK.test(line) && LICENCE.test(line));
     });
     if (at < 0) return draft;
-    // The comment that the line stands in goes with it.
+    // The comment's opening lines go too.
     let first = at;
     while (first > 0 && COMMENT_MARK.test(lines[at] ?? '') && isEmptyComment(lines[first - 1] ?? '')) first--;
     return cutBeforeLine(draft, first);

@@ -1,6 +1,6 @@
 import type { Cursor } from '../cursor';
 
-/** What is written at the cursor, on its way to being shown. */
+/** The text written at the cursor, before it is shown. */
 export interface Draft {
   readonly text: string;
   /** Characters after the cursor that the text takes the place of. */
@@ -10,8 +10,8 @@ export interface Draft {
 }
 
 /**
- * Leaves of a draft what is fit to be shown. A filter that cuts an open draft closes it, which stops the decode: so it
- * cuts only where nothing that could still come would bring the text back.
+ * Reduces a draft to the part that is fit to be shown. A filter that cuts an open draft closes it, which stops the decode.
+ * Therefore it cuts only if no further text could bring back the removed part.
  */
 export type Filter = (cursor: Cursor) => (draft: Draft) => Draft;
 

@@ -8,18 +8,18 @@ const SAMPLE_LINES = 200;
 const LINES_AFTER = 50;
 const DEFAULT_UNIT = 4;
 const OPENS = /(?:[{([:]|=>)\s*$/;
-/** In whatever language, for the lines of one short text. */
+/** Good enough in every language for the lines of one short text. */
 const OPENS_BLOCK = /(?:[{([:]|=>|\b(?:then|do|else))\s*$/;
 const CLOSES_BLOCK = /^\s*(?:[)\]}]|<\/|(?:fi|done|esac|end|else|elif|elsif|except|finally|catch)\b)/;
 
 /** How a document is indented. */
 interface Style extends Columns {
   readonly tabs: boolean;
-  /** The document shows it; else the editor says it, and what the text takes for a level is made one of these. */
+  /** The document shows it. If not, the style is the editor's setting, and the levels of the text are converted to it. */
   readonly isShown: boolean;
 }
 
-/** Blanks as in the document, or as the editor has them; a first line at a level that the lines above it allow. */
+/** Indents as the document or else the editor does, and puts the first line at a level that the lines above allow. */
 export const indent: Filter = (cursor) => {
   const style = styleOf(cursor);
   const beginsLine = cursor.linePrefix.trim() === '';
@@ -46,16 +46,16 @@ export const indent: Filter = (cursor) => {
   };
 };
 
-/** Where neither document nor editor tell, the text is taken at its word. */
+/** If neither the document nor the editor shows a level, that of the text is used. */
 function columnsFrom(first: string): Columns {
   const blanks = leadingBlanks(first);
   return { unit: blanks.startsWith(' ') ? Math.max(2, blanks.length) : DEFAULT_UNIT, tab: DEFAULT_UNIT };
 }
 
-/** What the document shows, by the lines around the cursor; then what the editor says; undefined where neither does. */
+/** The style of the lines around the cursor, or else the editor's; undefined if there is neither. */
 function styleOf({ prefix, linePrefix, following, indent: editor }: Cursor): Style | undefined {
   const shown = [...prefix.split('\n').slice(-SAMPLE_LINES), ...following.split('\n').slice(0, LINES_AFTER)];
-  // The star of a comment is aligned, not indented; the cursor's own line may have nothing but its blanks yet.
+  // The star of a comment is aligned, not indented. The cursor's own line may have only its blanks so far.
   const sample = shown.filter((line) => /^[ \t]+[^\s*]/.test(line) || (line === linePrefix && /^[ \t]+$/.test(line)));
   const tab = editor?.tabSize ?? DEFAULT_UNIT;
   if (sample.length === 0) {
@@ -70,7 +70,7 @@ function styleOf({ prefix, linePrefix, following, indent: editor }: Cursor): Sty
 function fitted(line: string, style: Style, unitOfText: number): string {
   const blanks = leadingBlanks(line);
   if (style.tabs) {
-    // What is left over aligns, as in a comment of several lines, and stays.
+    // The remainder is alignment, as in a comment of several lines, and stays.
     const columns = indentation(blanks.replaceAll('\t', ' '.repeat(unitOfText)));
     return '\t'.repeat(Math.floor(columns / unitOfText)) + ' '.repeat(columns % unitOfText) + line.slice(blanks.length);
   }
@@ -86,7 +86,7 @@ function blanksTo(column: number, start: number, { tabs, tab }: Style): string {
   return '\t'.repeat(Math.floor(missing / tab)) + ' '.repeat(missing % tab);
 }
 
-/** The lines that belong to the first one move with it. */
+/** Moves the lines that belong to the first one with it. */
 function shift(
   first: string,
   rest: readonly string[],
@@ -124,7 +124,7 @@ function moved(line: string, by: number, columns: Columns): string {
   );
 }
 
-/** What the text takes for one level: its line after one that opens a block is a level deeper than the cursor's. */
+/** The text's own level: a line after one that opens a block is a level deeper than the cursor's line. */
 function unitFrom(linePrefix: string, first: string, [second = '', ...rest]: readonly string[]): number {
   const level = leadingBlanks(linePrefix).replaceAll(' ', '').length + 1;
   const perLevel = leadingBlanks(second).length / level;

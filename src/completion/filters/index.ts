@@ -15,7 +15,7 @@ import { oneLine } from './oneLine';
 import { scope } from './scope';
 import { secrets } from './secrets';
 
-/** In the order in which they are applied: what ends the text first, then what fits it to the place. */
+/** In the order of application: first the filters that end the text, then those that fit it to the place. */
 export const FILTERS = {
   secrets,
   oneLine,
@@ -36,9 +36,9 @@ export type FilterName = keyof typeof FILTERS;
 
 export const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
 
-/** What is left of a text. */
+/** The result of trimming a text. */
 export interface Trimmed {
-  /** Undefined where nothing is left. */
+  /** Undefined if nothing is left. */
   readonly suggestion: Suggestion | undefined;
   /** The filter that took the last of it. */
   readonly emptiedBy?: FilterName;
@@ -46,10 +46,10 @@ export interface Trimmed {
   readonly isComplete: boolean;
 }
 
-/** From what the model wrote so far to what is shown. @param open it may write more */
+/** Trims the text that the model has written so far. @param open more may come */
 export type Trim = (text: string, open: boolean) => Trimmed;
 
-/** All filters at a cursor, one after the other. @param without left out, to measure what they do */
+/** All filters at a cursor, one after the other. @param without filters to leave out, to measure their effect */
 export function trimAt(cursor: Cursor, without: readonly FilterName[] = []): Trim {
   const filters = FILTER_NAMES.filter((name) => !without.includes(name)).map((name) => ({
     name,

@@ -7,7 +7,7 @@ import { type LineRules, lineRulesOf, OPEN_TAG } from '../syntax/lineRules';
 export interface Level {
   readonly least: number;
   readonly most: number;
-  /** Only one statement stands there: the next one goes back. */
+  /** Only one statement stands at this level; the next one is back at the level of its head. */
   readonly single?: true;
 }
 
@@ -17,10 +17,10 @@ export interface Columns {
   readonly tab: number;
 }
 
-/** How a line that begins at the cursor is to be indented, by its first words and the column at which it was written. */
+/** The level of a line that begins at the cursor, from its first words and the column at which it was written. */
 export type LevelOf = (first: string, written: number) => Level | undefined;
 
-/** So many lines above tell how continuation lines are indented. */
+/** Lines above that are searched for the indentation of continuation lines. */
 const SAMPLE_LINES = 200;
 
 /** Blanks of a line in columns. */
@@ -39,7 +39,7 @@ interface Line {
   readonly column: number;
 }
 
-/** The levels of the line that the cursor begins, by the lines above it; undefined where they say nothing. */
+/** The levels allowed for a line at the cursor, from the lines above it. A level is undefined if they do not limit it. */
 export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   const { languageId, lexicon, before, prefix } = cursor;
   const rows = prefix.split('\n').slice(0, -1);
@@ -48,7 +48,7 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   if (last === undefined) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);
-  if (cursor.isWithinText && lexicon.kind === 'code') {
+  if (cursor.isWithinText && lexicon.kind === 'code' && before.open.at(-1)?.mode.reads !== 'markup') {
     const isComment = before.open.at(-1)?.mode.reads === 'comment';
     // The star of a comment is aligned, not indented.
     return (first) => (isComment && !first.startsWith('*') ? { least: 0, most: own + 1 } : undefined);
@@ -131,7 +131,7 @@ function lineRulesKnown({ languageId, lexicon }: Cursor): boolean {
   return lineRulesOf(languageId, lexicon.kind) !== lineRulesOf('', 'code');
 }
 
-/** The line on which the brackets were opened that a line closes behind its first word. */
+/** The line that opened the brackets which `from` closes. */
 function headOf(lines: readonly Line[], from: Line): Line {
   if (/^[})\]]/.test(from.code)) return from;
   let depth = 0;
@@ -139,14 +139,14 @@ function headOf(lines: readonly Line[], from: Line): Line {
     const line = lines[i];
     if (!line) break;
     const { openers, closers } = unmatched(line.code);
-    // What a line opens last is open still.
+    // The brackets that `from` itself opens are still open.
     depth = (line === from ? 0 : Math.max(0, depth - openers.length)) + closers.length;
     if (depth === 0) return line;
   }
   return from;
 }
 
-/** The line on which the statement began that a line goes on. */
+/** The first line of the statement that a line continues. */
 function statementOf(lines: readonly Line[], head: Line, rules: LineRules): Line {
   let line = head;
   for (let i = lines.indexOf(line); i > 0 && isContinued(lines, line, rules); i = lines.indexOf(line)) {
@@ -157,7 +157,7 @@ function statementOf(lines: readonly Line[], head: Line, rules: LineRules): Line
   return line;
 }
 
-/** A line goes on from the one before it. */
+/** A line continues the one before it. */
 function isContinued(lines: readonly Line[], line: Line, rules: LineRules): boolean {
   const previous = lines[lines.indexOf(line) - 1];
   if (!previous || rules.opens.test(previous.code)) return false;
@@ -171,7 +171,7 @@ function codeFrom(lines: readonly Line[], head: Line, last: Line): string {
     .join(' ');
 }
 
-/** Behind a body without brackets, statements stand at the level of its head again. */
+/** After a body without brackets, statements are back at the level of its head. */
 function afterBraceless(lines: readonly Line[], statement: Line, rules: LineRules): number {
   let { column } = statement;
   for (let i = lines.indexOf(statement) - 1; i >= 0; i--) {
@@ -182,7 +182,7 @@ function afterBraceless(lines: readonly Line[], statement: Line, rules: LineRule
   return column;
 }
 
-/** By how much the document indents a line that goes on. */
+/** Columns by which the document indents a continuation line. */
 function continuationOf(lines: readonly Line[], rules: LineRules, { unit }: Columns): number {
   const { continues, continuationLevels } = rules;
   const shown = lines.map((line, i) => {
@@ -193,13 +193,13 @@ function continuationOf(lines: readonly Line[], rules: LineRules, { unit }: Colu
   return shown.findLast((deeper) => deeper > 0 && deeper <= 3 * unit) ?? continuationLevels * unit;
 }
 
-/** The column behind a bracket that a line opens and goes on in: what follows may stand below. */
+/** The column behind a bracket that a line opens and continues in: the next line may be aligned with it. */
 function alignedColumn({ code, column }: Line): number | undefined {
   const last = unmatched(code).openers.at(-1);
   return last && last.offset < code.length - 1 ? column + last.offset + 1 : undefined;
 }
 
-/** The column of a query within a line, below which its clauses stand. */
+/** The column of a query within a line, with which its clauses are aligned. */
 function queryColumn({ code, column }: Line): number | undefined {
   const at = code.search(/\bfrom \w+ in\b/);
   return at < 0 ? undefined : column + at;
@@ -211,7 +211,7 @@ function isYaml(languageId: string): boolean {
   return YAML.has(languageId);
 }
 
-/** Where a line may stand in YAML: keys with the keys of an item or a mapping, a level deeper where one has no value yet. */
+/** YAML: keys align with the keys of an item or a mapping above, or stand a level deeper if the last key has no value yet. */
 function yamlLevel(first: string, written: number, rows: readonly string[], columns: Columns): Level {
   const [last, ...outer] = rowsAround(rows, columns);
   if (!last) return { least: 0, most: 0 };
@@ -230,13 +230,13 @@ interface YamlRow {
   readonly column: number;
   /** The column of its keys, behind the dashes. */
   readonly keys: number;
-  /** Its value is still to come. */
+  /** Its value has not been written yet. */
   readonly opens: boolean;
   /** Nothing stands behind its dash. */
   readonly isEmpty: boolean;
 }
 
-/** The last row and those that it stands in, inner first. */
+/** The last row and the rows that enclose it, innermost first. */
 function rowsAround(rows: readonly string[], columns: Columns): YamlRow[] {
   const around: YamlRow[] = [];
   for (const row of rows.toReversed()) {

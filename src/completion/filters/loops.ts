@@ -11,17 +11,17 @@ const LINES_ABOVE = 2;
 const MIN_REPEATS = 3;
 const MIN_PERIOD_CHARS = 4;
 
-/** Less of the cursor's line than this may well be written again at once. */
+/** A shorter beginning of a line may well be written twice. */
 const MIN_ECHO_CHARS = 6;
 
-/** A small model may repeat itself for ever: stop before a line, or a part of one, that it has written before. */
+/** A small model may repeat itself endlessly: this stops before a line, or a part of one, that it has written before. */
 export const loops: Filter = (cursor) => (draft) => {
   const lines = cutLine(cutEcho(draft, cursor), cursor);
   const end = repeatedPart(cursor, lines.text);
   return cutStretch(end === undefined ? lines : cutAt(lines, end));
 };
 
-/** Nothing where a text begins with the cursor's line once more. */
+/** Drops a text that begins by repeating the cursor's line. */
 function cutEcho(draft: Draft, { linePrefix }: Cursor): Draft {
   const line = linePrefix.trim();
   const isEcho = line.length >= MIN_ECHO_CHARS && /\W/.test(line) && draft.text.trimStart().startsWith(line);

@@ -3,48 +3,54 @@ import { isClosing } from '../syntax/closers';
 import type { Lexicon } from '../syntax/lexicon';
 import { cutAt, type Draft, type Filter } from './filter';
 
-/** Before code that follows on the line, only what joins it: a text that arrives at it, or one that needs it to go on. */
+/** Before code on the rest of the line, shows only a text that joins it: one that reaches it, or one that it continues. */
 export const midLine: Filter = (cursor) => {
   const rest = cursor.lineSuffix.trim();
   if (isClosing(rest, cursor.languageId)) return (draft) => draft;
   return (draft) => {
-    // A text that has arrived at the rest of the line will not need what comes after it.
+    // Once a text has reached the rest of the line, nothing more is needed.
     const met = meetingOf(draft, rest, cursor);
     if (met !== undefined) return cutAt(draft, endBefore(draft.text, met, cursor));
     if (draft.open) return draft;
-    const [text = ''] = draft.text.split('\n');
+    const text = beforeCloser(draft.text.split('\n', 1)[0] ?? '', rest, cursor);
     return joins(text, rest, cursor) ? cutAt(draft, text.length) : cutAt(draft, 0);
   };
 };
 
-/** Where a text begins to repeat the rest of the line: all of it, or up to the text's end. */
+/** The offset at which a text begins to repeat the rest of the line, all of it or up to the text's end. */
 function meetingOf({ text, open }: Draft, rest: string, cursor: Cursor): number | undefined {
   const [line = ''] = text.split('\n');
   for (let at = line.indexOf(rest); at >= 0; at = line.indexOf(rest, at + 1)) {
     if (isBoundary(line, at, rest) && isBalanced(line.slice(0, at), cursor)) return at;
   }
-  // A text that goes on may meet it further on.
+  // An open text may still reach it.
   if (open) return undefined;
   for (let n = Math.min(rest.length - 1, line.length); n > 0; n--) {
     const at = line.length - n;
     if (!line.endsWith(rest.slice(0, n)) || !isBoundary(line, at, rest)) continue;
-    // A word or two signs: one bracket alone is met by chance.
+    // One bracket alone may match by chance.
     if (/\w{2}|\W{2}/.test(rest.slice(0, n)) && isBalanced(line.slice(0, at), cursor)) return at;
   }
   return undefined;
 }
 
-/** Blanks before the rest of the line stand once. */
+/** A text up to the bracket that the rest of the line closes: behind that bracket, both differ. */
+function beforeCloser(text: string, rest: string, cursor: Cursor): string {
+  const [closer] = cursor.scan(text).closers;
+  return closer && rest.startsWith(closer.text) ? text.slice(0, closer.offset) : text;
+}
+
+/** Avoids double blanks before the rest of the line. */
 function endBefore(text: string, met: number, { lineSuffix }: Cursor): number {
   return /^\s/.test(lineSuffix) ? text.slice(0, met).trimEnd().length : met;
 }
 
-/** The rest of the line begins a word of its own there, or stands directly behind the cursor. */
+/** The rest of the line begins a new word there, or follows the cursor directly. */
 function isBoundary(line: string, at: number, rest: string): boolean {
   return at === 0 || !(/\w$/.test(line.slice(0, at)) && /^\w/.test(rest));
 }
 
-/** It neither leaves a bracket open nor closes one, nor begins or ends a string or a comment. */
+/** The text neither opens nor closes a bracket, a string or a comment that lies partly outside it. */
 function isBalanced(text: string, cursor: Cursor): boolean {
   const { opened, closers } = cursor.scan(text);
   return opened.length === 0 && closers.length === 0;
@@ -52,13 +58,13 @@ function isBalanced(text: string, cursor: Cursor): boolean {
 
 const OPERAND_END = /[\w$)\]}"'`]\s*$/;
 const STATEMENT_END = /[;}]\s*$/;
-/** What may follow an operand. */
+/** Tokens that may follow an operand. */
 const INFIX = /^(?:[)\]},;:?.=+*%&|^<>/-]|=>|(?:instanceof|in|of|is|as|and|or|if|else|for|from|extends|implements)\b)/;
-/** What stands before an operand and takes it. */
+/** Tokens that take an operand on their right. */
 const TAKES_OPERAND =
   /(?:[([{,:?.=+*%&|^<>!~/-]|=>|\b(?:return|await|yield|throw|new|typeof|void|delete|not|and|or|in|is|const|let|var|case|else|if|elif|while|mut|pub|static|final|async|export|import|from|as|lambda|echo|sudo|def|fn|func|function|class|public|private|protected))\s*$/;
 
-/** The text and the rest of the line make one whole: between them stands what joins them. */
+/** The text and the rest of the line form one expression. */
 function joins(text: string, rest: string, cursor: Cursor): boolean {
   if (text.trim() === '' || !isBalanced(text, cursor)) return false;
   const { lineSuffix: line, linePrefix, lexicon } = cursor;
@@ -68,7 +74,7 @@ function joins(text: string, rest: string, cursor: Cursor): boolean {
   if (beginsComment(rest, lexicon)) return true;
   if (STATEMENT_END.test(text)) return false;
   const beforeRest = linePrefix + text;
-  // An operand has to be taken by what comes before it; a sign or a bracket takes an operand.
+  // An operand needs a token before it that takes one; an operator or a closing bracket needs an operand before it.
   if (/^[\w$"'`([{@#]/.test(rest) && !INFIX.test(rest))
     return TAKES_OPERAND.test(beforeRest) || isCall(rest, text, line);
   return INFIX.test(rest) ? OPERAND_END.test(beforeRest) : true;

@@ -1,12 +1,12 @@
 import { isClosingLine } from '../syntax/closers';
 import { cutBeforeLine, type Filter, finishedLines } from './filter';
 
-/** So many lines after the cursor are looked at. */
+/** Lines after the cursor that are compared. */
 const NEXT_LINES = 3;
-/** Of the lines after the next, only those that hardly stand twice in a row. */
+/** Lines after the next one are compared only if they are this long, because short ones often repeat. */
 const DISTINCT_CHARS = 10;
 
-/** Nothing from the line on that stands after the cursor already, indented alike. */
+/** Cuts before the first line that also follows the cursor, with the same indentation. */
 export const nextLines: Filter = (cursor) => {
   const following = cursor.following
     .split('\n')

@@ -1,7 +1,7 @@
 import type { Cursor } from '../cursor';
 import { isClosing } from '../syntax/closers';
 
-/** Shorter parts, and parts without a letter, may well come again: `0, 1, 0, 1`. */
+/** Shorter parts, and parts without a letter, often repeat rightly: `0, 1, 0, 1`. */
 const MIN_PART_CHARS = 4;
 const KEY = /^["']?([A-Za-z_$][\w$-]*)["']?\s*([:=])(?![:=])/;
 const STRING = /^(["'`]).*\1$/s;
@@ -12,13 +12,13 @@ const CLOSERS = ')]}';
 interface Part {
   readonly text: string;
   readonly start: number;
-  /** What parts it from the next; empty for the last one, which may go on. */
+  /** The character that ends it; empty for the last part, which may continue. */
   readonly separator: string;
 }
 
 /**
- * Where a text repeats a part of its line: the same property or key a second time, a string twice, or two parts that take
- * turns. Undefined where it does not.
+ * The offset at which a text repeats a part of its line: the same property or key a second time, a string twice in a row,
+ * or two parts in alternation. Undefined if it repeats none.
  */
 export function repeatedPart(cursor: Cursor, text: string): number | undefined {
   const { linePrefix, before, lexicon } = cursor;
@@ -36,7 +36,7 @@ export function repeatedPart(cursor: Cursor, text: string): number | undefined {
   return undefined;
 }
 
-/** The parts of a line, those within each pair of brackets together. Separators in strings are none, as `code` says. */
+/** The parts of a line, grouped by the brackets around them. `code` is the line with strings and comments blanked. */
 function partsOf(code: string, line: string): Part[][] {
   const done: Part[][] = [];
   const scopes: { parts: Part[]; start: number }[] = [{ parts: [], start: 0 }];
@@ -62,7 +62,7 @@ function partsOf(code: string, line: string): Part[][] {
 }
 
 function isRepeated(before: readonly Part[], part: Part, isCode: boolean): boolean {
-  // What may go on may become another word.
+  // A part without its end may still become another word.
   const [first, second, third] = before.slice(-3);
   if (part.separator !== '' && isLong(part)) {
     const last = before.at(-1);
@@ -78,20 +78,20 @@ function isLong({ text }: Part): boolean {
   return text.length >= MIN_PART_CHARS && /[A-Za-z]/.test(text);
 }
 
-/** The name that a part gives a value to. Between semicolons an assignment may come again. */
+/** The name that a part gives a value to. Between semicolons, a second assignment is legitimate. */
 function keyOf({ text, separator }: Part): string | undefined {
   const [, key, sign] = KEY.exec(text) ?? [];
   return sign === '=' && separator === ';' ? undefined : key;
 }
 
-/** Where two parts take turns, the first of the second turn. */
+/** Of two parts in alternation, the first one of the second round. */
 function firstOfTurn(parts: readonly Part[], at: number): Part {
   const [part, before] = [parts[at], parts[at - 1]];
   const isTurn = part && before && part.text !== before.text && keyOf(part) === undefined;
   return (isTurn ? before : part) ?? { text: '', start: 0, separator: '' };
 }
 
-/** A comma before what closes on the line would wait for something that does not come. */
+/** A comma before the closing marks of the line would be left over. */
 function endBefore({ lineSuffix, languageId }: Cursor, text: string, at: number): number {
   const kept = text.slice(0, Math.max(0, at)).trimEnd();
   const isLast = lineSuffix.trim() !== '' && isClosing(lineSuffix, languageId) && kept.endsWith(',');

@@ -1,13 +1,13 @@
 /**
- * The end of a comment, or one quote, any brackets and closing tags on the rest of a line that has nothing else: an editor
- * writes such when what they close is typed.
+ * The end of a comment, or one quote, any brackets and closing tags, if the rest of the line has nothing else. An editor
+ * inserts these when their opening counterparts are typed.
  */
 const CLOSERS = /^(?:[ \t]*\*\/|['"`]?[)\]}]*(?:<\/[\w:.-]*>)*)(?=[ \t]*(?:\n|$))/;
 
 /**
- * The text after the cursor but for what closes on the rest of the line what was opened before. The model is not shown
- * it, and writes it again: else the prompt, which begins with the text after the cursor, would have to be read anew
- * whenever the editor closes a bracket and when that is typed over.
+ * The text after the cursor without closing marks that the editor may have inserted. The model does not see them and
+ * writes them again. Otherwise the whole prompt, which begins with the text after the cursor, would have to be read again
+ * whenever the editor closes a bracket and whenever that bracket is typed over.
  */
 export function withoutClosers(suffix: string): string {
   return suffix.replace(CLOSERS, '');

@@ -2,8 +2,7 @@ import type { CursorContext } from '../../governor/place';
 import { confidentHead, type Piece } from '../decode/confidence';
 import type { Decoded } from '../decode/decode';
 import type { Outcome, Suggestion, Work } from '../outcome';
-import type { Plan } from '../plan';
-import type { Purpose } from '../request';
+import type { Plan, Purpose } from '../plan';
 import type { DocumentPosition } from './typedSince';
 
 /** A finished decode: where it was made, by whom and for what, and what came of it. */

@@ -1,5 +1,4 @@
-import type { Plan } from '../plan';
-import type { Purpose } from '../request';
+import type { Plan, Purpose } from '../plan';
 import type { Generation } from './generation';
 import type { TypedSince } from './typedSince';
 

@@ -1,6 +1,6 @@
 import { type Lexicon, lexiconOf, VOID_ELEMENTS } from './lexicon';
 
-/** What an editor writes behind the cursor by itself when `open` is typed. */
+/** A pair that an editor completes: when `open` is typed, it writes `close` behind the cursor. */
 export interface Pair {
   readonly open: string;
   readonly close: string;
@@ -20,7 +20,7 @@ const WITH_TAGS = new Set(['typescriptreact', 'javascriptreact', 'markdown', 'md
 const WITH_DOC_COMMENTS = new Set(
   'typescript typescriptreact javascript javascriptreact java c cpp objective-c csharp php groovy'.split(' '),
 );
-/** What surrounds words in a language of prose, one by one: a pattern of several would backtrack. */
+/** Marks around words in prose, as patterns of one character: repetition within a pattern would backtrack. */
 const EMPHASIS: ReadonlyMap<string, string> = new Map([
   ['markdown', '[*_~]'],
   ['mdx', '[*_~]'],
@@ -58,13 +58,13 @@ function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
 }
 
-/** The marks that close something at the head of a text on one line, in order, and how long that head is. */
+/** The closing marks at the start of a line's rest, in order, and the length of that start. */
 export interface Closing {
   readonly marks: readonly string[];
   readonly length: number;
 }
 
-/** What closes at the head of a line's rest, blanks between the marks included. Separators end it. */
+/** The closing marks at the start of a line's rest, with blanks between them. A separator ends them. */
 export function closingHead(rest: string, languageId: string): Closing {
   const mark = new RegExp(`[ \\t]*(${marksOf(languageId, lexiconOf(languageId)).join('|')})`, 'y');
   const marks: string[] = [];
@@ -76,7 +76,15 @@ export function closingHead(rest: string, languageId: string): Closing {
   return { marks, length };
 }
 
-/** Nothing follows on the line but what closes and what separates: a completion may come before it. */
+/** The offsets at which the marks and other characters of a line's rest end. A mark is never split. */
+export function markEnds(rest: string, languageId: string): readonly number[] {
+  const mark = new RegExp(`[ \\t]*(?:${marksOf(languageId, lexiconOf(languageId)).join('|')})|[^]`, 'y');
+  const ends: number[] = [];
+  while (mark.test(rest)) ends.push(mark.lastIndex);
+  return ends;
+}
+
+/** The rest of a line has only closing marks and separators, so a completion may be shown before it. */
 export function isClosing(rest: string, languageId: string): boolean {
   // The common case needs no table.
   if (rest.trim() === '') return true;
@@ -84,7 +92,7 @@ export function isClosing(rest: string, languageId: string): boolean {
   return new RegExp(`^(?:\\s|${SEPARATORS}|${marks})*$`).test(rest);
 }
 
-/** Brackets, quotes and separators alone: what stands around a block or behind it. */
+/** The rest of a line has only brackets, quotes and separators, as around a block. */
 export function isBracketEnd(rest: string): boolean {
   return /^[\s)\]}>'"`;,]*$/.test(rest);
 }
@@ -99,8 +107,8 @@ export function isClosingLine(line: string, languageId: string): boolean {
 }
 
 /**
- * What an editor may have closed at the head of a text by itself: brackets, quotes, the end of a comment, a tag, a
- * template. Empty where nothing is.
+ * The closing marks at the start of a text that an editor may have inserted: brackets, quotes, the end of a comment, a tag
+ * or a template. Empty if there are none.
  */
 export function closedByEditor(text: string, languageId: string): string {
   const lineEnd = text.indexOf('\n');
@@ -121,8 +129,8 @@ export function pairsOf(languageId: string): readonly Pair[] {
 }
 
 /**
- * What an editor writes behind a key by itself.
- * @param line what stands before the key on its line
+ * The mark that an editor inserts behind a key; undefined if it inserts none.
+ * @param line the line before the key
  */
 export function closerOf(key: string, line: string, languageId: string): string | undefined {
   const tag = key === '>' && hasTags(languageId, lexiconOf(languageId)) ? tagEndedBy(line) : undefined;
@@ -139,7 +147,7 @@ function tagEndedBy(line: string): string | undefined {
   return name;
 }
 
-/** The key that was struck where an editor wrote a pair at once, as `()`; else the text as it is. */
+/** The typed key, if an edit inserted a whole pair such as `()`; otherwise the inserted text itself. */
 export function keyOfPair(inserted: string, languageId: string): string {
   const pair = pairsOf(languageId).find(({ open, close }) => inserted === open + close);
   return pair ? pair.open : inserted;

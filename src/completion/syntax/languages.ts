@@ -141,7 +141,7 @@ const ENDINGS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** The editor's language id of a file, plaintext where its name says nothing. */
+/** The editor's language id of a file; plaintext if its name does not tell. */
 export function languageOf(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
   return ENDINGS.get(name.slice(name.lastIndexOf('.') + 1)) ?? 'plaintext';

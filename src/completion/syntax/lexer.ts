@@ -1,111 +1,33 @@
 import { type Lexicon, lexiconOf, type StringRule, TEMPLATE_MARKS, VOID_ELEMENTS } from './lexicon';
-
-/** How text is read within something that is open. */
-type Mode =
-  | { readonly reads: 'code'; readonly lexicon: Lexicon }
-  | { readonly reads: 'string'; readonly rule: StringRule }
-  | { readonly reads: 'comment'; readonly opener: string }
-  /** Between `<` and `>`. @param element what it opens, empty for a closing tag */
-  | { readonly reads: 'tag'; readonly element: string }
-  | { readonly reads: 'markup' }
-  /** Up to a line that closes it: a fence, a text in a shell script. */
-  | { readonly reads: 'lines' };
-
-/** Something that is open: a bracket, a string, a comment, an element, and how text is read in it. */
-export interface Open {
-  readonly opener: string;
-  readonly closer: string;
-  /** Where it was opened, in the text in which that happened. */
-  readonly offset: number;
-  readonly mode: Mode;
-}
-
-/** A mark that closes something which was open before the text. */
-export interface Closer {
-  readonly text: string;
-  readonly offset: number;
-  /** Of what it closes, in what was open before the text; undefined where it closes nothing that is open. */
-  readonly depth: number | undefined;
-}
-
-/** A text as its language reads it. */
-export interface Scan {
-  /** What is open at its end, outermost first. */
-  readonly open: readonly Open[];
-  /** What was opened in it and is open at its end. */
-  readonly opened: readonly Open[];
-  /** What it closes that was open before it, or was not open at all, in order. */
-  readonly closers: readonly Closer[];
-  /** The text with comments blanked, and what stands in strings; as long as the text. */
-  readonly code: string;
-}
-
-/** A stretch whose kind is known from a syntax tree. */
-export interface KnownStretch {
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface ScanOptions {
-  /** What is open where the text begins. */
-  readonly open?: readonly Open[];
-  /** The line before the text; empty where the text begins a line. */
-  readonly before?: string;
-  /** The text begins its document. */
-  readonly isStart?: boolean;
-  /** Strings, comments and the like, in order, that are read as such whatever is in them. */
-  readonly known?: readonly KnownStretch[];
-  /** Offset from which on it is told what the text opens and closes; what comes before is read for its marks alone. */
-  readonly from?: number;
-}
+import { endsWithLine, type Mode, type Open, Reader, type Scan, type ScanOptions } from './reader';
 
 /** Read a text as a language does. Takes time in proportion to its length. */
 export function scan(text: string, lexicon: Lexicon, options: ScanOptions = {}): Scan {
   return new Lexer(text, lexicon, options).read();
 }
 
-/** What is open at the end reads as text, and not as code. */
-export function isWithinText(open: readonly Open[], lexicon: Lexicon): boolean {
-  const mode = open.at(-1)?.mode;
-  return mode ? mode.reads !== 'code' && mode.reads !== 'tag' : lexicon.kind !== 'code';
-}
-
 const CLOSERS: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+const PLAIN = /[A-Za-z0-9_]+| +/y;
 const WORD = /[\w\u00aa-\uffff]/;
 const CHARACTER = /'(?:\\(?:u\{[^}\n]*\}|[^\n])[^'\n]{0,8}|[^'\\\n]|[\ud800-\udbff][\udc00-\udfff])'/y;
+/** The start of a character literal at the end of the text. A letter may begin a lifetime instead. */
+const BEGUN_CHARACTER = /^'(?:\\.*|[^'\w\s]?)$/;
+const MAX_CHARACTER_CHARS = 12;
 const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/y;
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?;{+\-*%~^>])\s*$|\b(?:return|typeof|case|in|of|do|else)\s+$/;
 const HERE_DOCUMENT = /<<-?\s*\\?(["']?)([A-Za-z_]\w*)\1/y;
-const TAG = /<(\/?)([A-Za-z!][\w:.-]*)/y;
+const TAG = /<(\/?)([A-Za-z!][\w:.-]*|(?=>))/y;
+const ELEMENT = /<(?:[A-Za-z][\w:.-]*(?!\s*,|\s+extends\b)(?![\w:.-])|>)/y;
+const BEFORE_ELEMENT = /(?:^|[(,=:[&|?{}>;])\s*$|\b(?:return|yield|default|else)\s+$/;
 const FENCE = /^[ \t]*(?:[-*+>]\s+|\d+[.)]\s+)*(`{3,}|~{3,})/;
 const CASE_PATTERN = /^\s*\(?[^\s()]+(?:\s*\|\s*[^\s()]+)*$/;
-const EMBEDDED: Readonly<Record<string, string>> = { script: 'javascript', style: 'css' };
+const EMBEDDED: Readonly<Record<string, string>> = { script: 'typescript', style: 'css' };
 const EMBEDDED_END = /^<\/(script|style)>/i;
-/** Of the code before a slash or a quote, so much tells what it is. */
-const LOOK_BACK_CHARS = 40;
-/** Of a line, so much before a bracket is looked at. */
-const MAX_LINE_CHARS = 200;
 
-class Lexer {
-  private at = 0;
-  private readonly stack: Open[];
-  private readonly closers: Closer[] = [];
-  private readonly out: string[] = [];
-  private lineStart = 0;
+class Lexer extends Reader {
   private nextKnown = 0;
-  /** Words that end the texts which begin on the next line. */
+  /** End marks of the here-documents that begin on the next line. */
   private hereDocuments: string[] = [];
-  /** How much of the stack was there before the text. */
-  private floor: number;
-
-  constructor(
-    private readonly text: string,
-    private readonly lexicon: Lexicon,
-    private readonly options: ScanOptions,
-  ) {
-    this.stack = [...(options.open ?? [])];
-    this.floor = this.stack.length;
-  }
 
   read(): Scan {
     if (!this.options.before) this.beginLine();
@@ -117,15 +39,10 @@ class Lexer {
     if (this.at <= from) this.tellFromHere();
     return {
       open: this.stack,
-      opened: this.stack.slice(this.floor),
+      opened: this.opened(),
       closers: this.closers.map((closer) => ({ ...closer, offset: Math.max(0, closer.offset - from) })),
-      code: this.out.join('').slice(from),
+      code: this.out.slice(from),
     };
-  }
-
-  private tellFromHere(): void {
-    this.floor = this.stack.length;
-    this.closers.length = 0;
   }
 
   private step(): void {
@@ -135,6 +52,7 @@ class Lexer {
       return;
     }
     const mode = this.mode();
+    if (this.plainRun(mode)) return;
     switch (mode.reads) {
       case 'code':
         this.inCode(mode.lexicon);
@@ -157,10 +75,18 @@ class Lexer {
     }
   }
 
-  private mode(): Mode {
-    const mode = this.stack.at(-1)?.mode;
-    if (mode) return mode;
-    return this.lexicon.kind === 'code' ? { reads: 'code', lexicon: this.lexicon } : { reads: 'markup' };
+  /** Words and spaces, which are most of a text, neither open nor close anything. */
+  private plainRun(mode: Mode): boolean {
+    const isText = mode.reads !== 'code' && mode.reads !== 'tag' && mode.reads !== 'markup';
+    if (mode.reads === 'code' && mode.lexicon.rawString && this.opensRawString(mode.lexicon.rawString)) return true;
+    PLAIN.lastIndex = this.at;
+    if (!PLAIN.test(this.text)) return false;
+    const { known = [] } = this.options;
+    const end = Math.min(PLAIN.lastIndex, Math.max(this.at + 1, known[this.nextKnown]?.start ?? Infinity));
+    const stop = this.at < (this.options.from ?? 0) ? Math.min(end, this.options.from ?? end) : end;
+    if (isText) this.blank(stop - this.at);
+    else this.keep(stop - this.at);
+    return true;
   }
 
   private atKnownStretch(): boolean {
@@ -171,7 +97,7 @@ class Lexer {
     const isQuoted = /["'`]/.test(this.text.charAt(this.at)) && stretch.end - this.at > 1;
     if (isQuoted) this.keep(1);
     this.blank(stretch.end - this.at - Number(isQuoted));
-    if (isQuoted) this.out[this.out.length - 1] = this.text.charAt(this.at - 1);
+    if (isQuoted) this.keep(1);
     return true;
   }
 
@@ -186,6 +112,7 @@ class Lexer {
       return;
     }
     if (this.opensComment(lexicon) || this.opensString(lexicon)) return;
+    if (lexicon.tags && character === '<' && this.beginsElement() && this.tag()) return;
     if (lexicon.brackets.includes(character)) this.bracket(character, lexicon);
     else if (lexicon.hereDocuments && character === '<' && this.matches(HERE_DOCUMENT)) this.hereDocument();
     else if (lexicon.regex && character === '/' && BEFORE_REGEX.test(this.codeBefore()) && this.matches(REGEX))
@@ -200,7 +127,7 @@ class Lexer {
       this.keep(1);
       return;
     }
-    // A bracket that closes the top was taken already: this one closes nothing.
+    // `closesTop` has handled matching brackets, so this one closes nothing.
     const isPattern = lexicon.casePatterns && character === ')' && CASE_PATTERN.test(this.lineBefore());
     if (!isPattern) this.closers.push({ text: character, offset: this.at, depth: undefined });
     this.keep(1);
@@ -216,7 +143,7 @@ class Lexer {
     const line = lexicon.lineComments.find((mark) => text.startsWith(mark, at));
     if (line === undefined) return false;
     const before = this.characterBefore();
-    // The address of a page is no comment, nor is an attribute.
+    // `://` is part of an address, and `#[` an attribute.
     if (line === '//' && before === ':') return false;
     if (line === '#' && text.charAt(at + 1) === '[') return false;
     if (lexicon.commentBeginsWord && line === '#' && before !== '' && !/[\s;()&|]/.test(before)) return false;
@@ -226,7 +153,6 @@ class Lexer {
 
   private opensString(lexicon: Lexicon): boolean {
     const { text, at } = this;
-    if (lexicon.rawString && this.opensRawString(lexicon.rawString)) return true;
     const character = text.charAt(at);
     if (character === "'" && lexicon.apostrophe !== 'string') return this.apostrophe(lexicon);
     const rule = lexicon.strings.find(({ open }) => text.startsWith(open, at));
@@ -246,7 +172,7 @@ class Lexer {
     return true;
   }
 
-  /** A quote in a word belongs to it: `don't`, `1'000`. */
+  /** A quote within a word belongs to that word: `don't`, `1'000`. */
   private mayBegin({ stringPrefix, quoteBeginsValue }: Lexicon): boolean {
     const before = this.characterBefore();
     if (quoteBeginsValue) return /^$|[\s[{,:(]/.test(before);
@@ -262,7 +188,12 @@ class Lexer {
       return true;
     }
     const rule = lexicon.strings.find(({ open }) => open === "'");
-    // Without a rule for strings in single quotes it is a lifetime or a label.
+    const left = this.text.length - at;
+    if (!rule && left <= MAX_CHARACTER_CHARS && BEGUN_CHARACTER.test(this.text.slice(at))) {
+      this.blank(left);
+      return true;
+    }
+    // In a language without single-quoted strings, it is a lifetime or a label.
     if (!rule) return false;
     this.open("'", "'", { reads: 'string', rule });
     return true;
@@ -306,8 +237,18 @@ class Lexer {
     else this.blank(1);
   }
 
+  /** A tag in code stands in place of a value. `<T,>` and `<T extends U>` are type parameters. */
+  private beginsElement(): boolean {
+    ELEMENT.lastIndex = this.at;
+    return ELEMENT.test(this.text) && BEFORE_ELEMENT.test(this.codeBefore());
+  }
+
   private inMarkup(): void {
     const { lexicon, text, at } = this;
+    if (lexicon.tags && text.charAt(at) === '{') {
+      this.open('{', '}', { reads: 'code', lexicon });
+      return;
+    }
     const isComment = lexicon.lineComments.some((mark) => text.startsWith(mark, at)) && this.lineBefore().trim() === '';
     if (isComment && this.opensComment(lexicon)) return;
     if (this.opensBlockComment(lexicon) || this.opensTemplate() || this.tag()) return;
@@ -329,8 +270,10 @@ class Lexer {
   }
 
   private tag(): boolean {
-    if (this.lexicon.kind !== 'markup' || !this.matches(TAG)) return false;
+    const { kind, tags } = this.lexicon;
+    if ((kind !== 'markup' && !tags) || !this.matches(TAG)) return false;
     const [mark = '', slash = '', name = ''] = /<(\/?)(.*)/s.exec(this.text.slice(this.at, TAG.lastIndex)) ?? [];
+    if (name === '' && !tags) return false;
     if (slash !== '') this.closeElement(name);
     else this.push(mark, '>', { reads: 'tag', element: name });
     this.keep(mark.length);
@@ -347,7 +290,9 @@ class Lexer {
   private inTag(element: string): void {
     const { text, at } = this;
     if (this.opensTemplate()) return;
-    if (text.startsWith('/>', at)) {
+    if (this.lexicon.tags && text.charAt(at) === '{') {
+      this.open('{', '}', { reads: 'code', lexicon: this.lexicon });
+    } else if (text.startsWith('/>', at)) {
       this.pop('/>');
       this.keep(2);
     } else if (text.charAt(at) === '>') {
@@ -364,12 +309,12 @@ class Lexer {
   private openElement(name: string): void {
     const lower = name.toLowerCase();
     if (VOID_ELEMENTS.has(lower) || name.startsWith('!')) return;
-    const embedded = EMBEDDED[lower];
+    const embedded = this.lexicon.tags ? undefined : EMBEDDED[lower];
     const mode: Mode = embedded ? { reads: 'code', lexicon: lexiconOf(embedded) } : { reads: 'markup' };
     this.push(`<${name}>`, `</${name}>`, mode, this.at - 1);
   }
 
-  /** The line's end: what cannot go on over it has ended. */
+  /** Ends strings and comments that cannot span lines. */
   private endLine(): void {
     while (this.stack.length > 0 && endsWithLine(this.stack.at(-1))) this.drop();
     this.keep(1);
@@ -406,91 +351,7 @@ class Lexer {
     this.push(fence, fence, { reads: 'lines' });
     this.keep(line.length);
   }
-
-  private closesTop(): boolean {
-    const top = this.stack.at(-1);
-    if (!top || !this.text.startsWith(top.closer, this.at)) return false;
-    if (top.closer === '\n') return false;
-    this.pop(top.closer);
-    if (top.mode.reads === 'comment') this.blank(top.closer.length);
-    else this.keep(top.closer.length);
-    return true;
-  }
-
-  private open(opener: string, closer: string, mode: Mode): void {
-    this.push(opener, closer, mode);
-    if (mode.reads === 'comment') this.blank(opener.length);
-    else this.keep(opener.length);
-  }
-
-  private push(opener: string, closer: string, mode: Mode, offset = this.at): void {
-    this.stack.push({ opener, closer, offset, mode });
-  }
-
-  private pop(text: string): void {
-    this.stack.pop();
-    if (this.stack.length >= this.floor) return;
-    this.floor = this.stack.length;
-    this.closers.push({ text, offset: this.at, depth: this.floor });
-  }
-
-  private drop(): void {
-    this.stack.pop();
-    this.floor = Math.min(this.floor, this.stack.length);
-  }
-
-  private keep(length: number): void {
-    this.out.push(this.text.slice(this.at, this.at + length));
-    this.at += length;
-  }
-
-  private blank(length: number): void {
-    for (let i = this.at; i < this.at + length; i++) this.out.push(this.text.charAt(i) === '\n' ? '\n' : ' ');
-    this.at += length;
-  }
-
-  private matches(pattern: RegExp): boolean {
-    pattern.lastIndex = this.at;
-    return pattern.test(this.text);
-  }
-
-  /** The line as far as it is read, its end apart. */
-  private lineBefore(): string {
-    const start = this.lineStart === 0 ? 0 : Math.max(this.lineStart, this.at - MAX_LINE_CHARS);
-    return (this.lineStart === 0 ? (this.options.before ?? '') : '') + this.text.slice(start, this.at);
-  }
-
-  private characterBefore(): string {
-    return this.at > 0 ? this.text.charAt(this.at - 1) : (this.options.before ?? '').slice(-1);
-  }
-
-  private codeBefore(): string {
-    const before = this.out.length < LOOK_BACK_CHARS ? (this.options.before ?? '') : '';
-    return (before + this.out.slice(-LOOK_BACK_CHARS).join('')).slice(-LOOK_BACK_CHARS);
-  }
-
-  /** The rules of the code around. */
-  private lexiconOfCode(): Lexicon {
-    const mode = this.stack.findLast(({ mode: { reads } }) => reads === 'code')?.mode;
-    return mode?.reads === 'code' ? mode.lexicon : this.lexicon;
-  }
 }
 
 /** Within the marks of a template, strings and brackets are those of most languages. */
-const TEMPLATE_CODE: Lexicon = { ...lexiconOf('javascript'), blockComments: [], lineComments: [] };
-
-function endsWithLine(open: Open | undefined): boolean {
-  if (!open) return false;
-  return open.closer === '\n' || (open.mode.reads === 'string' && !open.mode.rule.multiline);
-}
-
-/** What is still open when the line has ended. */
-export function withoutLineBound(open: readonly Open[]): readonly Open[] {
-  const last = open.findLastIndex((item) => !endsWithLine(item));
-  return open.slice(0, last + 1);
-}
-
-/** Whether a mark is a bracket of code. */
-export function isBracket(mark: string): boolean {
-  return mark.length === 1 && '()[]{}'.includes(mark);
-}
+const TEMPLATE_CODE: Lexicon = { ...lexiconOf('typescript'), blockComments: [], lineComments: [] };

@@ -2,42 +2,42 @@
 export interface StringRule {
   readonly open: string;
   readonly close: string;
-  /** What keeps a closing mark within the string from closing it. */
+  /** How a closing mark is escaped within the string. */
   readonly escape: 'backslash' | 'doubled' | 'none';
-  /** It may go on over several lines; else it ends with its line at the latest. */
+  /** It may span several lines; otherwise it ends with its line at the latest. */
   readonly multiline?: true;
   /** Code within the string, by the marks around it. */
   readonly code?: readonly (readonly [string, string])[];
 }
 
 /**
- * What an apostrophe is: a string's mark like the others; one around a single character, or part of a number, a name or
- * a lifetime; or nothing at all.
+ * The role of an apostrophe: it opens a string like other quotes; it encloses a single character, or belongs to a number,
+ * a name or a lifetime; or it has no meaning.
  */
 export type Apostrophe = 'string' | 'character' | 'none';
 
 /**
- * How a language is cut into code, strings and comments. `code` has brackets that pair; `prose` has none, and a person
- * may open and close what they like; `markup` is prose with tags and templates in it.
+ * How a language is divided into code, strings and comments. In `code`, brackets pair; in `prose`, they need not;
+ * `markup` is prose with tags and templates.
  */
 export interface Lexicon {
   readonly kind: 'code' | 'prose' | 'markup';
   readonly lineComments: readonly string[];
-  /** Line comments begin only where a word may begin: `a#b` holds none. */
+  /** Line comments begin only at the start of a word: `a#b` has none. */
   readonly commentBeginsWord?: true;
   readonly blockComments: readonly (readonly [string, string])[];
   readonly nestedComments?: true;
   readonly strings: readonly StringRule[];
   readonly apostrophe: Apostrophe;
-  /** Letters and signs directly before a quote that belong to its string. */
+  /** Matches a line before a quote if its end is a string prefix. */
   readonly stringPrefix?: RegExp;
   /** How a raw string begins. Its first group decides how it ends. */
   readonly rawString?: { readonly open: RegExp; readonly close: (group: string) => string };
   /** Brackets that pair, as `()[]{}`. */
   readonly brackets: string;
-  /** A slash where a value is expected begins a regular expression. */
+  /** A slash in place of a value begins a regular expression. */
   readonly regex?: true;
-  /** Quotes open a string only where a value begins, as in YAML. */
+  /** Quotes open a string only at the start of a value, as in YAML. */
   readonly quoteBeginsValue?: true;
   /** `)` after a pattern closes nothing, as in the `case` of a shell. */
   readonly casePatterns?: true;
@@ -45,7 +45,7 @@ export interface Lexicon {
   readonly hereDocuments?: true;
   /** Tags may stand in the code, as in JSX. */
   readonly tags?: true;
-  /** Where a comma must not stand before a closing bracket: everywhere, or within parentheses. */
+  /** A trailing comma is forbidden before every closing bracket, or before a parenthesis. */
   readonly noTrailingComma?: 'everywhere' | 'parentheses';
 }
 
@@ -77,7 +77,7 @@ const prose = (lexicon: Partial<Lexicon> = {}) =>
   code({ kind: 'prose', strings: [], apostrophe: 'none', brackets: '', ...lexicon });
 
 const JAVASCRIPT = braces({ strings: [DOUBLE, SINGLE, TEMPLATE], regex: true });
-const JSX = { ...JAVASCRIPT, tags: true } as const;
+const JSX: Lexicon = { ...JAVASCRIPT, tags: true };
 const JSON = code({ strings: [DOUBLE], noTrailingComma: 'everywhere' });
 const C = braces({
   apostrophe: 'character',
@@ -124,7 +124,7 @@ const PERL = hashed({ stringPrefix: /./ });
 const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
   Object.entries({
     typescript: JAVASCRIPT,
-    javascript: JAVASCRIPT,
+    javascript: JSX,
     typescriptreact: JSX,
     javascriptreact: JSX,
     json: JSON,
@@ -274,17 +274,12 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
   } satisfies Record<string, Lexicon>),
 );
 
-/** Most languages that are not named look like C or like a shell. */
+/** Most languages that are not in the table resemble C or a shell. */
 const UNKNOWN = braces({ lineComments: ['//', '#'], commentBeginsWord: true });
 
-/** The lexical rules of a language, by the editor's identifier; for a language that is not named, those of most. */
+/** The lexical rules of a language, by the editor's identifier, with a common set for languages not in the table. */
 export function lexiconOf(languageId: string): Lexicon {
   return LEXICONS.get(languageId) ?? UNKNOWN;
-}
-
-/** Whether brackets pair in it, which they do not in prose. */
-export function isCode({ kind }: Lexicon): boolean {
-  return kind === 'code';
 }
 
 /** Names of elements that no tag closes. */
@@ -292,7 +287,7 @@ export const VOID_ELEMENTS: ReadonlySet<string> = new Set(
   'area base br col embed hr img input link meta param source track wbr !doctype'.split(' '),
 );
 
-/** What stands around code and comments in a template, longest first. */
+/** Marks around code in a template, longest first. */
 export const TEMPLATE_MARKS: readonly (readonly [string, string])[] = [
   ['{{{', '}}}'],
   ['{{', '}}'],

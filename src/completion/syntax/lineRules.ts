@@ -1,18 +1,18 @@
-/** How the lines of a language follow from one another, told from a line's code alone: strings and comments are blanked. */
+/** How the lines of a language follow from one another. The patterns apply to a line with strings and comments blanked. */
 export interface LineRules {
   /** The line opens a block: the next one stands a level deeper. */
   readonly opens: RegExp;
   /** A statement's head whose body may stand on the next line without brackets. */
   readonly bracelessHead?: RegExp;
-  /** A line that begins so ends a block, or stands at the level of the block's head. */
+  /** A line with this start ends a block, or stands at the level of the block's head. */
   readonly dedents: RegExp;
-  /** A line that ends so goes on on the next. */
+  /** A line with this end continues on the next line. */
   readonly goesOn?: RegExp;
-  /** A line that begins so goes on from the line before. */
+  /** A line with this start continues the line before. */
   readonly continues?: RegExp;
-  /** Levels by which a continuation is indented where the document shows none. */
+  /** Levels by which a continuation is indented if the document shows none. */
   readonly continuationLevels: number;
-  /** A line that ends so ends its statement. */
+  /** A line with this end ends its statement. */
   readonly ends?: RegExp;
 }
 
@@ -84,7 +84,7 @@ const MARKUP: LineRules = {
   continuationLevels: 1,
 };
 const DOCKER: LineRules = { opens: /(?!)/, dedents: /(?!)/, goesOn: /\\$/, continuationLevels: 1 };
-/** Of a language that is not known, nothing keeps a line from standing a level deeper. */
+/** In a language that is not in the table, a line may always stand a level deeper. */
 const UNKNOWN: LineRules = { ...GENERIC, opens: /(?:[{([:]|=>|->|\b(?:do|then|else|begin))$/ };
 
 const RULES: ReadonlyMap<string, LineRules> = new Map(
@@ -124,12 +124,12 @@ const RULES: ReadonlyMap<string, LineRules> = new Map(
   } satisfies Record<string, LineRules>),
 );
 
-/** The rules of a language, by the editor's identifier; undefined where its lines may stand as they like. */
+/** The rules of a language, by the editor's identifier; undefined if the language has no rules for its lines. */
 export function lineRulesOf(languageId: string, kind: 'code' | 'prose' | 'markup'): LineRules | undefined {
   const rules = RULES.get(languageId);
   if (rules) return rules;
   return kind === 'code' ? UNKNOWN : kind === 'markup' ? MARKUP : undefined;
 }
 
-/** JSX in code: a tag that is open at the line's end holds what comes next. */
+/** JSX: the line ends with an opening tag, so the next one stands in its element. */
 export const OPEN_TAG = /(?:^|[\s({>])<(?:[A-Za-z][\w:.-]*(?:\s[^<>]*)?)?(?<![/=])>$|^<[A-Za-z][\w:.-]*(?:\s[^<>]*)?$/;

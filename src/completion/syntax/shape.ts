@@ -2,7 +2,7 @@ import type { Excerpt } from '../prompt/prompt';
 import { blockEnd } from './blockEnd';
 import { isBracketEnd } from './closers';
 import type { Grammar, Grammars } from './grammars';
-import type { KnownStretch } from './lexer';
+import type { KnownStretch } from './reader';
 import { blockEndByIndentation, wantedByIndentation } from './indentation';
 import { emptyBody, headOfBody, knownText, saysWhatFollows } from './tree';
 import type { BlockEnd, Wanted } from './wanted';
@@ -13,7 +13,7 @@ export interface Shape {
   /** For a person to read. */
   readonly reason: string;
   readonly blockEnd: BlockEnd;
-  /** What a syntax tree tells of strings and comments before the cursor, and whether it stands in one. */
+  /** Strings and comments before the cursor according to a syntax tree, and whether the cursor is in one. */
   readonly known?: readonly KnownStretch[];
   readonly isText?: boolean;
 }
@@ -46,7 +46,7 @@ export class SyntaxByGrammar implements Syntax {
 
   async shapeAt(languageId: string, excerpt: Excerpt, explicit: boolean): Promise<Shape> {
     const lineEnd = excerpt.suffix.split('\n', 1)[0] ?? '';
-    // A block goes between brackets that are closed on the cursor's line, or where its line ends.
+    // A block needs the end of the line, or brackets that are closed on it.
     if (!isBracketEnd(lineEnd)) return line(excerpt);
     const grammar = this.grammars.get(languageId) ?? (await within(this.grammars.load(languageId), GRAMMAR_WAIT_MS));
     return grammar ? shapeByGrammar(grammar, excerpt, explicit) : shapeByIndentation(excerpt, explicit);

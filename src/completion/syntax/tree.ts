@@ -2,7 +2,7 @@ import type { Node } from 'web-tree-sitter';
 import { type Grammar, pointAt } from './grammars';
 import { indentation } from './indentation';
 import type { GrammarInfo } from './languages';
-import type { KnownStretch } from './lexer';
+import type { KnownStretch } from './reader';
 
 /** Stands at the cursor while the tree is asked what may come there: a name in every language. */
 const PLACEHOLDER = '_';
@@ -98,7 +98,7 @@ export function saysWhatFollows(grammar: Grammar, prefix: string, suffix: string
   );
 }
 
-/** Nodes that are read as text, whatever stands in them. HTML's own rules tell as much. */
+/** Nodes that contain text. HTML is left to its lexical rules, which are as good. */
 const TEXTS = [
   'comment',
   'line_comment',
@@ -116,11 +116,11 @@ const TEXTS = [
   'jsx_text',
 ];
 
-/** What the tree knows to be strings, comments and the like, where it has no fault. */
+/** Strings, comments and the like according to those parts of a tree that have no error. */
 export interface KnownText {
   /** Stretches of the text before the cursor, in order. */
   readonly known: readonly KnownStretch[];
-  /** The cursor stands in one. */
+  /** The cursor is in such a stretch. */
   readonly isText: boolean;
 }
 

@@ -40,7 +40,19 @@ const open: Record<string, [string, string[]][]> = {
     ['f( // https://a.b (', ['(', '//']],
     ['/* ( */ {', ['{']],
   ],
-  javascriptreact: [["<p>Don't {f(a", ['{', '(']]],
+  javascriptreact: [
+    ["return <p>Don't {f(a", ['<p>', '{', '(']],
+    ["return (\n  <ul>\n    <li>1) it's <b>a</b>", ['(', '<ul>', '<li>']],
+    ['a = <Input value={b} onChange={', ['<Input', '{']],
+    ['a = <><b/>(', ['<>']],
+    ['a = <><b/></>; f(', ['(']],
+    ['{items.map((item) => <li>{item}</li>)}; if (a < b && c > (', ['(', '(']],
+  ],
+  typescriptreact: [
+    ['const f = <T,>(a: T', ['(']],
+    ['const a = useState<string>(', ['(']],
+    ['const f = <T extends U>(a', ['(']],
+  ],
   shellscript: [
     ['echo "a $(b "(" ${c', ['"', '$(', '{']],
     ['case "$1" in\n  start | stop) f', []],
@@ -111,14 +123,15 @@ describe('the lexer', () => {
   });
 
   it('takes for text what a tree knows to be one', () => {
-    const text = "return <p>a ' (</p>; f(";
-    const known = [{ start: 10, end: 15 }];
+    const odd = "#'(#";
+    const text = `const a = ${odd}; f(`;
+    const known = [{ start: text.indexOf(odd), end: text.indexOf(odd) + odd.length }];
     assert.deepEqual(
-      scan(text, lexiconOf('typescriptreact'), { known }).open.map(({ opener }) => opener),
+      scan(text, lexiconOf('typescript'), { known }).open.map(({ opener }) => opener),
       ['('],
     );
     assert.notDeepEqual(
-      scan(text, lexiconOf('typescriptreact')).open.map(({ opener }) => opener),
+      scan(text, lexiconOf('typescript')).open.map(({ opener }) => opener),
       ['('],
     );
   });
