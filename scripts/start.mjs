@@ -40,8 +40,8 @@ function options() {
 const isRemote = Boolean(process.env.VSCODE_IPC_HOOK_CLI || process.env.VSCODE_CLIENT_COMMAND);
 
 /**
- * The desktop's VS Code, if `code` starts one. Inside code-server and the like it may be another program. In the terminal of
- * a remote window it controls that window, and nothing must be installed into that window's profile.
+ * Whether `code` starts the desktop's VS Code. Inside code-server and similar programs it may be something else, and in
+ * the terminal of a remote window it controls that window, into whose profile nothing may be installed.
  */
 async function hasDesktopCode() {
   if (isRemote) return false;
@@ -63,7 +63,7 @@ async function openDesktop(vsix, open) {
     return;
   }
   await must('code', window);
-  console.log('VS Code opens the sample project; examples/README.md describes where to type.');
+  console.log('VS Code opens the sample project; examples/README.md says where to type.');
 }
 
 async function openInBrowser(vsix, port, open) {
@@ -74,7 +74,7 @@ async function openInBrowser(vsix, port, open) {
   const server = await startServer(profile, { port }).catch((error) => {
     if (!/EADDRINUSE/.test(error.message)) throw error;
     throw new Fault(
-      `Port ${port} is taken: stop the program that uses it, or choose another port with npm start -- --port N.`,
+      `Port ${port} is taken: stop the program that uses it, or choose another with npm start -- --port N.`,
     );
   });
 
@@ -89,7 +89,7 @@ async function openInBrowser(vsix, port, open) {
 
   const address = `${server.url}/?folder=${encodeURIComponent(examples)}`;
   console.log(
-    `\nVS Code with MatCoder is at\n\n  ${address}\n\nexamples/README.md describes where to type. Ctrl+C stops it.`,
+    `\nVS Code with MatCoder is at\n\n  ${address}\n\nexamples/README.md says where to type. Ctrl+C stops it.`,
   );
   if (open && (process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) showInBrowser(address);
 

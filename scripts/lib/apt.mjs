@@ -21,7 +21,7 @@ export async function installPackages(packages, advice) {
   await apt('install', '-y', '--no-install-recommends', ...packages);
 }
 
-/** The same for optional tools of a test: if they cannot be installed, a line says so and the test is skipped. */
+/** The same for tools that a test can do without: if they cannot be installed, a line says so and the test skips. */
 export async function tryInstallPackages(packages, consequence) {
   if (!canInstallPackages()) return;
   try {

@@ -19,7 +19,7 @@ const contents = [
 ];
 
 /**
- * The packaged extension, built and packaged again if an input is newer.
+ * The packaged extension. It is built and packaged again if any input is newer.
  *
  * @returns {Promise<string>} the path of the VSIX
  */

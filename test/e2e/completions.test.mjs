@@ -13,7 +13,7 @@ describeVSCode('Completions', { settings: pinned }, (vscode) => {
     assert.match(await vscode.editor.awaitGhostText(), /\w{3}/);
   });
 
-  it('stay while the user types along, and are not decoded again', async () => {
+  it('stay while their text is typed, and are not decoded again', async () => {
     const ghost = await vscode.editor.awaitGhostText();
     const earlier = vscode.log.requests().length;
     await vscode.editor.typeAnswered(ghost.slice(0, 3), vscode.log);
@@ -79,7 +79,7 @@ describeVSCode('With much text below', { settings: { ...pinned, 'matcoder.manual
     await vscode.editor.openFile(path);
   });
 
-  it('a completion stays while the user types along a bracket that the editor closes', async () => {
+  it('a completion stays while its text is typed, with a bracket that the editor closes', async () => {
     await vscode.editor.typeBelow({ ...oneMoreSignature, path });
     await vscode.editor.askForSuggestion();
     const ghost = await vscode.editor.awaitGhostText();
@@ -108,7 +108,7 @@ describeVSCode(
       assert.ok(!/decoded\)/.test(vscode.log.text()), 'nothing was decoded');
     });
 
-    it('a request by hand is answered nevertheless, with several lines', async () => {
+    it('one that is asked for comes nevertheless, and spans several lines', async () => {
       await vscode.editor.askForSuggestion();
       const ghost = await vscode.editor.awaitGhostText();
       await vscode.editor.screenshot('ghost-text.png');

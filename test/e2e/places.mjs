@@ -1,4 +1,4 @@
-/** Places in the sample project with an obvious continuation, so that a small model is confident. */
+/** Places in the sample project whose continuation is so clear that a small model is confident. */
 
 /** Below the last entry of an object of statistics, the name of one more. */
 export const oneMoreEntry = {

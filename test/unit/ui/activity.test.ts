@@ -107,7 +107,7 @@ describe('the activity', () => {
   });
 
   it('presents a declined submodel with the reason', () => {
-    const reason = 'what M would add is not worth its time';
+    const reason = 'skipped: the engine has used its 5 % of a core (busy processor); typing at 160 ms a key';
     preview = { submodel: undefined, considered: submodelOf(config, 'M'), reason };
     assert.deepEqual(activity.present(AUTO), { submodel: 'M', shortName: 'M', reason });
   });

@@ -182,7 +182,7 @@ describe('a missing suggestion is explained', () => {
     [
       'by a suggestion that came again',
       { lastHere: past('reused', { size: 'M' }) },
-      /has shown/,
+      /showed/,
       /^By M\. /,
       ['trigger'],
     ],
