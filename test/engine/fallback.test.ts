@@ -96,7 +96,8 @@ describe('where the native addon cannot load', () => {
   });
 });
 
-const fallback = (candidates: readonly BackendCandidate[]) => new FallbackEngine(candidates, checkpoint.tokenizer.tokenBytes);
+const fallback = (candidates: readonly BackendCandidate[]) =>
+  new FallbackEngine(candidates, checkpoint.tokenizer.tokenBytes);
 
 describe('a backend that fails', () => {
   /** An engine that works until a request has that many tokens: then it is as if its device were lost. */

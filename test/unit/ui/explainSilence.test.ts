@@ -179,13 +179,7 @@ describe('a missing suggestion is explained', () => {
       /^By M in 43 ms\. VS Code hides/,
       ['trigger'],
     ],
-    [
-      'by a suggestion that came again',
-      { lastHere: past('reused', { size: 'M' }) },
-      /showed/,
-      /^By M\. /,
-      ['trigger'],
-    ],
+    ['by a suggestion that came again', { lastHere: past('reused', { size: 'M' }) }, /showed/, /^By M\. /, ['trigger']],
   ];
   for (const [what, change, title, detail, remedies] of cases) {
     it(what, () => {
