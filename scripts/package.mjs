@@ -20,7 +20,7 @@ await createVSIX({ cwd: root, target: `${platform}-${arch}`, packagePath: part, 
 renameSync(part, packagePath);
 console.log(`${(statSync(packagePath).size / 1e6).toFixed(1)} MB in all`);
 
-/** Two packages without what they do not need here; their npm packages hold the libraries of all platforms. */
+/** Two packages without unneeded files: their npm packages hold the libraries of all platforms. */
 function copyOnnxRuntime(into) {
   const libraries = join('bin', 'napi-v6', platform, arch);
   const parts = {

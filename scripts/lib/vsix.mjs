@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Fault, must, root } from './run.mjs';
 import { newest } from './stamp.mjs';
 
-/** What the extension's package is made of. */
+/** The inputs of the extension's package. */
 const contents = [
   'dist',
   'prebuilds',
@@ -19,7 +19,7 @@ const contents = [
 ];
 
 /**
- * The packaged extension, built and packaged anew when anything in it is newer.
+ * The packaged extension. It is built and packaged again if any input is newer.
  *
  * @returns {Promise<string>} the path of the VSIX
  */

@@ -13,10 +13,9 @@ import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { buildPrompt, type Prompt } from './prompt/prompt';
+import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
-import type { Purpose } from './reuse/generation';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 
@@ -44,6 +43,12 @@ export interface RequestSettings {
 export function requestSettings(governor: GovernorSettings, eagerness: Eagerness): RequestSettings {
   return { governor, eagerness, key: `${settingsKey(governor)} ${eagerness}` };
 }
+
+/**
+ * Why a decode is planned: for a request that waits for it, for the position that follows if the suggestion on the
+ * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
+ */
+export type Purpose = 'requested' | 'speculative' | 'refinement';
 
 /** All that is settled before a decode begins. */
 export interface Plan {
@@ -85,15 +90,12 @@ export interface PlanOptions {
 }
 
 /** What the choice depends on, before the place is parsed and the prompt is written. */
-type Moment = Omit<Snapshot, 'block' | 'newPromptTokens'>;
-
-/** Tokens of the context that a prompt leaves for what is written. */
-const ROOM_TO_WRITE = 100;
+type Moment = Omit<Snapshot, 'block' | 'newPromptTokens' | 'halfReadTokens'>;
 
 /** From a cursor to what the engine is to do there. */
 export class Planner {
-  /** What the engine has in its cache. */
-  private lastPrompt: readonly number[] = [];
+  /** What the engine has in its cache: a prompt, and how many of its positions hold every layer. */
+  private cached: { readonly prompt: readonly number[]; readonly whole: number } = { prompt: [], whole: 0 };
   private readonly suffix = new SteadySuffix();
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
@@ -124,7 +126,8 @@ export class Planner {
     const prompt = buildPrompt(checkpoint.tokenizer, { ...request, suffix: this.suffix.of(request) }, room);
     trace?.end('prompt');
     const newPromptTokens = this.unreadOf(prompt.tokens);
-    const snapshot = { ...moment, block: shape?.block === true, newPromptTokens };
+    const halfReadTokens = Math.max(0, prompt.tokens.length - newPromptTokens - this.cached.whole);
+    const snapshot = { ...moment, block: shape?.block === true, newPromptTokens, halfReadTokens };
     const decision = this.decide(snapshot, settings.governor, shown);
     trace?.end('decide');
     if (purpose === 'requested') this.remember(decision);
@@ -153,12 +156,18 @@ export class Planner {
 
   /** Tokens of a prompt that the engine does not have in its cache. */
   unreadOf(prompt: readonly number[]): number {
-    return prompt.length - commonPrefix(prompt, this.lastPrompt);
+    return prompt.length - commonPrefix(prompt, this.cached.prompt);
   }
 
-  /** The engine has a prompt in its cache now; none if it lost what it had. */
-  wasRead(prompt: readonly number[]): void {
-    this.lastPrompt = prompt;
+  /**
+   * The engine has a prompt in its cache now; none if it lost what it had.
+   * @param widths of the submodel that read what was not there before
+   */
+  wasRead(prompt: readonly number[], widths: readonly number[] = []): void {
+    const whole = widths.includes(0)
+      ? Math.min(this.cached.whole, commonPrefix(prompt, this.cached.prompt))
+      : prompt.length;
+    this.cached = { prompt, whole };
   }
 
   /** The decisions to come depend on what was decided for requests. */

@@ -5,9 +5,9 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import { scoreBoundAt } from './decode/confidence';
 import { decode, type Decoded } from './decode/decode';
 import type { Work } from './outcome';
-import type { Plan, Planner } from './plan';
+import type { Plan, Planner, Purpose } from './plan';
 import type { EarlierOutput } from './reuse/earlierOutput';
-import { generationOf, type Purpose, workOf } from './reuse/generation';
+import { generationOf, workOf } from './reuse/generation';
 import { type Ended, InFlightCompletion } from './reuse/inFlight';
 import { Trace } from './trace';
 
@@ -47,7 +47,7 @@ export class PlanRunner {
         isRead = true;
         trace.end('prefill');
         // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-        this.planner.wasRead(prompt.tokens);
+        this.planner.wasRead(prompt.tokens, decision.submodel.widths);
       },
     });
     trace.end('decode');

@@ -1,4 +1,4 @@
-import type { Engine } from '../engine/engine';
+import { type Engine, PREFILL_CHUNK } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
 import type { Submodel } from '../matlm/submodel';
 import type { Planner, Unread } from './plan';
@@ -9,8 +9,6 @@ export interface ReadAheadParts {
   readonly planner: Planner;
 }
 
-/** Tokens that are read at once: a request waits for no more than what is left of them, and what was read stays. */
-const CHUNK = 64;
 const DECODE_BEGINS = 'a decode begins';
 
 /**
@@ -42,9 +40,10 @@ export class ReadAhead {
       const readTokens = tokens.length - planner.unreadOf(tokens);
       // The last token is computed with the decode, because its logits are wanted.
       if (readTokens >= tokens.length - 1) break;
-      const chunk = tokens.slice(0, readTokens + CHUNK);
+      // A request waits for no more than the rest of a chunk, and what was read stays.
+      const chunk = tokens.slice(0, readTokens + PREFILL_CHUNK);
       if (!(await this.readChunk(chunk, submodel, signal))) break;
-      planner.wasRead(chunk);
+      planner.wasRead(chunk, submodel.widths);
     }
     this.reading = undefined;
     // Another prompt may have come since it was stopped.

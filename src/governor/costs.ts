@@ -10,6 +10,7 @@ import {
 } from '../matlm/submodel';
 import type { Costs } from './decide';
 import { fitLine, type Line } from './line';
+import { quality } from './value';
 
 /** Weight of a new observation: a busy machine shows within a few requests. */
 const LEARNING_RATE = 0.3;
@@ -24,6 +25,7 @@ const MIN_PREFILL_TOKENS = 16;
  */
 export class CostModel implements Costs {
   readonly candidates: readonly Candidate[];
+  readonly lastResort: Candidate | undefined;
   private readonly measured = new Map<string, Cost>();
   /** Milliseconds a token over bytes read. */
   private decodeLine: Line | undefined;
@@ -39,6 +41,7 @@ export class CostModel implements Costs {
     measured: Readonly<Record<string, Cost>>,
   ) {
     this.candidates = candidatesOf(config);
+    this.lastResort = lastResortOf(config, this.candidates);
     this.measureAnew(measured);
   }
 
@@ -113,6 +116,17 @@ export class CostModel implements Costs {
       decodeMsPerToken: this.decodeLine(bytesPerToken(this.config.model, widths)),
     };
   }
+}
+
+/** What answers if the others would take too much completes at least so much of what XL does. */
+const MIN_QUALITY = 0.9;
+
+/** XS, if the checkpoint has it, it is cheaper than all candidates and good enough. It leaves layers out, so it is none of them. */
+function lastResortOf(config: CheckpointConfig, [cheapest]: readonly Candidate[]): Candidate | undefined {
+  if (!('XS' in config.granularities)) return undefined;
+  const smallest = candidateOf(config, 'XS');
+  const isCheaper = cheapest !== undefined && smallest.bytesPerToken < cheapest.bytesPerToken;
+  return isCheaper && quality(smallest) >= MIN_QUALITY ? smallest : undefined;
 }
 
 function step(ratio: number): number {

@@ -14,6 +14,8 @@ export interface Snapshot extends CursorContext, Rhythm {
   readonly block: boolean;
   /** Prompt tokens that the cache does not hold. */
   readonly newPromptTokens: number;
+  /** Prompt tokens in the cache that a submodel read which leaves layers out: the others read them again. */
+  readonly halfReadTokens: number;
   readonly machine: Machine;
   /** Share of the duty cycle's window in which the engine worked, 0 to 1. */
   readonly engineShare: number;
@@ -65,6 +67,8 @@ export interface Declined {
 export interface Costs {
   /** Cheapest first, XL last. */
   readonly candidates: readonly Candidate[];
+  /** Cheaper than all candidates, and worse; undefined if there is none that is good enough. */
+  readonly lastResort?: Candidate | undefined;
   /** Any submodel of the checkpoint by its name. */
   named(name: string): Candidate;
   /** Milliseconds; undefined where nothing was measured. */
@@ -84,11 +88,13 @@ const MAX_PRICED_PROMPT_TOKENS = 16;
  * that comes next; a pause and a request by hand are always answered.
  */
 const USABLE_AT_START = 1;
-const USABLE_WHILE_TYPING = 0.9;
+const USABLE_WHILE_TYPING = 0.95;
 /** A request that does not pay its price comes last: it waits for the hand to rest from here on, ... */
-const USABLE_AT_ONCE_IF_DEAR = 0.5;
+const USABLE_AT_ONCE_IF_DEAR = 0.75;
 /** ... and is declined from here on. */
-const USABLE_IF_DEAR = 0.75;
+const USABLE_IF_DEAR = 0.9;
+/** From here on the last resort answers, which takes half of the time. */
+const USABLE_BY_CANDIDATES = 0.75;
 /** Work that nobody asked for leaves more of it. */
 const USABLE_FOR_SPECULATION = 0.5;
 const MAX_DRAFT_TOKENS = 8;
@@ -123,12 +129,18 @@ export function decide(
 
   const budgetMs = latencyBudgetMs(snapshot, situation, settings);
   const answerMs = ({ submodel }: Candidate, passes: number) =>
-    costs.predictMs(submodel, snapshot.newPromptTokens, passes) ?? Infinity;
+    costs.predictMs(submodel, unreadBy(submodel, snapshot), passes) ?? Infinity;
   const here = history.expect(snapshot);
   const typical = situation === 'typing' ? history.expectInLine() : here;
-  const allowed = allowedBy(snapshot, costs, settings);
-  const [quickest] = allowed;
-  if (!quickest) throw new Error('there is no submodel to choose');
+  /** Whether the engine stays within such a part of its allowance with a request. */
+  const isWithin = (part: number, candidate: Candidate) =>
+    engineShare + answerMs(candidate, here.passes) / WINDOW_MS <= part * allowance.share;
+  const ordinary = allowedBy(snapshot, costs, settings);
+  const [cheapest] = ordinary;
+  if (!cheapest) throw new Error('there is no submodel to choose');
+  const isStrained = !explicit && !isWithin(USABLE_BY_CANDIDATES, cheapest);
+  const allowed = isStrained && costs.lastResort ? [costs.lastResort] : ordinary;
+  const quickest = allowed[0] ?? cheapest;
   if (answerMs(quickest, here.passes) === Infinity) {
     const { submodel } = quickest;
     return decision(
@@ -149,9 +161,6 @@ export function decide(
 
   const pays = (candidate: Candidate, gap: number | undefined) =>
     expectedCharacters(here, gap) * quality(candidate) > priceOf(candidate.submodel, here.passes, snapshot, costs);
-  /** Whether the engine stays within such a part of its allowance with a request. */
-  const isWithin = (part: number, candidate: Candidate) =>
-    engineShare + answerMs(candidate, here.passes) / WINDOW_MS <= part * allowance.share;
   const usable = usablePart(situation, pays(quickest, undefined));
   const affordable = inTime.filter((candidate) => isWithin(usable, candidate));
   if (affordable.length === 0 && situation !== 'pause') {
@@ -188,14 +197,15 @@ function usablePart(situation: Situation, pays: boolean): number {
 }
 
 /** What it takes of a submodel to decode at a place in so many passes, in characters that it has to bring. */
-export function priceOf(
-  submodel: Submodel,
-  passes: number,
-  { machine, newPromptTokens }: Snapshot,
-  costs: Costs,
-): number {
-  const promptTokens = Math.min(newPromptTokens, MAX_PRICED_PROMPT_TOKENS);
+export function priceOf(submodel: Submodel, passes: number, snapshot: Snapshot, costs: Costs): number {
+  const { machine } = snapshot;
+  const promptTokens = Math.min(unreadBy(submodel, snapshot), MAX_PRICED_PROMPT_TOKENS);
   return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, passes) ?? Infinity);
+}
+
+/** Prompt tokens that a submodel would have to read. */
+function unreadBy({ widths }: Submodel, { newPromptTokens, halfReadTokens }: Snapshot): number {
+  return widths.includes(0) ? newPromptTokens : newPromptTokens + halfReadTokens;
 }
 
 /** The conditions under which a choice was made: where they change, it is made anew at once. */

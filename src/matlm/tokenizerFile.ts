@@ -104,7 +104,7 @@ function mergesOf(json: unknown, vocabulary: ReadonlyMap<string, number>, fail: 
   if (!Array.isArray(json)) return fail('it has no merges');
   return json.map((entry: unknown): [string, string] => {
     const parts: unknown = typeof entry === 'string' ? entry.split(' ') : entry;
-    const [left, right]: unknown[] = Array.isArray(parts) && parts.length === 2 ? parts : [];
+    const [left, right] = Array.isArray(parts) && parts.length === 2 ? (parts as unknown[]) : [];
     const areTokens =
       typeof left === 'string' &&
       typeof right === 'string' &&

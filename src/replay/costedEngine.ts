@@ -1,7 +1,7 @@
-import type { Engine, GenerateEvent, GenerateRequest } from '../engine/engine';
+import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
 import type { Answer, Answers } from './answers';
 import type { VirtualClock } from './clock';
-import { CHUNK, type PassCosts } from './passCosts';
+import type { PassCosts } from './passCosts';
 
 type Listener = (event: GenerateEvent) => void;
 
@@ -59,11 +59,11 @@ export class CostedEngine implements Engine {
     const layers = layersOf(widths);
     const reused = Math.min(this.reusable(prompt, layers), prompt.length - 1);
     this.cache.length = reused;
-    for (let done = reused; done < prompt.length && !isAborted(); done += CHUNK) {
-      const chunk = prompt.slice(done, done + CHUNK);
+    for (let done = reused; done < prompt.length && !isAborted(); done += PREFILL_CHUNK) {
+      const chunk = prompt.slice(done, done + PREFILL_CHUNK);
       // What is expected is read with the last chunk, as a draft.
-      const drafted = done + CHUNK >= prompt.length ? expected.length : 0;
-      await this.pass(widths, Math.min(CHUNK, chunk.length + drafted), signal);
+      const drafted = done + PREFILL_CHUNK >= prompt.length ? expected.length : 0;
+      await this.pass(widths, Math.min(PREFILL_CHUNK, chunk.length + drafted), signal);
       if (!isAborted()) this.cache.push(...chunk.map((token) => ({ token, layers })));
     }
     readMs = this.clock.now();

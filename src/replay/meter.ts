@@ -1,9 +1,8 @@
-import type { Engine, GenerateEvent, GenerateRequest } from '../engine/engine';
+import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
 import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken } from '../matlm/submodel';
 import { DutyCycle, WINDOW_MS } from '../governor/dutyCycle';
 import type { VirtualClock } from './clock';
-import { CHUNK } from './passCosts';
 
 /** What the engine has done. */
 export interface Use {
@@ -102,7 +101,7 @@ export class MeteredEngine implements Engine {
 
   private addPrefill({ widths }: GenerateRequest, read: Extract<GenerateEvent, { type: 'prefill' }>): void {
     this.used.prefilledTokens += read.prefilledTokens;
-    this.used.bytesRead += Math.ceil(read.prefilledTokens / CHUNK) * bytesPerToken(this.config.model, widths);
+    this.used.bytesRead += Math.ceil(read.prefilledTokens / PREFILL_CHUNK) * bytesPerToken(this.config.model, widths);
     this.addWork(read.prefillMs);
   }
 

@@ -1,10 +1,7 @@
-import type { Engine } from '../engine/engine';
+import { type Engine, PREFILL_CHUNK } from '../engine/engine';
 import { type CheckpointConfig, isObject } from '../matlm/config';
 import { bytesPerToken, type Cost, parameters, submodelOf } from '../matlm/submodel';
 import { fitLine, type Line } from '../governor/line';
-
-/** Tokens that the engine reads in one pass over the weights at most. */
-export const CHUNK = 64;
 
 /** What the engine takes on a machine at rest, all in milliseconds. */
 export interface EngineTimes {
@@ -47,7 +44,7 @@ export class PassCosts {
     for (const { cost, widths } of rows) this.named.set(widths.join(), cost);
   }
 
-  /** Milliseconds of a pass of so many tokens, at most CHUNK, after so many others. */
+  /** Milliseconds of a pass of so many tokens, at most PREFILL_CHUNK, after so many others. */
   passMs(widths: readonly number[], tokens: number, context: number): number {
     const { prefillMsPerToken, decodeMsPerToken } = this.costOf(widths);
     const layers = widths.filter((width) => width > 0).length;
@@ -73,8 +70,8 @@ export class PassCosts {
         return [
           size,
           {
-            prefillMsPerToken: this.passMs(widths, CHUNK, 0) / CHUNK,
-            decodeMsPerToken: this.passMs(widths, 1, CHUNK),
+            prefillMsPerToken: this.passMs(widths, PREFILL_CHUNK, 0) / PREFILL_CHUNK,
+            decodeMsPerToken: this.passMs(widths, 1, PREFILL_CHUNK),
           },
         ];
       }),
@@ -103,24 +100,26 @@ export async function measureTimes(engine: Engine, config: CheckpointConfig): Pr
     for (let round = 0; round < ROUNDS; round++) least = Math.min(least, await measure(widths));
     return least;
   };
-  const chunkMs = async (widths: readonly number[]) => (await run(engine, promptOf(CHUNK), widths, 0)).prefillMs;
-  const passMs = async (widths: readonly number[]) => (await run(engine, promptOf(CHUNK), widths, DECODED)).passMs;
+  const chunkMs = async (widths: readonly number[]) =>
+    (await run(engine, promptOf(PREFILL_CHUNK), widths, 0)).prefillMs;
+  const passMs = async (widths: readonly number[]) =>
+    (await run(engine, promptOf(PREFILL_CHUNK), widths, DECODED)).passMs;
   const farMs = async (widths: readonly number[]) => {
-    const prompt = promptOf(FAR + CHUNK);
+    const prompt = promptOf(FAR + PREFILL_CHUNK);
     await run(engine, prompt.slice(0, FAR), widths, 0);
     return (await run(engine, prompt, widths, 0)).prefillMs;
   };
 
   const nearMs = await quickest('S', chunkMs);
   const layers = submodelOf(config, 'S').widths.length;
-  const attentionMs = Math.max(0, (await quickest('S', farMs)) - nearMs) / ((CHUNK + 1) * FAR * layers);
+  const attentionMs = Math.max(0, (await quickest('S', farMs)) - nearMs) / ((PREFILL_CHUNK + 1) * FAR * layers);
   const submodels: Record<string, Cost> = {};
   for (const name of MEASURED.filter((one) => one in config.granularities)) {
     const used = submodelOf(config, name).widths.filter((width) => width > 0).length;
-    const prefillMs = (await quickest(name, chunkMs)) - (CHUNK + 1) * (CHUNK / 2) * used * attentionMs;
-    const decodeMs = (await quickest(name, passMs)) - 2 * (CHUNK + DECODED / 2) * used * attentionMs;
+    const prefillMs = (await quickest(name, chunkMs)) - (PREFILL_CHUNK + 1) * (PREFILL_CHUNK / 2) * used * attentionMs;
+    const decodeMs = (await quickest(name, passMs)) - 2 * (PREFILL_CHUNK + DECODED / 2) * used * attentionMs;
     submodels[name] = {
-      prefillMsPerToken: Math.max(SMALLEST_MS, prefillMs / CHUNK),
+      prefillMsPerToken: Math.max(SMALLEST_MS, prefillMs / PREFILL_CHUNK),
       decodeMsPerToken: Math.max(SMALLEST_MS, decodeMs),
     };
   }

@@ -1,7 +1,7 @@
 import type { Eagerness } from '../completion/decode/confidence';
 import type { Work } from '../completion/outcome';
 import { Pipeline } from '../completion/pipeline';
-import type { Purpose } from '../completion/reuse/generation';
+import type { Purpose } from '../completion/plan';
 import type { Syntax } from '../completion/syntax/shape';
 import type { EngineClient, EngineState } from '../engine/client';
 import { describeBackend, describeRejected, describeReport } from '../engine/describe';
@@ -215,6 +215,7 @@ export class Session {
       ...cursorContextAt(place),
       block: false,
       newPromptTokens: TYPICAL.promptTokens,
+      halfReadTokens: 0,
       machine: this.machine,
       engineShare: this.pipeline?.engineShare ?? 0,
       nowMs,

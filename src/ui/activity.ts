@@ -1,6 +1,6 @@
 import type { GhostText } from '../completion/editor/provider';
 import type { Outcome, Work } from '../completion/outcome';
-import type { Purpose } from '../completion/reuse/generation';
+import type { Purpose } from '../completion/plan';
 import { describeHardware } from '../engine/describe';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
 import type { Session } from '../session/session';

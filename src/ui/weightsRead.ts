@@ -1,9 +1,7 @@
+import { PREFILL_CHUNK } from '../engine/engine';
 import type { CheckpointConfig } from '../matlm/config';
 import { bytesPerToken, submodelOf } from '../matlm/submodel';
 import type { WeightReads } from '../statistics/counts';
-
-/** Prompt tokens per pass of the engine over the weights. */
-const PREFILL_CHUNK = 64;
 
 /** Weight bytes that a completion read, and that XL would have read in as many passes. Drafts are not counted. */
 export function weightsRead(

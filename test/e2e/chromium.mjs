@@ -23,7 +23,7 @@ function isExecutable(path) {
 }
 
 /**
- * The executable of a Chromium: $CHROME_PATH, else one on the PATH, else Debian's, installed where that is allowed.
+ * The executable of a Chromium: $CHROME_PATH, else one on the PATH, else Debian's, which is installed if that is allowed.
  *
  * @returns {Promise<string>}
  */

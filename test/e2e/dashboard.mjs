@@ -21,7 +21,7 @@ export class Dashboard {
     return Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()));
   }
 
-  /** What has the keyboard in the page: its text. */
+  /** The text of the focused element of the page. */
   focused() {
     return this.frame.locator('*:focus').evaluateAll((elements) => elements.at(-1)?.textContent ?? '');
   }

@@ -33,7 +33,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     const plot = dashboard.section('The frontier').getByRole('img');
     await plot.waitFor();
     const label = await plot.getAttribute('aria-label');
-    const [, now] = /now (.+?), which reads [\d.]+ MB a token/.exec(label) ?? [];
+    const [, now] = /now (.+?), which reads [\d.]+ MB of weights per token/.exec(label) ?? [];
     assert.ok(now, `the present choice in "${label}"`);
     const ring = plot.locator('circle.now');
     assert.equal(await ring.getAttribute('data-submodel'), now);

@@ -99,7 +99,7 @@ export class Editor {
     return this.page.keyboard.press(key);
   }
 
-  /** The ghost text that is shown, with its line breaks; empty where there is none. */
+  /** The ghost text that is shown, with its line breaks; empty if there is none. */
   async ghostText() {
     const [first, later] = await this.page.evaluate(
       ([firstLine, laterLines]) => {
@@ -134,14 +134,14 @@ export class Editor {
     );
   }
 
-  /** Saves the active file and returns what the disk then holds. */
+  /** Saves the active file and returns its contents on disk. */
   async save(path) {
     await this.press('Control+S');
     await until(`${path} to be saved`, async () => !(await this.page.locator('.tab.active.dirty').count()));
     return readFileSync(join(this.workspace, path), 'utf8');
   }
 
-  /** Goes back to what the disk holds. */
+  /** Reverts the active file to its contents on disk. */
   async revert() {
     await this.run('File: Revert File');
     await until('the file to be as on disk', async () => !(await this.page.locator('.tab.active.dirty').count()));
@@ -155,7 +155,7 @@ export class Editor {
     await this.press('Enter');
   }
 
-  /** The rows of the open picker, once there are some, each as it is read out: its label, a comma, the rest. */
+  /** The rows of the open picker, once there are some, each as a screen reader says it: its label, a comma, the rest. */
   async pickerRows() {
     await this.page.locator(quickInputRows).first().waitFor();
     const rows = await this.page.locator(quickInputRows).all();
@@ -180,7 +180,7 @@ export class Editor {
     await rows.filter({ hasText: label }).waitFor({ state: 'detached' });
   }
 
-  /** Replaces the text of the open input box by one that it refuses, and returns what it says is wrong. */
+  /** Replaces the text of the open input box by one that it refuses, and returns its message. */
   async typeRefusedInput(text) {
     await this.page.locator(`${quickInput} .quick-input-box input`).fill(text);
     await this.page.locator(inputError).waitFor();
@@ -217,15 +217,22 @@ export class Editor {
     return this.page.locator(statusItem).click();
   }
 
-  /** Rests the mouse on the status bar item until its tooltip is there, and returns what that says. */
+  /** Rests the mouse on the status bar item until its tooltip shows, and returns the text of that. */
   async hoverStatus() {
     const tooltip = this.page.locator('.monaco-hover:visible', { hasText: 'MatCoder' }).first();
-    await this.page.locator(statusItem).hover();
-    await tooltip.waitFor();
+    // An item that changes under the mouse shows none until the mouse comes again.
+    await until('the tooltip of the status bar item', async () => {
+      await this.page.mouse.move(640, 400);
+      await this.page.locator(statusItem).hover();
+      return tooltip.waitFor({ timeout: 4000 }).then(
+        () => true,
+        () => false,
+      );
+    });
     return tooltip.innerText();
   }
 
-  /** Waits for a notification with the text; returns all it says and the labels of its buttons. */
+  /** Waits for a notification with the text; returns its text and the labels of its buttons. */
   async notification(text) {
     const toast = this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first();
     await toast.waitFor();
@@ -233,7 +240,7 @@ export class Editor {
     return { text: await toast.innerText(), buttons: buttons.map((label) => label.trim()) };
   }
 
-  /** Saves what is shown as a picture of the documentation, where $MATCODER_SCREENSHOTS asks for it. */
+  /** Saves a picture of the window for the documentation if $MATCODER_SCREENSHOTS is set. */
   async screenshot(name) {
     if (!process.env.MATCODER_SCREENSHOTS) return;
     const folder = join(root, 'docs/media');

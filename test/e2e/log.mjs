@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the extension wrote to its output channel, read from the log file in the profile. */
+/** The extension's output channel, read from the log file in the profile. */
 export class ExtensionLog {
   #folder;
 

@@ -1,4 +1,4 @@
-/** Where the sample project leaves little doubt about what comes next, so that a small model is sure of itself. */
+/** Places in the sample project whose continuation is so clear that a small model is confident. */
 
 /** Below the last entry of an object of statistics, the name of one more. */
 export const oneMoreEntry = {

@@ -7,7 +7,7 @@ import { until } from './wait.mjs';
 const path = 'src/station.ts';
 const head = "import { type Reading } from './reading';\r\n";
 
-/** What is typed: line ends of Windows, tabs, brackets and quotes that the editor closes by itself. */
+/** The typed text: line ends of Windows, tabs, brackets and quotes that the editor closes by itself. */
 const lines = `
 export class Station {
 	private readonly readings: Reading[] = [];
@@ -66,8 +66,8 @@ function isInsideBrackets(text) {
   return count(/[([{]/g) > count(/[)\]}]/g) || count(/'/g) % 2 === 1 || count(/"/g) % 2 === 1;
 }
 
-describeVSCode('Whoever types with completions on', { settings }, (vscode) => {
-  it('ends with the file that was meant, byte for byte, whatever was suggested on the way', async () => {
+describeVSCode('Typing with completions on', { settings }, (vscode) => {
+  it('gives the intended file, byte for byte, in spite of all suggestions', async () => {
     const { editor, workspace } = vscode;
     writeFileSync(join(workspace, path), head);
     await editor.openFile(path);

@@ -164,6 +164,30 @@ describe('a backend that fails', () => {
   });
 });
 
+describe('a long prefill', () => {
+  it('is heard of chunk by chunk, whichever backend reads it', async () => {
+    const tiny = tinyCheckpoint(TINY);
+    const onnx = new OnnxEngine(ROOT, tiny, ONNX_CPU, 1);
+    const engine = new FallbackEngine([{ backend: 'onnx-cpu', open: () => onnx }], []);
+    const request = {
+      prompt: Array.from({ length: 150 }, (_, i) => i % 96),
+      widths: tiny.config.granularities.S!,
+      maxTokens: 1,
+      stopTokens: [],
+    };
+    const heard = await new Promise<GenerateEvent[]>((resolve) => {
+      const all: GenerateEvent[] = [];
+      engine.generate(request, new AbortController().signal, (event) => {
+        all.push(event);
+        if (event.type === 'end') resolve(all);
+      });
+    });
+    const progress = heard.flatMap((event) => (event.type === 'progress' ? [event.prefilledTokens] : []));
+    assert.deepEqual([progress, heard[2]?.type], [[64, 128], 'prefill']);
+    engine.dispose();
+  });
+});
+
 describe('a fault that every backend would meet', () => {
   const never: Candidate = { backend: 'onnx-cpu', open: () => assert.fail('it was opened') };
 

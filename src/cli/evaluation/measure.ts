@@ -3,7 +3,7 @@ import { type Cursor, cursorOf } from '../../completion/cursor';
 import { decode } from '../../completion/decode/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
 import type { Suggestion } from '../../completion/outcome';
-import { buildPrompt } from '../../completion/prompt/prompt';
+import { buildPrompt, ROOM_TO_WRITE } from '../../completion/prompt/prompt';
 import { requestIn } from '../../completion/request';
 import type { Syntax } from '../../completion/syntax/shape';
 import type { Engine } from '../../engine/engine';
@@ -40,7 +40,7 @@ export async function write(
   const request = requestIn(span.path, span.prefix, span.suffix);
   const shape = await syntax.shapeAt(request.languageId, request, false);
   const cursor = cursorOf(request, shape.block, shape);
-  const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - 100);
+  const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
     draft: { widths: [], maxTokens: 8 },

@@ -18,7 +18,8 @@ export const secrets: Filter = (cursor) => {
   let [seen, found]: [string, number | undefined] = ['', undefined];
   return (draft) => {
     if (isWithinSecret) return cutAt(draft, 0);
-    if (draft.text.slice(0, seen.length) !== seen) [seen, found] = ['', undefined];
+    const head = draft.text.slice(0, seen.length);
+    if (head !== seen) [seen, found] = ['', undefined];
     found ??= findIn(draft, before, seen.length, cursor);
     seen = draft.text;
     return found === undefined ? draft : cutAtSecret(draft, found);

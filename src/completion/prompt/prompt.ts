@@ -48,6 +48,9 @@ export const BUDGET: PromptBudget = {
   snippetChars: 900,
 };
 
+/** Tokens of the model's context that a prompt leaves for the completion. */
+export const ROOM_TO_WRITE = 100;
+
 /** Where a window has too many tokens, text dense with digits or in Chinese, its head moves on in smaller steps. */
 const SHORTER_BY_CHARS = 250;
 

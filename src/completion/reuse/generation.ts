@@ -2,14 +2,8 @@ import type { CursorContext } from '../../governor/place';
 import { confidentHead, type Piece } from '../decode/confidence';
 import type { Decoded } from '../decode/decode';
 import type { Outcome, Suggestion, Work } from '../outcome';
-import type { Plan } from '../plan';
+import type { Plan, Purpose } from '../plan';
 import type { DocumentPosition } from './typedSince';
-
-/**
- * Why a decode was started: for a request that waits for it, for the position that follows if the suggestion on the
- * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
- */
-export type Purpose = 'requested' | 'speculative' | 'refinement';
 
 /** A finished decode: where it was made, by whom and for what, and what came of it. */
 export interface Generation {

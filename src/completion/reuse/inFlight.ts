@@ -1,5 +1,5 @@
-import type { Plan } from '../plan';
-import type { Generation, Purpose } from './generation';
+import type { Plan, Purpose } from '../plan';
+import type { Generation } from './generation';
 import type { TypedSince } from './typedSince';
 
 /** How a decode ended. */

@@ -336,6 +336,25 @@ describe('a completion request', () => {
     assert.equal(observed.length, 1);
   });
 
+  it('expects a quick answer from an engine that has read the text, and from none that has not', async () => {
+    const above = 'call(first, second);\n'.repeat(60);
+    const expectedMs = async (line: string) => {
+      const outcome = ask(`${above}${line}█`, undefined, { explicit: true });
+      await settle();
+      engine.write('(x);');
+      engine.end();
+      const answered = await outcome;
+      return Number(/about (\d+) ms/.exec(answered.kind === 'shown' ? answered.work.reason : '')![1]);
+    };
+    const first = await expectedMs('const a = f');
+    const next = await expectedMs('const a = g');
+    assert.ok(first > 3 * next, `${first} ms, then ${next} ms`);
+    pipeline.backendChanged();
+    assert.ok((await expectedMs('const a = h')) > 3 * next);
+    pipeline.reset();
+    assert.ok((await expectedMs('const a = i')) > 3 * next);
+  });
+
   it('stops for a deletion', async () => {
     void ask('const a = █');
     await settle();

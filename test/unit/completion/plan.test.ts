@@ -73,10 +73,28 @@ describe('a plan', () => {
     dutyCycle.worked(NOW_MS - WINDOW_MS, NOW_MS);
     const cold = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
     assert.ok(cold && 'unread' in cold && cold.unread, JSON.stringify(cold));
-    assert.ok(cold.unread.tokens.length > 300 && cold.unread.submodel.name === 'S');
+    assert.ok(cold.unread.tokens.length > 300 && cold.unread.submodel.name === 'XS');
     busy.wasRead(cold.unread.tokens);
     const warm = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
     assert.ok(warm && !('prompt' in warm) && warm.unread === undefined, JSON.stringify(warm));
+  });
+
+  it('knows which tokens a submodel read that leaves layers out', async () => {
+    const { S = [], XS = [] } = exampleConfig().granularities;
+    const { prompt } = await planned(requestAt('const a = █', { explicit: true }), SETTINGS);
+    const msNow = async () => {
+      const { decision } = await planned(requestAt('const a = █', { explicit: true }), SETTINGS);
+      return Number(/about (\d+) ms/.exec(decision.reason)![1]);
+    };
+    const coldMs = await msNow();
+    planner.wasRead(prompt.tokens, XS);
+    assert.equal(planner.unreadOf(prompt.tokens), 0);
+    assert.equal(await msNow(), coldMs, 'the larger ones read it again');
+    planner.wasRead(prompt.tokens, S);
+    const warmMs = await msNow();
+    assert.ok(warmMs < coldMs);
+    planner.wasRead([...prompt.tokens, 5], XS);
+    assert.equal(await msNow(), warmMs, 'what was whole stays whole');
   });
 
   it('shows the model the same text after the cursor while the editor closes what is opened', async () => {

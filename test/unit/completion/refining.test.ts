@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
-import type { Purpose } from '../../../src/completion/reuse/generation';
+import type { Purpose } from '../../../src/completion/plan';
 import { Pipeline } from '../../../src/completion/pipeline';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import { CostModel } from '../../../src/governor/costs';
@@ -31,6 +31,8 @@ describe('a suggestion that a small submodel made while one types', () => {
   let settings: GovernorSettings;
   let nowMs: number;
   let decoded: Purpose[];
+  /** The text before the cursor at which parsing takes until the test says so. */
+  let slow: { readonly prefix: string; readonly parsed: Promise<void> } | undefined;
   let waiting: { readonly untilMs: number; readonly resolve: () => void }[];
 
   before(async () => {
@@ -41,6 +43,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     nowMs = 0;
     decoded = [];
     waiting = [];
+    slow = undefined;
     settings = AUTO;
     machine = { ...UNKNOWN_MACHINE, powerSource: 'mains', cpuBusyByOthersShare: 0 };
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
@@ -57,7 +60,12 @@ describe('a suggestion that a small submodel made while one types', () => {
       costs: new CostModel(checkpoint.config, COSTS),
       rhythm,
       history,
-      syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
+      syntax: {
+        shapeAt: async (_languageId, excerpt) => {
+          if (excerpt.prefix === slow?.prefix) await slow.parsed;
+          return shapeByIndentation(excerpt, false);
+        },
+      },
       settings: () => settings,
       eagerness: () => 'balanced',
       machine: () => machine,
@@ -259,11 +267,36 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(textOf(await ask('const a = f█')), '(x, y);');
   });
 
+  it('is not touched for a request that the editor has cancelled', async () => {
+    await typed('const a = █', 'f(x);');
+    await pipeline.complete(requestAt('const a = █'), AbortSignal.abort());
+    await pass(TYPING_GAP_MS + 1);
+    assert.equal(engine.requests.length, 2);
+  });
+
   it('is not touched after everything was reset', async () => {
     await typed('const a = █', 'f(x);');
     pipeline.reset();
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);
+  });
+
+  it('is not continued ahead once another request has begun', async () => {
+    let parsed: () => void = () => undefined;
+    slow = { prefix: 'const a = f(x);', parsed: new Promise((resolve) => (parsed = resolve)) };
+    const inPause = ask('const a = █');
+    await settle();
+    engine.write('f(x);');
+    engine.end();
+    await inPause;
+    const next = ask('const b = █');
+    await settle();
+    parsed();
+    await settle();
+    assert.equal(engine.requests.length, 2);
+    engine.write('g(y);');
+    engine.end();
+    assert.equal(textOf(await next), 'g(y);');
   });
 
   const unfit: [string, Partial<Machine>][] = [

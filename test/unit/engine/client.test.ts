@@ -172,7 +172,7 @@ describe('the client of the engine’s process', () => {
     assert.match(failed.kind === 'failed' ? failed.reason : '', /ended with exit code 1/);
   });
 
-  it('ends a process that never becomes ready', async () => {
+  it('ends a process that never becomes ready', () => {
     start('never ready');
     clock.advance(29_999);
     assert.deepEqual(kinds(), ['starting']);

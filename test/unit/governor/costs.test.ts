@@ -11,6 +11,20 @@ describe('the costs', () => {
     SIZES.map((size, i) => [size, { prefillMsPerToken: 0.1 * (i + 1), decodeMsPerToken: i + 1 }]),
   );
 
+  it('have XS as the last resort, if it is good enough', () => {
+    const bits = (of: Readonly<Record<string, number>>) => {
+      const frontier = Object.entries(of).map(([name, bitsPerByte]) => {
+        const { widths } = submodelOf(config, name);
+        return { name, widths, parameters: 1, bytesPerToken: 1, bitsPerByte, agreementWithXL: 1 };
+      });
+      return new CostModel({ ...config, frontier }, measured);
+    };
+    assert.equal(bits({ XS: 0.72, S: 0.66, XL: 0.64 }).lastResort?.submodel.name, 'XS');
+    assert.equal(bits({ XS: 0.8, S: 0.66, XL: 0.64 }).lastResort, undefined, 'a quarter more bits');
+    const others = Object.fromEntries(Object.entries(config.granularities).filter(([name]) => name !== 'XS'));
+    assert.equal(new CostModel({ ...config, granularities: others }, measured).lastResort, undefined);
+  });
+
   it('predict a request from its tokens', () => {
     assert.equal(new CostModel(config, measured).predictMs(of('M'), 100, 10), 100 * 0.2 + 10 * 2);
   });

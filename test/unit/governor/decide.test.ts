@@ -48,6 +48,7 @@ const calm: Snapshot = {
   ...cursorContextAt('word start'),
   block: true,
   newPromptTokens: 0,
+  halfReadTokens: 0,
   machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' },
   engineShare: 0,
   nowMs: 10_000,
@@ -144,7 +145,7 @@ describe('the choice of a submodel', () => {
 
   it('waits until the next key is due and no longer, whatever latency the user allows', () => {
     const delayMs = (line: string, latencyBudgetMs?: number) => {
-      const decision = decide({ ...drawn(line), engineShare: 0.15 }, costs, POOR, { ...AUTO, latencyBudgetMs });
+      const decision = decide({ ...drawn(line), engineShare: 0.2 }, costs, POOR, { ...AUTO, latencyBudgetMs });
       return decision.submodel && decision.delayMs;
     };
     assert.equal(delayMs('100 … mains', 1000), delayMs('100 … mains'));
@@ -179,27 +180,27 @@ describe('the choice of a submodel', () => {
 describe('the duty cycle', () => {
   // The share that the engine has used; pace, place, machine → submodel, or why none
   const rows: [number, string, Expectations, string][] = [
-    [0.22, '160 … mains', GOOD, 'L'],
+    [0.23, '160 … mains', GOOD, 'L'],
     [
-      0.23,
+      0.24,
       '160 … mains',
       GOOD,
       'skipped: the engine has used its 25 % of a core in the last 30 s; typing at 160 ms a key',
     ],
-    [0.23, '160 ␤ mains', GOOD, 'L'],
-    [0.23, '160 { mains', GOOD, 'L'],
-    [0.12, '160 … mains', HOPELESS, 'S'],
-    [0.13, '160 … mains', HOPELESS, 'S after 100 ms'],
-    [0.13, '160 … mains', GOOD, 'L'],
-    [0.13, '100 … mains', POOR, 'S after 40 ms'],
-    [0.18, '160 … mains', HOPELESS, 'S after 100 ms'],
+    [0.24, '160 ␤ mains', GOOD, 'L'],
+    [0.24, '160 { mains', GOOD, 'L'],
+    [0.18, '160 … mains', HOPELESS, 'S'],
+    [0.19, '160 … mains', HOPELESS, 'S after 100 ms'],
+    [0.19, '160 … mains', GOOD, 'L'],
+    [0.19, '100 … mains', POOR, 'S after 40 ms'],
+    [0.22, '160 … mains', HOPELESS, 'S after 100 ms'],
     [
-      0.19,
+      0.23,
       '160 … mains',
       HOPELESS,
       'skipped: the engine has used its 25 % of a core in the last 30 s; typing at 160 ms a key',
     ],
-    [0.08, '160 … battery', GOOD, 'L'],
+    [0.09, '160 … battery', GOOD, 'L'],
     [
       0.1,
       '160 … battery',
@@ -247,6 +248,40 @@ describe('the duty cycle', () => {
   it('takes a smaller size in a pause if that is what is left', () => {
     const almostUsed = { ...drawn('pause … mains'), engineShare: 0.25 - 45 / WINDOW_MS };
     assert.equal(nameOf(decide(almostUsed, costs, GOOD, AUTO)), 'L');
+  });
+
+  const XS: Candidate = {
+    submodel: { name: 'XS', widths: [1, 0], copyWeights: [], draftWidths: [] },
+    bytesPerToken: 5e5,
+    excessBits: 0.15 / LOSS_BY_BITS,
+  };
+  const withLastResort: Costs = {
+    ...costs,
+    lastResort: XS,
+    predictMs: (submodel, promptTokens, passes) =>
+      submodel.name === 'XS' ? 5 * (1 + promptTokens / 100) : costs.predictMs(submodel, promptTokens, passes),
+  };
+  const answered: [number, string, string][] = [
+    [0.18, '160 … mains', 'L'],
+    [0.19, '160 … mains', 'XS'],
+    [0.19, 'pause … mains', 'XS'],
+    [0.03, '160 … busy', 'L'],
+    [0.04, '160 … busy', 'XS'],
+    [1, 'pause … busy', 'XS'],
+    [1, 'asked … busy', 'XL'],
+  ];
+  for (const [engineShare, line, expected] of answered) {
+    it(`${line}, ${100 * engineShare} % used, with a last resort → ${expected}`, () => {
+      const decision = decide({ ...drawn(line), engineShare }, withLastResort, GOOD, AUTO);
+      assert.equal(nameOf(decision), expected, decision.reason);
+    });
+  }
+
+  it('stays with the last resort if the others had to read its prompt again', () => {
+    const read = { ...drawn('160 … mains'), engineShare: 0.17, halfReadTokens: 0 };
+    assert.equal(nameOf(decide(read, withLastResort, GOOD, AUTO)), 'L');
+    assert.equal(nameOf(decide({ ...read, halfReadTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
+    assert.equal(nameOf(decide({ ...read, newPromptTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
   });
 
   it('leaves a fixed size alone', () => {
@@ -450,7 +485,7 @@ describe('a choice, whatever the moment,', () => {
     for (let i = 0; i < MOMENTS; i++) {
       const { snapshot, history } = moment(random);
       const machine = Object.values(MACHINES)[i % Object.keys(MACHINES).length]!;
-      const engineShare = 0.6 * allowanceOf(machine).share;
+      const engineShare = 0.8 * allowanceOf(machine).share;
       const free = { ...snapshot, machine, engineShare, previous: {}, newPromptTokens: 0, gapMs: 160 };
       const decision = decide(free, costs, history, AUTO);
       assert.ok(decision.submodel);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { EarlierOutput } from '../../../../src/completion/reuse/earlierOutput';
-import type { Purpose } from '../../../../src/completion/reuse/generation';
+import type { Purpose } from '../../../../src/completion/plan';
 import { requestAt } from '../hand';
 import { generationAt, inFlightAt, planAt, sinceAt, unsureAt } from './earlier';
 

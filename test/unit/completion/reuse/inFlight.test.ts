@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Purpose } from '../../../../src/completion/reuse/generation';
+import type { Purpose } from '../../../../src/completion/plan';
 import { mayBecome } from '../../../../src/completion/reuse/inFlight';
 import { inFlightAt, planAt, sinceAt } from './earlier';
 
