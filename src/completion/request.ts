@@ -12,12 +12,6 @@ export interface CompletionRequest extends Excerpt, GateInput {
 }
 
 /**
- * Why a decode was started: for a request that waits for it, for the position that follows if the suggestion on the
- * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
- */
-export type Purpose = 'requested' | 'speculative' | 'refinement';
-
-/**
  * The request that an editor would make in a file, where no editor is there.
  * @param before the file's text before the cursor, line ends as \n
  * @param after what follows it

@@ -108,6 +108,9 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
     const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
     const offset = document.offsetAt(position);
+    const place = placeIn(document, position);
+    const explicit =
+      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(place, this.askingAgainAt);
     const hasChanged = staleness(document, position);
     const trace = new Trace(() => performance.now());
     const closed = await files.closed(document.uri);
@@ -115,9 +118,6 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       this.superseded(number, document);
       return undefined;
     }
-    const place = placeIn(document, position);
-    const explicit =
-      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(place, this.askingAgainAt);
     const here = { context, explicit, closed, enabled: isEnabledIn(document) };
     const { request, range, lead } = targetAt(document, position, here, snippets);
     trace.end('context');

@@ -33,6 +33,7 @@ const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 export class SnippetIndex {
   private readonly documents = new Map<string, readonly Chunk[]>();
   private changes = 0;
+  private additions = 0;
   private removals = 0;
 
   /** @param capacity documents that are remembered; the least recently used are forgotten first */
@@ -43,6 +44,11 @@ export class SnippetIndex {
     return this.changes;
   }
 
+  /** Grows when a document comes in that was not known. */
+  get added(): number {
+    return this.additions;
+  }
+
   /** Grows when something is forgotten that may have been found before. */
   get forgotten(): number {
     return this.removals;
@@ -51,7 +57,7 @@ export class SnippetIndex {
   /** A document as it is now. Only texts that may be quoted go in: `FilePolicy` tells which. */
   set(document: string, path: string, text: string): void {
     this.changes++;
-    this.documents.delete(document);
+    if (!this.documents.delete(document)) this.additions++;
     this.documents.set(document, chunksOf(path, text));
     const oldest = this.documents.keys().next();
     if (this.documents.size > this.capacity && !oldest.done) this.documents.delete(oldest.value);
@@ -101,14 +107,15 @@ export class SnippetIndex {
 /**
  * Snippets that stay while typing only appends to the prompt, because with other ones the engine would have to read it
  * again. They are looked for again if the prompt changes before the cursor's line in any case: in another document, with
- * another window of this one, or with other text after the cursor. If there are none yet, other files may still be being
- * read, so they are looked for whenever the index has changed. If a file was forgotten, it may be one that must not be
- * quoted any more.
+ * another window of this one, or with other text after the cursor. If there are none yet, they are looked for whenever the
+ * index has changed. A file that comes in late may be more similar: the files of a folder are read one after the other. If a
+ * file was forgotten, it may be one that must not be quoted any more.
  */
 export class StableSnippets {
   private place = '';
   private found: Snippet[] = [];
   private revision = -1;
+  private added = -1;
   private forgotten = -1;
 
   constructor(
@@ -125,12 +132,13 @@ export class StableSnippets {
     limitMs: number,
   ): readonly Snippet[] {
     const place = `${document}\n${windowStart}\n${withoutClosers(suffix).slice(0, PLACE_CHARS)}`;
-    const { revision, forgotten } = this.index;
-    const isLate = this.found.length === 0 && this.revision !== revision;
+    const { revision, added, forgotten } = this.index;
+    const isLate = this.added !== added || (this.found.length === 0 && this.revision !== revision);
     if (place !== this.place || isLate || this.forgotten !== forgotten) {
       this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
       this.place = place;
       this.revision = revision;
+      this.added = added;
       this.forgotten = forgotten;
     }
     return this.found;

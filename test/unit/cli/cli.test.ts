@@ -231,7 +231,7 @@ describe('matcoder replay', () => {
     assert.match(readFileSync(join(folder, costs), 'utf8'), /"attentionMs"/);
     assert.deepEqual(run(), first);
     assert.equal(readFileSync(join(folder, answers), 'utf8'), kept, 'nothing was asked of the model again');
-  });
+  }).timeout(60_000);
 
   it('ends with one line and exit code 1: costs of another kind', () => {
     const { status, stderr } = matcoder(['replay', 'list.ts', '--costs', 'list.ts']);
