@@ -75,8 +75,10 @@ export interface Costs {
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
 }
 
-/** In a pause the first answer comes within so long, or else the prompt is read ahead. */
-const FIRST_ANSWER_MS = 300;
+/** In a pause the prompt is read within so long, or else it is read ahead, because the first answer waits for it. */
+const FIRST_READ_MS = 150;
+/** Reading ahead is bounded by a multiple of the allowance, because a declined request would otherwise save nothing. */
+const USABLE_FOR_READ_AHEAD = 2;
 /** A submodel that was chosen stays at least so long ... */
 export const DWELL_MS = 1500;
 /** ... and goes for one that is worth so much more, in parts of what the request is expected to bring. */
@@ -165,7 +167,8 @@ export function decide(
   const affordable = inTime.filter((candidate) => isWithin(usable, candidate));
   if (affordable.length === 0 && situation !== 'pause') {
     const reason = overAllowance(allowance, describeMoment(snapshot, situation));
-    const readAhead = answerMs(quickest, here.passes) > FIRST_ANSWER_MS;
+    // The time for the decode does not count, because reading ahead does not save it.
+    const readAhead = answerMs(quickest, 0) > FIRST_READ_MS && engineShare < USABLE_FOR_READ_AHEAD * allowance.share;
     return { ...declined(reason), considered: quickest.submodel, readAhead };
   }
 
