@@ -1,4 +1,4 @@
-import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
+import { type EndEvent, type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
 import type { Answer, Answers } from './answers';
 import type { VirtualClock } from './clock';
 import type { PassCosts } from './passCosts';
@@ -53,8 +53,8 @@ export class CostedEngine implements Engine {
     // Asked as a question, because the type checker takes a property that it has seen once for settled.
     const isAborted = () => signal.aborted;
     let [decodedTokens, passes, readMs] = [0, 0, startMs];
-    const end = (reason: Answer['reason']) => {
-      listener({ type: 'end', reason, decodedTokens, passes, decodeMs: this.clock.now() - readMs });
+    const end = (reason: Answer['reason'], cached: Pick<EndEvent, 'cachedTokens'> = {}) => {
+      listener({ type: 'end', reason, decodedTokens, passes, decodeMs: this.clock.now() - readMs, ...cached });
     };
     const layers = layersOf(widths);
     const reused = Math.min(this.reusable(prompt, layers), prompt.length - 1);
@@ -68,7 +68,7 @@ export class CostedEngine implements Engine {
     }
     readMs = this.clock.now();
     if (isAborted()) {
-      end('aborted');
+      end('aborted', { cachedTokens: this.cache.length });
       return;
     }
     listener({

@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
+import { AskingAgain, type Place } from './askingAgain';
 import { excerptAt } from './excerpt';
 import type { EditorFiles } from './files';
+import { inBackground } from '../background';
 import type { IndentOptions } from '../cursor';
 import type { EditorSnippets } from './snippets';
 import { describe, type Outcome } from '../outcome';
@@ -50,10 +52,7 @@ const STALE: Outcome = { kind: 'superseded', reason: 'the document changed befor
  */
 export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   private requests = 0;
-  /** Where the governor declined last. */
-  private declinedAt: Place | undefined;
-  /** Where the editor was told to ask again, until it has. */
-  private askingAgainAt: Place | undefined;
+  private readonly askingAgain = new AskingAgain();
 
   constructor(private readonly parts: ProviderParts) {}
 
@@ -91,14 +90,21 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   askAgain(): void {
     const { activeTextEditor: editor, state } = vscode.window;
     const place = editor && placeIn(editor.document, editor.selection.active);
-    if (!place || !state.focused || !editor.selection.isEmpty || !isSame(place, this.declinedAt)) return;
-    this.askingAgainAt = place;
-    const forget = () => {
-      this.askingAgainAt = undefined;
+    if (!place || !state.focused || !editor.selection.isEmpty || !this.askingAgain.begin(place)) return;
+    const end = () => {
+      this.askingAgain.end();
     };
     // Versions of VS Code that do not know the argument say that the user has asked.
     const how = { explicit: false };
-    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', how).then(forget, forget);
+    inBackground(
+      vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', how).then(end, (error: unknown) => {
+        end();
+        throw error;
+      }),
+      (reason) => {
+        this.parts.log.warn(`the editor could not be told to ask again: ${reason}`);
+      },
+    );
   }
 
   private async itemsAt(
@@ -109,8 +115,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
     const offset = document.offsetAt(position);
     const place = placeIn(document, position);
-    const explicit =
-      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(place, this.askingAgainAt);
+    const isAskingAgain = this.askingAgain.take(place);
+    const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isAskingAgain;
     const hasChanged = staleness(document, position);
     const trace = new Trace(() => performance.now());
     const closed = await files.closed(document.uri);
@@ -121,15 +127,18 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     const here = { context, explicit, closed, enabled: isEnabledIn(document) };
     const { request, range, lead } = targetAt(document, position, here, snippets);
     trace.end('context');
+    const startedMs = performance.now();
     const answer = pipeline.complete(request, signal, trace);
     onRequest(answer);
     const outcome = await answer;
     log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${readBeside(request)}`);
     onOutcome(outcome, document);
-    this.declinedAt = outcome.kind === 'declined' ? place : undefined;
+    this.askingAgain.answered(outcome.kind === 'declined' ? place : undefined);
     if (signal.aborted || !('suggestion' in outcome)) return undefined;
     const { suggestion } = outcome;
-    const others = request.explicit ? await pipeline.alternatives(request, suggestion, signal) : [];
+    const others = request.explicit
+      ? await pipeline.alternatives(request, suggestion, signal, performance.now() - startedMs)
+      : [];
     if (isAborted(signal)) return undefined;
     if (hasChanged()) {
       this.superseded(number, document);
@@ -151,19 +160,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   }
 }
 
-/** A cursor in a text as it is at one moment. */
-interface Place {
-  readonly document: string;
-  readonly version: number;
-  readonly offset: number;
-}
-
 function placeIn(document: vscode.TextDocument, position: vscode.Position): Place {
   return { document: document.uri.toString(), version: document.version, offset: document.offsetAt(position) };
-}
-
-function isSame(a: Place, b: Place | undefined): boolean {
-  return a.document === b?.document && a.version === b.version && a.offset === b.offset;
 }
 
 /** A request as the editor makes it. */

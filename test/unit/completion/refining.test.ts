@@ -68,6 +68,7 @@ describe('a suggestion that a small submodel made while one types', () => {
       },
       settings: () => settings,
       eagerness: () => 'balanced',
+      onFault: (reason) => assert.fail(reason),
       machine: () => machine,
       now: () => nowMs,
       onDecoded: (_, purpose) => decoded.push(purpose),
