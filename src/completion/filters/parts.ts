@@ -1,7 +1,7 @@
 import type { Cursor } from '../cursor';
 import { isClosing } from '../syntax/closers';
 
-/** Shorter parts, and parts without a letter, often repeat rightly: `0, 1, 0, 1`. */
+/** Shorter parts, and parts without a letter, may be repeated rightly: `0, 1, 0, 1`. */
 const MIN_PART_CHARS = 4;
 const KEY = /^["']?([A-Za-z_$][\w$-]*)["']?\s*([:=])(?![:=])/;
 const STRING = /^(["'`]).*\1$/s;
@@ -84,7 +84,7 @@ function keyOf({ text, separator }: Part): string | undefined {
   return sign === '=' && separator === ';' ? undefined : key;
 }
 
-/** Of two parts in alternation, the first one of the second round. */
+/** The first part of the second round of two parts in alternation. */
 function firstOfTurn(parts: readonly Part[], at: number): Part {
   const [part, before] = [parts[at], parts[at - 1]];
   const isTurn = part && before && part.text !== before.text && keyOf(part) === undefined;
