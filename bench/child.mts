@@ -6,7 +6,7 @@ const before = process.memoryUsage.rss();
 const start = performance.now();
 const opened: Opened = await ENGINES[engine]!(JSON.parse(target) as Target);
 await opened.decode([10, 11, 12, 13], 2);
-// A program that starts anew for every measurement has no start and no memory of its own here.
+// A program that starts again for each measurement has no start time and no memory figure here.
 const startMs = engine === 'llama-bench' ? Number.NaN : performance.now() - start;
 const bytes = engine === 'llama-bench' ? Number.NaN : process.memoryUsage.rss() - before;
 process.send!({ startMs, bytes });

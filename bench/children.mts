@@ -1,4 +1,4 @@
-/** What the benches share: engines in processes of their own, and the figures of their turns. */
+/** Shared by the benches: engines in processes of their own, and the statistics of their turns. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,10 +45,10 @@ function answer<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** Or another quantile. */
+/** The median, or another quantile. */
 export const median = (values: readonly number[], share = 0.5) =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
 
-/** Tokens that no cache has seen: the round decides them. */
+/** Tokens that are in no cache, because each round has others. */
 export const tokens = (count: number, round: number) =>
   Array.from({ length: count }, (_, i) => 10 + ((i * 37 + round * 101) % 4000));

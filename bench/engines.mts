@@ -13,7 +13,7 @@ export interface Opened {
   prefill(tokens: readonly number[]): Promise<number>;
   /** Reads a prompt, then decodes greedily: the tokens, and the milliseconds for each but the first. */
   decode(prompt: readonly number[], count: number): Promise<{ tokens: number[]; msPerToken: number }>;
-  /** One token more after what was read last, and the one that follows it: milliseconds. */
+  /** Milliseconds to read one more token after the last prompt and to predict the next. */
   firstToken(prompt: readonly number[], typed: number): Promise<number>;
 }
 
@@ -22,7 +22,7 @@ export interface Target {
   readonly root: string;
   /** Folder that bench/prepare.py made. */
   readonly folder: string;
-  /** `least`: every layer with the narrowest FFN there is, so as many steps of work as XL, and hardly any work in them. */
+  /** `least`: every layer with the narrowest FFN, so it has as many steps as XL and hardly any work in them. */
   readonly size: 'least' | 'S' | 'XL';
   readonly threads: number;
   /** On the card: tokens read at once, as a probe found it to be right. */
@@ -68,7 +68,7 @@ interface Result {
 
 type Run = (prompt: readonly number[], maxTokens: number) => Promise<Result>;
 
-/** What a request of ours came to, from its events. */
+/** The result of a request to our engine, from its events. */
 function heard(generate: (listen: (event: NativeEvent | GenerateEvent) => void) => void): Promise<Result> {
   return new Promise((resolve, reject) => {
     const result: Result = { tokens: [], prefillMs: 0, decodeMs: 0 };
@@ -221,8 +221,8 @@ async function onnx({ folder, size, threads }: Target): Promise<Opened> {
 }
 
 /**
- * llama.cpp's own measuring program, where `LLAMA_BENCH` names one. It starts anew for every measurement, chooses its
- * tokens itself and tells only times: it has no text to compare, and no first token after a key.
+ * llama.cpp's own measuring program, where `LLAMA_BENCH` names one. It starts again for each measurement, chooses its
+ * tokens itself and reports only times. It has no text to compare, and no first token after a key.
  */
 function llamaBench({ folder, size, threads }: Target): Promise<Opened> {
   const program = process.env.LLAMA_BENCH ?? '';

@@ -1,7 +1,7 @@
 /**
- * `npx tsx bench/keys.mts FILE…`: what a key costs while one types along, with the real engine. Every file is typed
- * without anyone accepting; reported are the milliseconds from request to answer by where the answer came from, and the
- * prompt tokens that were read anew for those that were decoded.
+ * `npx tsx bench/keys.mts FILE…`: the cost of a key while text is typed, with the real engine. Each file is typed
+ * and nothing is accepted. The report has the milliseconds from request to answer, by the source of the answer, and the
+ * prompt tokens that a decoded answer had to prefill.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -61,4 +61,4 @@ for (const [source, ms] of msBySource) {
     `| ${source} | ${ms.length} | ${quantile(ms, 0.5).toFixed(2)} | ${quantile(ms, 0.95).toFixed(2)} |\n`,
   );
 }
-process.stdout.write(`\nPrompt tokens read anew for a decoded key: median ${quantile(readTokens, 0.5)}\n`);
+process.stdout.write(`\nPrompt tokens prefilled for a decoded key: median ${quantile(readTokens, 0.5)}\n`);

@@ -1,4 +1,4 @@
-// What this machine could do at best: `peak MEGABYTES THREADS` prints, as JSON, the bytes a second at which that much
+// The peak of this machine: `peak MEGABYTES THREADS` prints, as JSON, the bytes a second at which that much
 // memory is read again and again, and the int8 multiply-adds a second of the instructions that the kernels are built on.
 #include <chrono>
 #include <cstdint>

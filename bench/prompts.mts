@@ -1,6 +1,6 @@
 /**
- * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL] [--way NAME]…`: what each way to make a prompt is worth. Every
- * way completes the rest of the line at the same cursors in held-out code, and is right where it equals the file's.
+ * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL] [--way NAME]…`: the value of each way to make a prompt. Each
+ * way completes the rest of the line at the same cursors in held-out code, and is right if it equals the rest in the file.
  *
  * N cursors stand at each kind of place, or, with `--uniform`, N in all as `python -m training.evaluate` draws them: uniform over the
  * lines with something on them, then over the places in a line. `--kind` leaves only cursors of some kinds.
@@ -41,7 +41,7 @@ interface File {
   readonly text: string;
 }
 
-/** What stands left of the cursor, and whether a word goes on right of it. */
+/** The text left of the cursor, and whether a word continues right of it. */
 const KINDS: Readonly<Record<string, (before: string, after: string) => boolean>> = {
   'inside a word': (before, after) => /\w$/.test(before) && /^\w/.test(after),
   'after a word': (before, after) => /\w$/.test(before) && !/^\w/.test(after),
@@ -72,7 +72,7 @@ function below(n: number): number {
 const wanted = Number(values.cursors);
 const places: Place[] = [];
 
-/** The cursor at a character of a file; nothing where it is of no kind, or the rest of its line is blank. */
+/** The cursor at a character of a file; undefined if it is of no kind, or the rest of its line is blank. */
 function placeAt(file: File, at: number): Place | undefined {
   const lineEnd = file.text.indexOf('\n', at);
   const expected = file.text.slice(at, lineEnd < 0 ? undefined : lineEnd).trimEnd();
@@ -129,7 +129,7 @@ const withBudget = (place: Place, change: Partial<PromptBudget>) =>
   buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
 const plain = { importChars: 0 };
 
-/** As the editor asks, but for the budget. */
+/** As the editor asks, except for the budget. */
 const asked = (place: Place, change: Partial<PromptBudget>, snippets = 1) =>
   withBudget({ ...place, snippets: snippetsFor(place, snippets) }, change);
 

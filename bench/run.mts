@@ -43,7 +43,7 @@ interface Row {
   readonly spread: number;
   /** 19 of 20 runs are below it. */
   readonly p95: number;
-  /** The engine's median over ours: above 1 where ours is better. */
+  /** The engine's median over ours: above 1 if ours is better. */
   readonly ratio: number;
 }
 
@@ -88,7 +88,7 @@ async function measure(name: string, size: 'S' | 'XL'): Promise<Row[]> {
 
   async function takeTurns(measure: string, run: (child: Child, round: number) => Promise<number>, rounds: number) {
     for (let round = 0; round <= rounds; round++) {
-      // Whoever begins changes, and the first round only warms up.
+      // The order alternates, and the first round only warms up.
       for (const { child, found } of round % 2 === 0 ? children : [...children].reverse()) {
         const value = await run(child, round);
         if (round > 0) found.set(measure, [...(found.get(measure) ?? []), value]);
@@ -144,7 +144,7 @@ async function greedyAgreement(children: readonly { child: Child }[], name: stri
   return `${same} of ${all} greedy tokens the same up to the first difference`;
 }
 
-/** What the machine can do, and how much of it ours does: reading weights when it decodes, multiplying in prefill. */
+/** The peak of the machine and our share of it: memory bandwidth when decoding, multiplications in prefill. */
 async function ceilings(rows: readonly Row[]): Promise<Ceiling[]> {
   const found: Ceiling[] = [];
   for (const row of rows.filter((r) => r.engine === 'matcoder')) {

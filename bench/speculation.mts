@@ -1,7 +1,7 @@
 /**
- * `npx tsx bench/speculation.mts PLACES [--size XL] [--threads N] [--tokens N]`: what each source of drafts is worth on
- * held-out code. PLACES is what `python -m training.evaluate --places FILE` writes. The first half of every window is
- * the prompt, and the ways to decode take turns at what follows it; all must write the same text.
+ * `npx tsx bench/speculation.mts PLACES [--size XL] [--threads N] [--tokens N]`: the value of each source of drafts on
+ * held-out code. PLACES is the file that `python -m training.evaluate --places FILE` writes. The first half of every window is
+ * the prompt, and the ways to decode take turns at the second half; all must write the same text.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Install what is missing, compile the addon where its sources changed, bundle. Quick when nothing changed.
+// Install missing packages, compile the addon if its sources changed, bundle. Quick if nothing changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -17,19 +17,19 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ADDON = join(root, 'native', 'build', 'Release', 'matcoder_engine.node');
-/** What packages with binaries in them and the addon are for. */
+/** The platform of the addon and of packages with binaries. */
 const MACHINE = `${process.platform}-${process.arch}`;
 const MADE_FOR = join(dirname(ADDON), 'made-for');
 const BUNDLES = { extension: 'src/extension.ts', engine: 'src/engine/host.ts', cli: 'src/cli/main.ts' };
-/** What runs in the editor's browser: the dashboard's page and its style sheet, both named dashboard. */
+/** The code that runs in a webview: the dashboard's page and its style sheet, both named dashboard. */
 const PAGES = [
   { in: 'src/ui/dashboard/page/main.ts', out: 'dashboard' },
   { in: 'src/ui/dashboard/page/dashboard.css', out: 'dashboard' },
 ];
 
 const NOTICES = join(root, 'dist', 'ThirdPartyNotices.txt');
-/** Packages whose files lie beside the bundles, or are compiled into the addon. */
-const BESIDE = [
+/** Packages whose files are next to the bundles, or are compiled into the addon. */
+const UNBUNDLED = [
   'node-addon-api',
   'onnxruntime-node',
   'onnxruntime-common',
@@ -39,7 +39,7 @@ const BESIDE = [
   'tree-sitter-html',
 ];
 
-/** Of packages that come without the text of their licence, which is MIT's. */
+/** The copyright lines of packages that come without the text of their MIT licence. */
 const COPYRIGHT = {
   'onnxruntime-node': 'Copyright (c) Microsoft Corporation',
   'onnxruntime-common': 'Copyright (c) Microsoft Corporation',
@@ -62,7 +62,7 @@ function install(say) {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing packages');
-  // .npmrc says so too, but npm is going to ignore settings there that are not its own.
+  // .npmrc has this setting too, but npm will ignore unknown settings there.
   process.env.ONNXRUNTIME_NODE_INSTALL ??= 'skip';
   // Packages that compile an addon use the same headers as ours.
   const [nodedir] = headers();
@@ -87,7 +87,7 @@ function buildAddon(say) {
   writeFileSync(MADE_FOR, MACHINE);
 }
 
-/** Node's headers often lie beside it; then nothing needs to be downloaded. */
+/** Node's headers are often installed with it; then nothing needs to be downloaded. */
 function headers() {
   const nodedir = dirname(dirname(realpathSync(process.execPath)));
   return existsSync(join(nodedir, 'include', 'node', 'node_api.h')) ? [`--nodedir=${nodedir}`] : [];
@@ -129,16 +129,16 @@ async function bundle(say) {
   writeNotices([forNode, forBrowser].flatMap(({ metafile }) => Object.keys(metafile.inputs)));
 }
 
-/** The licences of what is packaged: of whose code is in the bundles, by their inputs, and of what lies beside them. */
+/** The licences of the packages in the bundles, according to the bundles' inputs, and of those next to them. */
 function writeNotices(inputs) {
   const own = readFileSync(join(root, 'LICENSE'), 'utf8');
   const mit = own.slice(own.indexOf('Permission is hereby granted')).trim();
   const bundled = inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []);
-  const notices = [...new Set([...bundled, ...BESIDE])].sort().map((name) => {
+  const notices = [...new Set([...bundled, ...UNBUNDLED])].sort().map((name) => {
     const folder = join(root, 'node_modules', name);
     const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    if (!file && !(license === 'MIT' && name in COPYRIGHT)) throw new Error(`${name} has no file with its licence`);
+    if (!file && !(license === 'MIT' && name in COPYRIGHT)) throw new Error(`${name} has no licence file`);
     const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `${COPYRIGHT[name]}\n\n${mit}`;
     return `${name} ${version} (${license})\n\n${text}\n`;
   });

@@ -15,7 +15,7 @@ const usage = `npm start [-- OPTIONS]
 
   --port N     the port of code-server; without it, a free one
   --no-open    prepare everything and start code-server, but open no window
-  --browser    code-server, even where the desktop's VS Code is on the PATH
+  --browser    code-server, even if the desktop's VS Code is on the PATH
   --help       print this`;
 
 function options() {
@@ -29,7 +29,8 @@ function options() {
       },
     });
     const port = Number(values.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error(`--port ${values.port} is no port number`);
+    if (!Number.isInteger(port) || port < 0 || port > 65535)
+      throw new Error(`--port ${values.port} is not a port number`);
     return { ...values, port, open: !values['no-open'] };
   } catch (error) {
     throw new Fault(`${error.message}\n\n${usage}`);
@@ -39,8 +40,8 @@ function options() {
 const isRemote = Boolean(process.env.VSCODE_IPC_HOOK_CLI || process.env.VSCODE_CLIENT_COMMAND);
 
 /**
- * The desktop's VS Code, where `code` starts one; inside code-server and the like it may be something else, and in the
- * terminal of a remote window it speaks to that window, whose own profile nothing must be installed into.
+ * Whether `code` starts the desktop's VS Code. Inside code-server and similar programs it may be something else, and in
+ * the terminal of a remote window it controls that window, into whose profile nothing may be installed.
  */
 async function hasDesktopCode() {
   if (isRemote) return false;
@@ -62,7 +63,7 @@ async function openDesktop(vsix, open) {
     return;
   }
   await must('code', window);
-  console.log('VS Code opens the sample project; examples/README.md tells where to type.');
+  console.log('VS Code opens the sample project; examples/README.md says where to type.');
 }
 
 async function openInBrowser(vsix, port, open) {
@@ -72,7 +73,9 @@ async function openInBrowser(vsix, port, open) {
   await once(join(folder, 'installed'), hashOf(vsix), () => installExtension(profile, vsix));
   const server = await startServer(profile, { port }).catch((error) => {
     if (!/EADDRINUSE/.test(error.message)) throw error;
-    throw new Fault(`Port ${port} is taken: stop what uses it, or choose another with npm start -- --port N.`);
+    throw new Fault(
+      `Port ${port} is taken: stop the program that uses it, or choose another with npm start -- --port N.`,
+    );
   });
 
   // From here on a signal stops it in order. A moment without a listener would let a signal end this process alone.
@@ -86,7 +89,7 @@ async function openInBrowser(vsix, port, open) {
 
   const address = `${server.url}/?folder=${encodeURIComponent(examples)}`;
   console.log(
-    `\nVS Code with MatCoder is at\n\n  ${address}\n\nexamples/README.md tells where to type. Ctrl+C stops it.`,
+    `\nVS Code with MatCoder is at\n\n  ${address}\n\nexamples/README.md says where to type. Ctrl+C stops it.`,
   );
   if (open && (process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) showInBrowser(address);
 
@@ -99,7 +102,7 @@ async function openInBrowser(vsix, port, open) {
 
 function showInBrowser(address) {
   const opener = spawn('xdg-open', [address], { detached: true, stdio: 'ignore' });
-  opener.on('error', () => {}); // the address is printed all the same
+  opener.on('error', () => {}); // the address is printed in any case
   opener.unref();
 }
 
@@ -115,7 +118,7 @@ await main(async () => {
   if (!desktop && why) {
     throw new Fault(
       isRemote
-        ? `This is the terminal of a remote window, whose own VS Code is left alone, and ${why}.\nRun npm start in a terminal of the machine that you sit at.`
+        ? `This is the terminal of a remote window, whose own VS Code is left alone, and ${why}.\nRun npm start in a terminal of your own machine.`
         : `VS Code's command "code" is not on the PATH, and ${why}.\nIn VS Code run "Shell Command: Install 'code' command in PATH", then npm start again.`,
     );
   }

@@ -12,8 +12,8 @@ import { packagedExtension } from './lib/vsix.mjs';
 const node = process.execPath;
 
 /**
- * A stage runs its commands and returns the exit code and what was printed, or says why it is skipped. A stage that
- * counts nothing (lint) passes or fails as one test.
+ * A stage runs its commands and returns the exit code and what was printed, or says why it is skipped. A stage without
+ * counts (lint) passes or fails as one test.
  */
 const stages = {
   lint: { counted: false, run: () => run('npm', ['run', '--silent', 'lint']) },
@@ -44,7 +44,7 @@ async function testEngine() {
 
 /** Every command that the documentation names, at a tiny size. */
 async function testCommands() {
-  return run(node, ['test/commands/run.mjs']);
+  return runAll(node, [['node_modules/mocha/bin/mocha.js', 'test/commands/*.test.mjs'], ['test/commands/run.mjs']]);
 }
 
 async function testPython() {
@@ -52,12 +52,20 @@ async function testPython() {
   if (!python) return { skipped: why };
   const commands = [['pytest', '-q', 'training']];
   if (await hasModule(python, 'ruff')) commands.push(['ruff', 'check'], ['ruff', 'format', '--check', 'training']);
-  let result = { code: 0, output: '' };
-  for (const command of commands) {
-    const { code, output } = await run(python, ['-m', ...command]);
-    result = { code: result.code || code, output: result.output + output };
-  }
-  return result;
+  return runAll(
+    python,
+    commands.map((command) => ['-m', ...command]),
+  );
+}
+
+/** Runs a program with each list of arguments, also after one has failed. */
+async function runAll(program, lists) {
+  const results = [];
+  for (const args of lists) results.push(await run(program, args));
+  return {
+    code: results.find(({ code }) => code !== 0)?.code ?? 0,
+    output: results.map(({ output }) => output).join('\n'),
+  };
 }
 
 async function testInVSCode() {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { EditorFiles } from './completion/editor/files';
 import { CompletionProvider } from './completion/editor/provider';
@@ -8,6 +7,7 @@ import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient } from './engine/client';
 import { openCheckpoint, SHIPPED } from './matlm/checkpoint';
+import { systemClock } from './session/clock';
 import { hardwareProbes } from './session/hardwareProbes';
 import { Session } from './session/session';
 import { Activity } from './ui/activity';
@@ -25,7 +25,6 @@ export function activate(context: vscode.ExtensionContext): void {
   const root = context.extensionPath;
   const hostFile = join(root, 'dist', 'engine.js');
   const inspectPort = process.env.MATCODER_ENGINE_INSPECT;
-  const now = () => performance.now();
 
   const log = vscode.window.createOutputChannel('MatCoder', { log: true });
   const warn = (text: string) => {
@@ -49,7 +48,7 @@ export function activate(context: vscode.ExtensionContext): void {
       new EngineClient({ ...options, hostFile, root, execArgv: inspectPort ? [`--inspect=${inspectPort}`] : [] }),
     probes: hardwareProbes(root, hostFile),
     syntax: new SyntaxByGrammar(grammars),
-    clock: { now, wait },
+    clock: systemClock,
     log,
     onChange,
     onStart: () => {
@@ -64,7 +63,7 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   const activity = new Activity({
     statistics: statistics.counts,
-    now,
+    now: systemClock.now,
     settings: () => settings.all,
     governorSettings: () => settings.governor(session.config),
     session,
@@ -114,8 +113,4 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
   );
   void session.start();
-}
-
-async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
 }

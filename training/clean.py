@@ -1,11 +1,11 @@
-"""What belongs in the corpus: rules on one file at a time, and near-duplicates over all of them.
+"""The selection of the corpus: rules on one file at a time, and near-duplicates over all of them.
 
 Notable:
 - `reject_reason` names the rule that leaves a file out, so that the report can count them;
 - a file with a credential in it is left out whole, as detect-secrets finds them (its pattern detectors; not the
   entropy ones, which take every hash for a secret);
 - near-duplicates: MinHash over runs of five words, 128 permutations, Jaccard 0.8 by locality-sensitive hashing
-  (datasketch). Held-out files come first, so that nothing near to one of them is trained on.
+  (datasketch). Held-out files come first, so that no near-duplicate of one is trained on.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ def language(path: str) -> str | None:
 
 
 def decode(raw: bytes) -> str | None:
-    """The text with line feeds alone; None where the file is binary or not UTF-8."""
+    """The text with line feeds alone; None if the file is binary or not UTF-8."""
     if b"\0" in raw:
         return None
     try:
@@ -77,7 +77,7 @@ def decode(raw: bytes) -> str | None:
 
 
 def reject_reason(path: str, text: str) -> str | None:
-    """Why a file does not belong in the corpus, or None where it does."""
+    """The reason to reject a file, or None if it belongs in the corpus."""
     kind = language(path)
     if path.endswith((".d.ts", ".d.mts", ".d.cts")):
         return "declaration"
@@ -138,7 +138,7 @@ def signature(text: str) -> np.ndarray:
 
 
 class Duplicates:
-    """Remembers every text it was shown; tells whether another, exact or near, came before."""
+    """Remembers every text, and says whether an exact or near duplicate came before."""
 
     def __init__(self) -> None:
         self.exact: set[bytes] = set()

@@ -4,7 +4,7 @@ LONGEST = 16
 
 
 class Copier:
-    """Follows one context token by token; `match` is what its end suggests. The engine's look-up, in Python."""
+    """Follows one context token by token; `match` continues its longest earlier match. As the engine does."""
 
     def __init__(self, tokens: list[int] | None = None):
         self.tokens: list[int] = []

@@ -1,4 +1,4 @@
-"""Copying from the context, as a weight on one token: what followed the longest earlier match.
+"""Copying from the context, as a weight on one token: the one that followed the longest earlier match.
 
 At every place the last n tokens are looked up earlier in the same context, n as large as finds any (at most 16), and
 of several matches the latest. The token that followed it gets the weight lambda_n, and the model the rest:
@@ -45,7 +45,7 @@ def chances(model: MatLM, widths: list[int], found: list[Window]) -> np.ndarray:
 
 
 def fit(model_chances: np.ndarray, lengths: np.ndarray, right: np.ndarray, rounds: int = 60) -> list[float]:
-    """The weights for n = 1..16, by expectation maximisation; 0 for a length that was hardly seen."""
+    """The weights for n = 1..16, by expectation maximisation; 0 for a length that hardly occurs."""
     weights = []
     for length in range(1, LONGEST + 1):
         here = lengths == length

@@ -5,13 +5,13 @@ Two manifests pin every package with its version and licence: `corpus.toml` (the
 line: package, path, language, text) and `report.json`.
 
 Notable:
-- what is left out and why: `training.clean`; where packages come from: `training.registries`;
+- the rules that leave files out are in `training.clean`, the sources of packages in `training.registries`;
 - a package that publishes both TypeScript and the JavaScript compiled from it gives only the TypeScript;
-- every package is cleaned once and kept under `packages/`: an interrupted run goes on where it stopped;
+- every package is cleaned once and kept under `packages/`: an interrupted run resumes;
 - the same manifest gives the same bytes.
 
     python -m training.corpus                                         # the core, about 5 minutes
-    python -m training.corpus --heldout-only                          # what evaluation reads, under a minute
+    python -m training.corpus --heldout-only                          # for evaluation only, under a minute
     python -m training.corpus --manifest training/corpus-wide.toml --out build/wide
 """
 
@@ -31,7 +31,7 @@ from training import clean, registries
 from training.registries import Package, PackageError
 
 MANIFEST = Path(__file__).with_name("corpus.toml")
-# The code that says what is kept of a package: what it cleaned before counts no more when it changes.
+# A digest of the code that cleans packages: packages are cleaned again if it changes.
 CLEANING = hashlib.sha256(
     b"".join(Path(file).read_bytes() for file in (__file__, clean.__file__, registries.__file__))
 ).hexdigest()
@@ -145,7 +145,7 @@ def build(manifest: Path, out: Path, heldout_only: bool = False) -> dict:
         fetched = pool.map(lambda p: registries.fetch(p, tarballs), packages)
         for _ in tqdm(fetched, total=len(packages), desc="fetching", file=sys.stderr):
             pass
-    # A tenth more than may be kept, for duplicates are found later; of the core's languages everything.
+    # A tenth more than may be kept, because duplicates are found later; of the core's languages everything.
     limits = {name: None if name in core else caps[name] * 11 // 10 for name in languages}
     of_npm = {name: limit for name, limit in limits.items() if name in core | clean.PROSE}
     jobs = [(package, tarballs, of_npm if package.registry == "npm" else limits) for package in packages]
@@ -199,7 +199,7 @@ def build(manifest: Path, out: Path, heldout_only: bool = False) -> dict:
 
 
 def markdown(report: dict) -> str:
-    """The report as tables: size by language and split, licences, what was left out."""
+    """The report as tables: size by language and split, licences, reasons to leave files out."""
     lines = ["| Language | Files | MB | Held-out files | Held-out MB |", "| --- | ---: | ---: | ---: | ---: |"]
     none = {"files": 0, "bytes": 0}
     splits = [report["train"], report["heldout"]]
@@ -234,7 +234,7 @@ def main() -> None:
     except (PackageError, ValueError) as error:
         raise SystemExit(f"corpus: {error}") from None
     except OSError as error:
-        raise SystemExit(f"corpus: {error}; what is done is kept: make room and run this again") from None
+        raise SystemExit(f"corpus: {error}; finished packages are kept: free some space and run this again") from None
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def fim_split(text: str, rng: random.Random) -> FimSplit:
     kind = rng.random()
     if kind < 0.8:
         start = rng.randrange(len(text))
-        if kind < 0.15:  # a fresh line: the cursor stands after the indentation
+        if kind < 0.15:  # a new line: the cursor is after the indentation
             line = text.rfind("\n", 0, start) + 1
             start = line + len(text[line:]) - len(text[line:].lstrip(" \t"))
         newlines = 0 if kind < 0.45 else rng.randint(1, 6)
@@ -138,7 +138,7 @@ def encode_files(job: tuple[list[dict], str, Mix, int, int]) -> list[np.ndarray]
             part = parts.pop(0)
             ids = encoder.piece(file["path"], part, not parts, rng)
             rest = ""
-            while len(ids) > context:  # text that needs more tokens a character than most: what is cut off comes next
+            while len(ids) > context:  # text with more tokens per character than most: the rest becomes the next piece
                 end = max(1, int(len(part) * 0.95 * context / len(ids)))
                 part, rest = part[:end], part[end:] + rest
                 ids = encoder.piece(file["path"], part, False, rng)
@@ -162,7 +162,7 @@ def write_epoch(files: list[dict], tokenizer_file: str, mix: Mix, context: int, 
 
 
 def origin(tokenizer: Path, mix: Mix = Mix()) -> dict:
-    """What a folder of tokens says of how they were made, in `origin.json`."""
+    """How the tokens of a folder were made, from its `origin.json`."""
     return asdict(mix) | {
         "tokenizer": hashlib.sha256(tokenizer.read_bytes()).hexdigest(),
         "vocabulary": Tokenizer.from_file(str(tokenizer)).get_vocab_size(),
@@ -175,7 +175,7 @@ def read_origin(folder: Path) -> dict | None:
 
 
 def require_tokens_of(tokenizer: Path, folder: Path, mix: Mix | None = None) -> None:
-    """End with a message where tokens are not known to be of that tokenizer, and of that mix where one is asked for."""
+    """End with a message unless the tokens are of that tokenizer, and of that mix if one is given."""
     made, wanted = read_origin(folder) or {}, origin(tokenizer, mix or Mix())
     keys = ("tokenizer", *(asdict(mix) if mix else ()))
     if any(made.get(key) != wanted[key] for key in keys):
@@ -207,7 +207,7 @@ class Stream:
         self.resume({"names": [f.name for f in found if f.name not in known] + known, "start": self.state["start"]})
 
     def resume(self, state: dict) -> None:
-        """Go on from what `state` was."""
+        """Resume from an earlier `state`."""
         self.state = dict(state)
         self.epochs = [np.memmap(self.folder / name, dtype=np.uint16, mode="r") for name in state["names"]]
         self.total = sum(len(epoch) for epoch in self.epochs)
@@ -216,7 +216,7 @@ class Stream:
         """[count] int64 from a position on, which no earlier pass holds."""
         parts, start = [], start - self.state["start"]
         if start < 0:
-            raise ValueError(f"position {start + self.state['start']} lies in a pass that is over")
+            raise ValueError(f"position {start + self.state['start']} is in a pass that is over")
         while count > 0:
             if start >= self.total:
                 start -= self.total

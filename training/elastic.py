@@ -3,8 +3,8 @@
 Notable:
 - Llama-, Qwen2- and Qwen3-family folders as `transformers` saves them, tied or not;
 - a unit is as important as the energy it adds to the residual stream on sample text: mean(h^2) * |down column|^2;
-- sorting changes nothing that the whole model computes, and makes every prefix a submodel; without training the
-  smaller ones lose much, and `--minutes` of nested fine-tuning win part of it back;
+- sorting does not change the result of the whole model, and makes every prefix a submodel. Without training the
+  smaller ones lose much accuracy; `--minutes` of nested fine-tuning recover part of it;
 - the losses printed are on the second half of the text, which neither sorting nor fine-tuning sees.
 
     python -m training.elastic --model Qwen2.5-Coder-0.5B --text src --minutes 30 --out build/elastic
@@ -151,7 +151,7 @@ def main() -> None:
     args = parser.parse_args()
 
     if not (args.model / "config.json").exists():
-        raise SystemExit(f"{args.model}: no config.json; expected a checkpoint folder as transformers saves it")
+        raise SystemExit(f"{args.model}: no config.json; expected a checkpoint folder that transformers saved")
     family = AutoConfig.from_pretrained(args.model).model_type
     if family not in FAMILIES:
         raise SystemExit(f"{args.model}: a {family} checkpoint; expected one of {', '.join(FAMILIES)}")

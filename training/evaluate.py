@@ -1,4 +1,4 @@
-"""Held-out figures of a checkpoint folder, for every granularity: what `training.metrics` measures, as tables.
+"""Held-out figures of a checkpoint folder, for every granularity: the measures of `training.metrics` as tables.
 
 Baselines on the same places: an n-gram model of the same corpus, and copying from the context alone. With the copy
 mixture of `training.copying` besides, its weights fitted on every second window and measured on the others. The n-grams
@@ -30,7 +30,7 @@ NAMES = ("XS", *GRANULARITIES)
 
 
 def print_table(head: list[str], rows: list[list[str]]) -> None:
-    """As Markdown, so that it can stand in a document as it is."""
+    """Print a Markdown table."""
     print("| " + " | ".join(head) + " |")
     print("| --- |" + " ---: |" * (len(head) - 1))
     for row in rows:
@@ -124,7 +124,7 @@ def baseline_lines(
 
 
 def by_confidence(cursors: list[metrics.Line], completions: list[metrics.Completion]) -> list[list[str]]:
-    """How often a line is right, by the product of its tokens' probabilities, where any were written."""
+    """How often a line is right, by the product of its tokens' probabilities, if it has any tokens."""
     rows = []
     for low, high in ((0.0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 0.9), (0.9, 1.01)):
         pairs = zip(cursors, completions, strict=True)

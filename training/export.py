@@ -4,7 +4,7 @@ Notable:
 - tensor names and `config.json` are those of a Hugging Face Qwen3; a `"matformer"` object adds the granularities;
 - matrices are int8 with one float32 scale a row (`weight_scale`, the compressed-tensors "int-quantized" form), so
   that a prefix of the hidden units keeps the scales of the whole;
-- `load_exported` reads the folder back as a float model: what evaluation measures is what ships.
+- `load_exported` reads the folder back as a float model, so that evaluation measures the shipped weights.
 
     python -m training.export --run build/run --tokenizer build/tokenizer.json --out models/matlm-46m
 """
@@ -32,7 +32,7 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
 def hugging_face_tensors(model: MatLM) -> dict[str, Tensor]:
     """The model's parameters in float32 under Qwen3's names; slices are joined, `down` is turned to [d, h]."""
     if model.config.key_shift:
-        raise ValueError("a model whose keys read the token before is no Qwen3 and cannot be exported")
+        raise ValueError("a model with --key-shift is not a Qwen3 and cannot be exported")
     tensors = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.norm}
     for i, block in enumerate(model.blocks):
         layer = f"model.layers.{i}."
@@ -72,7 +72,7 @@ def qwen3_json(config: Config) -> dict:
 
 
 def config_json(config: Config) -> dict:
-    """Qwen3's config.json with the form of the int8 weights and the nested submodels beside it."""
+    """Qwen3's config.json with the form of the int8 weights and the nested submodels added."""
     return qwen3_json(config) | {
         "quantization_config": {
             "quant_method": "compressed-tensors",
@@ -100,7 +100,7 @@ def export(model: MatLM, tokenizer: Path, out: Path) -> None:
     tensors = {}
     for name, tensor in hugging_face_tensors(model).items():
         if name == "model.embed_tokens.weight":
-            # Stored as float16, but rounded to the int8 that the engine makes of it: what is evaluated is what runs.
+            # Stored as float16, but rounded to the engine's int8, so that evaluation and engine agree.
             values, scale = quantise(tensor)
             tensors[name] = (values * scale).half()
         elif tensor.ndim == 2:

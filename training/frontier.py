@@ -1,12 +1,12 @@
-"""The frontier: which lists of widths are worth using, by held-out loss against the bytes read for a token.
+"""The frontier: which lists of widths are worth using, by held-out loss against the bytes of weights read per token.
 
 Notable:
 - it starts from the granularities and from every mix of two neighbouring ones that rises, falls, or is wider in the
   middle or at the ends, then changes one layer (or two against each other) of the best so far, over and over;
-- the search sees one half of the held-out windows; what is kept and printed is measured on the other half;
-- a submodel is kept where no cheaper one is as good; where many crowd, those that stand apart in bytes;
-- nothing below XS is looked at: layers that were never trained to follow one another say nothing of use;
-- every figure is written down when it is there: started again, it goes on where it was stopped.
+- the search uses one half of the held-out windows; kept and printed figures are measured on the other half;
+- a submodel is kept if no cheaper one is as good; if there are many, those farthest apart in bytes;
+- nothing below XS is searched, because its layers were never trained to follow one another;
+- every figure is written to disk at once, so an interrupted search resumes.
 
     python -m training.frontier --model models/matlm-46m --write
 """
@@ -113,7 +113,7 @@ def neighbours(config: Config, widths: Widths, rng: random.Random) -> Widths:
 
 
 class Notebook:
-    """Figures of submodels in a file, a line each; begun anew where what it is `about` has changed."""
+    """Figures of submodels in a file, a line each; emptied if `about` has changed."""
 
     def __init__(self, path: Path, about: dict):
         self.path = path
@@ -201,7 +201,7 @@ def best_within(rows: list[dict], size: int) -> float:
 
 
 def plot(rows: list[dict], kept: set[str], path: Path) -> None:
-    """Bits per byte against megabytes read a token: what was kept, what was not, and the line between granularities."""
+    """Bits per byte against megabytes read a token: kept and rejected submodels, and the line between granularities."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -242,7 +242,7 @@ def main() -> None:
     parser.add_argument("--search-tokens", type=int, default=20_000)
     parser.add_argument("--max-tokens", type=int, default=100_000, help="for the figures that are kept")
     parser.add_argument("--out", type=Path, default=Path("build/frontier.json"))
-    parser.add_argument("--plot", type=Path, help="draw what --out holds into this file, and measure nothing")
+    parser.add_argument("--plot", type=Path, help="draw the figures of --out into this file, and measure nothing")
     parser.add_argument("--write", action="store_true", help="write the frontier into the checkpoint's config.json")
     args = parser.parse_args()
     if args.plot:

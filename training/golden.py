@@ -1,8 +1,8 @@
-"""What PyTorch says on fixed prompts, for the engine's parity test: last logits and greedy text of every granularity.
+"""PyTorch's answers to fixed prompts, for the engine's parity test: last logits and greedy text of every granularity.
 
-Beside them the figures that `matcoder eval` must find too, on windows made of the same prompts.
+It also writes the figures that `matcoder eval` must reproduce on windows of the same prompts.
 
-The reference is the shipped checkpoint in float32, so that what the engine differs by is its arithmetic alone.
+The reference is the shipped checkpoint in float32, so that the engine differs only in its arithmetic.
 
     python -m training.golden --model models/matlm-46m --out test/engine/fixtures/golden.json
 """
@@ -82,7 +82,7 @@ if __name__ == "__main__":
         head = encoder.head(path)
         windows.append(metrics.Window(head + encoder.ids(prefix), len(head), len(prefix.encode()), "TypeScript"))
         cursors.append(metrics.Line(tokens, suffix.lstrip().partition("\n")[0], "TypeScript", prefix, suffix))
-    # What XL writes is taken for right, so that the others are sometimes right and sometimes wrong.
+    # XL's text counts as right, so that the others are sometimes right and sometimes wrong.
     best = metrics.complete(model, shapes["XL"], encoder, cursors)
     cursors = [replace(x, middle=c.text.rstrip()) for x, c in zip(cursors, best, strict=True)]
     evaluation = {"places": metrics.places(windows, cursors, encoder), "submodels": {}}

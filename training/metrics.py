@@ -1,4 +1,4 @@
-"""What is measured on held-out code, and how; `training.evaluate` and the experiments print it.
+"""The measures on held-out code; `training.evaluate` and the experiments print them.
 
 - bits per byte, next-token accuracy: windows of the whole context that begin with the file's path; every token of the
   file is scored, so that the mean context is half a window;
@@ -60,7 +60,7 @@ def batches(found: list[Window], tokens: int = 4096) -> Iterator[list[Window]]:
 
 
 def flatten(batch: list[Window], device: torch.device) -> tuple[Tensor, Tensor, list[int]]:
-    """Inputs [tokens], targets [tokens] (-1 where nothing is scored), and the segments."""
+    """Inputs [tokens], targets [tokens] (-1 for tokens that are not scored), and the segments."""
     inputs, targets, segments = [], [], [0]
     for window in batch:
         row = torch.tensor(window.tokens)
@@ -188,7 +188,7 @@ def lines(files: list[dict], encoder: Encoder, context: int, count: int, seed: i
 
 
 def places(found: list[Window], cursors: list[Line], encoder: Encoder) -> dict:
-    """Windows and cursors as JSON, for the engine to be measured at the same places."""
+    """Windows and cursors as JSON, so that the engine can be measured at the same places."""
     return {
         "windows": [
             {"tokens": w.tokens, "first": w.first, "bytes": w.text_bytes, "language": w.language} for w in found
@@ -214,10 +214,10 @@ class Decoder:
         copy_weights: list[float] | None = None,
         marks: frozenset[int] = frozenset(),
     ) -> tuple[list[int], list[float], bool]:
-        """(tokens up to but without the stopping one, the probability of each, whether it stopped by itself).
+        """(tokens up to but without the stopping one, the probability of each, whether it reached a stopping token).
 
         `copy_weights` are those of `training.copying`; the look-up passes over `marks`, for the mark of the middle
-        stands between the text before the cursor and what follows it.
+        is between the text before the cursor and the text after it.
         """
         model, config = self.model, self.model.config
         keys: list[Tensor] = [torch.empty(0, device=model.device)] * config.layers
@@ -265,7 +265,7 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back for a line, and how sure the model was of it (the product of the probabilities)."""
+    """The completion of a line, and the model's confidence (the product of the probabilities)."""
 
     text: str
     stopped: bool

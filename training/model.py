@@ -30,7 +30,7 @@ def best_device() -> torch.device:
 
 
 def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
-    """bfloat16 where the processor multiplies it: without such instructions it takes ten times float32's time."""
+    """bfloat16 if the processor has instructions for it, because without them it takes ten times as long as float32."""
     if torch.device(device).type != "cpu":
         return torch.bfloat16
     capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -79,12 +79,12 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def to_device(host: Tensor, device: torch.device) -> Tensor:
-    """A copy that the host does not wait for: on a GPU the next update is prepared while this one runs."""
+    """A copy without waiting: on a GPU the next update is prepared while this one runs."""
     return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)
 
 
 class Segments:
-    """Where the documents of a flat run of tokens lie. `boundaries`: 0, every document's end, the last the length."""
+    """The documents of a flat run of tokens. `boundaries`: 0, then the end of every document."""
 
     def __init__(self, boundaries: list[int], device: torch.device):
         self.boundaries = boundaries
@@ -193,7 +193,7 @@ class Block(nn.Module):
 
 
 def cross_entropy(x: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
-    """States [tokens, hidden] and targets [tokens] -> nats a token, float32 [tokens]; 0 where the target is -1."""
+    """States [tokens, hidden] and targets [tokens] -> nats a token, float32 [tokens]; 0 if the target is -1."""
     logits = F.linear(x, embedding.to(x.dtype)).float()
     return F.cross_entropy(logits, targets, ignore_index=-1, reduction="none")
 
@@ -219,7 +219,7 @@ class MatLM(nn.Module):
         return self.embedding.device
 
     def compile_layers(self) -> None:
-        """Compile the halves of a layer and the loss: a fifth faster on a CPU, and what a GPU needs."""
+        """Compile the halves of a layer and the loss: a fifth faster on a CPU, and needed for speed on a GPU."""
         torch._dynamo.config.recompile_limit = 32
         Block.before = torch.compile(Block.before, dynamic=False)
         Block.after = torch.compile(Block.after, dynamic=False)
@@ -245,5 +245,5 @@ class MatLM(nn.Module):
         return F.linear(x, self.embedding.to(self.dtype)).float().view(batch, time, -1)
 
     def token_losses(self, tokens: Tensor, targets: Tensor, widths: list[int], boundaries: list[int]) -> Tensor:
-        """Nats a token: [tokens], [tokens] -> [tokens]; 0 where the target is -1."""
+        """Nats a token: [tokens], [tokens] -> [tokens]; 0 if the target is -1."""
         return cross_entropy(self.states(tokens, widths, boundaries), self.embedding, targets)

@@ -1,4 +1,4 @@
-"""What one update trains: the batch, the loss, and the granularity that is drawn.
+"""One update: the batch, the loss, and the granularity that is drawn.
 
 As in MatFormer, one granularity is drawn for each update and learns from the labels only; here XS is among them.
 `training.experiments.objectives` has those that were compared with it.
@@ -46,7 +46,7 @@ def batch_of(
     tokens = to_device(torch.from_numpy(run), device)
     targets = tokens[1:].clone()
     if document_mask:
-        targets[targets == file_mark] = -1  # nothing in a document tells that another follows
+        targets[targets == file_mark] = -1  # a document does not predict that another follows
     weights = torch.ones_like(targets, dtype=torch.float32)
     weights[targets == end] = end_weight
     weights[targets < 0] = 0.0
@@ -64,9 +64,9 @@ def draw(shares: dict[str, float], update: int) -> str:
     return random.Random(update).choices(list(shares), list(shares.values()))[0]
 
 
-# One update: (model, batch, update, progress 0..1, share of the update) -> (loss, name of what was trained). `backward`
-# is done inside, so that the activations of two submodels are never held at once. The loss stays on the device where it
-# was computed, because reading it would wait for the device.
+# One update: (model, batch, update, progress 0..1, share of the update) -> (loss, name of the granularity).
+# `backward` is done inside, so that the activations of two submodels are never held at once. The loss stays on the
+# device, because reading it would wait for the device.
 Objective = Callable[[MatLM, Batch, int, float, float], tuple[Tensor, str]]
 
 

@@ -4,7 +4,7 @@ Notable:
 - Muon (Jordan et al., 2024) replaces the momentum of a matrix by the nearest orthogonal one, by a Newton-Schulz
   iteration. Each slice of a nested matrix is a matrix of its own here: orthogonalising the whole would move the
   rows that the sampled submodel did not use;
-- the update is scaled to one root mean square whatever the shape ("Muon is Scalable", arXiv 2502.16982), so that
+- the update is scaled to the same root mean square for every shape ("Muon is Scalable", arXiv 2502.16982), so that
   small slices take no larger steps than big ones;
 - with several processes each orthogonalises its share of the matrices, and one all-reduce hands the updates round.
 """
@@ -55,7 +55,7 @@ class Muon:
         torch._foreach_lerp_(buffers, gradients, 1 - self.momentum)
         flat = torch.zeros(sum(b.numel() for b in buffers), device=self.buffers[0].device)
         updates = [u.view_as(b) for u, b in zip(flat.split([b.numel() for b in buffers]), buffers, strict=True)]
-        # Matrices of one shape are orthogonalised together: one by one a GPU would wait for its orders.
+        # Matrices of one shape are orthogonalised together: one by one, launching would keep a GPU waiting.
         mine: dict[torch.Size, list[int]] = {}
         for order in range(rank, len(active), world):
             mine.setdefault(buffers[order].shape, []).append(order)

@@ -3,7 +3,7 @@
 Notable:
 - the registries are those that npm, pip and apt are set up for on this machine, else the public ones;
 - nothing of a package is ever run: archives are fetched and read, not installed;
-- a download is written beside and renamed, so a broken one leaves nothing behind.
+- a download is written to a temporary file and renamed, so a broken one leaves nothing.
 """
 
 import http.client
@@ -50,7 +50,7 @@ _DEBIAN_NAMES = {
 
 
 class PackageError(Exception):
-    """A package that cannot be fetched or is not what the manifest says; the message says what to do."""
+    """A package that cannot be fetched or does not match the manifest; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _setting(command: list[str]) -> str | None:
 
 
 def _get(url: str, what: str) -> bytes:
-    """What a registry answers; one that is out of reach or out of order is asked again after a moment."""
+    """The answer of a registry; a request that fails is repeated after a moment."""
     fault = ""
     for wait in (0, *RETRY_AFTER_S):
         time.sleep(wait)
@@ -165,13 +165,13 @@ def fetch(package: Package, folder: Path) -> Path:
 
 
 def _download(url: str, kept: Path, what: str) -> None:
-    """Under a name of its own until it is whole and an archive."""
+    """Under a temporary name until it is complete and an archive."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_name(kept.name + ".part")
     part.write_bytes(_get(url, what))
     if not (zipfile.is_zipfile(part) or tarfile.is_tarfile(part)):
         part.unlink()
-        raise PackageError(f"{what}: what the registry sent is no archive; run this again later")
+        raise PackageError(f"{what}: the registry's answer is not an archive; run this again later")
     part.rename(kept)
 
 
@@ -234,7 +234,7 @@ class DebianLicences:
         self.copyright = debian_copyright.Copyright(text.splitlines(), strict=False)
 
     def of(self, path: str) -> str | None:
-        """The SPDX name of the file's licence, None where it is unknown or not permissive."""
+        """The SPDX name of the file's licence, None if it is unknown or not permissive."""
         paragraph = self.copyright.find_files_paragraph(path)
         if paragraph is None or paragraph.license is None:
             return None

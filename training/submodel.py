@@ -1,12 +1,12 @@
 """One submodel as a model of its own, for runtimes that know nothing of nesting: a plain Qwen3.
 
 Notable:
-- `huggingface` is a folder that `transformers` loads, `safetensors` its weights in one file, `gguf` what llama.cpp
-  loads;
+- `huggingface` is a folder that `transformers` loads, `safetensors` its weights in one file, `gguf` the file of
+  llama.cpp;
 - those formats know one FFN width for all layers: narrower layers are filled up with zeros, which changes no logit,
   and layers of width 0 are left out;
 - llama.cpp splits text by one of the splits it was built with, and the one for this tokenizer is not among them: send
-  it token ids where the text must be split alike.
+  it token ids if the text must be split alike.
 
     python -m training.submodel --submodel S --format gguf --dtype q8_0 --out build/S.gguf
     python -m training.submodel --submodel 128,0,256,256,512,512 --format huggingface --out build/mix

@@ -4,7 +4,7 @@ Notable:
 - camelCase is split before the merges are learned (`getFooBar` shares `Foo` with `isFoo`): it costs nothing in
   compression on held-out code;
 - a line end and the indentation after it are one unit, so that a new line is mostly one token;
-- digits stand alone.
+- every digit is a token of its own.
 
     python -m training.tokenizer --corpus build/corpus --out build/tokenizer.json
 """
@@ -23,7 +23,7 @@ FIM_PREFIX = "<|fim_prefix|>"
 FIM_MIDDLE = "<|fim_middle|>"
 FIM_SUFFIX = "<|fim_suffix|>"
 FILE_SEPARATOR = "<|file_sep|>"
-# The names of the Qwen2.5-Coder family, so that a runtime that knows those knows these.
+# The names of the Qwen2.5-Coder family, which other runtimes know.
 SPECIAL = [END_OF_TEXT, FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX, FILE_SEPARATOR, "<|repo_name|>", "<|fim_pad|>"]
 
 # Alternatives in order: line end with indentation, word part, run of punctuation, digit, blanks.

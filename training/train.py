@@ -1,12 +1,12 @@
 """Train a MatLM: one granularity is drawn for every update, so nested training costs less than training XL alone.
 
 Notable:
-- the budget, and with it the schedule, is in tokens, in minutes, or in floating-point operations (what ablations
-  compare at, whatever the machine and whatever else it does);
-- an update averages `--batch` tokens over the processes and, where a process has more than `--chunk`, over chunks:
-  one process or many, the same update;
+- the budget, and with it the schedule, is in tokens, in minutes, or in floating-point operations (for
+  ablations, because operations do not depend on the machine or its load);
+- an update averages `--batch` tokens over the processes and, if a process has more than `--chunk`, over chunks:
+  the number of processes does not change it;
 - data-parallel over processes (gloo on CPUs, NCCL on GPUs); on a CPU start one process a core, one thread each;
-- `--init` goes on from an exported checkpoint, under a schedule of its own, where the machine that trained it is gone;
+- `--init` starts from an exported checkpoint, with a schedule of its own;
 - a checkpoint is written every few minutes and at the end; starting again with the same --out resumes it, with the
   next tokens of the stream and the same draws.
 
@@ -36,7 +36,7 @@ from training.objective import OBJECTIVES, Objective, batch_of
 from training.optim import Muon, average_gradients, split_parameters
 
 WARM_UP_UPDATES = 50
-# What may be another when a run goes on: how far it goes, where it lies, and what only changes its speed.
+# Options that may change when a run is resumed: budgets, paths, and those that only change the speed.
 FREE = {"out", "data", "init", "tokens", "minutes", "petaflops", "chunk", "compile", "checkpoint_minutes"}
 
 
@@ -50,14 +50,14 @@ def learning_rate(progress: float, update: int, decay: float = 0.55) -> float:
 
 
 def save(path: Path, state: dict) -> None:
-    """Write beside, then rename: a kill in mid-write, or a full disk, leaves the last checkpoint whole."""
+    """Write to a temporary file, then rename: a kill or a full disk leaves the last checkpoint complete."""
     part = path.with_suffix(".tmp")
     try:
         torch.save(state, part)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
         raise SystemExit(
-            f"{path}: cannot be written ({error}); the last checkpoint is whole: make room and resume"
+            f"{path}: cannot be written ({error}); the last checkpoint is complete: free some space and resume"
         ) from None
     part.rename(path)
 
@@ -69,7 +69,7 @@ def options(objectives: dict[str, Objective] = OBJECTIVES) -> argparse.ArgumentP
     parser.add_argument(
         "--init",
         type=Path,
-        help="folder of an exported checkpoint to go on from: its shape and weights, a new schedule",
+        help="folder of an exported checkpoint to start from: its shape and weights, a new schedule",
     )
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--tokens", type=float, help="budget in tokens")
@@ -94,9 +94,9 @@ def options(objectives: dict[str, Objective] = OBJECTIVES) -> argparse.ArgumentP
     parser.add_argument("--adam-lr", type=float, default=3e-3)
     parser.add_argument("--decay", type=float, default=0.55, help="share of the budget over which the rate falls")
     parser.add_argument("--end-weight", type=float, default=5.0, help="weight of the end token's loss")
-    parser.add_argument("--no-document-mask", action="store_true", help="documents packed side by side see each other")
+    parser.add_argument("--no-document-mask", action="store_true", help="packed documents see each other")
     parser.add_argument(
-        "--compile", action="store_true", help="torch.compile the layers: minutes at first, then a fifth faster"
+        "--compile", action="store_true", help="torch.compile the layers: takes minutes, then trains a fifth faster"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--checkpoint-minutes", type=float, default=5)
@@ -164,7 +164,7 @@ def main(objectives: dict[str, Objective] = OBJECTIVES) -> None:
                 )
             if begun[name] != value:
                 flag = name if " " in name else "--" + name.replace("_", "-")
-                raise SystemExit(f"{checkpoint}: was begun with {flag} {begun[name]}, not {value}; use another --out")
+                raise SystemExit(f"{checkpoint}: was started with {flag} {begun[name]}, not {value}; use another --out")
         if Config(**state["config"]) != config:
             raise SystemExit(f"{checkpoint}: holds {Config(**state['config'])}, not {config}; use another --out")
         model.load_state_dict(state["model"])
@@ -214,7 +214,7 @@ def main(objectives: dict[str, Objective] = OBJECTIVES) -> None:
         update += 1
         tokens_seen += args.batch
         elapsed_s = time.monotonic() - started
-        if world > 1:  # rank 0's clock rules, so that all draw the same granularity and stop at the same update
+        if world > 1:  # rank 0's clock counts, so that all draw the same granularity and stop at the same update
             clock.fill_(elapsed_s)
             dist.broadcast(clock, 0)
             elapsed_s = clock.item()
@@ -225,10 +225,10 @@ def main(objectives: dict[str, Objective] = OBJECTIVES) -> None:
                     "tokens_per_s": round(tokens_seen / elapsed_s), "lr": round(scale, 3),
                     "nats": {k: round(v.item(), 3) for k, v in sorted(losses.items())}}  # fmt: skip
             print(json.dumps(line), file=log, flush=True)
-            # A loss tells of the weights before the update; what is saved are those after it.
+            # The loss is of the weights before the update; the saved weights are those after it.
             if not math.isfinite(value) or not all(p.isfinite().all() for p in parameters):
                 raise SystemExit(
-                    f"update {update}: the loss is {value.item()}, or some weights are not finite; begin anew in "
+                    f"update {update}: the loss is {value.item()}, or some weights are not finite; start again in "
                     "another --out with a lower --muon-lr or --adam-lr"
                 )
         if rank == 0 and is_due:

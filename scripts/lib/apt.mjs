@@ -10,7 +10,7 @@ export function canInstallPackages() {
  * Installs packages of Debian.
  *
  * @param {string[]} packages
- * @param {string} advice what to do if this fails
+ * @param {string} advice the remedy if this fails
  */
 export async function installPackages(packages, advice) {
   console.log(`Installing ${packages.join(' and ')} with apt-get ...`);
@@ -21,7 +21,7 @@ export async function installPackages(packages, advice) {
   await apt('install', '-y', '--no-install-recommends', ...packages);
 }
 
-/** The same for tools that a test can do without: where they cannot be had, a line says so and the test skips. */
+/** The same for tools that a test can do without: if they cannot be installed, a line says so and the test skips. */
 export async function tryInstallPackages(packages, consequence) {
   if (!canInstallPackages()) return;
   try {

@@ -1,5 +1,5 @@
 /**
- * How many tests passed, failed and were skipped, added up from the closing lines of mocha (`12 passing`, `1 failing`,
+ * The numbers of tests that passed, failed and were skipped, added up from the closing lines of mocha (`12 passing`, `1 failing`,
  * `2 pending`), pytest (`12 passed, 1 failed, 2 skipped`) and our native tests, which write as mocha does.
  *
  * @param {string} output

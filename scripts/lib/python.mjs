@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { root, run } from './run.mjs';
 import { hashOf, once } from './stamp.mjs';
 
-/** What each use of Python imports, and the files that pin it. */
+/** The modules that each use of Python imports, and the files that pin them. */
 const uses = {
   training: { modules: ['torch', 'pytest'], requirements: ['training/requirements.txt'] },
   bench: { modules: ['torch', 'onnx'], requirements: ['training/requirements.txt', 'bench/requirements.txt'] },
@@ -24,11 +24,11 @@ export async function hasModule(python, ...names) {
 }
 
 /**
- * The Python that can train: $PYTHON, that of .venv or python3, whichever first imports what is needed, else one in
- * build/python, which is set up for it. That takes two minutes and 1.5 GB, once.
+ * The first of $PYTHON, the one of .venv and python3 that can import the needed modules; otherwise one in build/python, which
+ * is set up once. The setup takes two minutes and 1.5 GB.
  *
  * @param {keyof typeof uses} use
- * @returns {Promise<{python: string, why?: undefined} | {python?: undefined, why: string}>} `why` it cannot be had
+ * @returns {Promise<{python: string, why?: undefined} | {python?: undefined, why: string}>} `why` there is none
  */
 export async function preparePython(use = 'training') {
   const { modules, requirements } = uses[use];

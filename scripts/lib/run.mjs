@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** The root of the repository. */
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** A fault that the person at the terminal can do something about: its message is printed, its stack is not. */
+/** A fault that the user can fix: its message is printed, its stack is not. */
 export class Fault extends Error {}
 
 /**

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 /**
  * Does the work unless the stamp file says that it was done with this key.
  *
- * @param {string} stampFile where the key of the last success is kept
- * @param {string} key whatever the result depends on, see `hashOf`
+ * @param {string} stampFile the file that keeps the key of the last success
+ * @param {string} key a digest of everything that the result depends on, see `hashOf`
  * @param {() => Promise<unknown>} work
  */
 export async function once(stampFile, key, work) {
@@ -23,7 +23,7 @@ export function hashOf(...files) {
   return hash.digest('hex');
 }
 
-/** When the newest file under the paths was written, in milliseconds; 0 where there is none. */
+/** When the newest file under the paths was written, in milliseconds; 0 if there is none. */
 export function newest(...paths) {
   let latestMs = 0;
   for (const path of paths) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Fault, must, root } from './run.mjs';
 import { newest } from './stamp.mjs';
 
-/** What the extension's package is made of. */
+/** The inputs of the extension's package. */
 const contents = [
   'dist',
   'prebuilds',
@@ -19,7 +19,7 @@ const contents = [
 ];
 
 /**
- * The packaged extension, built and packaged anew when anything in it is newer.
+ * The packaged extension. It is built and packaged again if any input is newer.
  *
  * @returns {Promise<string>} the path of the VSIX
  */
@@ -28,6 +28,6 @@ export async function packagedExtension() {
   const vsix = join(root, 'matcoder.vsix');
   if (newest(vsix) > newest(...contents.map((path) => join(root, path)))) return vsix;
   await must('npm', ['run', '--silent', 'package']);
-  if (!existsSync(vsix)) throw new Fault(`npm run package ended well, but ${vsix} is not there.`);
+  if (!existsSync(vsix)) throw new Fault(`npm run package succeeded, but ${vsix} is missing.`);
   return vsix;
 }

@@ -15,11 +15,11 @@ import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
 import type { CheckpointConfig } from '../matlm/config';
 import { submodelOf } from '../matlm/submodel';
-import { type Place, splitAt, UsageError } from './place';
+import { type SourcePosition, splitAt, UsageError } from './place';
 
-/** What `matcoder complete --json` prints. */
+/** The output of `matcoder complete --json`. */
 export interface Completion {
-  /** What would be inserted. */
+  /** The text that would be inserted. */
   readonly text: string;
   readonly submodel: string;
   readonly reason: string;
@@ -31,10 +31,15 @@ export interface Completion {
 }
 
 /**
- * Complete at a place in a file: the same prompt, governor and trimming as in the editor when a user asks by hand.
+ * Complete at a position in a file: the same prompt, governor and trimming as in the editor when a user asks by hand.
  * @param submodel auto, or a submodel of the checkpoint
  */
-export async function complete(root: string, model: string, place: Place, submodel: string): Promise<Completion> {
+export async function complete(
+  root: string,
+  model: string,
+  place: SourcePosition,
+  submodel: string,
+): Promise<Completion> {
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
   if (submodel !== 'auto') checkSubmodel(checkpoint.config, submodel);

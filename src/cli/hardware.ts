@@ -29,10 +29,10 @@ export function hardwareTable(report: HardwareReport): string {
     `${(100 * kept.error).toFixed(1)}%`,
     `${kept.prefillTokens} tokens`,
   ]);
-  const aside = report.findings.flatMap((finding) =>
+  const rejected = report.findings.flatMap((finding) =>
     finding.kept ? [] : [`${finding.backend} was rejected: ${finding.reason}`],
   );
-  return [layOut([head, ...rows]), ...aside, describeChoice(report), report.machine]
+  return [layOut([head, ...rows]), ...rejected, describeChoice(report), report.machine]
     .filter((line) => line !== '')
     .join('\n');
 }

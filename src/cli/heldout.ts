@@ -7,7 +7,7 @@ import { UsageError } from './place';
 export interface HeldoutFile {
   readonly package: string;
   readonly path: string;
-  /** The corpus's name for it: TypeScript, TSX. */
+  /** The language's name in the corpus: TypeScript, TSX. */
   readonly language: string;
   readonly text: string;
 }

@@ -4,7 +4,7 @@ import { readMachine } from '../engine/sensors';
 import type { GpuState } from '../machine/state';
 import { layOut } from './table';
 
-/** What `matcoder inspect --machine` prints. */
+/** The output of `matcoder inspect --machine`. */
 export interface MachineReport {
   readonly platform: string;
   readonly cores: number;

@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHIPPED } from '../matlm/checkpoint';
+import { messageOf } from '../matlm/errors';
 import { complete } from './complete';
 import { replayTable } from '../replay/tables';
 import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
@@ -13,39 +14,40 @@ import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
 
 const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--model DIR]
-    Complete at that place (line and column from 1) and print what would be inserted. NAME is a submodel that
-    \`matcoder inspect\` lists, such as XS, S, M, L or XL.
+    Complete at that position (line and column from 1) and print the text that would be inserted. NAME is a submodel
+    that \`matcoder inspect\` lists, such as XS, S, M, L or XL.
 
 matcoder inspect [--json] [--model DIR]
     List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths.
 
 matcoder inspect --machine [--json]
-    The sensors' readings: power, heat, load by other programs. Each value with its source, or why it is unknown.
+    Print the sensors' readings (power, heat, load by other programs), each with its source or the reason why it is
+    unknown.
 
 matcoder inspect --hardware [--json] [--model DIR]
-    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint: which of them
-    are correct, what they cost, and which is used from now on, also in the editor.
+    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint. Print which of
+    them are correct, their times, and the one that is used from now on, also in the editor.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
               [--without each|FILTERS] [--json] [--model DIR]
-    Mask lines, rests of lines and blocks of files, complete them as the editor does, and say how much of it is right:
-    each submodel, by hand and at each step of eagerness, beside VS Code's word-based suggestions. --heldout takes
-    files of a corpus, of the half of its packages that did not calibrate; --without measures what a filter does.
+    Mask lines, rests of lines and blocks of files, complete them as the editor does, and print the share that is right:
+    for each submodel, by hand and at each eagerness, and for VS Code's word-based suggestions. --heldout takes files of
+    a corpus, from the half of its packages that calibration does not use. --without measures the effect of a filter.
 
 matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
-    Fit how sure a submodel has to be to what is right, on the other half, and write confidence.json beside the weights.
+    Fit the confidence score on the other half of the packages, and write confidence.json next to the weights.
 
 matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
                 [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
                 [--real-time] [--json] [--model DIR]
-    Files typed by a simulated hand through the real pipeline and model: keystrokes saved, latency, share of a core.
-    --heldout takes files of the packages that fitted nothing, with --calibrate of those that fit the governor.
-    The engine takes what --costs says of a machine at rest (measured and written there if the file is missing);
-    --answers keeps what the model answered for the next run; with --real-time the engine takes what it takes now.
+    Type files with a simulated hand through the real pipeline and model. Print keystrokes saved, latency and share of a
+    core. --heldout takes files of the packages that calibration does not use; with --calibrate, the others. --costs
+    names a file with the engine's times on an idle machine; if it is missing, they are measured and written there.
+    --answers keeps the model's answers for the next run. --real-time uses the engine's actual times.
 
 matcoder eval --places PLACES [--json] [--model DIR]
-    Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places
-    that \`python -m training.evaluate --places PLACES\` writes, beside what PyTorch finds at the same ones.
+    Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places.
+    \`python -m training.evaluate --places PLACES\` writes it and prints PyTorch's figures for the same places.
 
 `;
 
@@ -200,6 +202,6 @@ function count(option: string, value: string): number {
 
 guardOutput();
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`matcoder: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`matcoder: ${messageOf(error)}\n`);
   process.exitCode = 1;
 });

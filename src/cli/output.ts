@@ -1,6 +1,6 @@
 /**
- * Ends the command if its output cannot be written. A reader that closes the pipe, such as `head`, has all that it
- * wants, so that is no error; a full disk is one.
+ * Ends the command if its output cannot be written. A reader that closes the pipe, such as `head`, has read enough, so that
+ * is not an error; a full disk is one.
  */
 export function guardOutput(
   { stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'> = process,
@@ -14,7 +14,7 @@ export function guardOutput(
     stderr.write(`matcoder: the output cannot be written (${String(error.code)})\n`);
     exit(1);
   });
-  // Where errors cannot be written, only the exit code tells of them.
+  // If errors cannot be written, only the exit code reports them.
   stderr.on('error', () => {
     process.exitCode = 1;
   });

@@ -1,19 +1,19 @@
 import { readFile, stat } from 'node:fs/promises';
 
-/** A mistake in how a command was called. Its message says what is wrong, and no stack trace is shown. */
+/** A wrong call of a command. Its message names the fault, and no stack trace is shown. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /** A position in a file, 1-based, as compilers write it. */
-export interface Place {
+export interface SourcePosition {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
 /** Parse FILE:LINE:COL. The name of the file may contain colons. */
-export function parsePlace(text: string): Place {
+export function parsePlace(text: string): SourcePosition {
   const match = /^(.+):(\d+):(\d+)$/.exec(text);
   if (!match?.[1]) throw new UsageError(`${text}: expected FILE:LINE:COL, for example src/index.ts:12:5`);
   return { file: match[1], line: Number(match[2]), column: Number(match[3]) };
@@ -39,8 +39,8 @@ export async function readSource(file: string): Promise<string> {
   }
 }
 
-/** Read a source file and split it at a place. */
-export async function splitAt({ file, line, column }: Place): Promise<{ prefix: string; suffix: string }> {
+/** Read a source file and split it at a position. */
+export async function splitAt({ file, line, column }: SourcePosition): Promise<{ prefix: string; suffix: string }> {
   const text = await readSource(file);
   const lines = text.split('\n');
   const target = lines[line - 1];

@@ -30,13 +30,13 @@ export interface ReplayOptions {
   readonly policies: readonly string[];
   readonly scenario: string;
   readonly seed: number;
-  /** Of each file so much is typed, whole lines. */
+  /** The number of characters of each file that are typed, as whole lines. */
   readonly maxChars: number;
-  /** The engine's times on a machine at rest; they are measured and written there if there is no such file yet. */
+  /** The file with the engine's times on an idle machine; if it is missing, they are measured and written there. */
   readonly costs?: string | undefined;
-  /** Where the model's answers are kept from one run to the next. */
+  /** The file that keeps the model's answers from one run to the next. */
   readonly answers?: string | undefined;
-  /** The engine takes what it takes now on this machine, instead of what the costs say. */
+  /** Use the engine's actual times on this machine instead of the costs. */
   readonly isRealTime: boolean;
 }
 
@@ -79,7 +79,7 @@ export async function replayFiles(
   }
 }
 
-/** How the engine's time passes, and what the governor is told of it at first. */
+/** The engine with its times, and the costs with which the governor begins. */
 type Timed = Pick<ReplayParts, 'engine' | 'costs'>;
 
 async function inRealTime(engine: LocalEngine): Promise<Timed> {
@@ -101,7 +101,7 @@ async function byCosts(
   };
 }
 
-/** Read from the file; else measured, and written there if one is named. */
+/** Read from the file; if it is missing, measured and written there. */
 async function timesOf(engines: Engines, { config }: Checkpoint, file: string | undefined): Promise<EngineTimes> {
   if (file !== undefined && existsSync(file)) {
     try {
@@ -173,7 +173,7 @@ async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promi
   return tasks;
 }
 
-/** Files of a corpus, one of each package as far as there are enough, drawn by the seed. */
+/** Files of a corpus, drawn by the seed; first one of each package. */
 async function heldoutTasks(
   { file, count, half }: NonNullable<ReplayOptions['heldout']>,
   maxChars: number,

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { GpuState, ThermalState } from '../machine/state';
 import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
-import type { DraftCounts, GenerateEvent, GenerateRequest } from './engine';
+import type { DraftCounts, EndEvent, GenerateEvent, GenerateRequest } from './engine';
 
-/** Instruction sets the engine has kernels for. */
+/** Instruction sets with kernels in the engine. */
 export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
 
 export interface NativeOptions {
@@ -38,7 +38,6 @@ export type NativeRequest = { readonly [K in keyof PlainOptions]: Packed<PlainOp
   readonly draftAlways?: boolean;
 };
 
-type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
 export type NativeEvent =
   | Exclude<GenerateEvent, EndEvent>
   | (EndEvent & DraftCounts)
@@ -103,7 +102,7 @@ export interface NativeAddon {
   readonly prefillChunkTokens: number;
 }
 
-/** The addon is missing or does not load. The message names every path tried, the fault and what to do. */
+/** The addon is missing or does not load. The message names every path tried, the fault and the remedy. */
 export class AddonError extends Error {
   override readonly name = 'AddonError';
 }

@@ -6,35 +6,36 @@ import { LockFile } from './lockFile';
 import { detectHardware, type ProbeOptions } from './probe';
 
 export interface BackgroundProbeOptions {
-  /** What the probe tries, and for which machine. */
+  /** The options of the probe, with the machine that it is for. */
   readonly probe: Omit<ProbeOptions, 'signal'>;
   /** The file in which all windows store reports. */
   readonly file: string;
-  /** Whether the user waits for nothing at the moment. */
+  /** Whether the machine is idle, so that the user waits for nothing. */
   readonly isQuiet: () => boolean;
   /** Receives a report that this window or another made after the start. */
   readonly onReport: (report: HardwareReport) => void;
-  /** Receives, for the log, what is wrong with a stored report and why no probe can be made. */
+  /** Receives faults of a stored report, and reasons why no probe can be made, for the log. */
   readonly onFault: (reason: string) => void;
   readonly clock?: Clock;
 }
 
 export const LOOK_EVERY_MS = 1000;
-/** A probe that was stopped so often waits for the next start: the quiet moments here are too short for it. */
+/** A probe that was stopped this often waits for the next start, because the idle moments here are too short for it. */
 const MAX_TRIALS = 3;
 /** Shorter than for a probe that the user asked for. */
 const LIMIT_MS = 30_000;
 
 /**
- * Makes a probe in a quiet moment if none is stored for a machine. It stops when the user begins something, and starts
- * over in the next quiet moment. One window makes it, and the others read its report. Its beginning is stored first, and
- * a probe that did not finish is not repeated automatically, because a driver may crash the editor or the machine.
+ * Probes the hardware in an idle moment if no report is stored for the machine. The probe stops when the user begins
+ * something, and starts again in the next idle moment. One window runs it, and the others read its report. Its start is
+ * stored first. A probe that did not finish is not repeated automatically, because a driver may have crashed the editor or
+ * the machine.
  */
 export class BackgroundProbe {
   private cancelTimer: () => void = () => undefined;
   private trials = 0;
   private running: AbortController | undefined;
-  /** Removes what a running probe has stored. */
+  /** Removes the entry of a running probe. */
   private undo: (() => void) | undefined;
   private readonly clock: Clock;
   private readonly lock: LockFile;
@@ -57,7 +58,7 @@ export class BackgroundProbe {
     this.wait();
   }
 
-  /** Ends a running probe too, and removes what it has stored: another start may make it. Never throws. */
+  /** Ends a running probe too, and removes its entry, so that another start may repeat it. Never throws. */
   stop(): void {
     this.cancelTimer();
     this.cancelTimer = () => undefined;
@@ -130,7 +131,7 @@ export class BackgroundProbe {
       hasBegun = true;
       const report = await detectHardware({ limitMs: LIMIT_MS, ...probe, signal });
       signal.throwIfAborted();
-      // The engine runs, so this says nothing about backends: no process could be started, for example.
+      // The engine runs, so the backends are not at fault: perhaps no process could be started.
       const [first] = report.findings;
       if (first?.kept === false && !report.findings.some(({ kept }) => kept)) {
         throw new Error(`the hardware probe failed: ${first.reason}`);

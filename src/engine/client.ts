@@ -44,7 +44,7 @@ export interface ClientOptions {
   readonly execPath?: string;
 }
 
-/** A process that is silent for so long while a request is running hangs. */
+/** A process that sends nothing for this long while a request runs is taken to hang. */
 const SILENCE_MS = 10_000;
 const START_MS = 30_000;
 /** Pause before the first restart. */
@@ -64,9 +64,9 @@ export class EngineClient implements Engine {
   private readonly watchdog: Watchdog;
   private cancelRestart: () => void = () => undefined;
   private lastMachine: MachineState | undefined;
-  /** What the process wrote to stderr last, or why it could not be reached. */
+  /** The last line of the process's stderr, or the reason why it could not be reached. */
   private lastFault = '';
-  /** What runs in the process; undefined until it says. */
+  /** The backend in the process; undefined until the process reports it. */
   private backend: Backend | undefined;
   /** Whether a process ended that may have used a GPU. */
   private avoidsGpu = false;
@@ -122,7 +122,7 @@ export class EngineClient implements Engine {
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  /** A probe has found what runs the model here: the process takes the best of it, and says so when it is ready. */
+  /** Give the process a probe's report: it moves to the best backend, and reports when that is ready. */
   adopt(report: HardwareReport): void {
     if (!this.avoidsGpu) this.send({ type: 'adopt', report });
   }
@@ -194,17 +194,17 @@ export class EngineClient implements Engine {
       case 'machine':
         this.lastMachine = { ...message.state, readAtMs: this.clock.now() };
         this.options.onMachine?.(this.lastMachine);
-        // No answer to a request: the sensors have a thread of their own, which runs even if the engine hangs.
+        // This is no answer to a request: the sensors' own thread runs even if the engine hangs.
         return;
     }
     if (this.listeners.size > 0) this.watchdog.heard(SILENCE_MS);
     else this.watchdog.rest();
   }
 
-  /** The process has ended, or is given up because it hangs. */
+  /** The process has ended, or hangs and is given up. */
   private ended(how: string): void {
     this.release();
-    // A graphics driver may have crashed it. Whether it did cannot be told, but without a GPU the next process is safe.
+    // A graphics driver may have crashed it. That is not certain, but without a GPU the next process is safe.
     if (this.backend === undefined || isOnGpu(this.backend)) this.avoidsGpu = true;
     const reason = `the engine ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
     this.failAll(reason);

@@ -10,7 +10,7 @@ const BACKEND_NAMES: Readonly<Record<Backend, string>> = {
   'onnx-dml': 'ONNX Runtime on the GPU with DirectML',
 };
 
-/** What runs the model, in words: `avx2, 2 threads, 5.9 MB of weights`. */
+/** The backend in words: `avx2, 2 threads, 5.9 MB of weights`. */
 export function describeBackend({ backend, isa, threads, weightBytes }: EngineInfo): string {
   const name = backend === 'native' ? isa : BACKEND_NAMES[backend];
   const count = isOnGpu(backend) ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
@@ -24,7 +24,7 @@ export function describeRejected({ rejected, yielded }: EngineInfo): string[] {
   return [...faults, ...waits];
 }
 
-/** What the probe found, a line each. */
+/** The findings of the probe, one per line. */
 export function describeReport(report: HardwareReport): string[] {
   const lines = report.findings.map((finding) =>
     finding.kept
@@ -34,7 +34,7 @@ export function describeReport(report: HardwareReport): string[] {
   return [`hardware: ${report.machine}`, ...lines, describeChoice(report)];
 }
 
-/** What is used after a probe, and why. */
+/** The backend that is used after a probe, and the reason. */
 export function describeChoice(report: HardwareReport): string {
   if (report.unfinished) return UNFINISHED;
   const [first, ...others] = inOrder(report);
@@ -45,7 +45,7 @@ export function describeChoice(report: HardwareReport): string {
   return `MatCoder uses ${first.backend} for this model on this machine: ${why}.`;
 }
 
-/** One line for a user: what was found on this machine, also if nothing was tried yet. */
+/** One line for a user: the findings on this machine, or that there are none yet. */
 export function describeHardware(report: HardwareReport | undefined): string {
   if (!report) return 'hardware not probed yet; the probe runs when idle';
   if (report.unfinished) return UNFINISHED;

@@ -1,4 +1,4 @@
-/** The contract: what a backend implements and what its callers rely on. It imports no backend. */
+/** The contract between backends and their callers. It imports no backend. */
 import type { Cost } from '../matlm/submodel';
 
 /** One completion asked of the engine. Every option is declared here; each backend reads them in its own form. */
@@ -10,7 +10,7 @@ export interface GenerateRequest {
   readonly maxTokens: number;
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: readonly number[];
-  /** Tokens that must not come first: the end of text, if the caller wants more than the model gave. */
+  /** Tokens that must not come first, such as the end of text if the caller wants a longer answer. */
   readonly bannedFirstTokens?: readonly number[];
   /**
    * Token healing: the end of the prompt's text, which `prompt` leaves out. The first tokens must spell it, and the last
@@ -75,7 +75,7 @@ export interface DraftCounts {
 }
 
 export type GenerateEvent =
-  /** Between the chunks of a long prefill: a sign of life, which tells the watchdog that the engine does not hang. */
+  /** Between the chunks of a long prefill: tells the watchdog that the engine does not hang. */
   | { readonly type: 'progress'; readonly prefilledTokens: number }
   | {
       readonly type: 'prefill';
@@ -92,9 +92,11 @@ export type GenerateEvent =
       readonly passes: number;
       readonly decodeMs: number;
       readonly message?: string;
-      /** Set if the request failed and no other backend would do better, see `FinalError`. */
+      /** Set if the request failed and would fail on any backend, see `FinalError`. */
       readonly isFinal?: true;
     } & Partial<DraftCounts>);
+
+export type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
 
 /** The end of a request that never ran. */
 export function failed(message: string): GenerateEvent {
@@ -109,7 +111,7 @@ export class FinalError extends Error {
   override readonly name = 'FinalError';
 }
 
-/** What the model can run on: our own engine, or ONNX Runtime with one of its providers. */
+/** The backends: the native engine, and ONNX Runtime with each of its providers. */
 export const BACKENDS = ['native', 'onnx-cpu', 'onnx-webgpu', 'onnx-cuda', 'onnx-coreml', 'onnx-dml'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
@@ -151,7 +153,7 @@ export interface Engine {
 
 /** An engine in this process. */
 export interface LocalBackend extends Engine {
-  /** What it is, and what each size costs here. */
+  /** The engine's description, with the measured cost of each size. */
   measure(): Promise<EngineInfo>;
   dispose(): void;
 }

@@ -1,6 +1,7 @@
 import {
   type Backend,
   type BackendReason,
+  type EndEvent,
   type EngineInfo,
   FinalError,
   type GenerateEvent,
@@ -11,18 +12,16 @@ import {
 import { remaining } from './remaining';
 
 /** A backend that can be opened; `open` throws if it does not load. */
-export interface Candidate {
+export interface BackendCandidate {
   readonly backend: Backend;
   readonly open: () => LocalBackend;
 }
 
 /** A backend in use. */
 interface Opened {
-  readonly candidate: Candidate;
+  readonly candidate: BackendCandidate;
   readonly engine: LocalBackend;
 }
-
-type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
 
 /**
  * The first of several backends that works. If one fails, when it is opened or in the middle of a request (because the
@@ -32,12 +31,12 @@ type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
  */
 export class FallbackEngine implements LocalBackend {
   /** In the order of preference, without the rejected ones. */
-  private candidates: readonly Candidate[];
+  private candidates: readonly BackendCandidate[];
   private readonly rejected: BackendReason[] = [];
   private current: Opened;
   /** Set if the current backend was measured before it took over. */
   private measured: EngineInfo | undefined;
-  private yielded: { readonly candidate: Candidate; readonly reason: string } | undefined;
+  private yielded: { readonly candidate: BackendCandidate; readonly reason: string } | undefined;
   /** Moves to another backend run one after the other; this is the end of the last. */
   private moves: Promise<void> = Promise.resolve();
   private isDisposed = false;
@@ -50,7 +49,7 @@ export class FallbackEngine implements LocalBackend {
    * @throws the fault of the first candidate, if none opens
    */
   constructor(
-    candidates: readonly Candidate[],
+    candidates: readonly BackendCandidate[],
     private readonly tokenBytes: readonly Uint8Array[],
   ) {
     this.candidates = candidates;
@@ -92,7 +91,7 @@ export class FallbackEngine implements LocalBackend {
                 start();
                 break;
               } catch {
-                // The next one does not take the rest of the request: the fault that matters is the first.
+                // The next backend refuses the rest of the request. The first fault is reported.
               }
             }
             listener({ ...event, decodedTokens: tokens.length, passes, decodeMs });
@@ -137,7 +136,7 @@ export class FallbackEngine implements LocalBackend {
   }
 
   /** Use the candidates that a probe has found since the start: work moves to the first unless it is there already. */
-  adopt(candidates: readonly Candidate[]): Promise<void> {
+  adopt(candidates: readonly BackendCandidate[]): Promise<void> {
     return this.inTurn(async () => {
       const usable = candidates.filter(({ backend }) => !this.rejected.some((other) => other.backend === backend));
       const { candidate } = this.current;
@@ -163,13 +162,13 @@ export class FallbackEngine implements LocalBackend {
   }
 
   /** Opens and measures a backend, which compiles its kernels, and then gives it the work; false if it fails. */
-  private async moveTo(candidate: Candidate): Promise<boolean> {
+  private async moveTo(candidate: BackendCandidate): Promise<boolean> {
     const before = this.current;
     let engine: LocalBackend | undefined;
     try {
       engine = candidate.open();
       const info = await engine.measure();
-      // What was used may have failed meanwhile, and another have taken its place.
+      // The backend in use may have failed meanwhile and been replaced.
       if (this.isDisposed || this.current !== before) {
         engine.dispose();
         return false;
@@ -193,10 +192,10 @@ export class FallbackEngine implements LocalBackend {
 
   /** Rejects a backend; false if nothing is left to take its place. */
   private replace(failed: Opened, reason: string): boolean {
-    // Another request met the fault first, or work has moved away.
+    // Another request has hit the fault first, or work has moved to another backend.
     if (failed !== this.current) return true;
     const others = this.candidates.filter((candidate) => candidate !== failed.candidate);
-    const hasYielded = (candidate: Candidate) => Number(candidate === this.yielded?.candidate);
+    const hasYielded = (candidate: BackendCandidate) => Number(candidate === this.yielded?.candidate);
     const next = this.openNext(others.toSorted((a, b) => hasYielded(a) - hasYielded(b)));
     if (!next) return false;
     this.reject(failed.candidate, reason);
@@ -208,7 +207,7 @@ export class FallbackEngine implements LocalBackend {
     return true;
   }
 
-  private openNext(candidates: readonly Candidate[]): Opened | undefined {
+  private openNext(candidates: readonly BackendCandidate[]): Opened | undefined {
     try {
       return this.openFirst(candidates, []);
     } catch {
@@ -217,7 +216,7 @@ export class FallbackEngine implements LocalBackend {
   }
 
   /** @throws {FinalError} if no backend can run the model */
-  private openFirst(candidates: readonly Candidate[], faults: Error[]): Opened | undefined {
+  private openFirst(candidates: readonly BackendCandidate[], faults: Error[]): Opened | undefined {
     for (const candidate of candidates) {
       try {
         return { candidate, engine: candidate.open() };
@@ -230,7 +229,7 @@ export class FallbackEngine implements LocalBackend {
     return undefined;
   }
 
-  private reject(candidate: Candidate, reason: string): void {
+  private reject(candidate: BackendCandidate, reason: string): void {
     this.candidates = this.candidates.filter((other) => other !== candidate);
     this.rejected.push({ backend: candidate.backend, reason });
   }

@@ -10,11 +10,11 @@ export interface GpuSharing {
 
 export const GPU_IS_USED: GpuSharing = { reason: undefined, against: 0 };
 
-/** Share of its time or memory in use by others: above the one the GPU is yielded, below the other it is taken back. */
+/** Shares of its time and memory that others use: the GPU is yielded above the first and taken back below the second. */
 const BUSY = { above: 0.5, below: 0.2 };
 const FULL = { above: 0.9, below: 0.8 };
 
-/** A single frame or a page that scrolls is no reason to yield, and to come back costs loading the model again. */
+/** A single frame or a scrolling page is no reason to yield, and returning loads the model again. */
 const YIELD_AFTER = 2;
 const RETURN_AFTER = 15;
 

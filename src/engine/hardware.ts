@@ -7,7 +7,7 @@ export interface Kept {
   readonly kept: true;
   /** Tokens that it prefills at once. */
   readonly prefillTokens: number;
-  /** Of its logits against the reference's: root mean square over their standard deviation. */
+  /** Root mean square error of its logits against the reference's, over their standard deviation. */
   readonly error: number;
   /** By size. */
   readonly costs: Readonly<Record<string, Cost>>;
@@ -17,12 +17,12 @@ export interface Rejected extends BackendReason {
   readonly kept: false;
 }
 
-/** What the probe found on this machine for one checkpoint. */
+/** The findings of a probe on this machine for one checkpoint. */
 export interface HardwareReport {
-  /** Processor, GPUs, drivers and all else that the findings hold for. */
+  /** The machine that the findings hold for: processor, GPUs, drivers, version and checkpoint. */
   readonly machine: string;
   readonly findings: readonly (Kept | Rejected)[];
-  /** A probe began and has not ended, and may never: it may have crashed the machine. */
+  /** A probe has begun and not ended. It may have crashed the machine. */
   readonly unfinished?: true;
 }
 

@@ -1,4 +1,4 @@
-/** The file that keeps hardware reports from one start to the next. It is a cache: whatever is wrong with it, it is rewritten. */
+/** The file that keeps hardware reports from one start to the next. It is a cache: if anything is wrong with it, it is rewritten. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, platform } from 'node:os';
@@ -21,7 +21,7 @@ export function hardwareFile(): string {
   return join(folder, 'matcoder', 'hardware.json');
 }
 
-/** What is stored for a machine: a report, nothing, or something that is ignored because of a fault. */
+/** The entry for a machine: a report, nothing, or an entry that is ignored because of a fault. */
 export interface StoredReport {
   readonly report?: HardwareReport;
   /** One line that names the file, for the log. */
@@ -73,7 +73,7 @@ export function forgetReport(file: string, machine: string): void {
   }
 }
 
-/** Replaces the report of one machine, and drops entries that are no reports. */
+/** Replaces the report of one machine, and drops entries that are not reports. */
 function rewrite(file: string, machine: string, entries: [string, HardwareReport][]): void {
   const others = storedReports(file).filter(([key]) => key !== keyOf(machine));
   mkdirSync(dirname(file), { recursive: true });
@@ -100,8 +100,8 @@ function storedReports(file: string): [string, HardwareReport][] {
   });
 }
 
-/** The report that JSON describes, undefined if it is none. */
-export function parseReport(json: unknown): HardwareReport | undefined {
+/** The report that JSON describes; undefined if it does not describe one. */
+function parseReport(json: unknown): HardwareReport | undefined {
   if (!isObject(json) || typeof json.machine !== 'string' || !Array.isArray(json.findings)) return undefined;
   if (json.unfinished !== undefined && json.unfinished !== true) return undefined;
   const findings = json.findings.map(parseFinding);
@@ -138,6 +138,6 @@ function remove(file: string): void {
   try {
     rmSync(file, { force: true });
   } catch {
-    // What cannot be removed is ignored when it is read.
+    // A file that cannot be removed is ignored when it is read.
   }
 }

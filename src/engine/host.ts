@@ -1,5 +1,6 @@
 /** The engine's process: it opens one checkpoint, then serves requests until its parent disconnects. */
 import { openCheckpoint } from '../matlm/checkpoint';
+import { messageOf } from '../matlm/errors';
 import { GPU_IS_USED, shareGpu } from './gpuSharing';
 import { failed, type GenerateEvent } from './engine';
 import type { FallbackEngine } from './fallbackEngine';
@@ -86,7 +87,7 @@ async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHos
       opened.yieldGpu(sharing.reason).catch(unusable);
     });
   } catch (error) {
-    // The sensors are part of the addon too: if it does not load, the machine's state stays unknown.
+    // The sensors are part of the addon. If it does not load, the machine's state stays unknown.
     if (!(error instanceof AddonError)) throw error;
   }
   const ready = async () => {
@@ -99,7 +100,7 @@ async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHos
 }
 
 function unusable(error: unknown): void {
-  send({ type: 'unusable', message: error instanceof Error ? error.message : String(error) });
+  send({ type: 'unusable', message: messageOf(error) });
 }
 
 function send(message: FromHost): void {

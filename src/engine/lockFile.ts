@@ -1,20 +1,20 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** No probe takes so long: each of its few processes has half a minute. */
+/** No probe takes this long, because each of its few processes has half a minute. */
 const EXPIRES_MS = 20 * 60_000;
 /** A lock without a process id is one that is being written, or could not be. */
 const EMPTY_EXPIRES_MS = 5_000;
 
-/** A file that one process at a time holds, with its id. A lock that its process left behind counts for nothing. */
+/** A file that one process at a time holds, with its id. A lock that its process left behind is ignored. */
 export class LockFile {
   constructor(
     private readonly file: string,
-    /** Milliseconds since the epoch, as the file system has them. */
+    /** Milliseconds since the epoch, as in the file system's times. */
     private readonly epochNow: () => number = Date.now,
   ) {}
 
-  /** @returns whether it is ours now. @throws if it cannot be written; nothing is left behind then */
+  /** @returns whether this process holds it now. @throws if it cannot be written; nothing is left behind then */
   take(): boolean {
     mkdirSync(dirname(this.file), { recursive: true });
     if (!this.isHeld()) this.release();
@@ -33,7 +33,7 @@ export class LockFile {
     return true;
   }
 
-  /** Whether a process that still runs holds it, and has not held it for longer than anything takes. */
+  /** Whether a running process holds it, and has not held it for longer than EXPIRES_MS. */
   isHeld(): boolean {
     let pid: number;
     try {
@@ -49,12 +49,12 @@ export class LockFile {
       process.kill(pid, 0);
       return true;
     } catch (error) {
-      // It runs, but belongs to another user.
+      // The process runs, but belongs to another user.
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   }
 
-  /** Never throws: what cannot be removed expires. */
+  /** Never throws: a file that cannot be removed expires. */
   release(): void {
     try {
       rmSync(this.file, { force: true });

@@ -8,14 +8,14 @@ const DECODED_TOKENS = 12;
 const MEASURING_MS = 200;
 
 /**
- * What sizes cost on this machine, measured with a prompt of 64 tokens and a few decoded ones: first the smallest and the
- * largest, because the others lie between them, then the rest, then all again until MEASURING_MS have passed.
+ * The costs of the sizes on this machine, measured with a prompt of 64 tokens and a few decoded ones. The smallest and the
+ * largest come first, because the others lie between them, then the rest, then all again until MEASURING_MS have passed.
  */
 export async function measureCosts(engine: Engine, config: CheckpointConfig): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
   const vocabulary = config.model.vocabularySize;
   const prompt = (seed: number) => Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + seed) % (vocabulary - 10)));
-  // The first run finds the caches cold and the clock low.
+  // A warm-up run, because caches are cold and the processor's clock is low.
   await costOf(engine, prompt(MEASURED.length * 2), submodelOf(config, 'S').widths);
   const startedMs = performance.now();
   for (const [round, size] of [...MEASURED, ...MEASURED].entries()) {

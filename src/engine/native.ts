@@ -16,7 +16,7 @@ export function defaultThreads(): number {
   return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 }
 
-/** The native engine in this process: the backend that every other one is measured against. */
+/** The native engine in this process: the reference for every other backend. */
 export class LocalEngine implements LocalBackend {
   private readonly native: NativeEngine;
 
@@ -52,7 +52,7 @@ export class LocalEngine implements LocalBackend {
     const handle = this.native.generate(packed(request), (event) => {
       if (event.type === 'logits') return;
       if (event.type === 'end') signal.removeEventListener('abort', onAbort);
-      // It fails for weights that overflow and for want of memory, and no other backend needs less of it.
+      // It fails if weights overflow or memory is short, and no other backend needs less memory.
       const isFault = event.type === 'end' && event.reason === 'failed';
       listener(isFault ? { ...event, isFinal: true } : event);
     });

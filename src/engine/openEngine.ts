@@ -2,19 +2,19 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
 import { checkValues } from '../matlm/tensors';
 import { type Backend, isOnGpu } from './engine';
-import { type Candidate, FallbackEngine } from './fallbackEngine';
+import { type BackendCandidate, FallbackEngine } from './fallbackEngine';
 import { type HardwareReport, inOrder } from './hardware';
 import { defaultThreads, LocalEngine } from './native';
 import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
 import type { Provider } from './onnx/runtime';
 import type { Trial } from './protocol';
 
-/** Tokens of a probe: more than 32, because ONNX Runtime uses another attention kernel from there on. */
+/** Tokens of a probe: more than 32, because ONNX Runtime uses another attention kernel for 32 and more. */
 const TRIAL = { promptTokens: 40, decodedTokens: 8 };
 
 /**
  * The engine that this machine runs: the first of `candidates` that works. The weights are checked before any of them is
- * opened: a fault of theirs is no backend's fault.
+ * opened, because a fault of theirs is not a fault of a backend.
  * @throws {CheckpointError} if the weights hold a value that is not finite
  * @throws the fault of the first candidate, if none opens
  */
@@ -30,11 +30,12 @@ export function openEngine(
 }
 
 /**
- * What can run the model, best first: what the probe found, if there was one; then our own engine, then ONNX Runtime.
+ * The backends that can run the model, best first: those that the probe found, if there was one; then the native engine,
+ * then ONNX Runtime.
  * @param root the folder that holds the addon and ONNX Runtime
  * @param threads 0 for the default
- * @param report what the probe found on this machine
- * @param avoidsGpu whether no GPU is used, whatever the report says
+ * @param report the findings of the probe on this machine
+ * @param avoidsGpu whether to use no GPU, even if the report has one
  */
 export function candidates(
   root: string,
@@ -42,8 +43,8 @@ export function candidates(
   threads: number,
   report: HardwareReport | undefined,
   avoidsGpu: boolean,
-): Candidate[] {
-  const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): Candidate => ({
+): BackendCandidate[] {
+  const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): BackendCandidate => ({
     backend,
     open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
   });
@@ -56,7 +57,7 @@ export function candidates(
   return [...chosen, ...lastResorts];
 }
 
-/** What a probe's process does: the full model on an arbitrary text, prefilled and then decoded token by token. */
+/** The work of a probe's process: the full model on an arbitrary text, prefilled and then decoded token by token. */
 export async function tryBackend(
   root: string,
   checkpoint: Checkpoint,

@@ -9,13 +9,13 @@ export interface ProbeOptions extends ProcessOptions {
   readonly modelFolder: string;
   /** 0 for the default. */
   readonly threads: number;
-  /** What the findings hold for, see `machineOf`. */
+  /** The machine that the findings hold for, see `machineOf`. */
   readonly machine: string;
   /** Why no backend on a GPU is tried, see `whyNoGpu`. */
   readonly noGpu?: string | undefined;
 }
 
-/** Rounding in other places changes logits by a few percent of their standard deviation; a wrong kernel by far more. */
+/** Different rounding changes logits by a few percent of their standard deviation, and a wrong kernel by far more. */
 const MAX_ERROR = 0.07;
 
 /**
@@ -53,7 +53,7 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
       } catch (error) {
         options.signal?.throwIfAborted();
         finding = { backend, kept: false, reason: (error as Error).message };
-        // A backend that does not load does not load with shorter chunks either.
+        // Shorter chunks do not help a backend that does not load.
         break;
       }
     }
@@ -62,13 +62,13 @@ export async function detectHardware(options: ProbeOptions): Promise<HardwareRep
   return { machine: options.machine, findings };
 }
 
-/** What can be tried: our own engine, and ONNX Runtime with each provider that its package has for this platform. */
+/** The backends to try: the native engine, and ONNX Runtime with each provider that its package has for this platform. */
 async function backends(options: ProbeOptions): Promise<Backend[]> {
   const answer = await ask(options, { type: 'list', root: options.root }).catch(() => {
     options.signal?.throwIfAborted();
     return undefined;
   });
-  // If ONNX Runtime does not load, the trial on the processor says why.
+  // If ONNX Runtime does not load, the trial on the processor gives the reason.
   return ['native', ...(answer?.type === 'listed' ? answer.backends : (['onnx-cpu'] as const))];
 }
 

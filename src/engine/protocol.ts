@@ -4,14 +4,14 @@ import type { Backend, EngineInfo, GenerateEvent, GenerateRequest } from './engi
 import type { HardwareReport } from './hardware';
 import type { SensedState } from './sensors';
 
-/** What a probe's process computed. */
+/** The result of a probe's process. */
 export interface Trial {
   /** Logits after the prompt and after each of eight tokens, [9, vocabulary]. */
   readonly logits: Float32Array;
   readonly costs: Readonly<Record<string, Cost>>;
 }
 
-/** What the client sends to the engine's process. */
+/** Messages from the client to the engine's process. */
 export type ToHost =
   | {
       readonly type: 'open';
@@ -19,7 +19,7 @@ export type ToHost =
       readonly folder: string;
       readonly threads: number;
       readonly sensors: SensorOptions;
-      /** Uses no GPU, even if the probe found one to be faster: a process died that may have used it. */
+      /** Use no GPU, even if the probe found one to be faster, because a process that may have used it died. */
       readonly avoidsGpu: boolean;
     }
   /** Instead of `open`: try one backend, in a process that is discarded afterwards. */
@@ -33,12 +33,12 @@ export type ToHost =
     }
   /** Instead of `open`: which of ONNX Runtime's backends are installed. */
   | { readonly type: 'list'; readonly root: string }
-  /** What a probe has found since `open`. */
+  /** The report of a probe that ended after `open`. */
   | { readonly type: 'adopt'; readonly report: HardwareReport }
   | { readonly type: 'generate'; readonly id: number; readonly request: GenerateRequest }
   | { readonly type: 'abort'; readonly id: number };
 
-/** What the engine's process sends back. */
+/** Messages from the engine's process to the client. */
 export type FromHost =
   /** Also when another backend has taken over. */
   | { readonly type: 'ready'; readonly info: EngineInfo }

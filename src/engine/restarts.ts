@@ -1,7 +1,7 @@
 export const MAX_RESTARTS = 3;
 const WINDOW_MS = 5 * 60_000;
 
-/** How often a process may be restarted: three times in five minutes, after a pause that doubles with each. */
+/** Limits the restarts of a process to three in five minutes, each after twice the pause of the one before. */
 export class Restarts {
   private times: number[] = [];
 

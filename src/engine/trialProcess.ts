@@ -9,7 +9,7 @@ export interface ProcessOptions {
   readonly execArgv?: readonly string[];
   /** The program that runs the process; by default the one that runs this process. */
   readonly execPath?: string;
-  /** Stops it, and the answer is rejected. */
+  /** Stops the process; the answer is rejected. */
   readonly signal?: AbortSignal;
 }
 
@@ -20,7 +20,7 @@ const LAST_WORDS_MS = 200;
 
 /**
  * The first answer of a new process, which is killed afterwards.
- * @throws if it gives none: with the reason, and the first line that it wrote to stderr
+ * @throws if there is none: with the reason, and the first line of its stderr
  */
 export async function ask(options: ProcessOptions, message: ToHost): Promise<FromHost> {
   const { hostFile, limitMs = LIMIT_MS, execArgv = [], execPath, signal } = options;
@@ -50,7 +50,7 @@ function firstAnswer(child: ChildProcess, message: ToHost, limitMs: number, sign
     const timer = setTimeout(() => {
       fail(fault ?? `it did not answer within ${limitMs / 1000} s`);
     }, limitMs);
-    // Also when all is over: then there is nobody left to reject for.
+    // It is called at the end too; the promise is settled by then, so rejecting does nothing.
     const onAbort = () => {
       clearTimeout(timer);
       reject(new Error('the probe was stopped'));
@@ -70,7 +70,7 @@ function firstAnswer(child: ChildProcess, message: ToHost, limitMs: number, sign
       fault = firstLine(answer.message);
       setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
     });
-    // A process that does not start has no other event.
+    // A process that does not start emits no other event.
     child.on('error', (error) => {
       fail(error.message);
     });

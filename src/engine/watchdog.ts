@@ -1,6 +1,6 @@
 import type { Clock } from '../machine/clock';
 
-/** Notices silence while an answer is due. Only what is heard restarts its time: sending proves nothing. */
+/** Detects silence while an answer is due. Only received messages restart its timer; sent ones do not. */
 export class Watchdog {
   private cancel: (() => void) | undefined;
 
@@ -9,7 +9,7 @@ export class Watchdog {
     private readonly onSilence: (limitMs: number) => void,
   ) {}
 
-  /** An answer is due within a time. If one was due before, its time goes on. */
+  /** An answer is due within a time. If one was due before, its timer keeps running. */
   expect(limitMs: number): void {
     this.cancel ??= this.clock.after(limitMs, () => {
       this.cancel = undefined;
@@ -17,7 +17,7 @@ export class Watchdog {
     });
   }
 
-  /** Something was heard, and the next is due within a time. */
+  /** A message has arrived, and the next is due within a time. */
   heard(limitMs: number): void {
     this.rest();
     this.expect(limitMs);

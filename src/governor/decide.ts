@@ -1,4 +1,3 @@
-import type { Speculation } from '../engine/engine';
 import type { Candidate, Submodel } from '../matlm/submodel';
 import { allowanceOf, WINDOW_MS } from './dutyCycle';
 import type { Expectations } from './expectation';
@@ -32,11 +31,18 @@ export interface Choice {
   readonly conditions: string;
 }
 
+/** Speculative decoding, as the engine takes it. */
+export interface Drafting {
+  /** FFN widths of the submodel that drafts; empty to copy from the context only. */
+  readonly widths: readonly number[];
+  /** Number of tokens drafted at once; 0 for none. */
+  readonly maxTokens: number;
+}
+
 /** How to decode a completion. */
 export interface Decision {
   readonly submodel: Submodel;
-  /** No tokens are drafted if `maxTokens` is 0. */
-  readonly speculation: Speculation;
+  readonly speculation: Drafting;
   /** The wait before the decode. A key during the wait costs nothing. */
   readonly delayMs: number;
   readonly maxTokens: number;

@@ -16,7 +16,7 @@ export interface GpuState {
 }
 
 /**
- * What the machine does apart from our own work: written by the sensors in the engine's process, read by the governor.
+ * The state of the machine apart from our own work: written by the sensors in the engine's process, read by the governor.
  * A value that cannot be read is unknown or absent, never a guess.
  */
 export interface MachineState {

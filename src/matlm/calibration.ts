@@ -3,7 +3,7 @@ import { isObject } from './config';
 import { CheckpointError } from './errors';
 
 /**
- * How often a checkpoint is right when it claims a probability: weights of a logistic function, the same for all its
+ * Maps a checkpoint's probabilities to the chance of being right: weights of a logistic function, the same for all its
  * submodels. They are valid only for the checkpoint that they were measured on, so they are stored next to it.
  */
 export interface Calibration {

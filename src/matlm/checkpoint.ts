@@ -22,11 +22,11 @@ export interface Checkpoint {
   /** Not a symbolic link: ONNX Runtime reads weights only if they lie in the folder that it is told. */
   readonly weightsFile: string;
   readonly tensors: Readonly<Record<string, TensorEntry>>;
-  /** How far its probabilities can be trusted, if that was measured. */
+  /** The calibration of its probabilities, if it was measured. */
   readonly calibration: Calibration | undefined;
 }
 
-/** What an engine needs of a checkpoint. */
+/** The part of a checkpoint that an engine needs. */
 export type EngineCheckpoint = Pick<Checkpoint, 'weightsFile' | 'tensors' | 'config'> & {
   readonly tokenizer: Pick<Tokenizer, 'tokenBytes'>;
 };

@@ -53,7 +53,7 @@ const DIMENSIONS = {
 /** The engine looks for matches of at most this many tokens. */
 const LONGEST_MATCH = 16;
 
-/** Options of Qwen3 that have one value here; without a value they have it too. */
+/** Options of Qwen3 that must have this value or none. */
 const FIXED = {
   tie_word_embeddings: true,
   attention_bias: false,
@@ -62,7 +62,7 @@ const FIXED = {
   rope_scaling: undefined,
 };
 
-/** The engine's layout has hidden units in blocks of this many. */
+/** The engine stores hidden units in blocks of this many. */
 const WIDTH_STEP = 32;
 
 /**
@@ -99,10 +99,7 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
   checkShape(file, shape);
   const matformer = json.matformer;
   if (!isObject(matformer) || !isObject(matformer.granularities)) {
-    throw new CheckpointError(
-      file,
-      'there is no "matformer" object with granularities, so nothing says what is nested',
-    );
+    throw new CheckpointError(file, 'there is no "matformer" object with granularities');
   }
   const granularities = named<readonly number[]>();
   for (const [name, widths] of Object.entries(matformer.granularities)) {
@@ -120,7 +117,7 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
   };
 }
 
-/** Rules for dimensions that the key is named for, as in `check_config` of native/src/model.cc: no backend does without. */
+/** Rules for dimensions, with a fault that names the key, as in `check_config` of native/src/model.cc. All backends need them. */
 const RULES: readonly (readonly [holds: (model: ModelConfig) => boolean, fault: string])[] = [
   [({ layers }) => layers <= 64, 'num_hidden_layers is larger than 64'],
   [({ heads }) => heads <= 256, 'num_attention_heads is larger than 256'],

@@ -1,4 +1,4 @@
-/** Stretches up to this length are encoded whole, as in training; almost no code has a longer one. */
+/** Stretches and lines up to this length are encoded whole, as in training. Almost no code has a longer stretch. */
 const MAX_WHOLE = 256;
 /** Longer ones, and lines, are encoded in pieces of about this many characters. */
 const PIECE = 64;
@@ -7,8 +7,8 @@ const PIECE = 64;
 const MAX_REMEMBERED = 20_000;
 
 /**
- * Encodes text piece by piece and remembers the pieces, so that a key costs the encoding of the piece that it changes,
- * however long the line is. Pieces are cut from the start of a line, so appending changes only the last.
+ * Encodes text piece by piece and remembers the pieces. A key therefore costs the encoding of one piece, however long the
+ * line is. Pieces are cut from the start of a line, so appending changes only the last.
  */
 export class EncodingCache {
   private readonly pieces = new Map<string, readonly number[]>();

@@ -1,3 +1,8 @@
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** A checkpoint that cannot be used. The message names the file, the fault and what to do next. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';

@@ -1,6 +1,6 @@
 /**
- * An object for values by names that come from outside, such as a checkpoint or a setting. It inherits nothing: a look-up
- * of `constructor` finds nothing, and a value named `__proto__` is an entry like any other.
+ * An object for values by names from outside, such as a checkpoint or a setting. It inherits nothing, so a look-up of
+ * `constructor` finds nothing, and a value named `__proto__` is an ordinary entry.
  */
 export function named<T>(entries: Iterable<readonly [string, T]> = []): Record<string, T> {
   const object = Object.create(null) as Record<string, T>;

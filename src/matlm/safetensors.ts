@@ -5,7 +5,7 @@ import { named } from './named';
 
 export type TensorType = 'I8' | 'F16' | 'F32';
 
-/** Where one tensor lies: bytes `begin` to `end` from the start of the file. */
+/** The location of one tensor: bytes `begin` to `end` from the start of the file. */
 export interface TensorEntry {
   readonly dtype: TensorType;
   readonly shape: readonly number[];

@@ -11,7 +11,7 @@ export interface Submodel {
   readonly draftWidths: readonly number[];
 }
 
-/** What a submodel costs on this machine. */
+/** The cost of a submodel on this machine. */
 export interface Cost {
   readonly prefillMsPerToken: number;
   readonly decodeMsPerToken: number;
@@ -45,7 +45,7 @@ export function bytesPerToken(model: ModelConfig, widths: readonly number[]): nu
     );
 }
 
-/** A submodel with its cost and quality: what the governor chooses between. */
+/** A submodel with its cost and quality, for the governor to choose from. */
 export interface Candidate {
   readonly submodel: Submodel;
   /** Bytes of weights read to decode a token. */
@@ -54,7 +54,7 @@ export interface Candidate {
   readonly excessBits: number;
 }
 
-/** What each halving of the bytes read is assumed to add to the bits per byte if a checkpoint was not measured. */
+/** Increase of the bits per byte for each halving of the bytes read, assumed if a checkpoint was not measured. */
 const UNMEASURED_LOSS = 0.015;
 
 /**
@@ -91,7 +91,7 @@ export function submodelOf(config: CheckpointConfig, name: string): Submodel {
   const bytes = bytesPerToken(model, widths);
   const draft = granularities.XS ?? [];
   const isWithin = draft.every((width, layer) => width <= (widths[layer] ?? 0));
-  // Drafting must cost less than what it saves.
+  // Drafting must cost less than it saves.
   const isCheap = bytesPerToken(model, draft) <= MAX_DRAFT_SHARE * bytes;
   // Copy weights are fitted for granularities only: a submodel between them uses those of the nearest.
   const fittedAs = isGranularity ? name : nearest(config, bytes);
@@ -104,7 +104,7 @@ export function submodelOf(config: CheckpointConfig, name: string): Submodel {
 }
 
 /** The names of a checkpoint's submodels, each once. */
-export function namesOf({ granularities, frontier }: CheckpointConfig): string[] {
+function namesOf({ granularities, frontier }: CheckpointConfig): string[] {
   return [...new Set([...Object.keys(granularities), ...frontier.map((row) => row.name)])];
 }
 

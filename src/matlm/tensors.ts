@@ -67,8 +67,8 @@ function tensorsOf(model: ModelConfig): ModelTensor[] {
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * Check that every number in the weights is finite. It reads each tensor that is not int8, so it belongs into the
- * engine's process: a few milliseconds for ten megabytes.
+ * Check that every number in the weights is finite. It reads each tensor that is not int8, a few milliseconds
+ * for ten megabytes, so call it in the engine's process.
  * @throws {CheckpointError} naming the tensor at fault
  */
 export function checkValues(file: string, tensors: Tensors): void {

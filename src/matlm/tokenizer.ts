@@ -55,13 +55,13 @@ export class Tokenizer {
     const encoder = new HuggingFaceTokenizer(programOf(read), {});
     const encodePiece = (piece: string) => encoder.encode(piece, { add_special_tokens: false }).ids;
     this.encodings = new EncodingCache(encodePiece, this.stretches);
-    // Whatever the library makes of the file, what comes back from ids must be the text.
+    // Decoding must give back the text, however the library reads the file.
     if (this.decode(this.encode(SAMPLE)) !== SAMPLE) {
-      throw new CheckpointError(file, 'a text that it encodes does not come back from the ids');
+      throw new CheckpointError(file, 'decoding its ids does not give back the text');
     }
   }
 
-  /** Characters that were encoded because they were not remembered: what encoding has cost. */
+  /** Characters that were encoded because they were not remembered: the cost of encoding. */
   get encodedCharacters(): number {
     return this.encodings.encodedCharacters;
   }

@@ -15,15 +15,17 @@ export interface TokenizerFile {
   readonly vocabulary: ReadonlyMap<string, number>;
   /** Pairs of tokens, in the order in which they are merged. */
   readonly merges: readonly (readonly [string, string])[];
-  /** Ids of the tokens that are no text. */
+  /** Ids of the special tokens, which are not text. */
   readonly specialIds: ReadonlySet<number>;
 }
 
-/** What must stand at the top of a tokenizer.json, if anything does: no truncation, no rewriting of the text. */
+/** Keys at the top of a tokenizer.json that must be inactive: they would truncate or rewrite the text. */
 const ABSENT = ['normalizer', 'post_processor', 'truncation', 'padding'];
 
-/** Options of a BPE model that change what comes out; without a value, or with one of these, they do nothing. */
+/** Values with which an option does nothing. */
 const INACTIVE: readonly unknown[] = [undefined, null, false, ''];
+
+/** Options of a BPE model that change the ids if they are active. */
 const MODEL_OPTIONS = [
   'dropout',
   'unk_token',
@@ -37,7 +39,7 @@ const MODEL_OPTIONS = [
 
 /**
  * Check that a parsed tokenizer.json is a byte-level BPE as `training/tokenizer.py` writes it.
- * @throws {CheckpointError} naming the file and what is not known
+ * @throws {CheckpointError} naming the file and the part that is not supported
  */
 export function readTokenizer(file: string, json: Record<string, unknown>): TokenizerFile {
   const fail = (fault: string): never => {

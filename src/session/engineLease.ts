@@ -2,7 +2,7 @@ import { type Engine, failed, type GenerateEvent, type GenerateRequest } from '.
 
 /**
  * The use of an engine by one pipeline, which ends with the pipeline: `close` stops every decode in progress and ends it at
- * once, and later events of the engine are dropped. So a pipeline that was replaced hears and starts nothing any more.
+ * once, and later events of the engine are dropped. A replaced pipeline therefore receives and starts nothing any more.
  */
 export class EngineLease implements Engine {
   private readonly closing = new AbortController();

@@ -1,8 +1,8 @@
 import { isBusy, isHot, type Machine } from '../governor/machine';
 
-/** By then the editor has finished its own start. */
+/** The editor has finished its own start by then. */
 const AFTER_START_MS = 20_000;
-/** Without a key for this long the user reads, or is away. */
+/** If no key came for this long, the user reads or is away. */
 const AFTER_KEY_MS = 10_000;
 
 /** Tells whether the machine has time for work that nobody waits for. */

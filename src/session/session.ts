@@ -17,6 +17,7 @@ import { TypingRhythm } from '../governor/typing';
 import type { MachineState } from '../machine/state';
 import type { Checkpoint } from '../matlm/checkpoint';
 import type { CheckpointConfig } from '../matlm/config';
+import { messageOf } from '../matlm/errors';
 import { EngineLease } from './engineLease';
 import { Quiet } from './quiet';
 
@@ -43,26 +44,26 @@ export interface Log {
   error(text: string): void;
 }
 
-export interface Clock {
+export interface SessionClock {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** Resolves after the delay, or as soon as the signal aborts. */
   readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** What a probe in the background asks and tells. */
+/** The callbacks of a probe in the background. */
 export interface ProbeEvents {
   readonly isQuiet: () => boolean;
   readonly onReport: (report: HardwareReport) => void;
   readonly onFault: (reason: string) => void;
 }
 
-/** Trials of the backends on this machine, and the reports of earlier ones. All may throw. */
+/** Probes of the backends on this machine, and the stored reports of earlier ones. Every member may throw. */
 export interface HardwareProbes {
   /** The report of an earlier probe; undefined if there is none. */
   readonly stored: (checkpoint: Checkpoint) => HardwareReport | undefined;
   readonly store: (report: HardwareReport) => void;
-  /** Probes once in a quiet moment if no report is stored. */
+  /** Probes once in an idle moment if no report is stored. */
   readonly inBackground: (
     checkpoint: Checkpoint,
     threads: number,
@@ -78,15 +79,15 @@ export interface SessionParts {
   readonly createEngine: (options: EngineOptions) => SessionEngine;
   readonly probes: HardwareProbes;
   readonly syntax: Syntax;
-  readonly clock: Clock;
+  readonly clock: SessionClock;
   readonly log: Log;
   /** The engine's state, the checkpoint or the hardware report has changed. */
   readonly onChange: () => void;
-  /** A start has begun: the earlier model and everything that it has done is out of date. */
+  /** A start has begun: the completions of the earlier model are out of date. */
   readonly onStart: () => void;
   /** A decode has ended, by itself or because it was stopped. */
   readonly onDecoded: (work: Work, purpose: Purpose) => void;
-  /** The hand rests where a request was declined while it typed: the editor should ask again, as it does after a key. */
+  /** The user pauses after a request was declined: the editor should ask again, as it does after a key. */
   readonly onRested: () => void;
 }
 
@@ -107,8 +108,8 @@ interface Run {
 
 /**
  * One model at work in one window: opens the checkpoint, runs the engine, builds the pipeline when the engine is ready, and
- * probes the hardware in a quiet moment. A start replaces everything of the start before it; only what was learned about
- * the user's typing is kept. Knows no editor.
+ * probes the hardware in an idle moment. A start replaces everything of the previous start, except the typing rhythm and
+ * the acceptance history. It does not depend on the editor.
  */
 export class Session {
   private readonly rhythm = new TypingRhythm();
@@ -241,7 +242,7 @@ export class Session {
   private stopRun(): void {
     const { engine, probe } = this.run;
     this.endCompleting(this.run);
-    this.run = {}; // what the engine says while it stops is not of interest
+    this.run = {}; // so that the states of an engine that stops are ignored
     engine?.stop();
     probe?.stop();
   }
@@ -368,13 +369,9 @@ export class Session {
     const { log, onChange } = this.parts;
     const isNews = state.kind !== this.current.kind || state.kind === 'ready';
     this.current = state;
-    if (!isNews) return; // the session starts before its engine does
+    if (!isNews) return; // 'starting' comes twice: from the session, then from its engine
     if (state.kind === 'failed') log.error(`engine stopped: ${state.reason}`);
     if (state.kind === 'starting' || state.kind === 'stopped') log.info(`engine ${state.kind}`);
     onChange();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

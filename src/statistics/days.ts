@@ -6,7 +6,7 @@ export type Days = Readonly<Record<string, UsageCounts>>;
 
 export const KEPT_DAYS = 30;
 
-/** More sizes than any checkpoint has short names for: a bound on damaged data. */
+/** A bound on damaged data: no checkpoint has more short names. */
 const MAX_SIZES = 32;
 
 export function dayOf(date: Date): string {

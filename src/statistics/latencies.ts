@@ -1,6 +1,6 @@
 /**
- * Latencies as counts in buckets, each 9% wider than the one before: small to keep, exact to add up over days, and a
- * percentile of it is at most 5% off. Bucket b holds what lies between 2^(b/8) and 2^((b+1)/8) milliseconds.
+ * Latencies as counts in buckets, each 9% wider than the one before. They are small, add up exactly over days, and give
+ * percentiles that are at most 5% off. Bucket b holds latencies from 2^(b/8) to 2^((b+1)/8) milliseconds.
  */
 export type Latencies = Readonly<Record<number, number>>;
 

@@ -1,7 +1,8 @@
+import { messageOf } from '../matlm/errors';
 import { dayOf, type Days, mergeDays, parseDays, sumOf } from './days';
 import { countsOf, merge, NO_USAGE, type UsageCounts, type UsageEvent } from './counts';
 
-/** Where the statistics are stored: the editor's storage. */
+/** The storage of the statistics: the editor's. */
 export interface Storage {
   load(): unknown;
   /** @throws if the days could not be stored; `load` may return them nevertheless */
@@ -77,8 +78,4 @@ export class Statistics {
       return {};
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -44,7 +44,7 @@ export interface CurrentChoice {
 /** Outcomes that the explanation of a missing suggestion lists. */
 const LISTED_OUTCOMES = 10;
 
-/** What happens while the user types, for the status bar, the picker, the dashboard and the explanation of silence. */
+/** Collects events for the status bar, the picker, the dashboard and the explanation of a missing suggestion. */
 export class Activity {
   readonly suggestions: SuggestionTracker;
   private readonly recent = new RecentAnswers();
@@ -58,10 +58,10 @@ export class Activity {
     });
   }
 
-  /** A request has ended. @param where the URI of its document, and the name of the file */
-  outcome(outcome: Outcome, where: { readonly document: string; readonly fileName: string }): void {
+  /** A request has ended. @param source the URI of its document, and the name of the file */
+  outcome(outcome: Outcome, source: { readonly document: string; readonly fileName: string }): void {
     const timeMs = this.parts.now();
-    this.past.add({ ...this.summaryOf(outcome), ...where, timeMs });
+    this.past.add({ ...this.summaryOf(outcome), ...source, timeMs });
     if ('work' in outcome) this.answered(outcome.work, timeMs);
     this.parts.onChange();
   }
@@ -117,7 +117,7 @@ export class Activity {
     });
   }
 
-  /** Why there is no suggestion in the active document. */
+  /** The reason why there is no suggestion in the active document. */
   explain(here: Here | undefined): Explanation {
     const { session, settings, governorSettings, now } = this.parts;
     return explainSilence({

@@ -18,7 +18,7 @@ export interface CommandParts {
   readonly here: HereTracker;
   readonly dashboard: Dashboard;
   readonly log: vscode.LogOutputChannel;
-  /** Something that the commands have changed is visible. */
+  /** Called after a command has changed something visible. */
   readonly onChange: () => void;
 }
 
@@ -111,7 +111,7 @@ async function detectHardware(parts: CommandParts): Promise<void> {
   await vscode.window.withProgress(progress, () => parts.session.detectHardware());
 }
 
-/** Offer what can be done about an engine that does not run. */
+/** Offer remedies for an engine that does not run. */
 async function recover(parts: CommandParts): Promise<void> {
   const { session, log } = parts;
   const { state } = session;

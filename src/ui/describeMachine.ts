@@ -1,7 +1,7 @@
 import type { MachineState } from '../machine/state';
 import { percent } from './format';
 
-/** The sensors' readings; what they cannot read is unknown. */
+/** The sensors' readings in words; values that they cannot read are unknown. */
 export function describeMachine(machine: MachineState | undefined): { name: string; value: string }[] {
   if (!machine) return [{ name: 'Sensors', value: 'no reading yet' }];
   const { gpu, cpuBusyByOthersShare } = machine;

@@ -3,7 +3,7 @@ import { type CodePlace, codePlaceAt } from '../governor/place';
 import type { Session } from '../session/session';
 import type { SuggestionTracker } from '../statistics/suggestionTracker';
 
-/** Tell the session and the tracker what the user types and where the cursor goes. */
+/** Report edits and cursor movements to the session and the tracker. */
 export function followEditing(session: Session, suggestions: SuggestionTracker): vscode.Disposable[] {
   const now = () => performance.now();
   return [

@@ -1,7 +1,14 @@
 import * as vscode from 'vscode';
 import type { GovernorSettings } from '../governor/settings';
 import type { CheckpointConfig } from '../matlm/config';
-import { governorSettings, readSetting, readSettings, type SettingName, type Settings, type Source } from './settings';
+import {
+  governorSettings,
+  readSetting,
+  readSettings,
+  type SettingName,
+  type Settings,
+  type SettingSource,
+} from './settings';
 
 /** The settings `matcoder.*` of the editor, read and checked in this one place. */
 export class EditorSettings implements vscode.Disposable {
@@ -13,7 +20,7 @@ export class EditorSettings implements vscode.Disposable {
   /** A setting of MatCoder has changed. */
   readonly onDidChange = this.changed.event;
 
-  /** @param warn hears once of each invalid value */
+  /** @param warn receives the fault of each invalid value once */
   constructor(private readonly warn: (text: string) => void) {
     this.subscription = vscode.workspace.onDidChangeConfiguration((event) => {
       if (!event.affectsConfiguration('matcoder')) return;
@@ -48,14 +55,14 @@ export class EditorSettings implements vscode.Disposable {
   };
 }
 
-function sourceFor(document?: vscode.TextDocument): Source {
+function sourceFor(document?: vscode.TextDocument): SettingSource {
   const configuration = vscode.workspace.getConfiguration('matcoder', document);
   return (name) => configuration.get(name);
 }
 
 /**
- * Write settings where they take effect: in the user's settings, or in those of the workspace or its folder if these
- * decide.
+ * Write settings to the scope in which they take effect: to the user's settings, or to those of the workspace or its folder
+ * if they override these.
  * @param document given if the settings are for its language only
  */
 export async function updateSettings(

@@ -26,7 +26,7 @@ export interface SilenceFacts {
 export interface Explanation {
   /** Why there is no suggestion here now. */
   readonly now: Fact;
-  /** What the user can do about it, the most likely first. */
+  /** What the user can do about it, the most likely remedy first. */
   readonly remedies: readonly Remedy[];
   /** The last outcomes, newest first. */
   readonly outcomes: readonly (Fact & { readonly when: string })[];
@@ -52,7 +52,7 @@ export interface Remedy extends Fact {
   readonly action: RemedyAction;
 }
 
-/** Why MatCoder suggests nothing at the moment, and what would change that. */
+/** The reason why MatCoder suggests nothing at the moment, and the remedies. */
 export function explainSilence(facts: SilenceFacts): Explanation {
   const { now, remedies } = causeOf(facts);
   return {
@@ -110,7 +110,7 @@ const OFF: Readonly<Record<OffCause, (here: Here, reason: string) => CauseParts>
   editor: (_here, reason) => ['VS Code shows no inline suggestions here', reason, OPEN_INLINE_SUGGEST_SETTING],
   language: ({ languageId }) => [
     `MatCoder is off for ${languageId}`,
-    'The setting matcoder.enabled is off for this language, or for all.',
+    'The setting matcoder.enabled is off for this language or for all languages.',
     remedy('enableLanguage', `Enable for ${languageId}`, 'Suggest while you type in files of this language'),
     TRIGGER,
   ],
@@ -133,7 +133,7 @@ function outcomeCause({ eagerness, submodel, strains }: SilenceFacts, last: Past
         : cause('The engine has used its share of the processor for now', detail, TRIGGER, FIX_SIZE);
     case 'unsure':
       return cause(
-        `${size ?? 'The model'} was not sure enough`,
+        `${size ?? 'The model'} was not confident enough`,
         `${detail} The eagerness is ${eagerness}.`,
         ...(eagerness === 'eager' ? [] : [BE_EAGER]),
         ...(size === 'XL' ? [] : [LARGER_SIZE]),
@@ -154,7 +154,7 @@ function outcomeCause({ eagerness, submodel, strains }: SilenceFacts, last: Past
     case 'reused':
     case 'kept':
       return cause(
-        'The last request here has shown a suggestion',
+        'The last request here showed a suggestion',
         [
           ...(size === undefined
             ? []
@@ -193,7 +193,7 @@ const OUTCOMES: Readonly<Record<PastOutcome['kind'], string>> = {
   kept: 'Kept',
   gated: 'Not wanted here',
   declined: 'Declined',
-  unsure: 'Not sure enough',
+  unsure: 'Not confident enough',
   superseded: 'Superseded by typing',
   empty: 'Nothing to suggest',
   failed: 'Failed',
@@ -237,9 +237,9 @@ const TRIGGER = remedy(
 const SUGGEST_WHILE_TYPING = remedy('suggestWhileTyping', 'Suggest while typing', 'Turns matcoder.manualOnly off');
 const BE_EAGER = remedy('beEager', 'Set eagerness to eager', 'Suggests more often, and is wrong more often');
 const FIX_SIZE = remedy('chooseSize', 'Choose a fixed size', 'A fixed size answers every request; Auto may decline');
-const LARGER_SIZE = remedy('chooseSize', 'Choose a larger size', 'It is sure more often, and slower');
+const LARGER_SIZE = remedy('chooseSize', 'Choose a larger size', 'It is confident more often, but slower');
 const AUTO_SIZE = remedy('chooseSize', 'Choose Auto or a smaller size', 'It answers sooner');
-const RESTART = remedy('restartEngine', 'Restart Engine', 'Opens the model and starts the engine again');
+const RESTART = remedy('restartEngine', 'Restart Engine', 'Opens the model again and restarts the engine');
 const OPEN_MODEL_SETTING = remedy('openModelSetting', 'Open Settings', 'The folder of the model: matcoder.modelPath');
 const OPEN_INLINE_SUGGEST_SETTING = remedy(
   'openInlineSuggestSetting',

@@ -16,7 +16,7 @@ export interface Here {
 
 export type OffCause = 'editor' | 'document' | 'file' | 'language';
 
-/** MatCoder suggests nothing while the user types in a document, whatever is typed. */
+/** The reason why MatCoder suggests nothing in a document while the user types. */
 export interface OffHere {
   readonly cause: OffCause;
   /** For a person to read, as a clause. */

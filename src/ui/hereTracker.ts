@@ -6,7 +6,7 @@ import type { Here } from './here';
 /** Follows the document of the active editor, and whether MatCoder works in it. */
 export class HereTracker implements vscode.Disposable {
   private here: Here | undefined;
-  /** The look that counts: an earlier one may end later. */
+  /** Number of the latest look, because an earlier one may end later. */
   private looks = 0;
   private readonly changed = new vscode.EventEmitter<void>();
   private readonly subscriptions: readonly { dispose(): unknown }[];
@@ -20,7 +20,7 @@ export class HereTracker implements vscode.Disposable {
     this.subscriptions = [
       this.changed,
       vscode.window.onDidChangeActiveTextEditor(look),
-      vscode.workspace.onDidOpenTextDocument(look), // also told when the language of a document changes
+      vscode.workspace.onDidOpenTextDocument(look), // also fires when the language of a document changes
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('editor.inlineSuggest')) look();
       }),

@@ -6,7 +6,7 @@ export interface PastOutcome {
   readonly kind: Outcome['kind'];
   /** For a person to read; empty for a suggestion that was decoded and shown. */
   readonly reason: string;
-  /** The gate that was closed. */
+  /** The cause for which the gate closed. */
   readonly cause?: GateCause;
   /** Short name of the submodel that answered, or that came closest. */
   readonly size?: string;
@@ -38,7 +38,7 @@ export class PastOutcomes {
     return this.outcomes.slice(0, count);
   }
 
-  /** The newest outcome in a document that typing on has not superseded; a superseded one only if there is no other. */
+  /** The newest outcome in a document, without superseded ones if there is another. */
   lastIn(document: string): PastOutcome | undefined {
     const here = this.outcomes.filter((outcome) => outcome.document === document);
     return here.find(({ kind }) => kind !== 'superseded') ?? here[0];
@@ -53,10 +53,15 @@ export class PastOutcomes {
 }
 
 function isSame(a: Omit<PastOutcome, 'times'>, b: Omit<PastOutcome, 'times'>): boolean {
-  return a.kind === b.kind && a.document === b.document && a.size === b.size && (a.reason === b.reason || !tells(a));
+  return (
+    a.kind === b.kind &&
+    a.document === b.document &&
+    a.size === b.size &&
+    (a.reason === b.reason || !hasTellingReason(a))
+  );
 }
 
-/** Superseded and declined requests give reasons that change with each key and mean the same. */
-function tells({ kind }: Pick<PastOutcome, 'kind'>): boolean {
+/** Whether the reason distinguishes outcomes: those of superseded and declined requests change with each key. */
+function hasTellingReason({ kind }: Pick<PastOutcome, 'kind'>): boolean {
   return kind !== 'superseded' && kind !== 'declined';
 }

@@ -64,9 +64,7 @@ export async function pickSize(parts: PickerParts): Promise<Changes | undefined>
     },
     {
       label: 'Only when asked',
-      description: settings.manualOnly
-        ? 'on: choose it to get suggestions while you type again'
-        : 'off: suggestions come while you type',
+      description: settings.manualOnly ? 'on: no suggestions while you type' : 'off: suggestions while you type',
       next: set({ manualOnly: !settings.manualOnly }),
     },
   ];
@@ -115,7 +113,7 @@ async function pickCap({ config, settings }: PickerParts): Promise<Changes | und
 async function askBudget(currentMs: number | undefined): Promise<Changes | undefined> {
   const text = await vscode.window.showInputBox({
     title: 'MatCoder: latency budget',
-    prompt: 'Milliseconds until an answer is due. Leave it empty to follow your typing.',
+    prompt: 'Maximum latency in milliseconds. Leave it empty to follow your typing.',
     value: currentMs === undefined ? '' : String(currentMs),
     validateInput: (value) => budgetFault(value, MAX_BUDGET_MS),
   });

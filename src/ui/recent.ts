@@ -1,20 +1,20 @@
 import { RECENT_SPAN_MS } from './dashboard/state';
 
 /** One answered request. */
-export interface Answer {
+export interface RecentAnswer {
   readonly timeMs: number;
   readonly submodel: string;
   readonly latencyMs: number;
 }
 
-/** More than anyone requests in ten minutes. */
+/** More than a user requests in ten minutes. */
 const MAX_ANSWERS = 600;
 
 /** The answers of the last minutes, oldest first. */
 export class RecentAnswers {
-  private answers: Answer[] = [];
+  private answers: RecentAnswer[] = [];
 
-  add(answer: Answer): void {
+  add(answer: RecentAnswer): void {
     this.answers = [...this.since(answer.timeMs - RECENT_SPAN_MS), answer].slice(-MAX_ANSWERS);
   }
 
@@ -22,7 +22,7 @@ export class RecentAnswers {
     this.answers = [];
   }
 
-  since(timeMs: number): readonly Answer[] {
+  since(timeMs: number): readonly RecentAnswer[] {
     return this.answers.filter((answer) => answer.timeMs >= timeMs);
   }
 }

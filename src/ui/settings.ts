@@ -3,7 +3,7 @@ import type { GovernorSettings } from '../governor/settings';
 import type { CheckpointConfig } from '../matlm/config';
 
 export const MAX_BUDGET_MS = 10_000;
-export const MAX_THREADS = 16;
+const MAX_THREADS = 16;
 
 /** All settings `matcoder.*` by their names without the prefix. */
 export interface Settings {
@@ -20,7 +20,7 @@ export interface Settings {
 
 export type SettingName = keyof Settings;
 
-/** How a setting is checked: the editor passes on whatever the file holds. */
+/** The check of a setting, because the editor passes on any value of the settings file. */
 interface Rule<T> {
   readonly fallback: T;
   readonly isValid: (value: unknown) => value is T;
@@ -43,11 +43,15 @@ const RULES: { readonly [Name in SettingName]: Rule<Settings[Name]> } = {
 export const SETTING_NAMES = Object.keys(RULES) as readonly SettingName[];
 
 /** The value of a setting by its name without the prefix; undefined if it is not set. */
-export type Source = (name: SettingName) => unknown;
+export type SettingSource = (name: SettingName) => unknown;
 export type OnFault = (fault: string) => void;
 
-/** Read and check one setting. An invalid value counts as the default, and `onFault` hears what is wrong with it. */
-export function readSetting<Name extends SettingName>(name: Name, get: Source, onFault: OnFault): Settings[Name] {
+/** Read and check one setting. An invalid value counts as the default, and `onFault` receives the fault. */
+export function readSetting<Name extends SettingName>(
+  name: Name,
+  get: SettingSource,
+  onFault: OnFault,
+): Settings[Name] {
   const { fallback, isValid, expected }: Rule<Settings[Name]> = RULES[name];
   const value = get(name);
   if (value === undefined) return fallback;
@@ -59,7 +63,7 @@ export function readSetting<Name extends SettingName>(name: Name, get: Source, o
 }
 
 /** Read and check every setting, as `readSetting` does. */
-export function readSettings(get: Source, onFault: OnFault): Settings {
+export function readSettings(get: SettingSource, onFault: OnFault): Settings {
   const read = <Name extends SettingName>(name: Name): Settings[Name] => readSetting(name, get, onFault);
   return {
     enabled: read('enabled'),
@@ -77,7 +81,7 @@ export function readSettings(get: Source, onFault: OnFault): Settings {
 /**
  * The settings that choose a size. A submodel that the checkpoint does not have counts as not chosen.
  * @param config undefined if no checkpoint is open: then every submodel counts as known
- * @param onFault hears of a submodel that the checkpoint does not have
+ * @param onFault receives the fault of a submodel that the checkpoint does not have
  */
 export function governorSettings(
   { submodel, batteryCap, manualOnly, latencyBudget }: Settings,
@@ -98,7 +102,7 @@ export function governorSettings(
 }
 
 /** Whether a checkpoint has a submodel of this name. */
-export function hasSubmodel({ granularities, frontier }: CheckpointConfig, name: string): boolean {
+function hasSubmodel({ granularities, frontier }: CheckpointConfig, name: string): boolean {
   return Object.hasOwn(granularities, name) || frontier.some((row) => row.name === name);
 }
 
@@ -106,7 +110,7 @@ function unknownSubmodel({ granularities }: CheckpointConfig): string {
   return `which this model does not have (it has ${Object.keys(granularities).join(', ')}); the setting is ignored`;
 }
 
-/** Whatever a settings file holds, in few characters. */
+/** Any value of a settings file, in few characters. */
 function printed(value: unknown): string {
   return JSON.stringify(value).slice(0, 60);
 }
@@ -116,7 +120,7 @@ function flag(fallback: boolean): Rule<boolean> {
 }
 
 function text(fallback: string): Rule<string> {
-  return { fallback, isValid: (value) => typeof value === 'string', expected: 'a text' };
+  return { fallback, isValid: (value) => typeof value === 'string', expected: 'a string' };
 }
 
 function wholeNumber(fallback: number, max: number): Rule<number> {

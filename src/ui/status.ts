@@ -4,13 +4,13 @@ import { milliseconds } from './format';
 import type { OffHere } from './here';
 import type { Strain } from './strain';
 
-/** What the status bar tells. */
+/** The state that the status bar shows. */
 export type StatusKind =
   'failed' | 'starting' | 'off here' | 'manual only' | 'saving' | 'declined' | 'completed' | 'waiting';
 
 export interface StatusInput {
   readonly engine: EngineState;
-  /** Why MatCoder is off in the active document; undefined if it is not, or if there is none. */
+  /** Why MatCoder is off in the active document; undefined if it is on, or if no document is active. */
   readonly off: OffHere | undefined;
   readonly manualOnly: boolean;
   /** Requests in the active document that the governor declined since it last decided otherwise. */
@@ -38,7 +38,7 @@ type StatusCommand = 'matcoder.recover' | 'matcoder.pickSubmodel' | 'matcoder.wh
 /** Fewer declined requests than this in a row are part of ordinary typing. */
 const DECLINED_FROM = 3;
 
-/** The state of MatCoder at a glance. If a suggestion is missing, a click tells why. */
+/** The state of MatCoder at a glance. If a suggestion is missing, a click gives the reason. */
 export function statusOf(input: StatusInput): StatusView {
   const { engine, off, manualOnly, declinedInARow, strains, last, isBusy } = input;
   if (engine.kind === 'failed') {

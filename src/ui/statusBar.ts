@@ -27,7 +27,7 @@ export class StatusBar implements vscode.Disposable {
     this.item.show();
   }
 
-  /** The state may be another. */
+  /** The state may have changed. */
   changed(): void {
     this.updateTimer ??= setTimeout(() => {
       this.updateTimer = undefined;

@@ -1,6 +1,6 @@
 import { isBusy, isHot, type Machine } from '../governor/machine';
 
-/** Why the governor saves work on this machine now, the strongest reason first; empty if nothing speaks for it. */
+/** The reasons why the governor saves work on this machine now, strongest first; empty if there are none. */
 export function strainOf(machine: Machine): Strain[] {
   const strains: readonly (Strain | false)[] = [
     isHot(machine) && { short: 'hot', long: 'the machine is hot' },

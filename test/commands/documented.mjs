@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { root, run } from '../../scripts/lib/run.mjs';
 
 /**
- * The lines of the fenced shell blocks of a Markdown text: continued lines are joined, comments are dropped, and what
- * `&&` joins are commands of their own.
+ * The lines of the fenced shell blocks of a Markdown text: continued lines are joined, comments are dropped, and commands
+ * that `&&` joins are taken apart.
  *
  * @param {string} markdown
  * @returns {string[]}

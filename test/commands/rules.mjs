@@ -1,7 +1,7 @@
 /**
- * How each documented command is run at a tiny size, in the order in which it has to be: a rule says which commands it is
- * for, what it replaces in them and what it adds. Options are added at the end, where they win over the documented ones,
- * so that a documented option that no longer exists fails. Paths are those of the scratch folder that `run.mjs` makes.
+ * The rules by which each documented command is run at a tiny size, in the necessary order. A rule matches commands, replaces
+ * parts of them and adds options. Options are added at the end, so that they override the documented ones, and a documented
+ * option that no longer exists still fails. Paths are those of the scratch folder that `run.mjs` makes.
  *
  * @typedef {object} Rule
  * @property {RegExp} matches
@@ -10,7 +10,7 @@
  * @property {[RegExp, string][]} [replace]
  * @property {string | ((command: string, count: number) => string)} [add] `count` numbers the commands of the rule
  * @property {RegExp} [until] a program that does not end by itself has to print this, and is then interrupted
- * @property {string} [folder] where it is run, instead of the scratch folder itself
+ * @property {string} [folder] the working folder, instead of the scratch folder itself
  * @property {string} [why]
  */
 
@@ -18,7 +18,7 @@ const shape = '--hidden 64 --layers 2 --heads 1 --kv-heads 1 --ffn 256 --context
 const budget = '--tokens 2048 --batch 512 --chunk 256';
 const someTokens = '--max-tokens 3000';
 
-/** The model of the commands that name none, else they would load the one that ships. */
+/** The model for commands that name none, because they would otherwise load the one that ships. */
 const model = (command) => (command.includes('--model') ? '' : ' --model build/mine');
 
 /** @type {Rule[]} */
@@ -125,7 +125,7 @@ export const rules = [
       `${command.includes('--heldout') ? '--files 1 ' : ''}--max-chars 6 --policy auto,S --model models/matlm-6m`,
   },
   {
-    // Without a graphics card it says so and ends well.
+    // Without a GPU it says so and succeeds.
     matches: /^npm run (--silent )?bench -- gpu\b/,
     lane: 'node',
     replace: [[/ 60m/, '']],
@@ -158,7 +158,7 @@ function tinyExperiment(command) {
   return command.includes('ablate') ? `--petaflops 1e-6 --lines 4 ${tiny}` : `d64-S --share 0.001 ${tiny}`;
 }
 
-/** The line with only the last of repeated options: two that come to the same are run once. */
+/** The line with only the last of repeated options, so that two equal commands are run once. */
 function withoutOverridden(line) {
   const [start, ...options] = line.split(/ (?=--?\w)/);
   return [start, ...new Map(options.map((option) => [option.split(/[ =]/, 1)[0], option])).values()].join(' ');

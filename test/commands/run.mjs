@@ -15,8 +15,7 @@ const interruptMs = 30_000;
 const packages = { 'corpus.toml': ['rbush', 'zustand', 'abitype', 'mobx'], 'corpus-wide.toml': ['jedi', 'mistune'] };
 
 /**
- * A folder in which the commands find what they read, and write only into itself: code by links, models and results as
- * copies.
+ * A folder with everything that the commands read, into which alone they write: code as links, models and results as copies.
  */
 function makeScratch(python) {
   rmSync(scratch, { recursive: true, force: true });
@@ -57,7 +56,7 @@ function manifest(names, file) {
   return head.replace(/^include = .*$/m, 'include = "tiny.toml"') + chosen.join('');
 }
 
-/** Runs one step; why it failed, or undefined. */
+/** Runs one step. @returns why it failed; undefined if it succeeded */
 function runStep({ line, rule }, bin) {
   return new Promise((resolve) => {
     const env = {

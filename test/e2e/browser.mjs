@@ -17,7 +17,7 @@ const switches = [
 /**
  * Opens a page in a headless browser that reaches this machine's loopback address and nothing else.
  *
- * @param {string} home a folder for what the browser writes beside its profile
+ * @param {string} home a folder for the files that the browser writes outside its profile
  * @returns {Promise<{page: import('playwright-core').Page, outside: string[], console: string[], close: () => Promise<void>}>}
  *   `outside` collects the addresses of every request that was refused
  */

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { canInstallPackages, installPackages } from '../../scripts/lib/apt.mjs';
 import { Fault } from '../../scripts/lib/run.mjs';
 
-/** Debian's packages of it, with a font that its pages can be drawn in. */
+/** Debian's packages of Chromium, with a font for its pages. */
 export const chromiumPackages = ['chromium', 'fonts-dejavu-core'];
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge'];
@@ -23,7 +23,7 @@ function isExecutable(path) {
 }
 
 /**
- * The executable of a Chromium: $CHROME_PATH, else one on the PATH, else Debian's, installed where that is allowed.
+ * The executable of a Chromium: $CHROME_PATH, else one on the PATH, else Debian's, which is installed if that is allowed.
  *
  * @returns {Promise<string>}
  */

@@ -8,12 +8,12 @@ import { until } from './wait.mjs';
 describeVSCode('Completions', { settings: pinned }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreSignature.path));
 
-  it('appear as ghost text while one types', async () => {
+  it('appear as ghost text while the user types', async () => {
     await vscode.editor.typeBelow(oneMoreSignature);
     assert.match(await vscode.editor.awaitGhostText(), /\w{3}/);
   });
 
-  it('stay while one types along, and are not decoded anew', async () => {
+  it('stay while their text is typed, and are not decoded again', async () => {
     const ghost = await vscode.editor.awaitGhostText();
     const earlier = vscode.log.requests().length;
     await vscode.editor.typeAnswered(ghost.slice(0, 3), vscode.log);
@@ -24,12 +24,12 @@ describeVSCode('Completions', { settings: pinned }, (vscode) => {
     }
   });
 
-  it('leave with Escape', async () => {
+  it('disappear with Escape', async () => {
     await vscode.editor.press('Escape');
     await until('the ghost text to go', async () => !(await vscode.editor.ghostText()));
   });
 
-  it('go into the document with Tab, exactly as shown', async () => {
+  it('are inserted with Tab exactly as shown', async () => {
     await vscode.editor.revert();
     await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.awaitGhostText();
@@ -42,14 +42,14 @@ describeVSCode('Completions', { settings: pinned }, (vscode) => {
     assert.equal(after, before.slice(0, cursor) + ghost + before.slice(cursor));
   });
 
-  it('ask nothing of any other machine', () => {
+  it('connect to no other machine', () => {
     assert.deepEqual(vscode.browser.outside, []);
   });
 });
 
 const auto = { settings: { ...pinned, 'matcoder.submodel': 'auto' } };
 describeVSCode('The status bar', auto, (vscode) => {
-  it('says by which size and how fast a completion came, and why by this size', async () => {
+  it('shows the size and the latency of a completion, and the reason for the size', async () => {
     await vscode.editor.openFile(oneMoreSignature.path);
     await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.askForSuggestion();
@@ -79,7 +79,7 @@ describeVSCode('With much text below', { settings: { ...pinned, 'matcoder.manual
     await vscode.editor.openFile(path);
   });
 
-  it('a completion stays while one types along a bracket that the editor closes', async () => {
+  it('a completion stays while its text is typed, with a bracket that the editor closes', async () => {
     await vscode.editor.typeBelow({ ...oneMoreSignature, path });
     await vscode.editor.askForSuggestion();
     const ghost = await vscode.editor.awaitGhostText();
@@ -95,7 +95,7 @@ describeVSCode('With much text below', { settings: { ...pinned, 'matcoder.manual
 });
 
 describeVSCode(
-  'Where completions as one types are off',
+  'If completions while typing are off',
   { settings: { ...pinned, 'matcoder.enabled': false } },
   (vscode) => {
     it('nothing appears by itself', async () => {
@@ -108,7 +108,7 @@ describeVSCode(
       assert.ok(!/decoded\)/.test(vscode.log.text()), 'nothing was decoded');
     });
 
-    it('one that is asked for comes all the same, and spans several lines', async () => {
+    it('one that is asked for comes nevertheless, and spans several lines', async () => {
       await vscode.editor.askForSuggestion();
       const ghost = await vscode.editor.awaitGhostText();
       await vscode.editor.screenshot('ghost-text.png');

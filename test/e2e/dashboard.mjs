@@ -1,4 +1,4 @@
-/** The dashboard's page inside the window, as a person sees it. */
+/** The dashboard's page inside the window, as a user sees it. */
 export class Dashboard {
   /** @param {import('./editor.mjs').Editor} editor */
   constructor(editor) {
@@ -15,13 +15,13 @@ export class Dashboard {
     return this.frame.getByRole('region', { name });
   }
 
-  /** The cells of a table, row by row, its head left out. */
+  /** The cells of a table, row by row, without its head. */
   async rows(section) {
     const rows = await this.section(section).locator('tbody tr').all();
     return Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()));
   }
 
-  /** What has the keyboard in the page: its text. */
+  /** The text of the focused element of the page. */
   focused() {
     return this.frame.locator('*:focus').evaluateAll((elements) => elements.at(-1)?.textContent ?? '');
   }

@@ -28,7 +28,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     }
   });
 
-  it('shows the frontier with the present choice marked', async () => {
+  it('shows the frontier with a ring around the current choice', async () => {
     await dashboard.open();
     const plot = dashboard.section('The frontier').getByRole('img');
     await plot.waitFor();
@@ -40,7 +40,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     assert.equal(await plot.locator('circle.mark').count(), frontier.length);
   });
 
-  it('counts what was shown, accepted and saved', async () => {
+  it('counts shown and accepted suggestions and saved keystrokes', async () => {
     const today = dashboard.section('Today');
     await until('a keystroke saved', async () => /Keystrokes saved\s+[1-9]/.test(await today.innerText()));
     assert.match(await today.innerText(), /Accepted\s+\d+%\s+1 of \d+ shown/);
@@ -50,7 +50,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     for (const [size, requests] of rows) assert.match(`${size} ${requests}`, /^(XS|S|M|L|XL)\+? [1-9]\d*$/);
   });
 
-  it('is worked by the keyboard, from its first button to its last table', async () => {
+  it('can be used with the keyboard, from its first button to its last table', async () => {
     await dashboard.frame.getByRole('button', { name: 'Choose Model Size' }).focus();
     const order = [];
     for (let i = 0; i < 5; i++) {
@@ -66,7 +66,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     assert.equal(rows.filter(([name]) => name.endsWith('(now)')).length, 1);
   });
 
-  it('is as it was after it had been hidden', async () => {
+  it('looks the same after it was hidden', async () => {
     await vscode.editor.page.locator('.tab', { hasText: oneMoreEntry.path.split('/').at(-1) }).click();
     await vscode.editor.run('MatCoder: Show Dashboard');
     await dashboard.section('The frontier').getByRole('table').waitFor();
@@ -79,7 +79,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     await isLegible(vscode, dashboard, 'light');
   });
 
-  it('forgets all counts when that is asked for and confirmed', async () => {
+  it('resets all counts after a confirmation', async () => {
     await dashboard.frame.getByRole('button', { name: 'Reset Statistics' }).click();
     await vscode.editor.answer('Reset');
     const today = dashboard.section('Today');
@@ -88,7 +88,7 @@ describeVSCode('The dashboard', { settings: pinned }, (vscode) => {
     await vscode.editor.screenshot('dashboard-empty.png');
   });
 
-  it('breaks no rule of its content security policy', () => {
+  it('does not violate its content security policy', () => {
     assert.deepEqual(violations(), []);
   });
 });

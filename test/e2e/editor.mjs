@@ -11,7 +11,7 @@ const quickInput = '.quick-input-widget:visible';
 const inputError = `${quickInput} .quick-input-box .monaco-inputbox.error`;
 const quickInputRows = `${quickInput} .quick-input-list .monaco-list-row`;
 
-/** The workbench as a person at the keyboard sees it. */
+/** The workbench as a user at the keyboard sees it. */
 export class Editor {
   /**
    * @param {import('playwright-core').Page} page
@@ -41,8 +41,8 @@ export class Editor {
   }
 
   /**
-   * VS Code builds its inline suggestions lazily, at idle, after the first editor opens. Text typed before then asks
-   * no provider, and nothing comes: one window in ten failed so.
+   * VS Code builds its inline suggestions lazily, at idle, after the first editor opens. Text typed before then
+   * reaches no provider, which made one window in ten fail.
    */
   async #idle(rounds = 8) {
     await this.page.evaluate(async (count) => {
@@ -53,7 +53,7 @@ export class Editor {
     }, rounds);
   }
 
-  /** Begins a line of its own below one of the file on disk, and types there. */
+  /** Begins a new line below a line of the file on disk, and types there. */
   async typeBelow({ path, below, skipLines = 0, typed }) {
     const lines = readFileSync(join(this.workspace, path), 'utf8').split('\n');
     const index = lines.findIndex((line) => line.includes(below));
@@ -76,7 +76,7 @@ export class Editor {
     await until(`the cursor to be in line ${line}`, isThere);
   }
 
-  /** Types text, each key only when a request after the one before it has been answered. */
+  /** Types text, each key only after a request for the previous key has been answered. */
   async typeAnswered(text, log) {
     for (const key of text) {
       const earlier = log.requests().length;
@@ -90,7 +90,7 @@ export class Editor {
     return this.page.keyboard.type(text, { delay: gapMs });
   }
 
-  /** Asks for a completion by VS Code's command, which has no key of its own. */
+  /** Asks for a completion with VS Code's command, which has no key binding. */
   askForSuggestion() {
     return this.run('Trigger Inline Suggestion');
   }
@@ -99,7 +99,7 @@ export class Editor {
     return this.page.keyboard.press(key);
   }
 
-  /** The ghost text that is shown, with its line breaks; empty where there is none. */
+  /** The ghost text that is shown, with its line breaks; empty if there is none. */
   async ghostText() {
     const [first, later] = await this.page.evaluate(
       ([firstLine, laterLines]) => {
@@ -134,14 +134,14 @@ export class Editor {
     );
   }
 
-  /** Saves the active file and returns what the disk then holds. */
+  /** Saves the active file and returns its contents on disk. */
   async save(path) {
     await this.press('Control+S');
     await until(`${path} to be saved`, async () => !(await this.page.locator('.tab.active.dirty').count()));
     return readFileSync(join(this.workspace, path), 'utf8');
   }
 
-  /** Goes back to what the disk holds. */
+  /** Reverts the active file to its contents on disk. */
   async revert() {
     await this.run('File: Revert File');
     await until('the file to be as on disk', async () => !(await this.page.locator('.tab.active.dirty').count()));
@@ -155,7 +155,7 @@ export class Editor {
     await this.press('Enter');
   }
 
-  /** The rows of the open picker, once there are some, each as it is read out: its label, a comma, the rest. */
+  /** The rows of the open picker, once there are some, each as a screen reader says it: its label, a comma, the rest. */
   async pickerRows() {
     await this.page.locator(quickInputRows).first().waitFor();
     const rows = await this.page.locator(quickInputRows).all();
@@ -180,7 +180,7 @@ export class Editor {
     await rows.filter({ hasText: label }).waitFor({ state: 'detached' });
   }
 
-  /** Replaces the text of the open input box by one that it refuses, and returns what it says is wrong. */
+  /** Replaces the text of the open input box by one that it refuses, and returns its message. */
   async typeRefusedInput(text) {
     await this.page.locator(`${quickInput} .quick-input-box input`).fill(text);
     await this.page.locator(inputError).waitFor();
@@ -217,10 +217,10 @@ export class Editor {
     return this.page.locator(statusItem).click();
   }
 
-  /** Rests the mouse on the status bar item until its tooltip is there, and returns what that says. */
+  /** Rests the mouse on the status bar item until its tooltip shows, and returns the text of that. */
   async hoverStatus() {
     const tooltip = this.page.locator('.monaco-hover:visible', { hasText: 'MatCoder' }).first();
-    // An item that changes under the mouse shows none until the mouse comes again.
+    // An item that changes under the mouse shows no tooltip until the mouse enters again.
     await until('the tooltip of the status bar item', async () => {
       await this.page.mouse.move(640, 400);
       await this.page.locator(statusItem).hover();
@@ -232,7 +232,7 @@ export class Editor {
     return tooltip.innerText();
   }
 
-  /** Waits for a notification with the text; returns all it says and the labels of its buttons. */
+  /** Waits for a notification with the text; returns its text and the labels of its buttons. */
   async notification(text) {
     const toast = this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first();
     await toast.waitFor();
@@ -240,7 +240,7 @@ export class Editor {
     return { text: await toast.innerText(), buttons: buttons.map((label) => label.trim()) };
   }
 
-  /** Saves what is shown as a picture of the documentation, where $MATCODER_SCREENSHOTS asks for it. */
+  /** Saves a picture of the window for the documentation if $MATCODER_SCREENSHOTS is set. */
   async screenshot(name) {
     if (!process.env.MATCODER_SCREENSHOTS) return;
     const folder = join(root, 'docs/media');

@@ -36,7 +36,7 @@ describe('A truncated checkpoint', () => {
   after('remove it', () => rmSync(folder, { recursive: true }));
 
   describeVSCode('in the settings', { machineSettings: { 'matcoder.modelPath': folder } }, (vscode) => {
-    it('is told of by the status bar, whose click names the file and offers ways out', async () => {
+    it('is reported by the status bar, and a click names the file and offers actions', async () => {
       await vscode.editor.awaitStatus(/^MatCoder$/);
       await vscode.editor.clickStatus();
       const notification = await vscode.editor.notification('model.safetensors');
@@ -47,13 +47,13 @@ describe('A truncated checkpoint', () => {
     it('leaves the editor usable', async () => {
       await vscode.editor.openFile(path);
       await vscode.editor.typeBelow({ ...oneMoreEntry, typed: '// still here' });
-      assert.ok((await vscode.editor.save(path)).includes('// still here'), 'what is typed reaches the file');
+      assert.ok((await vscode.editor.save(path)).includes('// still here'), 'the typed text reaches the file');
     });
   });
 });
 
 describeVSCode('In a workspace that is not trusted', { trusted: false, settings: pinned }, (vscode) => {
-  it('completions appear all the same', async () => {
+  it('completions appear nevertheless', async () => {
     await vscode.editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
     await vscode.editor.openFile(path);
     await vscode.editor.typeBelow(oneMoreSignature);

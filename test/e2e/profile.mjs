@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { must } from '../../scripts/lib/run.mjs';
 import { codeServer, node } from './install.mjs';
 
-/** Settings that keep VS Code quiet and still: no welcome page, no telemetry, no look-ups, nothing that moves. */
+/** Settings that keep VS Code quiet and still: no welcome page, no telemetry, no look-ups, no animations. */
 const quiet = {
   'chat.disableAIFeatures': true,
   'extensions.autoCheckUpdates': false,

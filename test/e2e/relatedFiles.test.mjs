@@ -5,18 +5,21 @@ import { oneMoreSignature } from './places.mjs';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
-/** Like what stands at the place, word for word. */
+/** The same words as at the place. */
 const alike = `export function summarizeWind(readings: readonly Reading[]): Summary | undefined {
   return summarizeQuantity(readings, 'wind');
 }
 `;
 
-/** The files that stood in the prompts so far. */
-function readBeside({ log }) {
-  return log.requests().map(({ outcome }) => / with snippets from (.+)$/.exec(outcome)?.[1]);
+/** The files that were quoted in the prompts so far. */
+function quoted({ log }) {
+  return log.requests().flatMap(({ outcome }) => / with snippets from (.+)$/.exec(outcome)?.[1].split(', ') ?? []);
 }
 
-describeVSCode('Other files', { settings: pinned }, (vscode) => {
+// Suggestions come by hand only: one that is typed along would keep later prompts from being made.
+const manual = { ...pinned, 'matcoder.manualOnly': true };
+
+describeVSCode('Other files', { settings: manual }, (vscode) => {
   before('are in the folder', () => {
     writeFileSync(join(vscode.workspace, '.gitignore'), 'src/product.ts\n');
     // The workspace is a part of a repository.
@@ -29,24 +32,29 @@ describeVSCode('Other files', { settings: pinned }, (vscode) => {
     writeFileSync(inSource('wind.ts'), alike);
   });
 
-  it('are read beside the one that is written, unless Git ignores them', async () => {
+  it('are read next to the active file, unless Git ignores them', async () => {
     await vscode.editor.openFile(oneMoreSignature.path);
     await vscode.editor.typeBelow(oneMoreSignature);
-    await until('a request that quotes', () => readBeside(vscode).includes('src/wind.ts'));
+    await until('a request that quotes', async () => {
+      await vscode.editor.askForSuggestion();
+      await vscode.editor.awaitGhostText();
+      return quoted(vscode).includes('src/wind.ts');
+    });
     assert.doesNotMatch(vscode.log.text(), /product\.ts|local\.ts/);
   });
 });
 
 describeVSCode(
-  'Where other files are not to be read',
-  { settings: { ...pinned, 'matcoder.relatedFiles': false } },
+  'If other files are not to be read',
+  { settings: { ...manual, 'matcoder.relatedFiles': false } },
   (vscode) => {
     it('none is', async () => {
       writeFileSync(join(vscode.workspace, 'src', 'wind.ts'), alike);
       await vscode.editor.openFile(oneMoreSignature.path);
       await vscode.editor.typeBelow(oneMoreSignature);
-      await until('an answer', () => vscode.log.requests().some(({ outcome }) => /decoded/.test(outcome)));
-      assert.deepEqual(readBeside(vscode).filter(Boolean), []);
+      await vscode.editor.askForSuggestion();
+      await vscode.editor.awaitGhostText();
+      assert.deepEqual(quoted(vscode), []);
     });
   },
 );

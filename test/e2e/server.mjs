@@ -33,7 +33,7 @@ export async function startServer(profile, { port = 0, trusted = true } = {}) {
       return false; // the group is gone
     }
   };
-  // Whatever ends this process, the server does not outlive it.
+  // The server never outlives this process.
   const atExit = () => signal('SIGKILL');
   process.once('exit', atExit);
   // A signal ends a process without that event, unless somebody listens.

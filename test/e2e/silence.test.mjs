@@ -8,7 +8,7 @@ const settings = { ...pinned, '[typescript]': { 'matcoder.enabled': false } };
 describeVSCode('A missing suggestion', { settings }, (vscode) => {
   before('open a file', () => vscode.editor.openFile(oneMoreEntry.path));
 
-  it('in a language that is off shows in the status bar, and a click says why and what to do', async () => {
+  it('in a language that is off shows in the status bar, and a click gives the reason and the remedies', async () => {
     await vscode.editor.awaitStatus(/^off here$/);
     assert.match(await vscode.editor.hoverStatus(), /Now: off here, because completion is off for typescript/);
     await vscode.editor.clickStatus();
@@ -19,7 +19,7 @@ describeVSCode('A missing suggestion', { settings }, (vscode) => {
     await vscode.editor.awaitStatus(/^MatCoder$/);
   });
 
-  it('while only a request by hand is answered shows too, and the last outcomes are told', async () => {
+  it('in manual-only mode shows too, and the last outcomes are listed', async () => {
     await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.awaitGhostText();
     await vscode.editor.revert();
@@ -44,7 +44,7 @@ describeVSCode(
   'A size that the model does not have',
   { settings: { 'matcoder.submodel': 'constructor' } },
   (vscode) => {
-    it('is told in the log and in the picker, and Auto completes', async () => {
+    it('is reported in the log and in the picker, and Auto completes', async () => {
       await vscode.editor.openFile(oneMoreSignature.path);
       await vscode.editor.typeBelow(oneMoreSignature);
       await vscode.editor.askForSuggestion();

@@ -7,7 +7,7 @@ import { until } from './wait.mjs';
 const path = 'src/station.ts';
 const head = "import { type Reading } from './reading';\r\n";
 
-/** What is typed: line ends of Windows, tabs, brackets and quotes that the editor closes by itself. */
+/** The typed text: line ends of Windows, tabs, brackets and quotes that the editor closes by itself. */
 const lines = `
 export class Station {
 	private readonly readings: Reading[] = [];
@@ -66,22 +66,22 @@ function isInsideBrackets(text) {
   return count(/[([{]/g) > count(/[)\]}]/g) || count(/'/g) % 2 === 1 || count(/"/g) % 2 === 1;
 }
 
-describeVSCode('Whoever types with completions on', { settings }, (vscode) => {
-  it('ends with the file that was meant, byte for byte, whatever was suggested on the way', async () => {
+describeVSCode('Typing with completions on', { settings }, (vscode) => {
+  it('gives the intended file, byte for byte, in spite of all suggestions', async () => {
     const { editor, workspace } = vscode;
     writeFileSync(join(workspace, path), head);
     await editor.openFile(path);
     await editor.press('Control+End');
     let accepted = 0;
 
-    /** Takes the ghost text if the line continues with it; a person looks before they press Tab. */
+    /** Takes the ghost text if the line continues with it; a user looks before pressing Tab. */
     async function acceptWhatFits(rest, requestsBefore) {
       await until('an answer in the pause', () => vscode.log.answersAfter(requestsBefore).length > 0);
       const { outcome } = vscode.log.answersAfter(requestsBefore).at(-1);
       if (!/^(shown|reused)/.test(outcome)) return 0;
       const ghost = await editor.awaitGhostText(5000).catch(() => ''); // the answer may be to the key before
       if (ghost.length < 3 || ghost.includes('\n') || !rest.startsWith(ghost)) return 0;
-      if (isInsideBrackets(ghost)) return 0; // what a suggestion opens, the editor does not close
+      if (isInsideBrackets(ghost)) return 0; // the editor does not close the brackets of a suggestion
       await editor.press('Tab');
       await until('the ghost text to become text', async () => (await editor.ghostText()) !== ghost);
       accepted++;

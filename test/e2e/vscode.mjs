@@ -9,7 +9,7 @@ import { ExtensionLog } from './log.mjs';
 import { createProfile, installExtension, readSetting, removeProfile } from './profile.mjs';
 import { startServer } from './server.mjs';
 
-/** Settings under which a test sees only what it caused. */
+/** Settings under which a test sees only its own effects. */
 const still = {
   'editor.hover.delay': 200,
   'editor.parameterHints.enabled': false,
@@ -18,14 +18,14 @@ const still = {
   'editor.minimap.enabled': false,
   'files.autoSave': 'off',
   'git.enabled': false,
-  'typescript.validate.enable': false, // no red lines under what is half typed
+  'typescript.validate.enable': false, // no red lines under unfinished code
   'window.restoreWindows': 'none',
   'workbench.reduceMotion': 'on', // else a screenshot catches a list half faded in
 };
 
 /**
- * What a suggestion depends on apart from the text: on a busy machine Auto takes another size, or none, and what is
- * sure enough to be shown is a setting too. Tests of suggestions pin all three.
+ * The settings that a suggestion depends on: on a busy machine Auto takes another size, or none, and the eagerness
+ * decides which suggestions are confident enough. Tests of suggestions pin all three.
  */
 export const pinned = {
   'matcoder.submodel': 'S',
@@ -72,7 +72,7 @@ export async function openVSCode({ settings = {}, machineSettings = {}, trusted 
   }
 }
 
-/** Saves what the window shows and all that was logged to a folder that stays, and prints its path. */
+/** Saves a picture of the window and all logs to a folder that is kept, and prints its path. */
 export async function keepEvidence({ browser, server, log }, title) {
   const folder = mkdtempSync(join(tmpdir(), 'matcoder-e2e-failure-'));
   mkdirSync(folder, { recursive: true });

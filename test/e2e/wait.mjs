@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /**
  * Asks again and again until the answer is truthy, and returns it.
  *
- * @param {string} what what is awaited, for the message when it does not come
+ * @param {string} what names the awaited state in the message of a failure
  * @param {() => unknown} ask
- * @param {number} timeoutMs long, because a busy machine is slow; only a failure takes it
+ * @param {number} timeoutMs long, because a busy machine is slow; only a failure takes this long
  */
 export async function until(what, ask, timeoutMs = 60_000) {
   const deadline = Date.now() + timeoutMs;

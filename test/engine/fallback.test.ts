@@ -9,7 +9,7 @@ import {
   type GenerateEvent,
   type LocalBackend,
 } from '../../src/engine/engine';
-import { type Candidate, FallbackEngine } from '../../src/engine/fallbackEngine';
+import { type BackendCandidate, FallbackEngine } from '../../src/engine/fallbackEngine';
 import { LocalEngine } from '../../src/engine/native';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { openEngine } from '../../src/engine/openEngine';
@@ -96,7 +96,8 @@ describe('where the native addon cannot load', () => {
   });
 });
 
-const fallback = (candidates: readonly Candidate[]) => new FallbackEngine(candidates, checkpoint.tokenizer.tokenBytes);
+const fallback = (candidates: readonly BackendCandidate[]) =>
+  new FallbackEngine(candidates, checkpoint.tokenizer.tokenBytes);
 
 describe('a backend that fails', () => {
   /** An engine that works until a request has that many tokens: then it is as if its device were lost. */
@@ -189,7 +190,7 @@ describe('a long prefill', () => {
 });
 
 describe('a fault that every backend would meet', () => {
-  const never: Candidate = { backend: 'onnx-cpu', open: () => assert.fail('it was opened') };
+  const never: BackendCandidate = { backend: 'onnx-cpu', open: () => assert.fail('it was opened') };
 
   it('ends the start with its message, and no other backend is opened', () => {
     const open = () => {

@@ -2,12 +2,12 @@
 
 Every row is one process of `--petaflops` (0.2: forty minutes of a core with bfloat16, a minute of a GPU that it
 shares); a row that is done is kept in `docs/results/recipe/`, so that the table grows run by run: remove a row's file
-and its run in `--out` to have it anew. The model is small (d 192, six layers, 3.2 million parameters without
+and its run in `--out` to repeat it. The model is small (d 192, six layers, 3.2 million parameters without
 embedding) so that rows get past the steep part of the curve. An objective that runs several submodels an update sees
 fewer tokens.
 
-    python -m training.experiments.ablate sampled-xs adamw   # run these, or what is missing
-    python -m training.experiments.ablate --table            # for docs/results/recipe.md, from what is there
+    python -m training.experiments.ablate sampled-xs adamw   # run these rows if they are missing
+    python -m training.experiments.ablate --table            # for docs/results/recipe.md, from the rows that are done
 """
 
 import argparse
@@ -33,7 +33,7 @@ SMALL = ["--hidden", "192", "--heads", "3", "--kv-heads", "1", "--batch", "8192"
 
 @dataclass(frozen=True)
 class Row:
-    """One run: its name in the table, what it changes, the tokens it trains on."""
+    """One run: its name in the table, its options, its training tokens."""
 
     name: str
     arguments: tuple[str, ...]
@@ -43,7 +43,7 @@ class Row:
 
 
 def hardware() -> tuple[str, ...]:
-    """On a CPU compiled, in pieces that its caches hold; on a GPU, which rows share, all at once and as it is."""
+    """On a CPU: compiled, in chunks that fit its caches. On a GPU, which rows share: in one chunk, not compiled."""
     return ("--chunk", "8192") if best_device().type == "cuda" else ("--chunk", "2048", "--compile")
 
 
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/ablations"), help="folder of the runs")
     parser.add_argument("--max-tokens", type=int, default=150_000, help="held-out tokens that are measured")
     parser.add_argument("--lines", type=int, default=300, help="held-out lines that are completed")
-    parser.add_argument("--table", action="store_true", help="print the table of what has been measured")
+    parser.add_argument("--table", action="store_true", help="print the table of the finished rows")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()
     known = rows()

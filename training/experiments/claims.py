@@ -1,17 +1,17 @@
 """The paper's claims, on code: one nested model against independently trained twins, at four sizes.
 
 The paper's accounting: each twin trains on some tokens, the nested model on four times as many, of which S, M, L and XL
-get .20, .22, .24 and .34. What is asked:
+get .20, .22, .24 and .34. The questions:
 
 - does every granularity reach its twin in held-out bits per byte?
 - do the nested granularities agree with their XL more often than the twins with theirs?
 - does a fit of loss = a (parameters * tokens)^b + c give the nested models the same slope?
 
-A run that is done is kept in `docs/results/claims/`; the report shows the sizes that are whole. Agreement needs the
+A run that is done is kept in `docs/results/claims/`; the report shows the sizes that are complete. Agreement needs the
 checkpoints too.
 
-    python -m training.experiments.claims           # run what is missing: minutes of a GPU, six hours of two cores
-    python -m training.experiments.claims --report  # the tables, and the plots beside docs/results/matlm.md
+    python -m training.experiments.claims           # run the missing ones: minutes of a GPU, six hours of two cores
+    python -m training.experiments.claims --report  # the tables, and the plots of docs/results/matlm.md
 """
 
 import argparse
@@ -34,7 +34,7 @@ from training.export import load_run
 from training.model import GRANULARITIES, Config, MatLM, best_device
 from training.train import config_of, options
 
-# Of each size: what the trainer is told, and the tokens of each twin.
+# For each size: the trainer's options, and the tokens of each twin.
 SIZES = {
     "d64": (("--hidden", "64", "--layers", "3", "--heads", "1", "--kv-heads", "1"), 4_000_000),
     "d128": (("--hidden", "128", "--layers", "4", "--heads", "2", "--kv-heads", "1"), 6_000_000),
@@ -122,7 +122,7 @@ def report(out: Path, media: Path, max_tokens: int) -> None:
     for size, (shape, tokens) in SIZES.items():
         files = {name: RESULTS / f"{size}-{name}.json" for name in ("nested", *GRANULARITIES)}
         if missing := [file.name for file in files.values() if not file.exists()]:
-            print(f"{size}: left out, for {', '.join(missing)} is missing\n")
+            print(f"{size}: left out, because {', '.join(missing)} is missing\n")
             continue
         results = {name: json.loads(file.read_text()) for name, file in files.items()}
         config = config_of(options().parse_args([*shape, "--tokens", "1"]))
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/claims"))
     parser.add_argument("--media", type=Path, default=Path("docs/media"), help="folder of the plots")
     parser.add_argument("--max-tokens", type=int, default=150_000, help="held-out tokens that are measured")
-    parser.add_argument("--share", type=float, default=1.0, help="share of each run's tokens, for a trial")
+    parser.add_argument("--share", type=float, default=1.0, help="share of each run's tokens; below 1 for a trial")
     parser.add_argument("--report", action="store_true", help="print the tables and draw the plots")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()

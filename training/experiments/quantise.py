@@ -1,8 +1,8 @@
-"""What fewer bits cost: held-out loss of every granularity in bf16 (float32 where the processor has no bf16), int8 and
+"""The cost of fewer bits: held-out loss of every granularity in bf16 (float32 without bf16 hardware), int8 and
 4 bits, and with a 4-bit finish.
 
 Notable:
-- int8 is what ships: symmetric, one scale a row;
+- int8 is the form that ships: symmetric, one scale a row;
 - 4 bits are symmetric with one scale for 32 inputs (4.5 bits a weight with a float16 scale), chosen among a few for
   the least squared error; 32 hidden units are a group of `down`, so every width keeps whole groups;
 - the embedding, which is the head too, stays int8 throughout;
@@ -12,8 +12,8 @@ Notable:
     python -m training.experiments.quantise --run build/run --finish-updates 300 --out build/run-int4
     python -m training.experiments.quantise --model models/matlm-46m --data build/tokens-46m --finish-updates 60
 
-Of a checkpoint that ships only int8 is left, so that int8 costs nothing there. What rounding had cost it is near to
-what it costs to move every weight once more, anywhere within half a step of int8.
+A shipped checkpoint has only its int8 weights, so int8 costs nothing there. The cost of its rounding is estimated by
+moving every weight again, at random within half a step of int8.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def round_int4(weight: Tensor) -> Tensor:
 
 
 def moved(weight: Tensor) -> Tensor:
-    """[out, in] as far from where it is as rounding to int8 had moved it: anywhere within half a step."""
+    """[out, in] moved as far as rounding to int8 moves it: at random within half a step."""
     values, scale = quantise(weight)
     return (values + torch.rand(values.shape, generator=torch.Generator().manual_seed(0)) - 0.5) * scale
 
@@ -101,7 +101,7 @@ def finish(model: MatLM, stream: Stream, updates: int, rate: float, batch: int =
 
 @torch.no_grad()
 def losses(model: MatLM, found: list[metrics.Window]) -> dict[str, dict[str, float]]:
-    """Bits per byte of each granularity, by what the weights are rounded to."""
+    """Bits per byte of each granularity, by the rounding of the weights."""
 
     def now() -> dict[str, float]:
         return {name: metrics.bits_per_byte(model, model.config.widths(name), found) for name in NAMES}

@@ -1,7 +1,7 @@
-"""What it costs when one submodel goes on from keys and values that another wrote: held-out bits per byte of the second
+"""The cost of one submodel continuing from the KV cache of another: held-out bits per byte of the second
 half of every window, for all pairs of granularities.
 
-Attention is not nested, so any submodel can read what any other wrote where it ran the same layers; but each layer's
+Attention is not nested, so a submodel can read the cache of any other that ran the same layers. But each layer's
 input comes from its own feed-forward blocks, so the keys are not quite the ones it would have written.
 
     python -m training.experiments.sharing --model models/matlm-46m
@@ -28,7 +28,7 @@ Cache = dict[int, tuple[Tensor, Tensor]]
 
 @torch.inference_mode()
 def read(model: MatLM, widths: list[int], tokens: Tensor, start: int, cache: Cache) -> Tensor:
-    """Run tokens [n] at positions from `start` on over what the cache holds, add theirs to it; states [n, hidden]."""
+    """Run tokens [n] at positions from `start` on with the cache and extend it; states [n, hidden]."""
     config = model.config
     positions = torch.arange(start, start + len(tokens))
     cos, sin = model.cos[positions].to(model.dtype), model.sin[positions].to(model.dtype)

@@ -1,4 +1,4 @@
-"""From packages to tokens: what is left out, where pieces are split, how the stream runs."""
+"""From packages to tokens: rejected files, FIM splits, the stream."""
 
 import json
 import random
@@ -109,7 +109,7 @@ def test_the_stream_goes_on_where_it_was_and_takes_new_files_first(tmp_path: Pat
     other = data.Stream(tmp_path)
     other.resume(stream.state)
     assert other.read(120, 100).tolist() == [*np.repeat(range(3, 12), 10), *[13] * 10]
-    with pytest.raises(ValueError, match="position 50 lies in a pass that is over"):
+    with pytest.raises(ValueError, match="position 50 is in a pass that is over"):
         other.read(50, 1)
 
 
@@ -266,6 +266,18 @@ def test_a_corpus_is_split_by_package_without_duplicates_and_comes_out_the_same_
     assert (out / "train.jsonl").read_bytes() == before
 
 
+def test_the_held_out_part_alone_is_the_same_and_leaves_the_rest_as_it_was(small_corpus: tuple[Path, Path]):
+    manifest, out = small_corpus
+    corpus.build(manifest, out)
+    names = ("heldout.jsonl", "train.jsonl", "report.json")
+    before = {name: (out / name).read_bytes() for name in names}
+    (out / "heldout.jsonl").unlink()
+    report = corpus.build(manifest, out, heldout_only=True)
+    assert {name: (out / name).read_bytes() for name in names} == before
+    assert report["train"] == {}
+    assert corpus.markdown(report).startswith("| Language | Files | MB |")
+
+
 def test_an_interrupted_corpus_goes_on_with_what_is_there(small_corpus: tuple[Path, Path]):
     manifest, out = small_corpus
     corpus.build(manifest, out)
@@ -346,7 +358,7 @@ def test_a_registry_that_falters_is_asked_again_and_one_out_of_reach_is_named(
     monkeypatch.setattr(registries, "RETRY_AFTER_S", (0.01, 0.01))
     assert registries.fetch(package, tmp_path / "first").read_bytes() == sent[0]
     sent[0] = b"<html>Sorry</html>"
-    with pytest.raises(registries.PackageError, match=r"npm left-pad 1\.3\.0: what the registry sent is no archive"):
+    with pytest.raises(registries.PackageError, match=r"npm left-pad 1\.3\.0: the registry's answer is not an archive"):
         registries.fetch(package, tmp_path / "second")
     assert list((tmp_path / "second").iterdir()) == []
     with pytest.raises(registries.PackageError, match=r"npm left-pad 1\.3\.0: the registry cannot be reached"):

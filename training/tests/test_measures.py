@@ -1,4 +1,4 @@
-"""What is measured: windows, lines, copying, n-grams, the frontier."""
+"""The measures: windows, lines, copying, n-grams, the frontier."""
 
 import math
 import random

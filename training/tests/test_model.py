@@ -1,4 +1,4 @@
-"""What nesting promises: submodels are views, slices move alone, documents do not see each other."""
+"""The promises of nesting: submodels are views, slices move alone, documents do not see each other."""
 
 from pathlib import Path
 

@@ -142,11 +142,11 @@ def test_a_checkpoint_of_another_shape_is_refused_and_left_alone(stream: Path, t
     assert "Traceback" not in other.stderr
     for flag, value in (("--batch", "512"), ("--optimizer", "adamw"), ("--seed", "2")):
         other = run("--data", str(stream), "--out", str(out), "--tokens", "1024", flag, value)
-        assert f"was begun with {flag} " in other.stderr
+        assert f"was started with {flag} " in other.stderr
         assert "use another --out" in other.stderr
     (stream / "origin.json").write_text(json.dumps({"tokenizer": "another", "vocabulary": 4096}))
     other = run("--data", str(stream), "--out", str(out), "--tokens", "1024")
-    assert "was begun with tokens of the tokenizer None, not another; use another --out" in other.stderr
+    assert "was started with tokens of the tokenizer None, not another; use another --out" in other.stderr
     (stream / "origin.json").write_text(json.dumps({"tokenizer": "another", "vocabulary": 8192}))
     other = run("--data", str(stream), "--out", str(tmp_path / "other"), "--tokens", "1024")
     assert "tokens of a vocabulary of 8192; give it as --vocabulary" in other.stderr
@@ -157,11 +157,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_not_saved(stream: Path, tm
     flags = ["--data", str(stream), "--out", str(tmp_path / "run"), "--tokens", "20480", "--checkpoint-minutes", "0"]
     ended = run(*flags, "--adam-lr", "1e30", "--muon-lr", "1e30")
     assert ended.returncode == 1
-    assert "begin anew in another --out with a lower --muon-lr" in ended.stderr
+    assert "start again in another --out with a lower --muon-lr" in ended.stderr
     checkpoint = tmp_path / "run" / "checkpoint.pt"
     saved = torch.load(checkpoint, weights_only=True)["model"] if checkpoint.exists() else {}
     assert all(torch.isfinite(value).all() for value in saved.values())
-    assert logged(tmp_path / "run")[-1]["update"] < 20  # told when it would have been saved, not with the next line
+    assert logged(tmp_path / "run")[-1]["update"] < 20  # reported when it would have been saved, not with the next line
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(SystemExit, match=r"No space left on device.*the last checkpoint is whole"):
+    with pytest.raises(SystemExit, match=r"No space left on device.*the last checkpoint is complete"):
         train.save(path, {"update": 2})
     monkeypatch.undo()
     assert torch.load(path)["update"] == 1

@@ -16,7 +16,7 @@ MODULES = Path("node_modules")
 
 
 def source_lines() -> list[str]:
-    """A million lines of other people's code, what no keyboard types among them."""
+    """A million lines of other people's code, including characters that no keyboard types."""
     rng, lines = random.Random(4), []
     for _ in range(20_000):
         lines.append("".join(chr(rng.choice((rng.randrange(32, 127), rng.randrange(128, 0xD800), 9, 13)))

@@ -7,14 +7,14 @@ import { evaluate, evaluationTables } from './places';
 import { completionTables } from './report';
 import { calibrate, evaluateCompletion, type EvaluationOptions, type Source } from './run';
 
-/** What was written after `matcoder eval`. */
+/** The arguments of `matcoder eval`. */
 export interface EvaluationArguments {
   readonly files: readonly string[];
   readonly places?: string | undefined;
   readonly heldout?: string | undefined;
-  /** Of the held-out files. */
+  /** The number of held-out files. */
   readonly count: number;
-  /** Of the held-out files only those that the corpus calls so. */
+  /** Only held-out files of this language, as the corpus names it. */
   readonly language?: string | undefined;
   readonly submodels: string;
   readonly each: number;
@@ -25,7 +25,7 @@ export interface EvaluationArguments {
   readonly json: boolean;
 }
 
-/** @returns what is printed */
+/** @returns the text to print */
 export async function evaluationCommand(root: string, model: string, args: EvaluationArguments): Promise<string> {
   if (args.places !== undefined) {
     if (args.files.length > 0 || args.heldout !== undefined || args.calibrate)

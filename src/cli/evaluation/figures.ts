@@ -3,12 +3,12 @@ import type { Judgement } from './judge';
 /** Figures over places. */
 export interface Figures {
   readonly opportunities: number;
-  /** Of all places. */
+  /** Shares and means over all places. */
   readonly exact: number;
   readonly editSimilarity: number;
   readonly shown: number;
   readonly charsPerOpportunity: number;
-  /** Of the suggestions that were shown. */
+  /** Shares of the suggestions that were shown. */
   readonly accepted: number;
   readonly right: number;
   readonly duplicates: number;
@@ -30,7 +30,7 @@ export function figuresOf(judgements: readonly Judgement[]): Figures {
   };
 }
 
-/** Heads whose probability of being right was predicted within a tenth, and how many of them were. */
+/** Heads whose predicted probability of being right is within one tenth, and the share that was right. */
 export interface Bin {
   readonly from: number;
   readonly heads: number;
@@ -54,7 +54,7 @@ export function curveOf(heads: readonly { readonly score: number; readonly right
   });
 }
 
-/** Mean distance between what was predicted and what was observed, over heads. */
+/** Mean distance between the predicted and the observed share, over heads. */
 export function calibrationError(curve: readonly Bin[]): number {
   const heads = curve.reduce((sum, bin) => sum + bin.heads, 0);
   return curve.reduce((sum, bin) => sum + bin.heads * Math.abs(bin.predicted - bin.observed), 0) / Math.max(1, heads);

@@ -6,20 +6,20 @@ import type { Suggestion } from '../../completion/outcome';
 import { editSimilarity } from './editSimilarity';
 import type { Span } from './spans';
 
-/** What becomes of a suggestion at a place whose author is known. */
+/** The verdict on a suggestion at a place whose original text is known. */
 export interface Judgement {
   readonly shown: boolean;
-  /** All that was masked, to the last character. */
+  /** It equals the masked text to the last character. */
   readonly exact: boolean;
-  /** 0 to 1, of what was suggested and what was masked; 0 where nothing was. */
+  /** Of the suggestion and the masked text, 0 to 1; 0 if nothing was suggested. */
   readonly editSimilarity: number;
   /** Its first line makes the author's line. */
   readonly accepted: boolean;
   /** The author wrote it too, and may have gone on. */
   readonly right: boolean;
-  /** Characters that it saves where it is right. */
+  /** Characters that it saves if it is right. */
   readonly chars: number;
-  /** It repeats what stands after the cursor. */
+  /** It repeats the text after the cursor. */
   readonly duplicates: boolean;
 }
 
@@ -57,7 +57,7 @@ export function judge(span: Span, suggestion: Suggestion | undefined): Judgement
   };
 }
 
-/** A line of it is the next line of the document, or what follows on its line stands twice. */
+/** Whether a line of it is the next line of the document, or it repeats the rest of its line. */
 function repeats({ path, suffix, truth }: Span, lines: readonly string[], rest: string, author: string): boolean {
   const [, ...below] = suffix.split('\n').map((line) => line.trimEnd());
   const next = below.find((line) => line.trim() !== '');

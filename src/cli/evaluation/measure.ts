@@ -11,11 +11,11 @@ import type { Checkpoint } from '../../matlm/checkpoint';
 import { submodelOf } from '../../matlm/submodel';
 import type { Span } from './spans';
 
-/** How a suggestion is asked for: by hand, or while typing at one of the three steps. */
+/** The trigger of a suggestion: by hand, or typing at one of the three eagernesses. */
 export const WAYS = ['by hand', 'eager', 'balanced', 'careful'] as const;
 export type Way = (typeof WAYS)[number];
 
-/** What a submodel wrote at a span, before anything decides what of it is shown. */
+/** The text that a submodel wrote at a span, before it is trimmed. */
 export interface Written {
   readonly pieces: readonly Piece[];
   readonly cursor: Cursor;
@@ -30,7 +30,7 @@ export interface MeasureParts {
 const LINE_TOKENS = 40;
 const BLOCK_TOKENS = 96;
 
-/** Complete a span as the pipeline does, short of its governor, its cache and its clock. */
+/** Complete a span as the pipeline does, without its governor, its cache and its clock. */
 export async function write(
   { engine, checkpoint, syntax }: MeasureParts,
   span: Span,
@@ -53,7 +53,7 @@ export async function write(
   return { pieces: decoded.pieces, cursor };
 }
 
-/** What is shown of it. */
+/** The part of the text that would be shown. */
 export function show(
   { pieces, cursor }: Written,
   weights: readonly number[] | undefined,
@@ -67,10 +67,10 @@ export function show(
   return trimAt(cursor, without)(text, false).suggestion;
 }
 
-/** Below this the model is guessing, and what follows is never sure enough to be shown: it would blur the fit. */
+/** Below this probability the model is guessing. Text after a guess is never shown, so it would only blur the fit. */
 const GUESS = 0.12;
 
-/** What the score is fitted on: up to the first guess. */
+/** The pieces that the score is fitted on: up to the first guess. */
 export function untilGuess(pieces: readonly Piece[]): readonly Piece[] {
   const guess = pieces.findIndex(({ probability }) => probability < GUESS);
   return guess < 0 ? pieces : pieces.slice(0, guess + 1);

@@ -8,10 +8,10 @@ import type { Tokenizer } from '../../matlm/tokenizer';
 import { editSimilarity } from './editSimilarity';
 import { layOut } from '../table';
 
-/** What `python -m training.evaluate --places` writes: where to measure. */
+/** The places to measure, as `python -m training.evaluate --places` writes them. */
 export interface Places {
   readonly windows: readonly Window[];
-  readonly lines: readonly Line[];
+  readonly lines: readonly HeldoutLine[];
   /** Tokens that end a line. */
   readonly stopTokens: readonly number[];
 }
@@ -25,8 +25,8 @@ interface Window {
   readonly language: string;
 }
 
-/** A cursor in held-out code: the prompt, and what stands in the rest of the line. */
-interface Line {
+/** A cursor in held-out code: the prompt, and the rest of the line. */
+interface HeldoutLine {
   readonly prompt: readonly number[];
   readonly middle: string;
 }
@@ -34,9 +34,9 @@ interface Line {
 /** Teacher-forced figures of a submodel. */
 export interface Score {
   readonly bitsPerByte: number;
-  /** Share of tokens where the likeliest is the right one. */
+  /** Share of tokens for which the likeliest is the right one. */
   readonly accuracy: number;
-  /** Share of tokens where the likeliest is that of XL. */
+  /** Share of tokens for which the likeliest is that of XL. */
   readonly agreementWithXL: number;
 }
 
@@ -62,11 +62,11 @@ export interface EvaluationRow {
 }
 
 const MAX_LINE_TOKENS = 48;
-const REMEDY = 'Make it with `python -m training.evaluate --places FILE`.';
+const REMEDY = 'Create it with `python -m training.evaluate --places FILE`.';
 
 /**
- * Measure every granularity in the engine, at the places where Python measured PyTorch.
- * @throws {CheckpointError} where the checkpoint or the file of places cannot be used
+ * Measure every granularity in the engine, at the places at which Python measured PyTorch.
+ * @throws {CheckpointError} if the checkpoint or the file of places cannot be used
  */
 export async function evaluate(root: string, model: string, file: string): Promise<EvaluationRow[]> {
   const places = await readPlaces(file);
@@ -102,7 +102,8 @@ async function readPlaces(file: string): Promise<Places> {
     throw new CheckpointError(file, `it cannot be read (${(error as Error).message})`, REMEDY);
   }
   const parts = isObject(json) ? [json.windows, json.lines, json.stopTokens] : [];
-  if (parts.length === 0 || !parts.every(Array.isArray)) throw new CheckpointError(file, 'it holds no places', REMEDY);
+  if (parts.length === 0 || !parts.every(Array.isArray))
+    throw new CheckpointError(file, 'it does not hold places', REMEDY);
   return json as Places;
 }
 
@@ -199,7 +200,7 @@ async function completeLines(
     sums.exact += exact;
     sums.stopped += Number(stopped);
     sums.editSimilarity += editSimilarity(text.trimEnd(), middle);
-    // Where nothing was written nothing would be shown, and there is no confidence to speak of.
+    // An empty text would not be shown, so its confidence means nothing.
     const group = text.trim() === '' ? undefined : groups.findLast(({ from }) => confidence >= from);
     if (group) {
       group.lines++;
@@ -239,9 +240,9 @@ function write(
 /** The rows for a terminal: all code, then by language, then lines by the confidence of the largest. */
 export function evaluationTables(rows: readonly EvaluationRow[]): string {
   const percent = (share?: number) => (share === undefined ? '-' : `${(100 * share).toFixed(1)}%`);
-  const name = (row: EvaluationRow) => (row.copying ? `${row.name} and copying` : row.name);
+  const name = (row: EvaluationRow) => (row.copying ? `${row.name} with copying` : row.name);
   const all = [
-    ['submodel', 'bits a byte', 'next token right', 'agrees with XL', 'line right', 'edit similarity', 'line ended'],
+    ['submodel', 'bits per byte', 'top-1 accuracy', 'agrees with XL', 'line exact', 'edit similarity', 'line ended'],
     ...rows.map(({ score, lines, ...row }) => [
       name(row),
       score?.bitsPerByte.toFixed(4) ?? '-',
@@ -251,7 +252,7 @@ export function evaluationTables(rows: readonly EvaluationRow[]): string {
   const scored = rows.filter((row) => row.byLanguage);
   const languages = Object.keys(scored[0]?.byLanguage ?? {});
   const byLanguage = [
-    ['bits a byte, next token right', ...languages],
+    ['bits per byte, top-1 accuracy', ...languages],
     ...scored.map((row) => [
       name(row),
       ...Object.values(row.byLanguage ?? {}).map((s) => `${s.bitsPerByte.toFixed(3)}, ${percent(s.accuracy)}`),
@@ -259,7 +260,7 @@ export function evaluationTables(rows: readonly EvaluationRow[]): string {
   ];
   const last = rows.findLast((row) => row.name === 'XL' && row.lines);
   const byConfidence = [
-    [`confidence of ${last ? name(last) : 'XL'}`, 'lines', 'line right'],
+    [`confidence of ${last ? name(last) : 'XL'}`, 'lines', 'line exact'],
     ...(last?.lines?.byConfidence ?? []).map((group) => [
       `from ${group.from}`,
       String(group.lines),

@@ -14,7 +14,7 @@ export function completionTables({ rows, calibration }: Evaluation): string {
       'exact',
       'edit similarity',
       'shown',
-      'chars a place',
+      'chars per place',
       'accepted',
       'right',
       'duplicates',

@@ -39,7 +39,7 @@ export interface CompletionRow extends Figures {
   readonly kind: Kind | 'all';
 }
 
-/** How well a submodel's scores tell what is right. */
+/** The accuracy of a submodel's scores. */
 export interface CalibrationRow {
   readonly submodel: string;
   readonly error: number;
@@ -51,7 +51,7 @@ export interface Evaluation {
   readonly calibration: readonly CalibrationRow[];
 }
 
-/** Mask spans of files, complete them, and say what would have come of it. */
+/** Mask spans of files, complete them, and judge the suggestions. */
 export async function evaluateCompletion(
   root: string,
   model: string,
@@ -94,8 +94,8 @@ export async function evaluateCompletion(
 }
 
 /**
- * Fit one score of all submodels to what is right, and write it beside the weights. Fitted apart they would differ by
- * chance, and a larger submodel might show less than a smaller one that knows less; and those in between have none.
+ * Fit one score for all submodels, and write it next to the weights. Separate scores would differ by chance, so a larger
+ * submodel could show less than a smaller one. Submodels between the sizes would have none.
  */
 export async function calibrate(
   root: string,
@@ -137,7 +137,7 @@ interface Head {
   readonly right: boolean;
 }
 
-/** Every head of what was written, and whether the author wrote it too. */
+/** Every head of the written text, and whether the author wrote it too. */
 function headsOf(span: Span, { pieces, cursor }: Written, weights: readonly number[] | undefined): Head[] {
   const tried = untilGuess(pieces);
   let text = cursor.linePrefix;

@@ -6,18 +6,18 @@ import { scan } from '../../completion/syntax/lexer';
 import { lexiconOf } from '../../completion/syntax/lexicon';
 import { Random } from '../../replay/random';
 
-/** What is masked: a line, the rest of one, the rest of one within brackets that the editor closed, or a block. */
+/** The masked text: a line, the rest of one, the rest of one within brackets that the editor closed, or a block. */
 export const KINDS = ['line', 'rest', 'brackets', 'block'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** A cursor in a file, and what its author wrote there. */
+/** A cursor in a file, and the text of the author there. */
 export interface Span {
   readonly kind: Kind;
   readonly path: string;
   readonly prefix: string;
   /** As the editor shows it to the user: with the brackets that it closed. */
   readonly suffix: string;
-  /** What stood between the two. */
+  /** The text between the two. */
   readonly truth: string;
   /** The line of the cursor and all that follows, as the author wrote it. */
   readonly original: string;
@@ -28,7 +28,7 @@ const MAX_LINE_CHARS = 160;
 const MIN_BLOCK_LINES = 2;
 const MAX_BLOCK_LINES = 8;
 
-/** Spans of a file, so many of each kind at the most, drawn by a seed. */
+/** Spans of a file, at most `each` of each kind, drawn by a seed. */
 export function spansOf(path: string, text: string, each: number, seed: number): Span[] {
   const random = new Random(seed, path);
   const lines = text.replaceAll('\r\n', '\n').split('\n');
@@ -87,7 +87,7 @@ function openedWithin(path: string, line: string): number[] {
   );
 }
 
-/** What the editor wrote after the cursor while the brackets before it were typed. */
+/** The brackets that the editor inserted after the cursor while those before it were typed. */
 function closersFor(path: string, linePrefix: string): string {
   const open = unmatched(codeOf(path, linePrefix)).openers.map(({ bracket }) => bracket);
   const pairs = pairsOf(languageOf(path));
@@ -97,12 +97,12 @@ function closersFor(path: string, linePrefix: string): string {
     .join('');
 }
 
-/** A line without what stands in its strings and comments. */
+/** A line without the content of its strings and comments. */
 function codeOf(path: string, line: string): string {
   return scan(line, lexiconOf(languageOf(path))).code;
 }
 
-/** Lines of the block that a line opens, 0 where it opens none or one too long. */
+/** Lines of the block that a line opens, 0 if it opens none or one that is too long. */
 function blockBelow(lines: readonly string[], i: number): number {
   const head = lines[i] ?? '';
   if (!/[{:]\s*$/.test(head)) return 0;

@@ -1,12 +1,12 @@
 import type { Suggestion } from '../../completion/outcome';
 import type { Span } from './spans';
 
-/** VS Code's words where a language does not define its own. */
+/** VS Code's words for a language that does not define its own. */
 const WORD = /(?:-?\d*\.\d\w*)|(?:[^`~!@#%^&*()\-=+[{\]}\\|;:'",.<>/?\s]+)/g;
 
 /**
- * What VS Code's word-based suggestions put first: words of the document that begin as the word at the cursor does, in
- * the order of its list. It suggests nothing where no word was begun.
+ * The first of VS Code's word-based suggestions: words of the document that begin like the word at the cursor, in the order
+ * of its list. It suggests nothing if no word was begun.
  */
 export function firstWord({ prefix, suffix }: Span): Suggestion | undefined {
   const begun = /[^`~!@#%^&*()\-=+[{\]}\\|;:'",.<>/?\s\d][^`~!@#%^&*()\-=+[{\]}\\|;:'",.<>/?\s]*$/.exec(prefix)?.[0];

@@ -109,6 +109,9 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
     const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
     const offset = document.offsetAt(position);
+    const cursor = cursorIn(document, position);
+    const explicit =
+      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(cursor, this.retriggeredAt);
     const hasChanged = staleness(document, position);
     const trace = new Trace(() => performance.now());
     const closed = await files.closed(document.uri);
@@ -116,9 +119,6 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       this.superseded(number, document);
       return undefined;
     }
-    const cursor = cursorIn(document, position);
-    const explicit =
-      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(cursor, this.retriggeredAt);
     const here = { context, explicit, closed, enabled: isEnabledIn(document) };
     const { request, range, lead } = targetAt(document, position, here, snippets);
     trace.end('context');

@@ -70,7 +70,8 @@ function isClosedAfter({ prefix, suffix, after, lineSuffix }: Cursor, open: Open
       // A second opener in between means that the mark ends another comment.
       return !between.includes(open.opener);
     case 'string':
-      return !opensAnother(suffix, closer.offset, open);
+      // A string that began on the cursor's line is likely to end there too.
+      return prefix.includes('\n', open.offset) && !opensAnother(suffix, closer.offset, open);
     case 'lines':
       return true;
     default:

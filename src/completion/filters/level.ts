@@ -45,7 +45,8 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   const rows = prefix.split('\n').slice(0, -1);
   const lastRow = rows.findLastIndex((row) => row.trim() !== '');
   const last = rows[lastRow];
-  if (last === undefined) return () => undefined;
+  // Blanks of both kinds align, and say little of levels.
+  if (last === undefined || /^ *\t+ /.test(last)) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);
   if (cursor.isWithinText && lexicon.kind === 'code' && before.open.at(-1)?.mode.reads !== 'markup') {
@@ -108,8 +109,9 @@ function levelsBelow(
       };
     }
     if (dedents) return { least: 0, most: own };
-    if (rules.continues?.test(first)) {
-      if (rules.continues.test(above.code)) return { least: above.column, most: above.column };
+    const continues = isWithinBrackets ? (rules.continuesInBrackets ?? rules.continues) : rules.continues;
+    if (continues?.test(first)) {
+      if (continues.test(above.code)) return { least: above.column, most: above.column };
       const deeper = statement.column + continuation;
       const isLoose = isWithinBrackets || /^[})\]]/.test(above.code) || rules.ends?.test(above.code) === true;
       return { least: isLoose ? 0 : deeper, most: Math.max(deeper, aligned ?? 0, own, queryColumn(above) ?? 0) };

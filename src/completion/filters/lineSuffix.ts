@@ -20,7 +20,10 @@ export const lineSuffix: Filter = (cursor) => {
   return (draft) => {
     if (draft.open) return draft;
     const overlap = overlapOf(draft.text, rests, cursor);
-    if (overlap > 0) return cutAt(draft, draft.text.slice(0, -overlap).trimEnd().length);
+    if (overlap > 0) {
+      const text = draft.text.slice(0, -overlap);
+      return cutAt(draft, /^\s/.test(rest) ? text.trimEnd().length : text.length);
+    }
     const replaces = replacedBy(closersOf(draft.text, cursor), closing, line);
     if (replaces > 0) return { ...draft, replaces };
     return beforeRest(draft, cursor);
@@ -56,13 +59,12 @@ function closersOf(text: string, cursor: Cursor): string[] {
   return [...unmatched(within).closers.map(({ bracket }) => bracket), ...marks];
 }
 
-/** Number of characters on the rest of the line that the text repeats. */
+/** Number of characters on the rest of the line whose marks the text repeats in the same order. */
 function replacedBy(closers: readonly string[], { marks }: Closing, line: string): number {
-  let same = 0;
-  while (same < marks.length && marks[same] === closers[same]) same++;
-  if (same < Math.min(marks.length, closers.length)) return 0;
+  let written = 0;
+  for (const closer of closers) if (closer === marks[written]) written++;
   let end = 0;
-  for (const mark of marks.slice(0, same)) end = line.indexOf(mark, end) + mark.length;
+  for (const mark of marks.slice(0, written)) end = line.indexOf(mark, end) + mark.length;
   return end > 0 && line.slice(end).trim() === '' ? line.length : end;
 }
 

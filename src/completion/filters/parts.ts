@@ -12,6 +12,8 @@ const CLOSERS = ')]}';
 interface Part {
   readonly text: string;
   readonly start: number;
+  /** The bracket around it; empty if there is none on its line. */
+  readonly bracket: string;
   /** The character that ends it; empty for the last part, which may continue. */
   readonly separator: string;
 }
@@ -39,18 +41,18 @@ export function repeatedPart(cursor: Cursor, text: string): number | undefined {
 /** The parts of a line, grouped by the brackets around them. `code` is the line with strings and comments blanked. */
 function partsOf(code: string, line: string): Part[][] {
   const done: Part[][] = [];
-  const scopes: { parts: Part[]; start: number }[] = [{ parts: [], start: 0 }];
+  const scopes: { parts: Part[]; start: number; bracket: string }[] = [{ parts: [], start: 0, bracket: '' }];
   const end = (at: number, separator: string) => {
     const scope = scopes.at(-1);
     if (!scope) return;
     const text = line.slice(scope.start, at);
     const start = scope.start + (text.length - text.trimStart().length);
-    if (text.trim() !== '') scope.parts.push({ text: text.trim(), start, separator });
+    if (text.trim() !== '') scope.parts.push({ text: text.trim(), start, separator, bracket: scope.bracket });
     scope.start = at + 1;
   };
   for (let at = 0; at < code.length; at++) {
     const character = code.charAt(at);
-    if (OPENERS.includes(character)) scopes.push({ parts: [], start: at + 1 });
+    if (OPENERS.includes(character)) scopes.push({ parts: [], start: at + 1, bracket: character });
     else if (CLOSERS.includes(character)) {
       end(at, character);
       const closed = scopes.length > 1 ? scopes.pop() : undefined;
@@ -66,7 +68,8 @@ function isRepeated(before: readonly Part[], part: Part, isCode: boolean): boole
   const [first, second, third] = before.slice(-3);
   if (part.separator !== '' && isLong(part)) {
     const last = before.at(-1);
-    if (last?.text === part.text && STRING.test(part.text)) return true;
+    // Two arguments of a call may well be the same.
+    if (last?.text === part.text && STRING.test(part.text) && part.bracket !== '(') return true;
     if (third && third.text !== part.text && second?.text === part.text && first?.text === third.text)
       return isLong(third);
   }
@@ -88,7 +91,7 @@ function keyOf({ text, separator }: Part): string | undefined {
 function firstOfTurn(parts: readonly Part[], at: number): Part {
   const [part, before] = [parts[at], parts[at - 1]];
   const isTurn = part && before && part.text !== before.text && keyOf(part) === undefined;
-  return (isTurn ? before : part) ?? { text: '', start: 0, separator: '' };
+  return (isTurn ? before : part) ?? { text: '', start: 0, separator: '', bracket: '' };
 }
 
 /** A comma before the closing marks of the line would be left over. */

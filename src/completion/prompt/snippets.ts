@@ -33,6 +33,7 @@ const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 export class SnippetIndex {
   private readonly documents = new Map<string, readonly Chunk[]>();
   private changes = 0;
+  private additions = 0;
   private removals = 0;
 
   /** @param capacity number of documents; the least recently used are forgotten first */
@@ -43,6 +44,11 @@ export class SnippetIndex {
     return this.changes;
   }
 
+  /** Grows when a new document is added. */
+  get added(): number {
+    return this.additions;
+  }
+
   /** Grows when a document is forgotten whose snippets may be in use. */
   get forgotten(): number {
     return this.removals;
@@ -51,7 +57,7 @@ export class SnippetIndex {
   /** Add or update a document. `FilePolicy` decides which texts may be quoted. */
   set(document: string, path: string, text: string): void {
     this.changes++;
-    this.documents.delete(document);
+    if (!this.documents.delete(document)) this.additions++;
     this.documents.set(document, chunksOf(path, text));
     const oldest = this.documents.keys().next();
     if (this.documents.size > this.capacity && !oldest.done) this.documents.delete(oldest.value);
@@ -102,13 +108,15 @@ export class SnippetIndex {
  * Snippets that stay the same while typing only appends to the prompt, because otherwise the whole prompt would have to be
  * prefilled again. They are searched again in these cases:
  * - The prompt changes before the cursor's line anyway: another document, window or text after the cursor.
- * - None were found yet and the index has changed, because other files may be read late.
+ * - None were found yet and the index has changed.
+ * - A file was added that may be more similar, because the files of a folder are read one after the other.
  * - A file was forgotten, because it may no longer be quoted.
  */
 export class StableSnippets {
   private place = '';
   private found: Snippet[] = [];
   private revision = -1;
+  private added = -1;
   private forgotten = -1;
 
   constructor(
@@ -125,12 +133,13 @@ export class StableSnippets {
     limitMs: number,
   ): readonly Snippet[] {
     const place = `${document}\n${windowStart}\n${withoutClosers(suffix).slice(0, PLACE_CHARS)}`;
-    const { revision, forgotten } = this.index;
-    const isLate = this.found.length === 0 && this.revision !== revision;
+    const { revision, added, forgotten } = this.index;
+    const isLate = this.added !== added || (this.found.length === 0 && this.revision !== revision);
     if (place !== this.place || isLate || this.forgotten !== forgotten) {
       this.found = this.index.find(document, prefix, this.count, now, now() + limitMs);
       this.place = place;
       this.revision = revision;
+      this.added = added;
       this.forgotten = forgotten;
     }
     return this.found;

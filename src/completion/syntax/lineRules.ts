@@ -10,6 +10,8 @@ export interface LineRules {
   readonly goesOn?: RegExp;
   /** A line with this start continues the line before. */
   readonly continues?: RegExp;
+  /** The same, for a line within brackets. */
+  readonly continuesInBrackets?: RegExp;
   /** Levels by which a continuation is indented if the document shows none. */
   readonly continuationLevels: number;
   /** A line with this end ends its statement. */
@@ -40,10 +42,11 @@ const C: LineRules = { ...BRACES, continues: /^(?:&&|\|\||[+\-*/%|&^?:]\s)/ };
 const PHP: LineRules = { ...BRACES, continues: new RegExp(`^->|${LEADS.source}`) };
 const CSS: LineRules = { opens: /[{([:]$/, dedents: /^[})\]]/, continuationLevels: 1, ends: /[;}]$/ };
 const PYTHON: LineRules = {
-  ...GENERIC,
   opens: /[{([:]$/,
   dedents: /^(?:[})\]]|(?:else|elif|except|finally|case)\b.*)/,
-  continues: /^(?:\.(?=[A-Za-z_])|(?:and|or|if|else|for|in|not)\b|[+\-*/%|&^]\s)/,
+  goesOn: OPERATOR_END,
+  continuationLevels: 1,
+  continuesInBrackets: /^(?:\.(?=[A-Za-z_])|(?:and|or|if|else|for|in|not)\b|[+\-*/%|&^]\s)/,
 };
 const SHELL: LineRules = {
   opens: /(?:[{(]|\b(?:then|do|else)|\bin|^[^()]*\))$/,

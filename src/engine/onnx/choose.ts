@@ -1,7 +1,7 @@
 /** The longest match with earlier text that is looked for, in tokens, as in native/src/copier.h. */
 const LONGEST_MATCH = 16;
 
-/** The longest earlier occurrence of the last tokens, of several the latest, and the index of what followed it. */
+/** The longest earlier occurrence of the last tokens (the latest of several), and the index of the token after it. */
 export function findMatch(tokens: readonly number[]): { length: number; next: number } {
   const size = tokens.length;
   let best = { length: 0, next: 0 };
@@ -15,27 +15,27 @@ export function findMatch(tokens: readonly number[]): { length: number; next: nu
 
 const BARRED = -1e30;
 
-/** What may follow a text, and with what weight. */
-export interface Choice {
-  /** What stands before, marks left out. */
+/** The constraints on the next token of a text. */
+export interface NextToken {
+  /** The tokens before it, without special tokens. */
   readonly text: readonly number[];
-  /** Copying from the context: by the match's length from 1; empty for the model alone. */
+  /** Weights of copying from the context, by the match's length from 1; empty for the model alone. */
   readonly copyWeights: readonly number[];
   /** Tokens that are not chosen. */
   readonly never: readonly number[];
-  /** What the token has to spell the beginning of, or all of and more; empty for any. */
+  /** The token has to spell a prefix of it, or all of it and more; empty for no constraint. */
   readonly healingPrefix: Uint8Array;
-  /** [vocabulary] what each token spells; empty for marks. */
+  /** [vocabulary] the bytes of each token; empty for special tokens. */
   readonly tokenBytes: readonly Uint8Array[];
 }
 
 /**
- * The likeliest token by the logits, mixed with copying: (1 - w) * model + w * [what followed the longest match]. Where
- * text was given back, among the tokens that spell it. The same rules as Engine::choose in native/src/engine.cc.
+ * The likeliest token by the logits, mixed with copying: (1 - w) * model + w * [the token after the longest match]. If there
+ * is a healing prefix, only tokens that spell it are considered. The same rules as Engine::choose in native/src/engine.cc.
  * @param logits [vocabulary]
  */
-export function choose(logits: Float32Array, choice: Choice): { token: number; probability: number } {
-  const { text, copyWeights, never, healingPrefix, tokenBytes } = choice;
+export function choose(logits: Float32Array, next: NextToken): { token: number; probability: number } {
+  const { text, copyWeights, never, healingPrefix, tokenBytes } = next;
   const mayCome = (token: number) => {
     if (healingPrefix.length === 0) return true;
     const bytes = tokenBytes[token] ?? new Uint8Array();
@@ -49,11 +49,11 @@ export function choose(logits: Float32Array, choice: Choice): { token: number; p
   /** The model's probability of all tokens that may come. */
   const allowedShare = (Math.exp(largest - all.largest) * sum) / all.sum;
 
-  const { length, next } = copyWeights.length > 0 ? findMatch(text) : { length: 0, next: 0 };
-  const copy = text[next];
-  if (length === 0 || copy === undefined || never.includes(copy) || !mayCome(copy)) return { token, probability };
-  let weight = copyWeights[Math.min(length, copyWeights.length) - 1] ?? 0;
-  // That the copy spells what was given back speaks for it.
+  const match = copyWeights.length > 0 ? findMatch(text) : { length: 0, next: 0 };
+  const copy = text[match.next];
+  if (match.length === 0 || copy === undefined || never.includes(copy) || !mayCome(copy)) return { token, probability };
+  let weight = copyWeights[Math.min(match.length, copyWeights.length) - 1] ?? 0;
+  // A copy that spells the healing prefix is more likely to be right.
   if (weight > 0) weight /= weight + (1 - weight) * allowedShare;
   const copied = (1 - weight) * probability * Math.exp((allowed[copy] ?? 0) - largest) + weight;
   const kept = (1 - weight) * probability;

@@ -4,7 +4,7 @@ import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
 
 /** The model as decoding uses it. */
-export interface Reader {
+export interface TokenReader {
   /**
    * Reads tokens at the end of the cache.
    * @returns logits after each of them, [tokens, vocabulary]
@@ -23,7 +23,7 @@ export interface Decoding {
   readonly contextLength: number;
   readonly isAborted: () => boolean;
   readonly listener: (event: GenerateEvent) => void;
-  /** Counted while it goes on: what was done stands here also where it throws. */
+  /** Updated during the decode, so that the counts are right even if it throws. */
   readonly done: { tokens: number; passes: number } & DraftCounts;
 }
 
@@ -34,24 +34,24 @@ export const noDrafts = (): DraftCounts => ({
   writtenAccepted: 0,
 });
 
-/** Tokens that the target is asked to check. */
-interface Draft {
+/** Tokens that the target has to verify. */
+interface TokenDraft {
   readonly tokens: number[];
-  /** Of what they were copied after; 0 where they were not. */
+  /** Length of the match that they were copied after; 0 if they were not copied. */
   readonly matchLength: number;
-  /** Of the submodel that wrote them, of each. */
+  /** The drafting submodel's probability of each; empty if they were copied. */
   readonly probabilities: number[];
 }
 
 const LINE_END = 0x0a;
 
-const NO_DRAFT: Draft = { tokens: [], matchLength: 0, probabilities: [] };
+const NO_DRAFT: TokenDraft = { tokens: [], matchLength: 0, probabilities: [] };
 
 /**
- * Greedy, as Engine::decode in native/src/engine.cc. Drafts change nothing but the time: the target looks at all of them
- * in one pass, and the first that it would not have chosen ends them.
+ * Greedy decoding, as Engine::decode in native/src/engine.cc. Drafts change only the time: the target verifies all of them
+ * in one pass, and rejects the first that it would not have chosen and all after it.
  */
-export async function decode(reader: Reader, decoding: Decoding): Promise<EndReason> {
+export async function decode(reader: TokenReader, decoding: Decoding): Promise<EndReason> {
   const { request, speculator, tokenBytes, contextLength, isAborted, listener, done } = decoding;
   const {
     widths,
@@ -65,15 +65,15 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   } = request;
   const vocabulary = decoding.logits.length;
   const text = [...request.prompt];
-  // As the look-up reads it: a mark stands between the text before the cursor and what follows, no match would cross it.
+  // Without special tokens: one separates the text before the cursor from the answer, and no match would cross it.
   const isText = (token: number) => (tokenBytes[token]?.length ?? 0) > 0;
   const spelled = text.filter(isText);
   let healingPrefix: Uint8Array = new TextEncoder().encode(request.healingPrefix ?? '');
   let { logits } = decoding;
   let counts = NO_TOKENS;
   let isAsExpected = true;
-  let draft = NO_DRAFT; // what the logits were computed for, after the last token of `text`
-  /** @param beyond what the last token spells after what is given back; undefined where it spells no more than that */
+  let draft = NO_DRAFT; // the logits were computed for it, after the last token of `text`
+  /** @param beyond bytes that the last token spells after the healing prefix; undefined if it ends within the prefix */
   const reasonToEnd = (beyond: Uint8Array | undefined): EndReason | undefined => {
     if (endsWithLine && beyond?.includes(LINE_END)) return 'line';
     if (beyond && scoreBound && !mayReachScore(scoreBound, counts)) return 'scoreBound';
@@ -97,11 +97,11 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
         reader.truncate(cached);
         return 'stop';
       }
-      const spelling = tokenBytes[token] ?? new Uint8Array();
-      const isNews = healingPrefix.length === 0 || spelling.length > healingPrefix.length;
-      const beyond = isNews ? spelling.subarray(healingPrefix.length) : undefined;
-      if (isNews) counts = withToken(counts, probability);
-      healingPrefix = healingPrefix.subarray(spelling.length);
+      const bytes = tokenBytes[token] ?? new Uint8Array();
+      const isNew = healingPrefix.length === 0 || bytes.length > healingPrefix.length;
+      const beyond = isNew ? bytes.subarray(healingPrefix.length) : undefined;
+      if (isNew) counts = withToken(counts, probability);
+      healingPrefix = healingPrefix.subarray(bytes.length);
       text.push(token);
       if (isText(token)) spelled.push(token);
       done.tokens++;
@@ -125,14 +125,17 @@ export async function decode(reader: Reader, decoding: Decoding): Promise<EndRea
   }
 }
 
-/** What may follow `text` (`spelled` without its marks), whose last token is not in the cache yet; the cache is left as it was. */
+/**
+ * A draft of the tokens after `text`, whose last token is not in the cache yet. The cache is left unchanged.
+ * @param spelled `text` without special tokens
+ */
 async function makeDraft(
-  reader: Reader,
+  reader: TokenReader,
   { request, speculator, isAborted }: Decoding,
   text: readonly number[],
   spelled: readonly number[],
   left: number,
-): Promise<Draft> {
+): Promise<TokenDraft> {
   const { maxTokens = 0, widths = [], always = false } = request.speculation ?? {};
   const room = Math.min(left, maxTokens);
   if (room <= 0) return NO_DRAFT;
@@ -144,7 +147,7 @@ async function makeDraft(
     if (count > 0) return { tokens: copy(spelled, match.next, count), matchLength: match.length, probabilities: [] };
   }
   if (widths.length === 0) return NO_DRAFT;
-  const draft: Draft = { tokens: [], matchLength: 0, probabilities: [] };
+  const draft: TokenDraft = { tokens: [], matchLength: 0, probabilities: [] };
   const { tokens, probabilities } = draft;
   const wanted = () => always || (explore && tokens.length === 0) || speculator.worthWriting(probabilities);
   while (tokens.length < room && !isAborted() && wanted()) {
@@ -158,14 +161,14 @@ async function makeDraft(
   return draft;
 }
 
-/** What followed a place of the text, which may run on into itself. */
+/** `count` tokens from an index of the text on; the copy may run on into itself. */
 function copy(text: readonly number[], from: number, count: number): number[] {
   const longer = [...text];
   for (let i = 0; i < count; i++) longer.push(longer[from + i] ?? 0);
   return longer.slice(text.length);
 }
 
-function learn(draft: Draft, i: number, accepted: boolean, speculator: Speculator, counts: DraftCounts): void {
+function learn(draft: TokenDraft, i: number, accepted: boolean, speculator: Speculator, counts: DraftCounts): void {
   if (draft.matchLength > 0) {
     speculator.copied(draft.matchLength + i, accepted);
     counts.copiedDrafts++;

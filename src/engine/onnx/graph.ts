@@ -9,7 +9,7 @@ import {
   type Graph,
   type Node,
   serialise,
-  type Value,
+  type GraphValue,
 } from './proto';
 
 /** The part of a checkpoint that a graph is made of. */
@@ -19,17 +19,17 @@ export interface Weights {
   readonly tensors: Readonly<Record<string, TensorEntry>>;
 }
 
-/** Weights share a scale in blocks of so many: the form of MatMulNBits that every provider has a quick kernel for. */
+/** Weights in a block share a scale. Every provider has a fast kernel for blocks of this size in MatMulNBits. */
 const BLOCK = 32;
 /** MatMulNBits' zero among unsigned bytes. */
 const ZERO = 128;
-/** The activations are int8 too, on the providers where that is quicker. */
+/** The activations are int8 too, on providers on which that is faster. */
 const INT8_ACTIVATIONS = 4;
 
 const BYTES: Readonly<Record<TensorEntry['dtype'], number>> = { I8: 1, F16: 2, F32: 4 };
 const ELEMENTS: Readonly<Record<TensorEntry['dtype'], Element>> = { I8: 'uint8', F16: 'float16', F32: 'float' };
 
-/** Names of a layer's keys and values as the graph takes and gives them. */
+/** Names of a layer's keys and values as inputs and outputs of the graph. */
 export function cacheNames(layer: number) {
   return {
     pastKey: `past_key_${layer}`,
@@ -40,7 +40,7 @@ export function cacheNames(layer: number) {
 }
 
 /**
- * A submodel as an ONNX model. It holds no weight of a matrix: its tensors are stretches of the checkpoint's one file,
+ * A submodel as an ONNX model. It holds no weight of a matrix: its tensors are ranges of the checkpoint's one file,
  * rows of gate and up shortened to the submodel's width, and the steps that bring them into the form of MatMulNBits
  * (a sign bit flipped, columns of `down` cut off, scales repeated) are nodes, which the runtime folds when it opens
  * the model.
@@ -55,13 +55,13 @@ export function submodelGraph({ config, weightsFile, tensors }: Weights, widths:
   const { hiddenSize: d, heads, kvHeads, headDim, ffnSize, vocabularySize, contextLength, normEps } = config;
   const g = new GraphBuilder(basename(weightsFile), tensors);
   const cacheShape = [1, kvHeads, contextLength, headDim];
-  const inputs: Value[] = [
+  const inputs: GraphValue[] = [
     { name: 'ids', element: 'int32', shape: [1, 'n'] },
     { name: 'rows', element: 'int32', shape: ['m'] },
     { name: 'last', element: 'int32', shape: [1] },
     { name: 'total', element: 'int32', shape: [1] },
   ];
-  const outputs: Value[] = [{ name: 'logits', element: 'float', shape: [1, 'm', vocabularySize] }];
+  const outputs: GraphValue[] = [{ name: 'logits', element: 'float', shape: [1, 'm', vocabularySize] }];
   const [cos, sin] = g.rotations(contextLength, headDim, config.ropeTheta);
 
   const embedding = g.matrix('model.embed_tokens.weight', vocabularySize, d);
@@ -261,7 +261,7 @@ class GraphBuilder {
     if (entry.shape.join() !== shape.join()) {
       const found = entry.shape.join(', ');
       throw new Error(
-        `${this.file}: tensor ${name} has the shape [${found}] where config.json makes it [${shape.join(', ')}]`,
+        `${this.file}: tensor ${name} has the shape [${found}], but config.json implies [${shape.join(', ')}]`,
       );
     }
     const used = [rows, ...shape.slice(1)];

@@ -35,7 +35,7 @@ export class OnnxModel {
   }
 
   /**
-   * Read tokens after the first `past` of the sequence, whatever else the cache held from there on.
+   * Read tokens after the first `past` of the sequence, and overwrite everything that the cache holds after them.
    * @param rows positions among `tokens` whose logits are wanted
    * @returns logits, [rows, vocabulary]
    */
@@ -58,8 +58,8 @@ export class OnnxModel {
       const [key, value] = this.cache[layer] as [Tensor, Tensor];
       const { pastKey, pastValue, presentKey, presentValue } = cacheNames(layer);
       Object.assign(feeds, { [pastKey]: key, [pastValue]: value });
-      // New keys and values are written where the old ones lie. WebGPU's kernels are wrong for single tokens when they do
-      // so (1.30.0), and a copy within the card's memory is quick.
+      // New keys and values overwrite the old ones in place, but not with WebGPU, whose kernels are then wrong for single
+      // tokens (1.30.0). A copy within the GPU's memory is fast.
       const inPlace = this.provider !== 'webgpu';
       Object.assign(fetches, { [presentKey]: inPlace ? key : null, [presentValue]: inPlace ? value : null });
     }
@@ -67,7 +67,7 @@ export class OnnxModel {
     for (const layer of layers) {
       const { presentKey, presentValue } = cacheNames(layer);
       const present = [results[presentKey], results[presentValue]] as Tensor[];
-      // A buffer on the card is not the garbage collector's to count.
+      // The garbage collector does not free buffers on the GPU.
       for (const [i, old] of (this.cache[layer] ?? []).entries()) if (old !== present[i]) old.dispose();
       this.cache[layer] = present;
     }
@@ -109,9 +109,9 @@ export class OnnxModel {
       ...(this.provider === 'webgpu' ? { preferredOutputLocation: location } : {}),
       extra: {
         session: {
-          // Where the files lie that the graph's tensors name.
+          // The folder of the files that the graph's tensors name.
           model_external_initializers_file_folder_path: dirname(this.weights.weightsFile),
-          // Spinning threads are quick alone and slow beside a build or a language server.
+          // Spinning threads are fast on an idle machine and slow next to a build or a language server.
           'intra_op.allow_spinning': '0',
         },
       },

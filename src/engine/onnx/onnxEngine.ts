@@ -15,10 +15,10 @@ import { loadRuntime, type Provider } from './runtime';
 import { SequenceCache } from './sequenceCache';
 import { MAX_DRAFT, Speculator } from './speculator';
 
-/** A provider as the probe found it to be right. */
+/** A provider with the settings that the probe found to be correct. */
 export interface ProviderSettings {
   readonly provider: Provider;
-  /** Tokens read at once: abort is looked at between such chunks. */
+  /** Tokens read at once. An abort takes effect between two such chunks. */
   readonly prefillTokens: number;
 }
 
@@ -39,7 +39,7 @@ export class OnnxEngine implements LocalBackend {
 
   /**
    * @param root the folder that holds ONNX Runtime, see `loadRuntime`
-   * @throws {RuntimeError} where it does not load
+   * @throws {RuntimeError} if it does not load
    */
   constructor(
     root: string,
@@ -82,7 +82,7 @@ export class OnnxEngine implements LocalBackend {
         ...(message === undefined ? {} : { message }),
       });
     };
-    // One that waits for its turn ends at once; one that runs ends itself, after the step under way.
+    // A request that waits for its turn ends at once. A running one ends after its current step.
     const endWaiting = () => {
       end('aborted');
     };
@@ -97,7 +97,7 @@ export class OnnxEngine implements LocalBackend {
         startMs = performance.now();
         end(logits ? await this.decode({ request, logits, isAborted, listener, done }) : 'aborted');
       } catch (error) {
-        // What the cache holds after a fault is not known.
+        // The content of the cache is unknown after a fault.
         this.cache.truncate(0);
         end('failed', (error as Error).message);
       }
@@ -105,8 +105,8 @@ export class OnnxEngine implements LocalBackend {
   }
 
   /**
-   * Logits after the tokens from `first` on, [tokens - first, vocabulary]; forgets the cache. What comes before
-   * `first` is read in chunks, as a prompt, and the others one by one, as they are decoded.
+   * Logits after the tokens from `first` on, [tokens - first, vocabulary]; discards the cache. The tokens
+   * before `first` are read in chunks, as a prompt, and the others one by one, as in decoding.
    */
   async logits(tokens: readonly number[], widths: readonly number[], first: number): Promise<Float32Array> {
     this.check(tokens, widths);
@@ -134,7 +134,7 @@ export class OnnxEngine implements LocalBackend {
     };
   }
 
-  /** Ends what waits; the sessions go when what runs has ended. */
+  /** Ends waiting requests. The sessions are released when the running request has ended. */
   dispose(): void {
     this.isDisposed = true;
     void this.enqueue(() => this.model.dispose());
@@ -149,7 +149,7 @@ export class OnnxEngine implements LocalBackend {
     return result;
   }
 
-  /** Brings the cache to the request's prompt: the logits after it, or undefined if aborted on the way. */
+  /** Fills the cache with the request's prompt. @returns the logits after it; undefined if it was aborted */
   private async prompt(
     { prompt, widths }: GenerateRequest,
     isAborted: () => boolean,
@@ -185,7 +185,7 @@ export class OnnxEngine implements LocalBackend {
     return decode(reader, { ...part, speculator, tokenBytes: tokenizer.tokenBytes, contextLength });
   }
 
-  /** Logits after the last of `tokens`, of which the cache holds the first few. */
+  /** Logits after the last of `tokens`. The cache holds the first few of them already. */
   private async prefill(
     tokens: readonly number[],
     widths: readonly number[],
@@ -202,7 +202,7 @@ export class OnnxEngine implements LocalBackend {
     return logits;
   }
 
-  /** Reads tokens at the end of the cache: the logits after those at `rows` among them. */
+  /** Reads tokens at the end of the cache. @returns the logits after those at the positions `rows` among them */
   private async read(
     tokens: readonly number[],
     widths: readonly number[],
@@ -232,8 +232,7 @@ export class OnnxEngine implements LocalBackend {
     const { tokenBytes } = this.checkpoint.tokenizer;
     const isAlone = (byte: number) => tokenBytes.some((bytes) => bytes.length === 1 && bytes[0] === byte);
     const unspelled = new TextEncoder().encode(healingPrefix).find((byte) => !isAlone(byte));
-    if (unspelled !== undefined)
-      throw new Error(`no token spells the byte ${unspelled} of the text that is given back`);
+    if (unspelled !== undefined) throw new Error(`no token spells the byte ${unspelled} of the healing prefix`);
     const unknown = [...tokens, ...bannedFirstTokens].find((token) => token < 0 || token >= vocabularySize);
     if (unknown !== undefined) {
       throw new Error(`the token ${unknown} is not in the vocabulary of ${vocabularySize}`);

@@ -5,7 +5,7 @@ import { PbfWriter } from 'pbf';
 export const ELEMENT = { float: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const;
 export type Element = keyof typeof ELEMENT;
 
-/** A constant: values in the model itself, or a stretch of a file beside it. */
+/** A constant: values in the model itself, or a range of a file next to it. */
 export interface Constant {
   readonly name: string;
   readonly element: Element;
@@ -13,7 +13,7 @@ export interface Constant {
   readonly values: Uint8Array | { readonly file: string; readonly offset: number; readonly bytes: number };
 }
 
-/** Numbers become FLOAT attributes where the name is among `FLOATS`, else INT; arrays INTS. */
+/** Numbers become FLOAT attributes if the name is in `FLOATS`, otherwise INT; arrays become INTS. */
 export type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
 export interface Node {
@@ -26,7 +26,7 @@ export interface Node {
 }
 
 /** An input or output of the graph; a string names a dimension that is known at run time only. */
-export interface Value {
+export interface GraphValue {
   readonly name: string;
   readonly element: Element;
   readonly shape: readonly (number | string)[];
@@ -35,8 +35,8 @@ export interface Value {
 export interface Graph {
   readonly nodes: readonly Node[];
   readonly constants: readonly Constant[];
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
+  readonly inputs: readonly GraphValue[];
+  readonly outputs: readonly GraphValue[];
 }
 
 const IR_VERSION = 10;
@@ -112,7 +112,7 @@ function writeEntry([key, value]: [string, string], out: PbfWriter): void {
   out.writeStringField(2, value);
 }
 
-function writeValue({ name, element, shape }: Value, out: PbfWriter): void {
+function writeValue({ name, element, shape }: GraphValue, out: PbfWriter): void {
   out.writeStringField(1, name);
   // TypeProto, its tensor_type, its shape, a dimension
   out.writeMessage(

@@ -5,11 +5,11 @@ import type * as onnxruntime from 'onnxruntime-node';
 export type Runtime = typeof onnxruntime;
 
 /**
- * Execution providers that are tried where the installed package lists them: WebGPU on every desktop, CUDA on Linux (for
- * those who installed its libraries), Core ML on macOS, DirectML on Windows. TensorRT is not: it compiles the model anew
+ * Execution providers that are tried if the installed package lists them: WebGPU on every desktop, CUDA on Linux (if its
+ * libraries are installed), Core ML on macOS, DirectML on Windows. TensorRT is not tried, because it compiles the model again
  * for each length of a prompt.
  */
-export const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
+const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** ONNX Runtime is missing or does not load. The message names the fault and what to do. */
@@ -18,7 +18,7 @@ export class RuntimeError extends Error {
 }
 
 /**
- * Load ONNX Runtime, some tens of megabytes: only in the engine's process and only where it is needed.
+ * Load ONNX Runtime. It takes some tens of megabytes, so it is loaded only in the engine's process and only if needed.
  * @param root the folder that holds `prebuilds/`, or `node_modules/` in a source tree
  */
 export function loadRuntime(root: string): Runtime {
@@ -38,7 +38,7 @@ export function loadRuntime(root: string): Runtime {
   return runtime;
 }
 
-/** Those of PROVIDERS that the installed package has for this platform; whether one works is for a probe to find out. */
+/** Those of PROVIDERS that the installed package has for this platform. Only a probe shows whether one works. */
 export function providersOf(runtime: Runtime): Provider[] {
   const listed = runtime.listSupportedBackends().map(({ name }) => name);
   return PROVIDERS.filter((provider) => listed.includes(provider));

@@ -1,4 +1,4 @@
-/** Which tokens a cache of keys and values holds, and which layers their writer ran: what KvCache is in native/. */
+/** The tokens that a cache of keys and values holds, and the layers that their writers ran, as KvCache in native/. */
 export class SequenceCache {
   private readonly tokens: number[] = [];
   /** [token] the submodel that wrote it. */
@@ -15,12 +15,12 @@ export class SequenceCache {
     }
   }
 
-  /** Keep the first `length` tokens, or all where there are fewer. */
+  /** Keep the first `length` tokens, or all if there are fewer. */
   truncate(length: number): void {
     this.tokens.length = this.writers.length = Math.min(length, this.tokens.length);
   }
 
-  /** How many of `wanted` need not be read again by a submodel: attention is not nested, but a layer may be missing. */
+  /** The number of leading tokens of `wanted` that a submodel need not read again: it needs all layers that it runs. */
   reusable(wanted: readonly number[], widths: readonly number[]): number {
     const lacks = (writer: readonly number[]) => widths.some((width, layer) => width > 0 && writer[layer] === 0);
     const end = this.tokens.findIndex((token, i) => token !== wanted[i] || lacks(this.writers[i] ?? []));

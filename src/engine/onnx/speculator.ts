@@ -1,17 +1,17 @@
-/** Tokens that may be drafted before the target looks at them, as in native/src/speculation.h. */
+/** Tokens that may be drafted before the target verifies them, as in native/src/speculation.h. */
 export const MAX_DRAFT = 8;
 
 /** Observations that a mean remembers. */
 const MEMORY = 64;
 /** Passes without a draft after which one is tried again. */
 const IDLE_PASSES = 48;
-/** Until both were measured: what a further token adds to a pass, and what a draft costs, as shares of a pass of one. */
+/** Until they are measured: the cost of a further token in a pass, and of a draft, as shares of a pass of one token. */
 const MORE_SHARE = 0.2;
 const DRAFT_SHARE = 0.4;
 const LONGEST_MATCH = 16;
 const BUCKETS = 10;
 
-/** Exponentially forgetting; the prior counts as a few observations. */
+/** An exponentially weighted mean; the prior counts as a few observations. */
 class Mean {
   constructor(
     public value = 0,
@@ -28,7 +28,7 @@ class Mean {
   }
 }
 
-/** Milliseconds of a kind of pass. The first of them opens a session and compiles kernels: it says nothing. */
+/** Milliseconds of a kind of pass. The first one is ignored, because it opens a session and compiles kernels. */
 class Timing extends Mean {
   private isWarm = false;
 
@@ -39,8 +39,8 @@ class Timing extends Mean {
 }
 
 /**
- * Learns from every pass what drafting costs and how often the target agrees, and says when it pays: the rule of
- * native/src/speculation.cc, which decides by other times here. One for each pair of target and draft.
+ * Learns the cost of drafts and their acceptance from every pass, and decides whether drafting saves time: the rule of
+ * native/src/speculation.cc with the times of this backend. There is one for each pair of target and draft.
  */
 export class Speculator {
   private readonly one = new Timing();
@@ -53,7 +53,7 @@ export class Speculator {
   private readonly written = new Mean(0.6, 8);
   private idle = 0;
 
-  /** How many tokens to copy after a match of `length` tokens, at most `room`: the most tokens a millisecond. */
+  /** The number of tokens to copy after a match of `length` tokens, at most `room`, that gives the most tokens per ms. */
   worthCopying(length: number, room: number): number {
     if (!this.one.isKnown) return 0;
     let [tokens, reach, best, count] = [1, 1, 1 / this.passMs(1), 0];
@@ -66,7 +66,7 @@ export class Speculator {
     return count;
   }
 
-  /** Whether the submodel should draft one token more, after those of these probabilities. */
+  /** Whether the submodel should draft one more token, after tokens with these probabilities. */
   worthWriting(probabilities: readonly number[]): boolean {
     if (!this.one.isKnown) return false;
     const draftMs = this.draft.isKnown ? this.draft.value : DRAFT_SHARE * this.one.value;
@@ -81,7 +81,7 @@ export class Speculator {
     return then > now;
   }
 
-  /** Every so often a draft is made although it seems not to pay: loads and texts change. */
+  /** Whether to make a draft although it seems not to save time: after IDLE_PASSES, because loads and texts change. */
   explore(): boolean {
     if (++this.idle < IDLE_PASSES) return false;
     this.idle = 0;
@@ -122,7 +122,7 @@ export class Speculator {
   }
 }
 
-/** The last holds for all that is beyond it. */
+/** The last mean also serves every larger index. */
 function at(means: readonly Mean[], i: number): Mean {
   return means[Math.min(means.length - 1, i)] ?? new Mean();
 }

@@ -2,7 +2,7 @@ import type { CheckpointConfig } from '../../matlm/config';
 import { bytesPerToken } from '../../matlm/submodel';
 import { allSizes, type UsageCounts } from '../../statistics/counts';
 import { percentile } from '../../statistics/latencies';
-import type { Answer } from '../recent';
+import type { RecentAnswer } from '../recent';
 import { labelOf, sizesOf } from '../sizes';
 import type { BySize, DashboardState, Period } from './state';
 
@@ -15,7 +15,7 @@ export interface Sources {
   readonly choice: { readonly submodel: string; readonly by: string; readonly reason: string } | undefined;
   /** Milliseconds of a typical completion now. */
   readonly predictMs: (submodel: string) => number | undefined;
-  readonly answers: readonly Answer[];
+  readonly answers: readonly RecentAnswer[];
   readonly nowMs: number;
   readonly today: UsageCounts;
   readonly total: UsageCounts;

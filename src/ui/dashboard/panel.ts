@@ -12,7 +12,7 @@ export const DASHBOARD_VIEW = 'matcoder.dashboard';
 
 /** At most twice a second, because a person reads it. */
 const MIN_UPDATE_MS = 500;
-/** Time passes in its plot also if nothing happens. */
+/** The plot's time axis moves also if nothing happens. */
 const TICK_MS = 10_000;
 
 /**

@@ -30,7 +30,7 @@ export interface FrontierPoint {
   readonly isSize: boolean;
   readonly bytesPerToken: number;
   readonly bitsPerByte: number;
-  /** Share of tokens where its likeliest next token is that of the full model, 0 to 1. */
+  /** Share of tokens for which its likeliest next token is that of the full model, 0 to 1. */
   readonly agreementWithXL: number;
   /** Milliseconds of a typical completion on this machine now. */
   readonly predictedMs: number | undefined;

@@ -15,14 +15,14 @@ function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js')) {
 }
 
 describe('matcoder complete', () => {
-  it('prints what would be inserted', () => {
+  it('prints the text that would be inserted', () => {
     const { status, stdout, stderr } = matcoder(['complete', `${source}:5:5`]);
     assert.equal(stderr, '');
     assert.equal(status, 0);
     assert.notEqual(stdout.trim(), '');
   });
 
-  it('prints all there is to know with --json', () => {
+  it('prints all details with --json', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json', '--submodel', 'S']);
     const completion = JSON.parse(stdout) as Record<string, unknown>;
     assert.deepEqual(Object.keys(completion), [
@@ -45,7 +45,7 @@ describe('matcoder complete', () => {
     assert.ok(tokens.every(({ probability }) => probability > 0 && probability <= 1));
   });
 
-  it('takes every submodel that the setting and the picker offer', () => {
+  it('accepts every submodel that the setting and the picker offer', () => {
     for (const name of ['XS', 'M', 'XL']) {
       const { status, stdout, stderr } = matcoder([
         'complete',
@@ -66,7 +66,7 @@ describe('matcoder complete', () => {
     }
   });
 
-  it('chooses the size by itself, and says why', () => {
+  it('chooses the size by itself, and gives the reason', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json']);
     assert.match((JSON.parse(stdout) as { reason: string }).reason, /^asked for by hand: .+ answers in about \d+ ms/);
   });
@@ -130,7 +130,7 @@ describe('matcoder complete', () => {
     assert.match(stderr, /^matcoder: The native engine for .* is missing: looked at .*\n$/);
   });
 
-  it('counts columns as the editor does, in which a mark of the byte order is none', () => {
+  it('counts columns as the editor does, without a byte order mark', () => {
     writeFileSync(join(folder, 'marked.ts'), '\ufeffconst a = "\ufffd";\n');
     assert.equal(matcoder(['complete', 'marked.ts:1:15']).status, 0);
     assert.equal(matcoder(['complete', 'marked.ts:1:16']).status, 1);
@@ -154,7 +154,7 @@ describe('matcoder inspect', () => {
     assert.ok(rows.every((row) => Number(row.bytesPerToken) > 1e6));
   });
 
-  it('says of at least 24 what they cost and how good they are', () => {
+  it('gives the cost and the quality of at least 24', () => {
     const rows = JSON.parse(matcoder(['inspect', '--json']).stdout) as Record<string, unknown>[];
     assert.ok(rows.length >= 24, `there are ${rows.length}`);
     for (const row of rows) {
@@ -186,9 +186,17 @@ describe('matcoder eval', () => {
       /none\.json: it cannot be read .*training\.evaluate --places FILE/,
     ],
     ['a file of something else', ['--places', 'list.ts'], /list\.ts: it cannot be read/],
-    ['files beside places', ['list.ts', '--places', 'p.json'], /--places has its own places: it takes no files/],
+    [
+      'files in addition to places',
+      ['list.ts', '--places', 'p.json'],
+      /--places has its own places: it takes no files/,
+    ],
     ['a score fitted to any file', ['list.ts', '--calibrate'], /--calibrate overwrites the score .*--heldout FILE/],
-    ['another JSON', ['--places', join(MODEL, 'config.json')], /config\.json: it holds no places\. Make it with/],
+    [
+      'another JSON',
+      ['--places', join(MODEL, 'config.json')],
+      /config\.json: it does not hold places\. Create it with/,
+    ],
   ];
   for (const [name, args, message] of cases) {
     it(`ends with one line and exit code 1: ${name}`, () => {
@@ -201,7 +209,7 @@ describe('matcoder eval', () => {
 });
 
 describe('matcoder replay', () => {
-  it('types a file under each policy, and prints what came of it', () => {
+  it('types a file under each policy, and prints the results', () => {
     const { status, stdout } = matcoder(['replay', 'list.ts', '--policy', 'auto,S', '--max-chars', '80', '--json']);
     assert.equal(status, 0);
     const rows = JSON.parse(stdout) as Record<string, number | string>[];
@@ -219,7 +227,7 @@ describe('matcoder replay', () => {
     }
   });
 
-  it('measures the engine once, keeps the model’s answers, and is the same again with them', () => {
+  it('measures the engine once, keeps the model’s answers, and gives the same results with them', () => {
     const [costs, answers] = ['costs.json', 'answers.jsonl'];
     const args = ['replay', 'list.ts', '--policy', 'S', '--scenario', 'quiet,slow', '--max-chars', '80', '--json'];
     const run = () => {
@@ -231,7 +239,7 @@ describe('matcoder replay', () => {
     assert.match(readFileSync(join(folder, costs), 'utf8'), /"attentionMs"/);
     assert.deepEqual(run(), first);
     assert.equal(readFileSync(join(folder, answers), 'utf8'), kept, 'nothing was asked of the model again');
-  });
+  }).timeout(60_000);
 
   it('ends with one line and exit code 1: costs of another kind', () => {
     const { status, stderr } = matcoder(['replay', 'list.ts', '--costs', 'list.ts']);
@@ -261,7 +269,7 @@ describe('matcoder replay', () => {
       ['list.ts', '--scenario', 'noisy'],
       /--scenario noisy: expected all, or some of quiet, battery/,
     ],
-    ['a length that is no number', ['list.ts', '--max-chars', 'many'], /--max-chars many: expected a whole number/],
+    ['a length that is not a number', ['list.ts', '--max-chars', 'many'], /--max-chars many: expected a whole number/],
     ['held-out code that is missing', ['--heldout', 'none.jsonl'], /none\.jsonl: it cannot be read .*training\.corpus/],
     ['held-out code of another kind', ['--heldout', 'list.ts'], /list\.ts:1: expected a JSON object with package/],
   ];
@@ -276,7 +284,7 @@ describe('matcoder replay', () => {
 });
 
 describe('matcoder eval, over a file', () => {
-  it('says how each way of asking does at each kind of span, beside VS Code’s words', () => {
+  it('prints figures for each trigger and each kind of span, and for VS Code’s words', () => {
     const { stdout, stderr } = matcoder([
       'eval',
       source,
@@ -333,7 +341,7 @@ describe('matcoder, if its output cannot be written', () => {
     });
   }
 
-  it('ends with the code of a mistake although that cannot be written', function () {
+  it('ends with the exit code of a failure although the message cannot be written', function () {
     if (!existsSync(FULL)) this.skip();
     const full = openSync(FULL, 'w');
     const args = [cli, 'inspect', '--model', 'nowhere'];

@@ -81,7 +81,7 @@ describe('a probe in the background', () => {
   }
   const isLocked = () => existsSync(`${file}.lock`);
 
-  it('is made once, stored and told', async () => {
+  it('runs once, is stored and reported', async () => {
     const { reports } = start();
     await until(() => reports.length > 0);
     assert.deepEqual(reports[0], readReport(file, 'm'));
@@ -94,7 +94,7 @@ describe('a probe in the background', () => {
     assert.deepEqual([tried(), again.reports, isLocked()], [ALL, [], false]);
   });
 
-  it('waits for a quiet moment', async () => {
+  it('waits for an idle moment', async () => {
     let quiet = false;
     const { reports } = start('', { isQuiet: () => quiet });
     await aWhile();
@@ -104,7 +104,7 @@ describe('a probe in the background', () => {
     assert.deepEqual(tried(), ALL);
   });
 
-  it('ends when the quiet does, leaves nothing behind and is made anew in the next', async () => {
+  it('stops when the idle moment ends, leaves nothing behind, and starts again in the next one', async () => {
     let quiet = true;
     const seen = join(temporaryFolder(), 'seen');
     const onceSlow = `const fs = require('node:fs');
@@ -120,7 +120,7 @@ describe('a probe in the background', () => {
     assert.deepEqual([tried(), faults], [[...ALL, ...ALL], []]);
   });
 
-  it('is given up until the next start where the quiet is always too short', async () => {
+  it('is given up until the next start if the idle moments are too short', async () => {
     const begun = () => tried().filter((backend) => backend === 'native').length;
     let stopped = 0;
     const isQuiet = () => {
@@ -134,13 +134,13 @@ describe('a probe in the background', () => {
     assert.deepEqual([begun(), isLocked(), reports, readReport(file, 'm')], [3, false, [], undefined]);
   });
 
-  it('is made by one of several windows, and all hear of it', async () => {
+  it('runs in one of several windows, and all receive its report', async () => {
     const windows = [start(), start(), start()];
     await until(() => windows.every(({ reports }) => reports.length > 0));
     assert.deepEqual(tried(), ALL);
   });
 
-  it('tells what a driver did that takes its process down, and is not made again for it', async () => {
+  it('reports a driver that crashes its process, and is not repeated because of it', async () => {
     const { reports } = start("process.kill(process.pid, 'SIGSEGV'); return;");
     await until(() => reports.length > 0);
     const finding = reports[0]!.findings[2]!;
@@ -156,7 +156,7 @@ describe('a probe in the background', () => {
     writeFileSync(`${file}.lock`, pid);
   }
 
-  it('that took the editor down with it is not made again by itself, and says so', async () => {
+  it('that crashed the editor is not repeated by itself, and says so', async () => {
     leftBehind(GONE);
     const { faults } = start();
     await aWhile();
@@ -165,7 +165,7 @@ describe('a probe in the background', () => {
     assert.match(faults.join(), /did not finish.*Re-detect Hardware/);
   });
 
-  it('of another window that goes away without an end is not taken up', async () => {
+  it('of another window that disappears unfinished is not continued', async () => {
     leftBehind(String(process.pid));
     const { reports, faults } = start();
     await aWhile();
@@ -175,7 +175,7 @@ describe('a probe in the background', () => {
     assert.deepEqual([tried(), reports, faults], [[], [], []]);
   });
 
-  it('for another machine is made although a lock was left behind', async () => {
+  it('for another machine runs although a lock was left behind', async () => {
     for (const [machine, age] of [
       ['with a process that is gone', 0],
       ['that is a day old', 86_400],
@@ -191,14 +191,14 @@ describe('a probe in the background', () => {
     assert.equal(tried().length, 2 * ALL.length);
   });
 
-  it('that is stopped in the middle leaves the next start free to make it', async () => {
+  it('that is stopped in the middle can run at the next start', async () => {
     const { probe } = start('return;');
     await until(() => tried().includes('onnx-webgpu'));
     probe.stop();
     assert.deepEqual([readReport(file, 'm'), isLocked()], [undefined, false]);
   });
 
-  it('whose report cannot be stored leaves nothing behind, and stopping it is no error', async () => {
+  it('whose report cannot be stored leaves nothing behind, and stopping it does not throw', async () => {
     // As if the disk became full meanwhile: the new file cannot be written.
     const fillDisk = `require('node:fs').mkdirSync(${JSON.stringify(file)} + '.' + process.ppid);`;
     const { probe, reports, faults } = start(fillDisk);
@@ -210,7 +210,7 @@ describe('a probe in the background', () => {
     assert.deepEqual(tried(), ALL, 'it was made once');
   });
 
-  it('is made if what is stored is no report, which is told and rewritten', async () => {
+  it('runs if the stored entry is not a report, which is reported and rewritten', async () => {
     writeReport(file, { machine: 'm', findings: [] });
     const [key] = Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object);
     for (const [entry, fault] of [
@@ -225,7 +225,7 @@ describe('a probe in the background', () => {
     }
   });
 
-  it('that could start no process is not stored, and says why', async () => {
+  it('that could start no process is not stored, and gives the reason', async () => {
     const probe = {
       hostFile: host(''),
       root: '',
@@ -240,8 +240,8 @@ describe('a probe in the background', () => {
     assert.deepEqual([readReport(file, 'm'), reports, isLocked()], [undefined, [], false]);
   });
 
-  it('that cannot be stored is not made, and says why', async () => {
-    writeFileSync(dirname(file), 'a file where the folder should be');
+  it('that cannot be stored does not run, and gives the reason', async () => {
+    writeFileSync(dirname(file), 'a file instead of the folder');
     const { faults } = start();
     await until(() => faults.length > 0);
     await aWhile();

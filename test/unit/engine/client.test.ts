@@ -99,7 +99,7 @@ describe('the client of the engine’s process', () => {
     assert.equal(reasonOf(await generate()), 'failed: the engine is starting');
   });
 
-  it('starts it again after it died in a request, which ends as failed', async () => {
+  it('starts it again after a crash during a request, which ends as failed', async () => {
     start('crashes in a request');
     await until('ready');
     assert.match(reasonOf(await generate()), /^failed: the engine ended by SIGKILL/);
@@ -146,7 +146,7 @@ describe('the client of the engine’s process', () => {
     assert.ok(!kinds().includes('failed'));
   });
 
-  it('does not start again what cannot work, and gives its message', async () => {
+  it('does not restart a process that cannot work, and gives its message', async () => {
     start('unusable');
     assert.deepEqual(await until('failed'), { kind: 'failed', reason: 'weights.bin: it is truncated' });
     assert.ok(!kinds().includes('restarting'));
@@ -206,7 +206,7 @@ describe('the client of the engine’s process', () => {
     await until('ready', 2);
   });
 
-  it('takes a long prefill for no hang as long as it hears of progress', async () => {
+  it('does not take a long prefill for a hang while progress events arrive', async () => {
     start('prefills for ever');
     await until('ready');
     for (let chunk = 0; chunk < 5; chunk++) {
@@ -230,7 +230,7 @@ describe('the client of the engine’s process', () => {
     assert.equal(kinds().at(-1), 'ready');
   });
 
-  it('starts afresh by hand after it gave up', async () => {
+  it('can be started by hand after it gave up', async () => {
     start('crashes at start');
     await until('failed');
     client.start();

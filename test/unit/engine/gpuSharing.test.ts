@@ -3,35 +3,35 @@ import { GPU_IS_USED, shareGpu } from '../../../src/engine/gpuSharing';
 import type { GpuState } from '../../../src/machine/state';
 
 const GB = 2 ** 30;
-const busy = (share: number): GpuState => ({ name: 'card', busyByOthersShare: share });
+const busy = (share: number): GpuState => ({ name: 'GPU', busyByOthersShare: share });
 const full = (share: number): GpuState => ({
-  name: 'card',
+  name: 'GPU',
   memoryUsedByOthersBytes: share * 8 * GB,
   memoryBytes: 8 * GB,
 });
 
-/** Readings in a row, as [how many, the reading]; what is decided after each run of them. */
+/** Readings in a row, as [count, reading, decision after them]. */
 type Runs = readonly (readonly [count: number, gpu: GpuState | undefined, reason: RegExp | undefined])[];
 
 describe('a GPU that other programs need', () => {
   const cases: [string, Runs][] = [
     [
-      'is left after two busy readings, not after one',
+      'is yielded after two busy readings',
       [
         [1, busy(0.9), undefined],
         [1, busy(0.9), /90% of its time/],
       ],
     ],
     [
-      'is used where one reading alone was busy',
+      'is used if only one reading was busy',
       [
         [1, busy(0.9), undefined],
         [1, busy(0.1), undefined],
         [1, busy(0.9), undefined],
       ],
     ],
-    ['is used where others take a part of it', [[99, busy(0.5), undefined]]],
-    ['is left where its memory is nearly full', [[2, full(0.95), /95% of its memory/]]],
+    ['is used if others use a part of it', [[99, busy(0.5), undefined]]],
+    ['is yielded if its memory is nearly full', [[2, full(0.95), /95% of its memory/]]],
     [
       'is used again after a quarter of a minute of quiet',
       [
@@ -41,7 +41,7 @@ describe('a GPU that other programs need', () => {
       ],
     ],
     [
-      'is not used again where the quiet was short',
+      'is not used again after a short quiet',
       [
         [2, busy(0.9), /90%/],
         [14, busy(0.1), /90%/],
@@ -64,17 +64,17 @@ describe('a GPU that other programs need', () => {
       ],
     ],
     [
-      'is used where nothing can be read',
+      'is used if nothing can be read',
       [
         [99, undefined, undefined],
-        [99, { name: 'card' }, undefined],
+        [99, { name: 'GPU' }, undefined],
       ],
     ],
     [
-      'is used again where nothing can be read any more',
+      'is used again if nothing can be read any more',
       [
         [2, busy(0.9), /90%/],
-        [15, { name: 'card' }, undefined],
+        [15, { name: 'GPU' }, undefined],
       ],
     ],
   ];

@@ -16,21 +16,21 @@ const kept = (backend: Kept['backend'], msPerToken: number): Kept => ({
   costs: { XL: { prefillMsPerToken: msPerToken, decodeMsPerToken: msPerToken } },
 });
 
-describe('what the probe found', () => {
+describe('the report of a probe', () => {
   const order = (...findings: HardwareReport['findings']) =>
     inOrder({ machine: 'm', findings }).map(({ backend }) => backend);
 
-  it('is used quickest first, the native engine where another is only a little quicker', () => {
+  it('puts the fastest backend first, but the native engine if another is only a little faster', () => {
     assert.deepEqual(order(kept('native', 2), kept('onnx-webgpu', 1)), ['onnx-webgpu', 'native']);
     assert.deepEqual(order(kept('native', 2), kept('onnx-webgpu', 1.9)), ['native', 'onnx-webgpu']);
   });
 
-  it('leaves out what was put aside', () => {
+  it('leaves out rejected backends', () => {
     const aside = { backend: 'onnx-webgpu', kept: false, reason: 'its logits are not numbers' } as const;
     assert.deepEqual(order(kept('native', 2), aside), ['native']);
   });
 
-  it('is told as it is: the quickest, or the native engine where another is only a little quicker', () => {
+  it('says why a backend is used: it is the fastest, or no other is much faster', () => {
     const told = (...findings: HardwareReport['findings']) => describeChoice({ machine: 'm', findings });
     assert.match(told(kept('native', 2), kept('onnx-webgpu', 1)), /uses onnx-webgpu .*: it is the fastest/);
     assert.match(told(kept('native', 1), kept('onnx-webgpu', 2)), /uses native .*: it is the fastest/);
@@ -41,7 +41,7 @@ describe('what the probe found', () => {
     assert.match(told(), /No backend that was tried can run/);
   });
 
-  it('is told to the user in a line, also where nothing was tried or nothing runs on a card', () => {
+  it('is one line for the user, also if nothing was tried or nothing runs on a GPU', () => {
     const aside = { backend: 'onnx-webgpu', kept: false, reason: 'No supported adapters' } as const;
     const cases: [HardwareReport | undefined, RegExp][] = [
       [undefined, /not probed yet/],
@@ -52,19 +52,19 @@ describe('what the probe found', () => {
     for (const [report, expected] of cases) assert.match(describeHardware(report), expected);
   });
 
-  it('is stored by machine, and read for that one alone', () => {
+  it('is stored by machine, and read only for that machine', () => {
     const file = join(temporaryFolder(), 'deep', 'hardware.json');
-    const report = { machine: 'one card', findings: [kept('native', 2)] };
+    const report = { machine: 'one GPU', findings: [kept('native', 2)] };
     writeReport(file, report);
-    writeReport(file, { machine: 'another card', findings: [] });
-    assert.deepEqual(readReport(file, 'one card'), report);
-    assert.equal(readReport(file, 'one card, newer driver'), undefined);
-    forgetReport(file, 'one card');
-    assert.equal(readReport(file, 'one card'), undefined);
-    assert.ok(readReport(file, 'another card'), 'the others stay');
+    writeReport(file, { machine: 'another GPU', findings: [] });
+    assert.deepEqual(readReport(file, 'one GPU'), report);
+    assert.equal(readReport(file, 'one GPU, newer driver'), undefined);
+    forgetReport(file, 'one GPU');
+    assert.equal(readReport(file, 'one GPU'), undefined);
+    assert.ok(readReport(file, 'another GPU'), 'the others stay');
   });
 
-  it('counts as none if its file is broken, with the fault, and is rewritten', () => {
+  it('is ignored with the fault if its file is broken, and is rewritten', () => {
     const file = join(temporaryFolder(), 'hardware.json');
     for (const text of ['{"half', '[]', 'null', '7']) {
       writeFileSync(file, text);
@@ -97,7 +97,7 @@ describe('what the probe found', () => {
     ['a rejection without a reason', { machine: 'm', findings: [{ backend: 'onnx-cpu', kept: false }] }],
   ];
   for (const [name, report] of wrong) {
-    it(`is ignored, and told, if it is of the wrong shape: ${name}`, () => {
+    it(`is ignored with the fault if it has the wrong form: ${name}`, () => {
       const file = join(temporaryFolder(), 'hardware.json');
       const good = { machine: 'other', findings: [kept('native', 2)] };
       writeReport(file, { machine: 'm', findings: [] });
@@ -114,7 +114,7 @@ describe('what the probe found', () => {
     });
   }
 
-  it('leaves no temporary file behind if it cannot be written, and forgetting it is no error', () => {
+  it('leaves no temporary file behind if it cannot be written, and forgetting it does not throw', () => {
     const folder = temporaryFolder();
     const file = join(folder, 'hardware.json');
     mkdirSync(file); // renaming onto it fails
@@ -126,16 +126,16 @@ describe('what the probe found', () => {
   });
 });
 
-describe('a graphics card', () => {
+describe('a GPU', () => {
   const folder = temporaryFolder();
-  it('is not looked for by a driver where Linux has no device of one', () => {
+  it('is not searched with a driver if Linux has no device of one', () => {
     assert.match(whyNoGpu(folder, {}, 'linux') ?? '', /there is no GPU: none of \/dev\/dri, /);
   });
-  it('may be there where the environment names a Vulkan driver, and on other systems', () => {
+  it('may exist if the environment names a Vulkan driver, and on other systems', () => {
     assert.equal(whyNoGpu(folder, { VK_ICD_FILENAMES: '/driver.json' }, 'linux'), undefined);
     for (const system of ['win32', 'darwin'] as const) assert.equal(whyNoGpu(folder, {}, system), undefined);
   });
-  it('may be there where its device is', () => {
+  it('may exist if its device does', () => {
     mkdirSync(join(folder, 'dev', 'dri'), { recursive: true });
     assert.equal(whyNoGpu(folder, {}, 'linux'), undefined);
   });
@@ -185,14 +185,14 @@ describe('a probe', () => {
     ],
   ];
   for (const [name, fault, reason] of faults) {
-    it(`puts a backend aside for its reason: ${name}`, async () => {
+    it(`rejects a backend with the reason: ${name}`, async () => {
       const finding = await detect(fault);
       assert.ok(!finding.kept);
       assert.match(finding.reason, reason);
     });
   }
 
-  it('tells what the driver wrote beside the fault, without the place in a source that nobody here has', async () => {
+  it('adds the driver’s message to the fault, without the position in its source code', async () => {
     const finding = await detect(`
       console.error("\\u001b[1;31mWarning: Couldn't load Vulkan: libvulkan.so.1: no such file\\u001b[m");
       const message = '/src/onnxruntime/core/webgpu.cc:136 f(const onnxruntime::T&) ok was false. No supported adapters';
@@ -207,14 +207,14 @@ describe('a probe', () => {
 
   const options = { root: '', modelFolder: '', threads: 1, machine: 'm', limitMs: 1500 };
 
-  it('tries each provider that ONNX Runtime has here, those on a card after the processor', async () => {
+  it('tries each provider that ONNX Runtime has here, those on a GPU after the processor', async () => {
     const list = "return process.send({ type: 'listed', backends: ['onnx-cpu', 'onnx-webgpu', 'onnx-cuda'] });";
     const { findings } = await detectHardware({ ...options, hostFile: hostThat('', list) });
     const backends = findings.map(({ backend }) => backend);
     assert.deepEqual(backends, ['native', 'onnx-cpu', 'onnx-webgpu', 'onnx-cuda']);
   });
 
-  it('tries the processor alone where ONNX Runtime does not even list its providers', async () => {
+  it('tries only the processor if ONNX Runtime does not list its providers', async () => {
     for (const list of [
       "process.kill(process.pid, 'SIGSEGV'); return;",
       "return process.send({ type: 'unusable', message: 'it does not load' });",
@@ -227,13 +227,13 @@ describe('a probe', () => {
     }
   });
 
-  it('starts no process for a card where there is none, and says so', async () => {
+  it('starts no process for a GPU if there is none, and gives the reason', async () => {
     const hostFile = hostThat("process.kill(process.pid, 'SIGSEGV'); return;");
-    const { findings } = await detectHardware({ ...options, hostFile, noGpu: 'there is no card' });
-    assert.deepEqual(findings[2], { backend: 'onnx-webgpu', kept: false, reason: 'there is no card' });
+    const { findings } = await detectHardware({ ...options, hostFile, noGpu: 'there is no GPU' });
+    assert.deepEqual(findings[2], { backend: 'onnx-webgpu', kept: false, reason: 'there is no GPU' });
   });
 
-  it('rejects every backend for its reason if no process starts', async () => {
+  it('rejects every backend with the reason if no process starts', async () => {
     const { findings } = await detectHardware({ ...options, hostFile: hostThat(''), execPath: '/nowhere/node' });
     assert.deepEqual(
       findings.map(({ backend, kept, ...rest }) => [backend, kept, 'reason' in rest && rest.reason.includes('ENOENT')]),
@@ -258,7 +258,7 @@ describe('a probe', () => {
     await assert.rejects(probe, /abort|stopped/);
   });
 
-  it('reads in shorter chunks where a kernel for long ones is wrong', async () => {
+  it('reads in shorter chunks if a kernel for long ones is wrong', async () => {
     const finding = await detect('if (prefillTokens >= 32) logits.reverse();');
     assert.ok(finding.kept);
     assert.equal(finding.prefillTokens, 31);

@@ -18,7 +18,7 @@ describe('a lock file', () => {
   const heldAfter = (content: string, seconds: number) =>
     new LockFile(at(content), () => (1000 + seconds) * 1000).isHeld();
 
-  it('is held by one, until it is released', () => {
+  it('is held by one process until it is released', () => {
     const file = join(temporaryFolder(), 'deep', 'a.lock');
     const lock = new LockFile(file);
     assert.ok(lock.take());
@@ -31,7 +31,7 @@ describe('a lock file', () => {
 
   const cases: [string, string, number, boolean][] = [
     ['of a process that runs', String(process.pid), 60, true],
-    ['of a process that runs, for longer than anything takes', String(process.pid), 21 * 60, false],
+    ['of a process that has run for longer than any probe', String(process.pid), 21 * 60, false],
     ['of a process that is gone', GONE, 0, false],
     ['that is just being written', '', 1, true],
     ['that is empty because the disk was full', '', 6, false],
@@ -40,16 +40,16 @@ describe('a lock file', () => {
     ['that names a process group', '-1', 6, false],
   ];
   for (const [name, content, seconds, isHeld] of cases) {
-    it(`${isHeld ? 'is held' : 'counts for nothing'}: one ${name}`, () => {
+    it(`${isHeld ? 'is held' : 'is ignored'}: one ${name}`, () => {
       assert.equal(heldAfter(content, seconds), isHeld);
     });
   }
 
-  it('is no lock if it is missing', () => {
+  it('is not held if it is missing', () => {
     assert.ok(!new LockFile(at()).isHeld());
   });
 
-  it('cannot be taken where no file can be written, and says so', () => {
+  it('throws if it cannot be written', () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
     assert.throws(() => new LockFile(join(file, 'a.lock')).take(), /EEXIST|ENOTDIR/);

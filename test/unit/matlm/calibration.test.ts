@@ -9,7 +9,7 @@ import { shipped } from '../model';
 describe('the calibration of a checkpoint', () => {
   const file = join(temporaryFolder(), 'confidence.json');
 
-  it('is read where it is whole', async () => {
+  it('is read if it is complete', async () => {
     writeFileSync(file, '{ "features": ["constant"], "weights": [0.5] }');
     assert.deepEqual(await readCalibration(file), { features: ['constant'], weights: [0.5] });
   });
@@ -22,16 +22,16 @@ describe('the calibration of a checkpoint', () => {
     ['half a file', '{ "features": [', /confidence\.json: it is not JSON\. Recreate it/],
     ['another JSON', '[]', /it does not give a number for every feature/],
     ['a weight too few', '{ "features": ["a", "b"], "weights": [1] }', /every feature/],
-    ['a weight that is none', '{ "features": ["a"], "weights": ["1"] }', /every feature/],
+    ['a weight that is not a number', '{ "features": ["a"], "weights": ["1"] }', /every feature/],
   ];
   for (const [name, text, message] of faults) {
-    it(`is an error where it is ${name}`, async () => {
+    it(`is an error if it is ${name}`, async () => {
       writeFileSync(file, text);
       await assert.rejects(readCalibration(file), message);
     });
   }
 
-  it('of the one that ships is of the features that are computed', async () => {
+  it('of the shipped model has the features that are computed', async () => {
     const { calibration } = await shipped();
     assert.ok(calibration, 'it has none');
     assert.deepEqual(calibration.features, FEATURES);

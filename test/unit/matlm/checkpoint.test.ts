@@ -22,7 +22,7 @@ describe('a checkpoint folder', () => {
     assert.equal(config.model.layers, 6);
   });
 
-  it('may hold symbolic links, as a cache of downloads does: the weights are named by their own file', async () => {
+  it('may hold symbolic links, as a download cache does: the weights get the path of the real file', async () => {
     const blobs = join(folder, '..', 'blobs');
     mkdirSync(blobs);
     for (const [i, file] of ['config.json', 'tokenizer.json', 'model.safetensors'].entries()) {

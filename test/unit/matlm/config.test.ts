@@ -15,7 +15,7 @@ const matformer = (change: object) => changed((j) => Object.assign(j.matformer a
 const frontier = (row: object) => matformer({ frontier: [row] });
 
 describe('config.json', () => {
-  it('gives the shape and the granularities ', () => {
+  it('gives the shape and the granularities', () => {
     const { model, granularities } = exampleConfig();
     assert.equal(model.ffnSize, 1024);
     assert.deepEqual(granularities.S, [128, 128, 128, 128, 128, 128]);
@@ -31,7 +31,7 @@ describe('config.json', () => {
     assert.equal(measured.at(-1)?.agreementWithXL, 1);
   });
 
-  it('gives what was measured of submodels, and how much copying weighs', () => {
+  it('gives the measurements of submodels, and the copy weights', () => {
     const row = { name: 'mix', ffnWidths: WIDTHS, bitsPerByte: 1.1, agreementWithXL: 0.8 };
     const config = matformer({ frontier: [row], copy: { S: [0.1, 0.2] } })();
     assert.deepEqual(config.frontier, [{ name: 'mix', widths: WIDTHS, bitsPerByte: 1.1, agreementWithXL: 0.8 }]);
@@ -44,7 +44,7 @@ describe('config.json', () => {
     ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is "llama"; qwen3 is expected/],
     ['a missing dimension', changed((j) => delete j.hidden_size), /hidden_size must be a whole number/],
     [
-      'a cache that fits nowhere',
+      'a cache that is too large',
       changed((j) => (j.max_position_embeddings = 1_048_576)),
       /max_position_embeddings makes the KV cache larger than 2 GiB/,
     ],
@@ -119,7 +119,7 @@ describe('a submodel', () => {
   const config = exampleConfig();
 
   for (const name of ['constructor', '__proto__', 'toString']) {
-    it(`named ${name} is none unless the checkpoint has it`, () => {
+    it(`named ${name} does not exist unless the checkpoint has it`, () => {
       assert.throws(() => submodelOf(config, name), new RegExp(`has no submodel ${name}; it has XS, S, M`));
       const row = `{"name":"${name}","ffnWidths":${JSON.stringify(WIDTHS)},"bitsPerByte":1,"agreementWithXL":1}`;
       const json = EXAMPLE.replace(/"frontier": \[[^]*\n {2,4}\]/, `"frontier": [${row}]`);

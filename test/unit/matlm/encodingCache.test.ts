@@ -28,7 +28,7 @@ const LINES: Record<string, (length: number) => string> = {
 
 describe('remembered encodings', () => {
   for (const [name, line] of Object.entries(LINES)) {
-    it(`cost a key a piece, however long the line: one ${name}`, () => {
+    it(`cost one piece per key, however long the line is: one ${name}`, () => {
       for (const length of [300, 2000, 20_000]) {
         const { cache, pieces } = counting();
         const text = line(length + 400);
@@ -43,14 +43,14 @@ describe('remembered encodings', () => {
     });
   }
 
-  it('are of whole lines if these are short, and made once', () => {
+  it('cover whole lines if these are short, and are made once', () => {
     const { cache, pieces } = counting();
     const text = 'const a = 1;\n  const b = 2;\n';
     for (let time = 0; time < 3; time++) assert.equal(textOf(cache.encode(text)), text);
     assert.deepEqual(pieces, ['const a = 1;', '\n  const b = 2;', '\n']);
   });
 
-  it('never part a surrogate pair', () => {
+  it('never split a surrogate pair', () => {
     const { cache, pieces } = counting();
     cache.encode(`x${'🙂'.repeat(500)}`);
     assert.ok(pieces.every((piece) => !/[\ud800-\udbff]$/.test(piece)));

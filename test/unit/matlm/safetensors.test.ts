@@ -22,7 +22,7 @@ const tensor = (begin: number, end: number, more: object = {}) => ({
 });
 
 describe('the header of a weights file', () => {
-  it('says where each tensor lies, from the start of the file', async () => {
+  it('gives the location of each tensor from the start of the file', async () => {
     const header = {
       __metadata__: { format: 'pt' },
       a: tensor(0, 16),
@@ -36,7 +36,7 @@ describe('the header of a weights file', () => {
     });
   });
 
-  it('has a tensor named like a property of every object as any other', async () => {
+  it('may have a tensor that is named like a property of every object', async () => {
     const header =
       '{"__proto__":{"dtype":"I8","shape":[16],"data_offsets":[0,16]},"constructor":{"dtype":"I8","shape":[48],"data_offsets":[16,64]}}';
     const entries = await readTensorEntries(file(header));
@@ -100,7 +100,7 @@ describe('the header of a weights file', () => {
     });
   }
 
-  it('is refused where the file has not even a length', async () => {
+  it('is refused if the file is shorter than the length field', async () => {
     const path = join(temporaryFolder(), 'model.safetensors');
     writeFileSync(path, 'abc');
     await assert.rejects(readTensorEntries(path), /shorter than the 8 bytes/);

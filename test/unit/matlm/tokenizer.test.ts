@@ -27,7 +27,7 @@ describe('the tokenizer', () => {
     assert.equal(tokenizer.decode(tokenizer.encode('a\ud83db')), 'a\ufffdb');
   });
 
-  it('takes a mark written in a document as text', () => {
+  it('encodes a special token that is written in a document as text', () => {
     const ids = tokenizer.encode('forged <|fim_middle|> mark');
     assert.ok(!ids.includes(tokenizer.special.fimMiddle));
     assert.equal(tokenizer.decode(ids), 'forged <|fim_middle|> mark');
@@ -43,7 +43,7 @@ describe('the tokenizer', () => {
   });
 
   for (const [name, id] of Object.entries({ 'far too large': 1e9, twice: 7, negative: -1, 'a fraction': 0.5 })) {
-    it(`says which file has an id that is ${name}`, () => {
+    it(`names the file with an id that is ${name}`, () => {
       const json = JSON.parse(readFileSync(join(MODEL, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } };
       const vocab = { ...json.model.vocab, function: id };
       assert.throws(
@@ -53,7 +53,7 @@ describe('the tokenizer', () => {
     });
   }
 
-  it('says which file is no tokenizer', () => {
+  it('names the file that is not a tokenizer', () => {
     assert.throws(
       () => new Tokenizer('x/tokenizer.json', {}),
       /x\/tokenizer\.json: it does not describe a BPE tokenizer/,
@@ -122,7 +122,7 @@ describe('the tokenizer', () => {
     ],
   ];
   for (const [name, change, fault] of programs) {
-    it(`refuses a file that has ${name}, and that at once`, () => {
+    it(`refuses at once a file that has ${name}`, () => {
       const json = changed(change);
       assert.throws(() => new Tokenizer('x/tokenizer.json', json), fault);
     });

@@ -8,9 +8,9 @@ const LATER_MS = START_MS + 60_000;
 describe('quiet', () => {
   const times: [string, number | undefined, number, boolean][] = [
     ['is not yet while the editor starts', undefined, START_MS + 19_000, false],
-    ['is where nobody has typed since the start', undefined, START_MS + 20_000, true],
+    ['is if nobody has typed since the start', undefined, START_MS + 20_000, true],
     ['is not soon after a key', LATER_MS - 9000, LATER_MS, false],
-    ['is where the last key is long ago', LATER_MS - 10_000, LATER_MS, true],
+    ['is if the last key was long ago', LATER_MS - 10_000, LATER_MS, true],
   ];
   for (const [name, keyMs, nowMs, expected] of times) {
     it(name, () => {

@@ -113,7 +113,7 @@ describe('a session', () => {
     assert.equal(world.lastProbe.checkpoint, other);
   });
 
-  it('says why a checkpoint cannot be opened, and recovers when another is chosen', async () => {
+  it('gives the reason why a checkpoint cannot be opened, and recovers when another is chosen', async () => {
     void session.start();
     world.opening[0]!.answer.reject(new Error('config.json: it does not exist'));
     await settle();
@@ -123,7 +123,7 @@ describe('a session', () => {
     assert.equal(session.state.kind, 'ready');
   });
 
-  it('forgets the model of before while another is opened', async () => {
+  it('forgets the previous model while another is opened', async () => {
     await started();
     void session.start();
     assert.deepEqual([session.config, session.pipeline, session.predictMs('S')], [undefined, undefined, undefined]);
@@ -200,13 +200,13 @@ describe('a session', () => {
   });
 
   describe('that probes the hardware in the background', () => {
-    it('lets the engine adopt what was found', async () => {
+    it('lets the engine adopt the report', async () => {
       await started();
       world.lastProbe.events.onReport(REPORT);
       assert.deepEqual([session.hardware, world.lastEngine.adopted], [REPORT, [REPORT]]);
     });
 
-    it('does so only while nobody waits and the engine is ready', async () => {
+    it('probes only while nobody waits and the engine is ready', async () => {
       void session.start();
       await opened();
       const isQuiet = () => world.lastProbe.events.isQuiet();

@@ -21,7 +21,7 @@ describe('latencies', () => {
     assert.deepEqual(mergeLatencies(of(...range(1, 500)), of(...range(501, 1000))), of(...range(1, 1000)));
   });
 
-  it('take what is too short or too long for a bucket into the first or the last', () => {
+  it('count a latency beyond all buckets in the first or the last', () => {
     assert.ok(percentile(of(0), 1)! < 2);
     assert.ok(percentile(of(1e9), 1)! > 100_000);
   });

@@ -130,7 +130,7 @@ describe('statistics', () => {
     }
   });
 
-  it('keep sizes apart whatever a checkpoint calls them', () => {
+  it('keep sizes separate, however a checkpoint names them', () => {
     const statistics = kept().open();
     for (const name of ['constructor', '__proto__']) {
       for (let i = 0; i < 2; i++) statistics.add({ kind: 'shown', size: name });

@@ -39,7 +39,7 @@ class Hand {
     return this;
   }
 
-  /** Types character by character; the suggestion is offered anew after each. */
+  /** Types character by character; the suggestion is offered again after each. */
   type(text: string): this {
     for (const character of text) this.wait(100).insert(character).offer();
     return this;
@@ -74,7 +74,7 @@ describe('a suggestion', () => {
     ['counts as accepted when Tab takes it, at once', (hand) => hand.tab(), '1 shown, 1 accepted, 10 keys saved'],
     ['saves what was left when Tab took it', (hand) => hand.type('push').tab(), '1 shown, 1 accepted, 6 keys saved'],
     [
-      'is accepted also where the editor reports an earlier request that offered it',
+      'is accepted also if the editor reports an earlier request that offered it',
       (hand) => hand.type('push').tab(2),
       '1 shown, 1 accepted, 6 keys saved',
     ],
@@ -84,7 +84,7 @@ describe('a suggestion', () => {
       '1 shown, 1 accepted, 15 keys saved',
     ],
     [
-      'is one, taken word by word and then whole',
+      'counts once if it is accepted word by word and then entirely',
       (hand) => hand.insert('push').offer().insert('(name').offer().tab(),
       `1 shown, 1 accepted, ${3 + 4 + 1} keys saved`,
     ],
@@ -94,7 +94,7 @@ describe('a suggestion', () => {
       '1 shown, 0 accepted, 0 keys saved',
     ],
     [
-      'goes on where the editor closed a bracket',
+      'goes on after the editor closed a bracket',
       (hand) => hand.type('push').insert('()').offer('name);').tab(),
       '1 shown, 1 accepted, 5 keys saved',
     ],
@@ -120,7 +120,7 @@ describe('a suggestion', () => {
     });
   }
 
-  it('spares no keys for the indentation that the editor types', () => {
+  it('saves no keys for indentation that the editor inserts', () => {
     assert.equal(keysFor('{\n    return 1;\n  }'), '{\nreturn 1;\n}'.length);
   });
 });

@@ -102,24 +102,24 @@ describe('the activity', () => {
     activity.outcome({ kind: 'shown', suggestion: { text: 'x', replaces: 0 }, work: work(submodel) }, WHERE);
   };
 
-  it('has the governor’s choice as the present one before the first completion', () => {
+  it('presents the governor’s choice before the first completion', () => {
     assert.deepEqual(activity.present(AUTO), { submodel: 'S', shortName: 'S', reason: 'typing fast' });
   });
 
-  it('has what is not worth its time now as the present one, and says so', () => {
-    const reason = 'what M would add is not worth its time';
+  it('presents a declined submodel with the reason', () => {
+    const reason = 'skipped: the engine has used its 5 % of a core (busy processor); typing at 160 ms a key';
     preview = { submodel: undefined, considered: submodelOf(config, 'M'), reason };
     assert.deepEqual(activity.present(AUTO), { submodel: 'M', shortName: 'M', reason });
   });
 
-  it('has the last completion’s submodel as the present choice, until the settings change', () => {
+  it('presents the last completion’s submodel until the settings change', () => {
     shown('mix 4-4-4-4-4-8');
     assert.equal(activity.present(AUTO)?.shortName, 'S+');
     assert.equal(activity.present({ ...AUTO, latencyBudgetMs: 9 })?.reason, 'typing fast');
     assert.equal(changes, 1);
   });
 
-  it('counts as saved what Auto did not read, and nothing of a fixed size', () => {
+  it('counts the bytes that Auto did not read as saved, and none for a fixed size', () => {
     activity.decoded(work('S'), 'requested');
     const share = savedShare(statistics.today());
     assert.ok(share !== undefined && share > 0.5 && share < 0.65, String(share));
@@ -128,14 +128,14 @@ describe('the activity', () => {
     assert.equal(savedShare(statistics.today()), share);
   });
 
-  it('counts what was decoded ahead too, and against Auto what is made again by a larger one', () => {
+  it('counts speculative completions too, and counts refinements against Auto', () => {
     activity.decoded(work('S'), 'speculative');
     const share = savedShare(statistics.today()) ?? NaN;
     activity.decoded(work('XL'), 'refinement');
     assert.ok(Math.abs((savedShare(statistics.today()) ?? NaN) - (share - 1)) < 1e-9);
   });
 
-  it('shows the dashboard what came in the last ten minutes', () => {
+  it('gives the dashboard the answers of the last ten minutes', () => {
     shown('S');
     nowMs = RECENT_SPAN_MS / 2;
     shown('XL');
@@ -156,7 +156,7 @@ describe('the activity', () => {
     );
   });
 
-  it('keeps what completed last in the status bar, whatever ends without work since', () => {
+  it('keeps the last completion in the status bar while requests end without work', () => {
     engine = { kind: 'ready', info: INFO };
     activity.outcome({ kind: 'gated', cause: 'selection', reason: 'text is selected' }, WHERE);
     assert.equal(activity.status(HERE, false).kind, 'waiting');

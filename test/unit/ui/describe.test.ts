@@ -12,7 +12,7 @@ describe('the settings', () => {
     [{ ...AUTO, manualOnly: true }, 'Auto, only when asked by hand'],
   ];
   for (const [settings, expected] of cases) {
-    it(`are told as ${expected}`, () => {
+    it(`are described as ${expected}`, () => {
       assert.equal(describeSettings(settings), expected);
     });
   }
@@ -38,14 +38,14 @@ describe('the machine', () => {
       .map(({ name, value }) => `${name}: ${value}`)
       .join('; ');
 
-  it('is told as unknown where nothing could be read', () => {
+  it('is unknown if nothing could be read', () => {
     assert.equal(
       told(UNREAD),
       'Power: unknown; Low-power mode: unknown; Heat: unknown; Processor: unknown; GPU: unknown',
     );
   });
 
-  it('is told as the sensors read it', () => {
+  it('is described as the sensors read it', () => {
     const laptop: MachineState = {
       ...UNREAD,
       powerSource: 'battery',
@@ -63,11 +63,11 @@ describe('the machine', () => {
     );
   });
 
-  it('charges where its battery takes in', () => {
+  it('charges if the discharge is negative', () => {
     assert.match(told({ ...UNREAD, powerSource: 'mains', dischargeWatts: -20 }), /mains, charging at 20\.0 W/);
   });
 
-  it('says if no reading came yet', () => {
+  it('says that no reading has come yet', () => {
     assert.equal(told(undefined), 'Sensors: no reading yet');
   });
 });

@@ -137,21 +137,21 @@ describe('a missing suggestion is explained', () => {
       ['trigger', 'chooseSize'],
     ],
     [
-      'by a model that was not sure',
+      'by a model that was not confident',
       { lastHere: past('unsure', { size: 'M', reason: 'the score was too low' }) },
-      /^M was not sure enough$/,
+      /^M was not confident enough$/,
       /The score was too low\. The eagerness is balanced\.$/,
       ['beEager', 'chooseSize', 'trigger'],
     ],
     [
-      'by the largest model, as eager as it can be, that was not sure',
+      'by the largest model that was not confident at the highest eagerness',
       { lastHere: past('unsure', { size: 'XL' }), eagerness: 'eager' },
-      /^XL was not sure/,
+      /^XL was not confident/,
       /eager\.$/,
       ['trigger'],
     ],
     [
-      'by a model with nothing to say',
+      'by a model without a suggestion',
       { lastHere: past('empty', { size: 'S', reason: 'the filter loops removed all of it' }) },
       /^S had nothing to suggest$/,
       /filter loops removed all of it\.$/,
@@ -175,17 +175,11 @@ describe('a missing suggestion is explained', () => {
     [
       'by a suggestion that came',
       { lastHere: past('shown', { size: 'M', latencyMs: 43 }), strains: BUSY },
-      /has shown a suggestion$/,
+      /showed a suggestion$/,
       /^By M in 43 ms\. VS Code hides/,
       ['trigger'],
     ],
-    [
-      'by a suggestion that came again',
-      { lastHere: past('reused', { size: 'M' }) },
-      /has shown/,
-      /^By M\. /,
-      ['trigger'],
-    ],
+    ['by a suggestion that came again', { lastHere: past('reused', { size: 'M' }) }, /showed/, /^By M\. /, ['trigger']],
   ];
   for (const [what, change, title, detail, remedies] of cases) {
     it(what, () => {
@@ -214,7 +208,7 @@ describe('a missing suggestion is explained', () => {
         ['3 s ago, a.ts', 'Shown by M in 43 ms', ''],
         ['10 s ago, b.ts', 'Declined (S), 7 times', 'Typing at 90 ms a key.'],
         ['12 s ago, a.ts', 'Superseded by typing, 2 times', 'Cancelled, but its decode continues.'],
-        ['12 s ago, a.ts', 'Not sure enough (S, 64 ms)', 'src/a.ts is new.'],
+        ['12 s ago, a.ts', 'Not confident enough (S, 64 ms)', 'src/a.ts is new.'],
       ],
     );
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { agoOf, bytes, milliseconds, ratio } from '../../../src/ui/format';
 
-describe('what is shown to a person', () => {
+describe('a formatted value', () => {
   const cases: [shown: string, expected: string][] = [
     [milliseconds(0.2), '1 ms'],
     [milliseconds(18.4), '18 ms'],

@@ -15,7 +15,7 @@ describe('past outcomes', () => {
   };
   const told = () => past.last(10).map(({ kind, times }) => `${kind} ${times}`);
 
-  it('are told newest first', () => {
+  it('are listed newest first', () => {
     add('shown');
     add('empty');
     assert.deepEqual(told(), ['empty 1', 'shown 1']);
@@ -44,7 +44,7 @@ describe('past outcomes', () => {
     assert.equal(past.lastIn('file:///c.ts'), undefined);
   });
 
-  it('tell the last one of a document that was not superseded, if there is one', () => {
+  it('give the last one of a document that was not superseded, if there is one', () => {
     add('superseded');
     assert.equal(past.lastIn('file:///a.ts')?.kind, 'superseded');
     add('empty');
@@ -52,7 +52,7 @@ describe('past outcomes', () => {
     assert.equal(past.lastIn('file:///a.ts')?.kind, 'empty');
   });
 
-  it('tell how many requests were declined in a row, typing on not counted', () => {
+  it('count the requests that were declined in a row, without superseded ones', () => {
     assert.equal(past.declinedInARow('file:///a.ts'), 0);
     add('shown');
     for (let i = 0; i < 3; i++) {

@@ -54,7 +54,7 @@ describe('the settings', () => {
 
   const invalid: [keyof Settings, unknown, RegExp][] = [
     ['enabled', 'yes', /matcoder\.enabled is "yes", which is not true or false; true is used instead/],
-    ['submodel', 7, /matcoder\.submodel is 7, which is not a text; "auto" is used/],
+    ['submodel', 7, /matcoder\.submodel is 7, which is not a string; "auto" is used/],
     ['latencyBudget', -1, /matcoder\.latencyBudget is -1, which is not a whole number from 0 to 10000; 0 is used/],
     ['latencyBudget', 2.5, /2\.5/],
     ['latencyBudget', '60', /"60"/],
@@ -64,7 +64,7 @@ describe('the settings', () => {
     ['modelPath', ['a'], /\["a"\]/],
   ];
   for (const [name, value, fault] of invalid) {
-    it(`count as the default if ${name} is ${JSON.stringify(value)}, and say so`, () => {
+    it(`fall back to the default and report the fault if ${name} is ${JSON.stringify(value)}`, () => {
       const { settings, faults } = read({ [name]: value });
       assert.deepEqual(settings, read().settings);
       assert.equal(faults.length, 1);
@@ -77,7 +77,7 @@ describe('the settings', () => {
     assert.deepEqual([settings.modelPath, settings.submodel, settings.batteryCap], ['/models/a', 'M', '']);
   });
 
-  it('are reported alone if they are read alone', () => {
+  it('report only the setting that is read', () => {
     const faults: string[] = [];
     const value = readSetting(
       'enabled',
@@ -117,7 +117,7 @@ describe('the settings that choose a size', () => {
   });
 
   for (const name of ['constructor', '__proto__', 'toString', 'XXL', 'Auto']) {
-    it(`fall back to automatic if the model has no submodel ${name}, and say so`, () => {
+    it(`fall back to automatic and report the fault if the model has no submodel ${name}`, () => {
       const { submodel, batteryCap, faults } = of({ submodel: name, batteryCap: name });
       assert.deepEqual([submodel, batteryCap], ['auto', undefined]);
       assert.equal(faults.length, 2);

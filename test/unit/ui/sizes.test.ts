@@ -15,12 +15,12 @@ describe('a submodel is called', () => {
     ['mix 32-32-16-16-32-32', 'L+', 3.5],
   ];
   for (const [name, shortName, level] of cases) {
-    it(`${shortName} where it is ${name}`, () => {
+    it(`${shortName} if it is ${name}`, () => {
       assert.deepEqual(labelOf(config, name), { shortName, level });
     });
   }
 
-  it('nothing where the checkpoint does not have it', () => {
+  it('nothing if the checkpoint does not have it', () => {
     assert.throws(() => labelOf(config, 'XXL'), /no submodel XXL/);
   });
 });
@@ -28,11 +28,11 @@ describe('a submodel is called', () => {
 describe('the tiers', () => {
   const names = (of: CheckpointConfig) => tiersOf(of).map(({ name }) => name);
 
-  it('are the named sizes where they rise by about the same factor', () => {
+  it('are the named sizes if they rise by about the same factor', () => {
     assert.deepEqual(names(config), ['XS', 'S', 'M', 'L', 'XL']);
   });
 
-  it('are mixes where no named size is near', () => {
+  it('are mixes if no named size is near', () => {
     const { XS, XL } = config.granularities;
     const sparse = { ...config, granularities: { XS: XS!, XL: XL! } };
     const tiers = tiersOf(sparse);
@@ -42,7 +42,7 @@ describe('the tiers', () => {
     for (const factor of factors) assert.ok(factor > 1.25 && factor < 1.5, `${factors.join(', ')} are alike`);
   });
 
-  it('are the named sizes where nothing was measured', () => {
+  it('are the named sizes if nothing was measured', () => {
     assert.deepEqual(names({ ...config, frontier: [] }), ['XS', 'S', 'M', 'L', 'XL']);
   });
 });

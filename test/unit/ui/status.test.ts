@@ -68,7 +68,7 @@ describe('the status bar', () => {
       WHY,
     ],
     [
-      'that it is quiet because nothing pays',
+      'that it is quiet because its share of the processor is used up',
       { declinedInARow: 3, last: LAST },
       '$(dash) quiet',
       /^quiet, because the engine has used its share of the processor for now$/,
@@ -90,7 +90,7 @@ describe('the status bar', () => {
     ],
   ];
   for (const [what, change, text, label, command] of cases) {
-    it(`tells ${what}`, () => {
+    it(`shows ${what}`, () => {
       const status = statusOf({ ...READY, ...change });
       assert.equal(status.text.replaceAll('\u2007', ''), text);
       assert.match(status.label, label);

@@ -44,7 +44,7 @@ describe('the tooltip', () => {
     assert.deepEqual(rows, ['M\\+ | 10 ms | 10 ms | 100% \\(1 of 1\\)', 'XL | 40 ms | 40 ms | –']);
   });
 
-  it('says what accepting and Auto saved', () => {
+  it('shows the savings by accepting and by Auto', () => {
     const text = tooltip({ ...QUIET, today: USED });
     assert.match(text, /31 keystrokes saved/);
     assert.match(tooltip({ ...QUIET, today: { ...USED, savedKeys: 1 } }), / 1 keystroke saved/);
@@ -56,13 +56,13 @@ describe('the tooltip', () => {
     assert.match(tooltip(QUIET), /\[Why no suggestion\?\]\(command:matcoder\.whyNoSuggestion\)/);
   });
 
-  it('has a row for a size that is called as an object has properties', () => {
+  it('has a row for a size that is named like a property of every object', () => {
     const counts = countsOf({ kind: 'answered', size: 'constructor', latencyMs: 5 });
     assert.match(tooltip({ ...QUIET, today: counts, order: ['constructor'] }), /^constructor \|/m);
     assert.doesNotMatch(tooltip({ ...QUIET, order: ['constructor'] }), /^constructor/m);
   });
 
-  it('leaves no Markdown in what it was told', () => {
+  it('escapes Markdown in its input', () => {
     assert.match(tooltip({ ...QUIET, engine: 'stopped: /tmp/_a_/[b](c)' }), /\/tmp\/\\_a\\_\/\\\[b\\\]\\\(c\\\)/);
   });
 });

@@ -1,10 +1,10 @@
 /** Elements from attributes and children. Attributes only: inline styles and handlers would break the page's policy. */
-type Attributes = Readonly<Record<string, string | number>>;
+type ElementAttributes = Readonly<Record<string, string | number>>;
 type Children = readonly (Element | string)[];
 
 export function html<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
-  attributes: Attributes = {},
+  attributes: ElementAttributes = {},
   children: Children = [],
 ): HTMLElementTagNameMap[Name] {
   return fill(document.createElement(name), attributes, children);
@@ -12,13 +12,13 @@ export function html<Name extends keyof HTMLElementTagNameMap>(
 
 export function svg<Name extends keyof SVGElementTagNameMap>(
   name: Name,
-  attributes: Attributes = {},
+  attributes: ElementAttributes = {},
   children: Children = [],
 ): SVGElementTagNameMap[Name] {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
-function fill<E extends Element>(element: E, attributes: Attributes, children: Children): E {
+function fill<E extends Element>(element: E, attributes: ElementAttributes, children: Children): E {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.append(...children);
   return element;
@@ -26,13 +26,13 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: C
 
 export interface Column {
   readonly title: string;
-  /** Numbers stand flush right. */
+  /** Numbers are aligned to the right. */
   readonly isNumber?: boolean;
 }
 
 /** A table whose first column names its rows. */
 export function table(caption: string, columns: readonly Column[], rows: readonly (readonly string[])[]): HTMLElement {
-  const align = (index: number): Attributes => (columns[index]?.isNumber ? { class: 'number' } : {});
+  const align = (index: number): ElementAttributes => (columns[index]?.isNumber ? { class: 'number' } : {});
   const head = columns.map(({ title }, i) => html('th', { scope: 'col', ...align(i) }, [title]));
   const body = rows.map((cells) =>
     html(

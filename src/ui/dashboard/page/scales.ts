@@ -1,4 +1,4 @@
-/** From values to places on the screen. */
+/** Maps values to positions on the screen. */
 export type Scale = (value: number) => number;
 
 /** A straight line through (from, start) and (to, end); a domain without extent maps to the middle. */

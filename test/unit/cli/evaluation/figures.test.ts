@@ -5,7 +5,7 @@ import { fitLogistic } from '../../../../src/cli/evaluation/logistic';
 import { Random } from '../../../../src/replay/random';
 
 describe('a logistic fit', () => {
-  it('finds the weights that made the labels', () => {
+  it('finds the weights that generated the labels', () => {
     const random = new Random(1);
     const rows = Array.from({ length: 4000 }, () => [1, random.normal(), random.normal()]);
     const labels = rows.map((row) => random.next() < score(row, [0.5, 2, -1]));
@@ -14,7 +14,7 @@ describe('a logistic fit', () => {
     });
   });
 
-  it('stays finite where a feature parts right from wrong', () => {
+  it('stays finite if a feature separates right from wrong', () => {
     const rows = [-2, -1, 1, 2].map((x) => [1, x]);
     assert.ok(fitLogistic(rows, [false, false, true, true]).every(Number.isFinite));
   });
@@ -23,21 +23,21 @@ describe('a logistic fit', () => {
 describe('a calibration curve', () => {
   const heads = [0.05, 0.05, 0.95, 1].map((score) => ({ score, right: score > 0.5 }));
 
-  it('has what was predicted and what was observed in every tenth', () => {
+  it('has the predicted and the observed share in every tenth', () => {
     const curve = curveOf(heads);
     assert.equal(curve.length, 10);
     assert.deepEqual(curve[0], { from: 0, heads: 2, predicted: 0.05, observed: 0 });
     assert.deepEqual(curve[9], { from: 0.9, heads: 2, predicted: 0.975, observed: 1 });
   });
 
-  it('is as far off as its heads are on average', () => {
+  it('has an error that is the mean error of its heads', () => {
     assert.ok(Math.abs(calibrationError(curveOf(heads)) - 0.0375) < 1e-9);
     assert.equal(calibrationError(curveOf([])), 0);
   });
 });
 
 describe('figures', () => {
-  it('are shares of all places, or of what was shown', () => {
+  it('are shares of all places, or of the shown suggestions', () => {
     const nothing = {
       shown: false,
       exact: false,

@@ -21,7 +21,7 @@ describe('the judgement of a suggestion', () => {
     ['the line that follows', spanOf('a();\n█\nb();', 'c();', 'line'), 'b();', 0, verdict('duplicates')],
     ['the first line of two', spanOf('{\n  █\n}', 'a();\n  b();', 'block'), 'a();\n  c();', 0, verdict('half')],
     ['a bracket twice', spanOf('f(█)\nb();', 'x);', 'brackets'), 'y)', 0, verdict('duplicates')],
-    ['what is in the brackets', spanOf('f(█)\nb();', 'x);', 'brackets'), 'x', 0, verdict('accepted')],
+    ['the text in the brackets', spanOf('f(█)\nb();', 'x);', 'brackets'), 'x', 0, verdict('accepted')],
     ['a bracket replaced', spanOf('if (█)\nb();', 'x) {', 'brackets'), 'x) {', 1, verdict('accepted')],
   ];
   for (const [name, span, text, replaces, expected] of cases) {
@@ -31,7 +31,7 @@ describe('the judgement of a suggestion', () => {
     });
   }
 
-  it('is exact where it is what the author wrote and no more', () => {
+  it('is exact if the suggestion is the author’s text and no more', () => {
     const exact = (text: string) => judge(spanOf('  █\nb();', 'return x;', 'line'), { text, replaces: 0 }).exact;
     assert.deepEqual(['return x;', 'return x;\n  bar();', 'return'].map(exact), [true, false, false]);
   });
@@ -41,7 +41,7 @@ describe('the judgement of a suggestion', () => {
     assert.deepEqual({ shown, chars }, { shown: false, chars: 0 });
   });
 
-  it('counts the characters that a right one saves, less those it takes the place of', () => {
+  it('counts the characters that a right suggestion saves, less those that it replaces', () => {
     assert.equal(judge(spanOf('if (█)\nb();', 'x) {', 'brackets'), { text: 'x) {', replaces: 1 }).chars, 3);
     assert.equal(judge(spanOf('a = █', 'b;'), { text: 'c;', replaces: 0 }).chars, 0);
   });

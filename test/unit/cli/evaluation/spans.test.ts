@@ -17,7 +17,7 @@ describe('spans of a file', () => {
   const spans = spansOf('list.ts', FILE, 4, 1);
   const of = (kind: Span['kind']) => spans.filter((span) => span.kind === kind);
 
-  it('are what stands between what comes before and what follows', () => {
+  it('are the text between prefix and suffix', () => {
     for (const { kind, prefix, truth, suffix } of spans) {
       if (kind !== 'brackets') assert.equal(prefix + truth + suffix, FILE);
     }
@@ -54,7 +54,7 @@ describe('spans of a file', () => {
     }
   });
 
-  it('are the same by the same seed, and others by another', () => {
+  it('are the same for the same seed, and differ for another', () => {
     assert.deepEqual(spansOf('list.ts', FILE, 4, 1), spans);
     assert.notDeepEqual(spansOf('list.ts', FILE, 4, 2), spans);
   });

@@ -44,6 +44,7 @@ describe('snippets of other documents', () => {
     for (const [name, stay, change] of cases) {
       it(name, () => {
         const index = new SnippetIndex(8);
+        index.set('other.ts', 'other.ts', filler('Pear', 4));
         index.set('order.ts', 'order.ts', order);
         const stable = new StableSnippets(index, 1);
         const at = ({ document, start, ...excerpt }: typeof place) =>
@@ -96,6 +97,18 @@ describe('snippets of other documents', () => {
     assert.deepEqual(at(), []);
     index.set('order.ts', 'order.ts', order);
     assert.deepEqual(at(), ['order.ts']);
+  });
+
+  it('are replaced by those of a more similar file that is read later', () => {
+    const index = new SnippetIndex(8);
+    const stable = new StableSnippets(index, 1);
+    const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
+    index.set('half.ts', 'half.ts', order.split('\n').slice(0, 4).join('\n') + filler('Apple', 4));
+    assert.deepEqual(at(), ['half.ts']);
+    index.set('order.ts', 'order.ts', order);
+    assert.deepEqual(at(), ['order.ts']);
+    index.set('order.ts', 'order.ts', 'nothing();');
+    assert.deepEqual(at(), ['order.ts'], 'a saved file does not change the prompt');
   });
 
   it('come from the most recently used documents in their current version', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { linear, roundDomain, ticks } from '../../../../src/ui/dashboard/page/scales';
 
 describe('a scale', () => {
-  it('maps its domain onto the screen, upside down where that is asked', () => {
+  it('maps its domain onto the screen, also upside down', () => {
     const y = linear([0, 10], [100, 20]);
     assert.deepEqual([y(0), y(5), y(10)], [100, 60, 20]);
   });
