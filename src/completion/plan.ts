@@ -45,8 +45,8 @@ export function requestSettings(governor: GovernorSettings, eagerness: Eagerness
 }
 
 /**
- * Why a decode is planned: for a request that waits for it, for the position that follows if the suggestion on the
- * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
+ * Why a decode is planned. A `requested` one answers a request, a `speculative` one completes the position after an
+ * accepted suggestion, and a `refinement` replaces the suggestion of a smaller submodel.
  */
 export type Purpose = 'requested' | 'speculative' | 'refinement';
 

@@ -45,7 +45,7 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   const rows = prefix.split('\n').slice(0, -1);
   const lastRow = rows.findLastIndex((row) => row.trim() !== '');
   const last = rows[lastRow];
-  // Blanks of both kinds align, and say little of levels.
+  // Lines with tabs and spaces are aligned, so they show no levels.
   if (last === undefined || /^ *\t+ /.test(last)) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);

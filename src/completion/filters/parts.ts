@@ -12,7 +12,7 @@ const CLOSERS = ')]}';
 interface Part {
   readonly text: string;
   readonly start: number;
-  /** The bracket around it; empty if there is none on its line. */
+  /** The innermost bracket around it on its line; empty if there is none. */
   readonly bracket: string;
   /** The character that ends it; empty for the last part, which may continue. */
   readonly separator: string;
@@ -68,7 +68,7 @@ function isRepeated(before: readonly Part[], part: Part, isCode: boolean): boole
   const [first, second, third] = before.slice(-3);
   if (part.separator !== '' && isLong(part)) {
     const last = before.at(-1);
-    // Two arguments of a call may well be the same.
+    // Two arguments of a call may be equal.
     if (last?.text === part.text && STRING.test(part.text) && part.bracket !== '(') return true;
     if (third && third.text !== part.text && second?.text === part.text && first?.text === third.text)
       return isLong(third);

@@ -245,7 +245,7 @@ describe('the duty cycle', () => {
     });
   }
 
-  it('takes a smaller size in a pause if that is what is left', () => {
+  it('takes a smaller size in a pause if the rest of the allowance is enough for that only', () => {
     const almostUsed = { ...drawn('pause … mains'), engineShare: 0.25 - 45 / WINDOW_MS };
     assert.equal(nameOf(decide(almostUsed, costs, GOOD, AUTO)), 'L');
   });

@@ -24,7 +24,7 @@ describe('the allowance of a core', () => {
 });
 
 describe('the duty cycle of the engine', () => {
-  it('is what the engine worked, as a share of the window that ends now', () => {
+  it('is the engine’s work as a share of the window that ends now', () => {
     const cycle = new DutyCycle();
     assert.equal(cycle.share(0), 0);
     cycle.worked(1000, 1600);

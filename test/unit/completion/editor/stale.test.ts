@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type DocumentNow, isStale } from '../../../../src/completion/editor/stale';
 
 describe('a position', () => {
-  const asked = { version: 7, line: 2, character: 4 };
+  const requested = { version: 7, line: 2, character: 4 };
   const lines = ['', 'const', 'a = ['];
   const now = (change: Partial<DocumentNow> = {}): DocumentNow => ({
     version: 7,
@@ -22,7 +22,7 @@ describe('a position', () => {
   ];
   for (const [name, document, expected] of cases) {
     it(name, () => {
-      assert.equal(isStale(asked, document), expected);
+      assert.equal(isStale(requested, document), expected);
     });
   }
 });
