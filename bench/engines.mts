@@ -25,7 +25,7 @@ export interface Target {
   /** `least`: every layer with the narrowest FFN, so it has as many steps as XL and hardly any work in them. */
   readonly size: 'least' | 'S' | 'XL';
   readonly threads: number;
-  /** On the card: tokens read at once, as a probe found it to be right. */
+  /** On the GPU: tokens per prefill pass, as a probe found them to be correct. */
   readonly prefillTokens?: number;
 }
 
@@ -38,7 +38,7 @@ export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
   'onnx-cuda': (target) => onGpu(target, 'cuda'),
   'onnx-coreml': (target) => onGpu(target, 'coreml'),
   'onnx-dml': (target) => onGpu(target, 'dml'),
-  'llama.cpp on the card': (target) => llama(target, true),
+  'llama.cpp on the GPU': (target) => llama(target, true),
 };
 
 const LEAST = 32;
@@ -47,7 +47,7 @@ function widthsOf(config: CheckpointConfig, size: Target['size']): readonly numb
   return size === 'least' ? Array<number>(layers).fill(LEAST) : (config.granularities[size] ?? []);
 }
 
-/** Our checkpoint through ONNX Runtime by a provider that uses a card. */
+/** Our checkpoint through ONNX Runtime by a provider that uses a GPU. */
 async function onGpu(target: Target, provider: Provider): Promise<Opened> {
   const { root, folder, size, threads, prefillTokens = 31 } = target;
   const checkpoint = await openCheckpoint(`${folder}/model`);

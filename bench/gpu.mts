@@ -1,11 +1,11 @@
 /**
- * `npm run bench -- gpu [--json] [--rounds=N] [NAME...]`: the graphics card beside the processor, on the checkpoint that ships
- * and on drawn ones of 60, 150 and 500 million parameters. Every provider of ONNX Runtime that a probe finds to be right,
- * our engine on the processor and llama.cpp on the same card take turns at prefill and decoding, at S and at XL. Where
- * there is no card that works it says why, and ends. `--look` does no more than that, with status 1.
+ * `npm run bench -- gpu [--json] [--rounds=N] [NAME...]`: the GPU compared with the processor, on the checkpoint that ships and
+ * on drawn ones of 60, 150 and 500 million parameters. The engines take turns at prefill and decoding, at S and at XL: every
+ * provider of ONNX Runtime whose results a probe finds correct, our engine on the processor, and llama.cpp on the same GPU.
+ * Without a GPU that works, the bench prints the reason and ends. `--look` does only that check, with status 1.
  *
- * What launching kernels costs shows at `least`, every layer with an FFN of 32 hidden units: as many kernels as XL has, and
- * hardly any work in them beside attention and the head.
+ * `least` shows the cost of launching kernels: every layer has an FFN of 32 hidden units, so there are as many kernels as in
+ * XL, and hardly any work except attention and the head.
  */
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -49,25 +49,25 @@ async function probe(modelFolder: string): Promise<HardwareReport> {
   return detectHardware({ hostFile, root, modelFolder, threads: 0, machine, noGpu: whyNoGpu() });
 }
 
-/** Why nothing runs on a card; undefined where something does. */
+/** The reason that nothing runs on a GPU; undefined if something does. */
 function whyNone({ findings }: HardwareReport): string | undefined {
   const onGpus = findings.filter(({ backend }) => isOnGpu(backend));
   if (onGpus.some(({ kept }) => kept)) return undefined;
   const reasons = onGpus.map((finding) => `${finding.backend}: ${finding.kept ? '' : finding.reason}`);
-  return `No graphics card works here, so there is nothing to measure.\n${reasons.join('\n')}`;
+  return `No GPU works here, so there is nothing to measure.\n${reasons.join('\n')}`;
 }
 
 async function measure(name: string, report: HardwareReport): Promise<Row[]> {
   const folder = join(root, 'build', 'bench', name);
-  const cards = inOrder(report).filter(({ backend }) => isOnGpu(backend));
+  const gpus = inOrder(report).filter(({ backend }) => isOnGpu(backend));
   const rows: Row[] = [];
   for (const size of SIZES) {
     const target = { root, folder, size, threads: defaultThreads() };
     const engines = [
       { engine: 'matcoder', target },
-      ...cards.map(({ backend, prefillTokens }) => ({ engine: backend, target: { ...target, prefillTokens } })),
+      ...gpus.map(({ backend, prefillTokens }) => ({ engine: backend, target: { ...target, prefillTokens } })),
       // Its file has the widths of a size that is exported.
-      ...(size === 'least' ? [] : [{ engine: 'llama.cpp on the card', target }]),
+      ...(size === 'least' ? [] : [{ engine: 'llama.cpp on the GPU', target }]),
     ];
     const opened = [];
     for (const { engine, target } of engines) {
@@ -95,7 +95,7 @@ async function measure(name: string, report: HardwareReport): Promise<Row[]> {
   return rows;
 }
 
-/** Of an engine on one checkpoint, what a person wants to know of its steps. */
+/** One row per engine and checkpoint, with the times of its steps and their ratios. */
 function summary(rows: readonly Row[]): string[][] {
   const names = new Set(rows.map(({ checkpoint, engine }) => `${checkpoint} ${engine}`));
   return [...names].map((name) => {

@@ -1,7 +1,7 @@
 """The checkpoints of the bench, each in the form of every engine: build/bench/NAME/{model,SIZE.gguf,SIZE.onnx}.
 
 `shipped` is the checkpoint that ships. The others have drawn weights: `random` has 34 million parameters, which no
-cache holds; `60m`, `150m` and `500m` have that many without their embedding and are for graphics cards; `tiny` is for
+cache holds; `60m`, `150m` and `500m` have that many without their embedding and are for GPUs; `tiny` is for
 tests of the bench itself.
 
     python -m bench.prepare [NAME...]

@@ -125,7 +125,7 @@ export const rules = [
       `${command.includes('--heldout') ? '--files 1 ' : ''}--max-chars 6 --policy auto,S --model models/matlm-6m`,
   },
   {
-    // Without a GPU it says so and succeeds.
+    // Without a GPU it says so and ends with code 0.
     matches: /^npm run (--silent )?bench -- gpu\b/,
     lane: 'node',
     replace: [[/ 60m/, '']],
