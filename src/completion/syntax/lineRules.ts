@@ -10,7 +10,7 @@ export interface LineRules {
   readonly goesOn?: RegExp;
   /** A line with this start continues the line before. */
   readonly continues?: RegExp;
-  /** `continuationLevels` for a line within brackets. */
+  /** `continues` for a line within brackets. */
   readonly continuesInBrackets?: RegExp;
   /** Levels by which a continuation is indented if the document shows none. */
   readonly continuationLevels: number;
