@@ -10,15 +10,15 @@ export interface AlternativesParts {
   readonly tokenizer: Tokenizer;
 }
 
-/** Alternatives to the first suggestion, and decodes that may be tried for them. */
 const MAX_ALTERNATIVES = 2;
+/** Decodes for all alternatives. Some of them repeat a known suggestion once they are trimmed. */
 const MAX_TRIES = 4;
 /** The longest from the request to the alternatives, because the editor shows the first suggestion together with them. */
 export const ALTERNATIVES_MS = 300;
 
 /**
- * Suggestions other than the first: what follows from other first tokens, distinct as they are shown.
- * @param signal ends the search: what was found by then is returned
+ * Suggestions that begin with another token than the first one. All differ in the text that is shown.
+ * @param signal ends the search, which returns what it has found
  */
 export async function alternativesTo(
   first: Suggestion,

@@ -1,5 +1,5 @@
-/** A cursor in a text as it is at one moment. */
-export interface Place {
+/** A cursor in one version of a document. */
+export interface EditorCursor {
   readonly document: string;
   readonly version: number;
   readonly offset: number;
@@ -7,26 +7,26 @@ export interface Place {
 
 /** Tells a request that the editor was told to make from one that the user makes by hand, because both look the same. */
 export class AskingAgain {
-  /** Where the governor declined last. */
-  private declinedAt: Place | undefined;
-  /** Where the editor was told to ask again, until it has. */
-  private expectedAt: Place | undefined;
+  /** The cursor of the last declined request. */
+  private declinedAt: EditorCursor | undefined;
+  /** The cursor at which the editor was told to repeat the request, until it has. */
+  private expectedAt: EditorCursor | undefined;
 
-  /** A request was answered. @param place if the governor declined it */
-  answered(place: Place | undefined): void {
-    this.declinedAt = place;
+  /** A request was answered. @param cursor of the request if the governor declined it; undefined otherwise */
+  answered(cursor: EditorCursor | undefined): void {
+    this.declinedAt = cursor;
   }
 
   /** Whether the editor should ask again: not if anything has changed since the governor declined. */
-  begin(place: Place): boolean {
-    if (!isSame(place, this.declinedAt)) return false;
-    this.expectedAt = place;
+  begin(cursor: EditorCursor): boolean {
+    if (!isSame(cursor, this.declinedAt)) return false;
+    this.expectedAt = cursor;
     return true;
   }
 
-  /** Whether a request at a place is the one that the editor was told to make: one request is, and no later one. */
-  take(place: Place): boolean {
-    if (!isSame(place, this.expectedAt)) return false;
+  /** Whether a request at a cursor is the one that the editor was told to make: one request is, and no later one. */
+  take(cursor: EditorCursor): boolean {
+    if (!isSame(cursor, this.expectedAt)) return false;
     this.expectedAt = undefined;
     return true;
   }
@@ -37,6 +37,6 @@ export class AskingAgain {
   }
 }
 
-function isSame(a: Place, b: Place | undefined): boolean {
+function isSame(a: EditorCursor, b: EditorCursor | undefined): boolean {
   return a.document === b?.document && a.version === b.version && a.offset === b.offset;
 }
