@@ -5,7 +5,7 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import { scoreBoundAt } from './decode/confidence';
 import { decode, type Decoded } from './decode/decode';
 import type { Work } from './outcome';
-import type { Plan, Planner, Purpose } from './plan';
+import type { Plan, Purpose } from './plan';
 import type { EarlierOutput } from './reuse/earlierOutput';
 import { generationOf, workOf } from './reuse/generation';
 import { type Ended, InFlightCompletion } from './reuse/inFlight';
@@ -17,19 +17,18 @@ export interface PlanRunnerParts {
   readonly costs: CostModel;
   readonly history: History;
   readonly now: () => number;
-  /** A decode has ended, by itself or because it was stopped. */
+  /** Called when a decode has ended or was stopped. */
   readonly onDecoded?: (work: Work, purpose: Purpose) => void;
 }
 
-/** Decodes what was planned, one plan at a time, and keeps what came of it: the record, the costs, the passes. */
+/** Runs the decodes of plans, one at a time, and records the results: the generation, the costs, the number of passes. */
 export class PlanRunner {
   constructor(
     private readonly parts: PlanRunnerParts,
-    private readonly planner: Planner,
     private readonly earlier: EarlierOutput,
   ) {}
 
-  /** Begin a decode. One that is under way is stopped. */
+  /** Begin a decode. A running one is stopped. */
   start(plan: Plan, purpose: Purpose, trace = new Trace(this.parts.now)): InFlightCompletion {
     return this.earlier.begin(() => new InFlightCompletion(plan, purpose, (inFlight) => this.run(inFlight, trace)));
   }
@@ -46,8 +45,6 @@ export class PlanRunner {
         if (isRead) return;
         isRead = true;
         trace.end('prefill');
-        // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
-        this.planner.wasRead(prompt.tokens, decision.submodel.widths);
       },
     });
     trace.end('decode');
@@ -58,10 +55,7 @@ export class PlanRunner {
   private finish(inFlight: InFlightCompletion, decoded: Decoded, trace: Trace): Ended {
     const { plan, purpose, signal, hasMoved } = inFlight;
     const { checkpoint, costs, history, now, onDecoded } = this.parts;
-    if (decoded.fault !== undefined) {
-      this.planner.wasRead([]);
-      return { kind: 'failed', reason: decoded.fault };
-    }
+    if (decoded.fault !== undefined) return { kind: 'failed', reason: decoded.fault };
     const work = workOf(plan, decoded, now());
     onDecoded?.(work, purpose);
     if (decoded.aborted || signal.aborted) return { kind: 'superseded', reason: String(signal.reason) };

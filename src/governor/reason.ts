@@ -1,9 +1,9 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
-import { type Allowance, WINDOW_MS } from './dutyCycle';
-import { isBusy, isHot, type Machine } from './machine';
+import { type Allowance, restrictionsOf, WINDOW_MS } from './dutyCycle';
+import type { Machine } from './machine';
 import type { Rhythm, Situation } from './situation';
 
-/** Why nothing is decoded: the engine has had its share of the core for now. */
+/** Why a request is declined: the engine has used its allowance. */
 export function overAllowance({ share, because }: Allowance, moment: string): string {
   const used = `the engine has used its ${Math.round(100 * share)} % of a core`;
   return `skipped: ${used}${because === '' ? ` in the last ${WINDOW_MS / 1000} s` : ` (${because})`}; ${moment}`;
@@ -16,7 +16,7 @@ export function describeMoment({ gapMs, place }: Rhythm, situation: Situation): 
   return situation === 'typing' ? pace : `${pace}, ${place}`;
 }
 
-/** Why this submodel: the moment, what makes the engine's time dear, and what the answer takes. */
+/** Why a submodel was chosen: the moment, the conditions that raise the price, and the expected latency. */
 export function explain(
   moment: Rhythm & { readonly machine: Machine },
   situation: Situation,
@@ -24,13 +24,7 @@ export function explain(
   answerMs: number,
   budgetMs: number,
 ): string {
-  const { machine } = moment;
-  const dear = [
-    machine.powerSource === 'battery' && 'on battery',
-    machine.lowPower === true && 'saving power',
-    isHot(machine) && 'hot',
-    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? 'busy processor' : 'busy GPU'),
-  ].filter((text) => text !== false);
+  const dear = restrictionsOf(moment.machine).map(({ because }) => because);
   const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(answerMs))} ms`;
   const late = answerMs <= budgetMs ? '' : ', late, but no size is faster';
   return `${[describeMoment(moment, situation), ...dear].join(', ')}: ${answer}${late}`;

@@ -279,11 +279,11 @@ export class Session {
     if (!checkpoint || !engine) return;
     if (completing && costs) {
       // Another backend has taken over: the visible suggestion stays.
-      costs.measureAnew(measured);
+      costs.replaceMeasured(measured);
       completing.pipeline.backendChanged();
       return;
     }
-    const { settings, syntax, clock, onDecoded, onRested } = this.parts;
+    const { settings, syntax, clock, log, onDecoded, onRested } = this.parts;
     const lease = new EngineLease(engine);
     const fresh = new CostModel(checkpoint.config, measured);
     const pipeline = new Pipeline({
@@ -303,6 +303,9 @@ export class Session {
       },
       onRested: () => {
         if (!lease.isClosed) onRested();
+      },
+      onFault: (reason) => {
+        log.error(`work in the background failed, and completions go on without it: ${reason}`);
       },
     });
     run.costs = fresh;

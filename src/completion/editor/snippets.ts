@@ -2,20 +2,20 @@ import * as vscode from 'vscode';
 import { type Snippet, SnippetIndex, StableSnippets } from '../prompt/snippets';
 import { pathOf } from './excerpt';
 import type { EditorFiles } from './files';
+import { inBackground, type OnFault } from '../background';
 import { isEdited } from '../gate';
 import { type Excerpt, windowStart } from '../prompt/prompt';
 
-/** Files that are remembered. */
+/** Number of files in the index. */
 const CAPACITY = 24;
-/** Files of the active file's folder, in addition to those that are open. */
+/** Number of files from the active file's folder, in addition to open files. */
 const MAX_SIBLINGS = 8;
-/** The longest that a completion waits for the search. */
+/** The longest duration of a search. */
 const FIND_MS = 20;
 
 /**
- * Snippets of other files that are similar to the text at the cursor. The files are those that are open or were looked
- * at, as they were then or when they were saved, and the nearest of the active file's folder. `EditorFiles` decides which
- * of them may be read.
+ * Snippets of other files that are similar to the text at the cursor. The index holds files that are open or were active,
+ * as of then or of the last save, and files from the active file's folder. `EditorFiles` decides which may be read.
  */
 export class EditorSnippets implements vscode.Disposable {
   private readonly index = new SnippetIndex(CAPACITY);
@@ -23,19 +23,28 @@ export class EditorSnippets implements vscode.Disposable {
   private readonly subscriptions: readonly vscode.Disposable[];
   private active = vscode.window.activeTextEditor?.document;
 
-  /** @param isOn whether text of other files may be read */
+  /**
+   * @param isOn whether text of other files may be read
+   * @param onFault told why other files could not be read
+   */
   constructor(
     private readonly files: EditorFiles,
     private readonly isOn: () => boolean,
+    onFault: OnFault,
   ) {
+    const start = (work: Promise<void>) => {
+      inBackground(work, onFault);
+    };
     this.subscriptions = [
       vscode.window.onDidChangeActiveTextEditor((editor) => {
         const left = this.active;
         this.active = editor?.document;
-        if (left && !left.isClosed) void this.remember(left.uri);
-        if (editor) void this.look(editor.document);
+        if (left && !left.isClosed) start(this.remember(left.uri));
+        if (editor) start(this.look(editor.document));
       }),
-      vscode.workspace.onDidSaveTextDocument((document) => void this.remember(document.uri)),
+      vscode.workspace.onDidSaveTextDocument((document) => {
+        start(this.remember(document.uri));
+      }),
       vscode.workspace.onDidDeleteFiles(({ files: deleted }) => {
         for (const uri of deleted) this.index.delete(uri.toString());
       }),
@@ -43,16 +52,16 @@ export class EditorSnippets implements vscode.Disposable {
         for (const { oldUri } of renamed) this.index.delete(oldUri.toString());
       }),
       files.onDidChangeRules(() => {
-        void this.restart();
+        start(this.restart());
       }),
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration('matcoder.relatedFiles')) void this.restart();
+        if (event.affectsConfiguration('matcoder.relatedFiles')) start(this.restart());
       }),
     ];
-    void this.restart();
+    start(this.restart());
   }
 
-  /** Snippets for the prompt of a completion in a document. They stay the same while the user types on at a place. */
+  /** Snippets for the prompt of a completion in a document. They stay the same while the user types at one place. */
   around(document: vscode.TextDocument, excerpt: Excerpt): readonly Snippet[] {
     if (!this.isOn()) return [];
     return this.stable.at(document.uri.toString(), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
@@ -70,7 +79,7 @@ export class EditorSnippets implements vscode.Disposable {
     if (this.active) await this.look(this.active);
   }
 
-  /** A document is looked at: the files of its folder are near, and the document itself is the most recently used. */
+  /** A document became active. Files of its folder enter the index, and the document becomes the most recently used. */
   private async look(document: vscode.TextDocument): Promise<void> {
     if (!this.isOn()) return;
     for (const sibling of await siblingsOf(document.uri)) {
@@ -87,7 +96,7 @@ export class EditorSnippets implements vscode.Disposable {
   }
 }
 
-/** The files of a folder with the same ending, by name; none if the file system does not answer. */
+/** Files of the same folder with the same extension; none if the folder cannot be read. */
 async function siblingsOf(uri: vscode.Uri): Promise<vscode.Uri[]> {
   if (!vscode.workspace.getWorkspaceFolder(uri)) return [];
   const ending = /\.[^./]+$/.exec(uri.path)?.[0];

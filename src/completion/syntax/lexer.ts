@@ -1,7 +1,7 @@
 import { type Lexicon, lexiconOf, type StringRule, TEMPLATE_MARKS, VOID_ELEMENTS } from './lexicon';
 import { endsWithLine, type Mode, type Open, Reader, type Scan, type ScanOptions } from './reader';
 
-/** Read a text as a language does. Takes time in proportion to its length. */
+/** Scan a text by the rules of a language, in time linear in its length. */
 export function scan(text: string, lexicon: Lexicon, options: ScanOptions = {}): Scan {
   return new Lexer(text, lexicon, options).read();
 }

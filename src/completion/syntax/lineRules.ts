@@ -1,4 +1,4 @@
-/** How the lines of a language follow from one another. The patterns apply to a line with strings and comments blanked. */
+/** How the indentation of a line follows from the line above. Strings and comments are blanked before a match. */
 export interface LineRules {
   /** The line opens a block: the next one stands a level deeper. */
   readonly opens: RegExp;
@@ -10,7 +10,7 @@ export interface LineRules {
   readonly goesOn?: RegExp;
   /** A line with this start continues the line before. */
   readonly continues?: RegExp;
-  /** The same, for a line within brackets. */
+  /** `continues` for a line within brackets. */
   readonly continuesInBrackets?: RegExp;
   /** Levels by which a continuation is indented if the document shows none. */
   readonly continuationLevels: number;
@@ -87,7 +87,7 @@ const MARKUP: LineRules = {
   continuationLevels: 1,
 };
 const DOCKER: LineRules = { opens: /(?!)/, dedents: /(?!)/, goesOn: /\\$/, continuationLevels: 1 };
-/** In a language that is not in the table, a line may always stand a level deeper. */
+/** In a language that is not in the table, a line may always be a level deeper. */
 const UNKNOWN: LineRules = { ...GENERIC, opens: /(?:[{([:]|=>|->|\b(?:do|then|else|begin))$/ };
 
 const RULES: ReadonlyMap<string, LineRules> = new Map(
@@ -134,5 +134,5 @@ export function lineRulesOf(languageId: string, kind: 'code' | 'prose' | 'markup
   return kind === 'code' ? UNKNOWN : kind === 'markup' ? MARKUP : undefined;
 }
 
-/** JSX: the line ends with an opening tag, so the next one stands in its element. */
+/** JSX: the line ends with an opening tag, so the next one is in its element. */
 export const OPEN_TAG = /(?:^|[\s({>])<(?:[A-Za-z][\w:.-]*(?:\s[^<>]*)?)?(?<![/=])>$|^<[A-Za-z][\w:.-]*(?:\s[^<>]*)?$/;

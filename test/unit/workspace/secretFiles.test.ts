@@ -18,7 +18,7 @@ const open = `
   terraform.tfvars.example secretsmanager.tf
 `;
 
-describe('files that hold secrets by their name', () => {
+describe('names of files with secrets', () => {
   const names = (list: string) => list.trim().split(/\s+/);
 
   it('are those of tools, keys, certificates and environments', () => {
@@ -28,7 +28,7 @@ describe('files that hold secrets by their name', () => {
     );
   });
 
-  it('are no examples, and no code about secrets', () => {
+  it('are not those of examples or of code about secrets', () => {
     assert.deepEqual(names(open).filter(isSecretFile), []);
   });
 });

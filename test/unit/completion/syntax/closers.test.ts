@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
-import {
-  closedByEditor,
-  closerOf,
-  closingHead,
-  isClosingLine,
-  keyOfPair,
-} from '../../../../src/completion/syntax/closers';
+import { closerOf, closingHead, isClosingLine } from '../../../../src/completion/syntax/closers';
 
-describe('what closes', () => {
+describe('closing marks', () => {
   const heads: [string, string, string[], number][] = [
     ['typescript', ')]}', [')', ']', '}'], 3],
     ['typescript', ') { a', [')'], 1],
@@ -21,7 +15,7 @@ describe('what closes', () => {
     ['typescript', '; )', [], 0],
   ];
   for (const [languageId, rest, marks, length] of heads) {
-    it(`is told mark by mark in ${languageId}: ${JSON.stringify(rest)}`, () => {
+    it(`are split into single marks in ${languageId}: ${JSON.stringify(rest)}`, () => {
       assert.deepEqual(closingHead(rest, languageId), { marks, length });
     });
   }
@@ -38,19 +32,12 @@ describe('what closes', () => {
     ['typescript', '', false],
   ];
   for (const [languageId, line, isOne] of lines) {
-    it(`${isOne ? 'is' : 'is not'} a line of its own in ${languageId}: ${JSON.stringify(line)}`, () => {
+    it(`${isOne ? 'form' : 'do not form'} a line of their own in ${languageId}: ${JSON.stringify(line)}`, () => {
       assert.equal(isClosingLine(line, languageId), isOne);
     });
   }
 
-  it('is what an editor may have written on the rest of the line', () => {
-    assert.equal(closedByEditor(');\n}', 'typescript'), ')');
-    assert.equal(closedByEditor('</b>\n</p>', 'html'), '</b>');
-    assert.equal(closedByEditor('</b>', 'rust'), '');
-    assert.equal(closedByEditor(' */\n', 'java'), ' */');
-  });
-
-  it('is what an editor writes behind a key', () => {
+  it('are inserted by an editor after a key', () => {
     assert.equal(closerOf('(', 'f', 'rust'), ')');
     assert.equal(closerOf("'", 'f<', 'rust'), undefined);
     assert.equal(closerOf("'", 'don', 'typescript'), undefined);
@@ -59,11 +46,5 @@ describe('what closes', () => {
     assert.equal(closerOf('>', '<br', 'html'), undefined);
     assert.equal(closerOf('>', 'a: Map<string', 'typescriptreact'), undefined);
     assert.equal(closerOf('*', '/*', 'typescript'), ' */');
-  });
-
-  it('names the key where an editor wrote a pair at once', () => {
-    assert.equal(keyOfPair('()', 'typescript'), '(');
-    assert.equal(keyOfPair("''", 'rust'), "''");
-    assert.equal(keyOfPair('ab', 'typescript'), 'ab');
   });
 });
