@@ -30,15 +30,19 @@ export function cursorContextAt(place: CodePlace): CursorContext {
 const SEEN_CHARS = 16;
 
 const COMMENT = /^\s*(\/\/|\/?\*|#(?!\w)|--\s)|\s\/\/\s/;
-const OPENS_BLOCK = /([{([:]|=>)\s*$/;
+/**
+ * A line after which a block is likely to start, in any language. What was learnt is kept by place, so this does not follow
+ * the rules by which completions are indented.
+ */
+const BEFORE_BLOCK_START = /([{([:]|=>)\s*$/;
 
 /**
  * The place by the line before the cursor and the line before that; no text is kept.
  * @param lineBefore the last line above that is not blank
  */
-export function codePlaceOf(linePrefix: string, lineBefore: string): CodePlace {
+function codePlaceOf(linePrefix: string, lineBefore: string): CodePlace {
   if (COMMENT.test(linePrefix)) return 'comment';
-  if (linePrefix.trim() === '') return OPENS_BLOCK.test(lineBefore) ? 'block start' : 'line start';
+  if (linePrefix.trim() === '') return BEFORE_BLOCK_START.test(lineBefore) ? 'block start' : 'line start';
   const word = /[\w$]*$/.exec(linePrefix)?.[0] ?? '';
   if (word.length >= 3) return 'deep in a word';
   if (word !== '') return 'inside a word';

@@ -1,7 +1,7 @@
 /** Names of files that hold secrets, in lower case. A name is enough, whatever the file contains now. */
 const NAMES = [
   // Environments
-  /^\.env(?:[.-].+)?$/,
+  /^\.env(?:[.-](?!d\.[cm]?ts$).+)?$/,
   /\.env(?:\.(?:local|dev|development|test|staging|prod|production))?$/,
   /^\.(?:envrc|dev\.vars|renviron|flaskenv)(?:\..+)?$/,
   // Log-ins of tools
@@ -35,8 +35,9 @@ const SECRETS =
 const SOURCE =
   /(?:^|\.)(?:[cm]?[jt]sx?|d\.ts|go|rs|java|kts?|scala|swift|rb|cs|fs|vb|php|cc|cpp|cxx|hpp|m|mm|dart|ex|exs|erl|hs|clj|lua|vue|svelte|html|css|s[ac]ss|less|md|mdx|rst|adoc|svg|png|snap)$/;
 
-/** Folders that hold little else. */
-const FOLDERS = /(?:^|\/)(?:\.(?:ssh|aws|azure|gnupg|kube|docker|gcloud|secrets?|password-store)|\.config\/gcloud)\//;
+/** Folders that hold little else, and a file of one that also belongs to projects. */
+const FOLDERS =
+  /(?:^|\/)(?:\.(?:ssh|aws|azure|gnupg|kube|gcloud|secrets?|password-store)|\.config\/gcloud)\/|(?:^|\/)\.docker\/config\.json$/;
 
 /** What a project commits as an example holds none. */
 const EXAMPLE = /(?:^|[._-])(?:example|examples|sample|template|tmpl|tpl|dist|defaults|schema)(?:[._-]|$)/;

@@ -41,7 +41,7 @@ const FILE_NAME =
 const EMAIL = /^[\w.+-]+@[\w-]+\.[\w.-]+$/;
 
 /** Whether a value names one that stands elsewhere, or is computed. */
-export function isReference(text: string, isQuoted: boolean): boolean {
+function isReference(text: string, isQuoted: boolean): boolean {
   if (REFERENCE.test(text) || PATH.test(text) || FILE_NAME.test(text)) return true;
   return !isQuoted && (SYNTAX.test(text) || MEMBER.test(text));
 }

@@ -5,6 +5,7 @@ import type { Tokenizer } from '../../matlm/tokenizer';
 import { mayShowMore, type Piece, textOf } from './confidence';
 import type { Trim } from '../filters';
 import type { Prompt } from '../prompt/prompt';
+import { OPENS_BLOCK } from '../syntax/lineRules';
 
 /** A finished decode. */
 export interface Decoded {
@@ -30,9 +31,6 @@ export interface DecodeOptions {
   /** Tokens that the text does not begin with: for another one than was written before. */
   readonly bannedFirstTokens?: readonly number[];
 }
-
-/** A line that opens a block. */
-const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
 
 /**
  * Decode until the model ends, or until nothing more could be shown. Where several lines are wanted and the model ends

@@ -3,10 +3,11 @@ import { cutBeforeLine, type Filter } from './filter';
 /** Lines that stand only at the start of a file. */
 const HEADS = [
   /^#!\s*\//,
-  /^<\?(?:xml|php)\b/i,
+  // Not `<?php`, which a template has many times.
+  /^<\?xml\b/i,
   /^<!doctype\b/i,
   /^(["'])use (?:strict|client|server)\1;?$/,
-  /^# (?:frozen_string_literal|encoding|vim|-\*-)\b|^# -\*-/,
+  /^# (?:frozen_string_literal: (?:true|false)\s*$|(?:en)?coding[:=] ?[\w.-]+\s*$|vim: |-\*-)/,
   /^syntax\s*=\s*["']proto/,
 ];
 /** Phrases from the first lines of a licence header. */

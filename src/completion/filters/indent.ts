@@ -1,5 +1,6 @@
 import type { Cursor } from '../cursor';
 import { indentation, leadingBlanks } from '../syntax/indentation';
+import { OPENS_BLOCK } from '../syntax/lineRules';
 import { columnsOf, type Columns, type Level, levelsAt } from './level';
 import type { Filter } from './filter';
 
@@ -7,9 +8,8 @@ import type { Filter } from './filter';
 const SAMPLE_LINES = 200;
 const LINES_AFTER = 50;
 const DEFAULT_UNIT = 4;
-const OPENS = /(?:[{([:]|=>)\s*$/;
 /** Good enough in every language for the lines of one short text. */
-const OPENS_BLOCK = /(?:[{([:]|=>|\b(?:then|do|else))\s*$/;
+const OPENS_COUNTED = new RegExp(`${OPENS_BLOCK.source}|\\b(?:then|do|else)\\s*$`);
 const CLOSES_BLOCK = /^\s*(?:[)\]}]|<\/|(?:fi|done|esac|end|else|elif|elsif|except|finally|catch)\b)/;
 
 /** How a document is indented. */
@@ -99,16 +99,16 @@ function shift(
   const next = rest.find((line) => line.trim() !== '');
   if (by === 0 || next === undefined) return rest;
   const at = columnsOf(next, columns);
-  const isChild = OPENS.test(first) && at > written && at !== column + columns.unit;
+  const isChild = OPENS_BLOCK.test(first) && at > written && at !== column + columns.unit;
   const isSibling = at === written && !single && !next.trim().startsWith('- ');
   if (!isChild && !isSibling) return rest;
-  let blocks = Number(OPENS_BLOCK.test(first));
+  let blocks = Number(OPENS_COUNTED.test(first));
   const end = rest.findIndex((line) => {
     const here = columnsOf(line, columns);
     if (line.trim() === '' || here > written) return false;
     const closes = CLOSES_BLOCK.test(line);
     if (here < written || /^\s*- /.test(line) || (closes ? blocks === 0 : single)) return true;
-    blocks += Number(OPENS_BLOCK.test(line)) - Number(closes);
+    blocks += Number(OPENS_COUNTED.test(line)) - Number(closes);
     return false;
   });
   return rest.map((line, i) => ((end >= 0 && i >= end) || line.trim() === '' ? line : moved(line, by, columns)));
@@ -128,7 +128,7 @@ function moved(line: string, by: number, columns: Columns): string {
 function unitFrom(linePrefix: string, first: string, [second = '', ...rest]: readonly string[]): number {
   const level = leadingBlanks(linePrefix).replaceAll(' ', '').length + 1;
   const perLevel = leadingBlanks(second).length / level;
-  return OPENS.test(first) && second.startsWith(' ') && perLevel >= 2 && Number.isInteger(perLevel)
+  return OPENS_BLOCK.test(first) && second.startsWith(' ') && perLevel >= 2 && Number.isInteger(perLevel)
     ? perLevel
     : unitOf([second, ...rest]);
 }

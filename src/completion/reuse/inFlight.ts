@@ -1,4 +1,5 @@
 import type { Plan, Purpose } from '../plan';
+import { keyOfPair } from '../syntax/closers';
 import type { Generation } from './generation';
 import type { TypedSince } from './typedSince';
 
@@ -7,9 +8,6 @@ export type Ended =
   | { readonly kind: 'generated'; readonly generation: Generation }
   | { readonly kind: 'superseded'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
-
-/** Brackets and quotes as an editor inserts them, the second one by itself. */
-const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
 
 /**
  * A decode that is under way. It outlives a cancelled request, because most requests are cancelled by one more key, and
@@ -53,7 +51,7 @@ export class InFlightCompletion {
   survives(inserted: string, removedChars: number): boolean {
     // It is made for the document as it will be.
     if (this.purpose === 'speculative') return true;
-    this.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
+    this.typed += keyOfPair(inserted, this.plan.cursor.languageId);
     return removedChars === 0 && mayBecome(this, this.typed);
   }
 }

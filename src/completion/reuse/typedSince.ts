@@ -36,7 +36,7 @@ const MAX_TYPED_CHARS = 1000;
  * The text typed between two texts before the cursor; undefined if something else changed. The excerpt may have begun
  * earlier before, so the end of the earlier text is searched for in the later one.
  */
-export function typedBetween(then: string, now: string): string | undefined {
+function typedBetween(then: string, now: string): string | undefined {
   if (now.startsWith(then)) return now.slice(then.length);
   const tail = then.slice(-SAME_CHARS);
   const recent = now.slice(-(SAME_CHARS + MAX_TYPED_CHARS));

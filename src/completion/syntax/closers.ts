@@ -106,16 +106,6 @@ export function isClosingLine(line: string, languageId: string): boolean {
   return lexiconOf(languageId).blockComments.some(([, close]) => text === close || text === `*${close}`);
 }
 
-/**
- * The closing marks at the start of a text that an editor may have inserted: brackets, quotes, the end of a comment, a tag
- * or a template. Empty if there are none.
- */
-export function closedByEditor(text: string, languageId: string): string {
-  const lineEnd = text.indexOf('\n');
-  const rest = lineEnd < 0 ? text : text.slice(0, lineEnd);
-  return rest.slice(0, closingHead(rest, languageId).length);
-}
-
 /** The pairs that an editor closes in a language, the longest first. */
 export function pairsOf(languageId: string): readonly Pair[] {
   const lexicon = lexiconOf(languageId);

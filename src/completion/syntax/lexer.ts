@@ -87,7 +87,7 @@ class Lexer extends Reader {
 
   /** Words and spaces, which are most of a text, neither open nor close anything. */
   private plainRun(mode: Mode): boolean {
-    const isText = mode.reads !== 'code' && mode.reads !== 'tag' && mode.reads !== 'markup';
+    const isText = mode.reads === 'string' || mode.reads === 'comment' || mode.reads === 'lines';
     if (mode.reads === 'code' && mode.lexicon.rawString && this.opensRawString(mode.lexicon.rawString)) return true;
     PLAIN.lastIndex = this.at;
     if (!PLAIN.test(this.text)) return false;

@@ -18,13 +18,14 @@ export interface LineRules {
   readonly ends?: RegExp;
 }
 
-const OPENS = /(?:[{([:]|=>)$/;
+/** The end of a line that opens a block, in a language that is not known or has no word for it. */
+export const OPENS_BLOCK = /(?:[{([:]|=>)\s*$/;
 const DEDENTS = /^(?:[})\]]|<\/|(?:case\b.*|default\s*|[\w\s]+):$|else\b|catch\b|finally\b)/;
 const OPERATOR_END = /(?:[^=!<>]=|[^=!<>+\-*/%&|^]=|&&|\|\||\?\?|[^+]\+|[^-]-|\s[*/%&|^<>?]|[([,]\s*[?:])$|\\$/;
 const LEADS = /^(?:\?\.|&\.|\.(?=[A-Za-z_$[(])|\|>|<\||&&|\|\||\?\?|<<|[+\-*/%|&^?:]\s)/;
 
 const GENERIC: LineRules = {
-  opens: OPENS,
+  opens: OPENS_BLOCK,
   dedents: DEDENTS,
   goesOn: OPERATOR_END,
   continues: LEADS,

@@ -1,11 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  closedByEditor,
-  closerOf,
-  closingHead,
-  isClosingLine,
-  keyOfPair,
-} from '../../../../src/completion/syntax/closers';
+import { closerOf, closingHead, isClosingLine, keyOfPair } from '../../../../src/completion/syntax/closers';
 
 describe('what closes', () => {
   const heads: [string, string, string[], number][] = [
@@ -44,10 +38,10 @@ describe('what closes', () => {
   }
 
   it('is what an editor may have written on the rest of the line', () => {
-    assert.equal(closedByEditor(');\n}', 'typescript'), ')');
-    assert.equal(closedByEditor('</b>\n</p>', 'html'), '</b>');
-    assert.equal(closedByEditor('</b>', 'rust'), '');
-    assert.equal(closedByEditor(' */\n', 'java'), ' */');
+    assert.deepEqual(closingHead(');', 'typescript'), { marks: [')'], length: 1 });
+    assert.deepEqual(closingHead('</b>', 'html'), { marks: ['</b>'], length: 4 });
+    assert.deepEqual(closingHead('</b>', 'rust'), { marks: [], length: 0 });
+    assert.deepEqual(closingHead(' */', 'java'), { marks: ['*/'], length: 3 });
   });
 
   it('is what an editor writes behind a key', () => {
