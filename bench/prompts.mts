@@ -150,7 +150,7 @@ const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
 const submodel = submodelOf(checkpoint.config, values.submodel);
 const decision = {
   submodel,
-  draft: { widths: submodel.draftWidths, maxTokens: 8 },
+  speculation: { widths: submodel.draftWidths, maxTokens: 8 },
   maxTokens: 48,
   multiline: false,
 };

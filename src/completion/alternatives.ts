@@ -11,12 +11,13 @@ export interface AlternativesParts {
   readonly now: () => number;
 }
 
-/** Alternatives to the first suggestion, decodes that may be tried for them, and how long all may take. */
 const MAX_ALTERNATIVES = 2;
+/** Decodes for all alternatives. Some of them repeat a known suggestion once they are trimmed. */
 const MAX_TRIES = 4;
+/** No further decode begins after this time. */
 const ALTERNATIVES_MS = 300;
 
-/** Suggestions other than the first: what follows from other first tokens, distinct as they are shown. */
+/** Suggestions that begin with another token than the first one. All differ in the text that is shown. */
 export async function alternativesTo(
   first: Suggestion,
   { prompt, decision, trim }: Plan,

@@ -27,7 +27,7 @@ export interface CursorPlace {
 
 /** Results of parsing around the cursor. */
 export interface CursorSyntax {
-  /** If it is left out, indentation decides where the block ends. */
+  /** The default is the end by indentation. */
   readonly blockEnd?: BlockEnd | undefined;
   /** Strings, comments and the like in `prefix` according to a syntax tree. */
   readonly known?: readonly KnownStretch[] | undefined;
@@ -45,7 +45,7 @@ export interface Cursor {
   readonly lineSuffix: string;
   /** The text after the cursor's line. */
   readonly following: string;
-  /** A block is wanted, not the rest of the line. */
+  /** Whether a block is wanted instead of the rest of the line. */
   readonly multiline: boolean;
   readonly blockEnd: BlockEnd;
   /** How the document writes values. */
@@ -56,19 +56,19 @@ export interface Cursor {
   readonly indent: IndentOptions | undefined;
   /** The cursor is in a string, in a comment or in prose. */
   readonly isWithinText: boolean;
-  /** The text before the cursor as its language reads it. */
+  /** The scan of the text before the cursor. */
   readonly before: Scan;
-  /** The text after the cursor as its language reads it. Its closers refer to `before.open`. */
+  /** The scan of the text after the cursor. Its closers refer to `before.open`. */
   readonly after: Scan;
-  /** A text that is written at the cursor, as its language reads it there. */
+  /** Scans a text that is written at the cursor. */
   readonly scan: (text: string) => Scan;
 }
 
 const PROSE = lexiconOf('plaintext');
-/** Up to this length, the line before the cursor is read again with each draft, because a mark may lie on both sides of it. */
+/** Up to this length, the line before the cursor is scanned again with each draft, because a mark may span the cursor. */
 const SHORT_LINE_CHARS = 200;
 
-/** The surroundings of a cursor. Each scan is made on first use and kept. */
+/** The surroundings of a cursor. Each scan is made on its first use and kept. */
 export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorSyntax = {}): Cursor {
   const { prefix, suffix, languageId = 'plaintext', indent } = place;
   const { blockEnd, known, isText } = syntax;
@@ -110,7 +110,7 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
   // The text after the cursor does not begin a line.
   const after = once(() => scan(suffix, lexicon, { open: before().open, before: linePrefix || ' ' }));
 
-  // Text that only the tree recognises has no end mark, so it is read as prose.
+  // Text that only the syntax tree recognises has no end mark, so it is scanned as prose.
   const scanHere = (text: string) =>
     isText === true && !isWithinText(before().open, lexicon) ? scan(text, PROSE) : scanFrom(text, tail.length);
   let last: { readonly text: string; readonly scan: Scan } | undefined;
@@ -144,7 +144,7 @@ export function cursorOf(place: CursorPlace, multiline: boolean, syntax: CursorS
   };
 }
 
-/** A value that is computed when it is first asked for. */
+/** A value that is computed on its first use. */
 function once<T>(compute: () => T): () => T {
   let known: { readonly value: T } | undefined;
   return () => (known ??= { value: compute() }).value;

@@ -1,10 +1,10 @@
 import { isClosing } from './syntax/closers';
 
-/** The gate's input; nothing of it needs the model. */
+/** The gate's input. None of it needs the model. */
 export interface GateInput {
   readonly explicit: boolean;
   readonly enabled: boolean;
-  /** Why MatCoder stays out of the file; undefined if it does not. */
+  /** Why the file is closed to MatCoder; undefined if it is not. */
   readonly closed?: string | undefined;
   /** URI scheme of the document. */
   readonly scheme: string;
@@ -20,12 +20,12 @@ export interface GateInput {
 const READ_ONLY_SCHEMES = new Set(['output', 'vscode-scm', 'git', 'search-editor', 'debug', 'comment']);
 const MAX_LINE_CHARS = 2000;
 
-/** Whether documents of a scheme are ones that somebody writes: no output, no side of a comparison. */
+/** Whether people write documents of a scheme, unlike an output or one side of a comparison. */
 export function isEdited(scheme: string): boolean {
   return !READ_ONLY_SCHEMES.has(scheme);
 }
 
-/** What closes the gate, for a program to tell apart. */
+/** The cause of a closed gate, for programs. */
 export type GateCause =
   | 'read-only document'
   | 'closed file'
@@ -35,17 +35,17 @@ export type GateCause =
   | 'language off'
   | 'code follows';
 
-/** The gate is closed. */
+/** A closed gate. */
 export interface Gated {
   readonly cause: GateCause;
-  /** For a person to read. */
+  /** The cause in words, for people. */
   readonly reason: string;
 }
 
 /** Why no completion is wanted here; undefined if one is. */
 export function gate(input: GateInput): Gated | undefined {
   if (!isEdited(input.scheme))
-    return gated('read-only document', `documents of the scheme ${input.scheme} are not edited`);
+    return gated('read-only document', `documents of the scheme ${input.scheme} are read-only`);
   if (input.closed !== undefined) return gated('closed file', input.closed);
   if (input.cursors > 1) return gated('several cursors', 'there is more than one cursor');
   if (input.hasSelection) return gated('selection', 'text is selected');
@@ -53,7 +53,7 @@ export function gate(input: GateInput): Gated | undefined {
     return gated('long line', `the line is longer than ${MAX_LINE_CHARS} characters`);
   if (input.explicit) return undefined;
   if (!input.enabled) return gated('language off', `completion is off for ${input.languageId}`);
-  // Anything but closing marks behind the cursor was written on purpose.
+  // The editor may have inserted closing marks behind the cursor. The user wrote everything else.
   if (!isClosing(input.lineSuffix, input.languageId)) return gated('code follows', 'code follows on the line');
   return undefined;
 }

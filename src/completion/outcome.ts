@@ -3,20 +3,20 @@ import type { Gated } from './gate';
 /** Text to insert at the cursor. */
 export interface Suggestion {
   readonly text: string;
-  /** Characters after the cursor that it replaces: brackets the editor closed and the text closes too. */
+  /** Number of characters after the cursor that it replaces: brackets that the editor and the text both close. */
   readonly replaces: number;
 }
 
-/** What a request cost. */
+/** The cost of a request. */
 export interface Work {
-  /** The name of the submodel that wrote it. */
+  /** The name of the submodel. */
   readonly submodel: string;
-  /** Why this one. */
+  /** Why the governor chose this submodel. */
   readonly reason: string;
   readonly promptTokens: number;
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
-  /** Over the submodel's weights, after the prompt's. */
+  /** Passes over the submodel's weights to decode, without those of the prefill. */
   readonly passes: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
@@ -24,12 +24,12 @@ export interface Work {
   readonly latencyMs: number;
 }
 
-/** Every way out of a request, with its reason. */
+/** Every way in which a request may end, with its reason. */
 export type Outcome =
   | { readonly kind: 'shown'; readonly suggestion: Suggestion; readonly work: Work }
-  /** Nothing was decoded; `submodel` wrote it before. */
+  /** Nothing was decoded. `submodel` generated the text earlier. */
   | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly submodel: string; readonly reason: string }
-  /** The user asked by hand, the answer was empty, and the suggestion that was on the screen stays; `submodel` wrote it. */
+  /** The user asked by hand and the answer was empty, so the ghost text by `submodel` stays. */
   | {
       readonly kind: 'kept';
       readonly suggestion: Suggestion;
@@ -37,11 +37,11 @@ export type Outcome =
       readonly reason: string;
       readonly work: Work;
     }
-  /** The gate is closed here; `cause` tells the gates apart. */
+  /** The gate is closed. */
   | ({ readonly kind: 'gated' } & Gated)
-  /** The governor decided against a decode. `considered` is the submodel that came closest, if it compared any. */
+  /** The governor decided against a decode. `considered` is the best submodel, if it compared any. */
   | { readonly kind: 'declined'; readonly reason: string; readonly considered?: string }
-  /** No part of the prediction is likely enough to be right. Without `work` this was known before a decode. */
+  /** The confidence in every part of the prediction is too low. `work` is absent if this was known before a decode. */
   | { readonly kind: 'unsure'; readonly reason: string; readonly submodel: string; readonly work?: Work }
   | { readonly kind: 'superseded'; readonly reason: string }
   | { readonly kind: 'empty'; readonly reason: string; readonly work: Work }

@@ -4,6 +4,7 @@ import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import type { Declined } from '../governor/decide';
 import { quality } from '../governor/value';
+import { aborted, isAborted } from './abort';
 import { alternativesTo } from './alternatives';
 import type { Eagerness } from './decode/confidence';
 import { gate } from './gate';
@@ -25,16 +26,14 @@ import { Trace } from './trace';
 
 export interface PipelineParts extends PlannerParts, PlanRunnerParts {
   readonly engine: Engine;
-  /** What the user decided; asked at every request. */
+  /** The user's settings. They are read for every request. */
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
-  /** Resolves after so long by the clock, or at once when the signal aborts. */
   readonly wait: Stages['wait'];
-  /** The hand rests where a request was declined while it typed: the editor should ask again, as it does after a key. */
   readonly onRested?: RetriggerParts['onRested'];
 }
 
-/** From a cursor to a suggestion. `answer` is one request from top to bottom. */
+/** Answers requests for completions. `answer` handles one request from top to bottom. */
 export class Pipeline {
   private readonly dutyCycle = new DutyCycle();
   private readonly engine: Engine;
@@ -55,14 +54,14 @@ export class Pipeline {
     this.retrigger = new Retrigger({ wait, onRested });
   }
 
-  /** Share of a core that the engine took in the duty cycle's window, 0 to 1. */
+  /** Share of the duty cycle's window in which the engine worked, 0 to 1. */
   get engineShare(): number {
     return this.dutyCycle.share(this.parts.now());
   }
 
   /**
-   * @param signal aborted when the editor no longer wants the answer; the work may go on for the next request
-   * @param trace is told how long each stage takes
+   * @param signal aborted when the editor no longer wants the answer; the decode may continue for the next request
+   * @param trace records the duration of each stage
    */
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     this.retrigger.cancel();
@@ -85,7 +84,7 @@ export class Pipeline {
     const joined = joinable && (await this.join(joinable, since, settings, signal));
     trace.end('join');
     if (joined) return joined;
-    if (signal.aborted) return superseded('cancelled before it began');
+    if (signal.aborted) return superseded(CANCELLED_BEFORE_DECODE);
 
     const plan = await this.planner.plan(request, settings, {
       purpose: 'requested',
@@ -93,7 +92,7 @@ export class Pipeline {
       isWanted: () => !signal.aborted,
       trace,
     });
-    if (!plan) return superseded('cancelled before it began');
+    if (!plan) return superseded(CANCELLED_BEFORE_DECODE);
     if (!('prompt' in plan)) {
       if (plan.unread) this.readAhead.begin(plan.unread);
       if (plan.considered) void this.retrigger.declined(request);
@@ -116,10 +115,10 @@ export class Pipeline {
       await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
     }
-    if (isAborted(signal)) return superseded('cancelled while it waited for typing to go on');
+    if (isAborted(signal)) return superseded('cancelled during the delay before its decode');
     this.readAhead.stop();
     const ended = await Promise.race([this.stages.runner.start(plan, 'requested', trace).ended, aborted(signal)]);
-    if (!ended) return superseded('cancelled; its decode goes on');
+    if (!ended) return superseded(CANCELLED_WHILE_DECODING);
     if (ended.kind !== 'generated') return ended;
 
     const onScreen = this.earlier.currentGhostText(since, settings.key);
@@ -128,7 +127,7 @@ export class Pipeline {
     return outcomeOf(ended.generation);
   }
 
-  /** Alternatives to the first suggestion, for a user who asked by hand and wants to choose: at most two. */
+  /** At most two alternatives to the first suggestion. The user can choose one after asking by hand. */
   async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
     this.readAhead.stop();
     this.earlier.interrupt();
@@ -150,7 +149,7 @@ export class Pipeline {
     this.earlier.edited(document, inserted, removedChars);
   }
 
-  /** Another backend has taken over: its cache is empty, and a decode that moved with it took the time of two backends. */
+  /** Another backend has taken over. Its cache is empty, and the time of a decode that moved is that of two backends. */
   backendChanged(): void {
     this.planner.wasRead([]);
     if (this.earlier.inFlight) this.earlier.inFlight.hasMoved = true;
@@ -173,7 +172,7 @@ export class Pipeline {
     history.agreed(cursorContext, characters, quality(costs.named(submodel)));
   }
 
-  /** Wait for a decode under way that the typed text agrees with; undefined if it diverged from that in the end. */
+  /** Wait for a running decode that the typed text agrees with; undefined if the result diverges from that text. */
   private async join(
     inFlight: InFlightCompletion,
     since: TypedSince,
@@ -181,16 +180,19 @@ export class Pipeline {
     signal: AbortSignal,
   ): Promise<Outcome | undefined> {
     const ended = await Promise.race([inFlight.ended, aborted(signal)]);
-    if (!ended) return superseded('cancelled; its decode goes on');
+    if (!ended) return superseded(CANCELLED_WHILE_DECODING);
     if (ended.kind === 'generated' && isSuggesting(ended.generation) && inFlight.purpose === 'speculative') {
       this.earlier.show(ended.generation, ended.generation.position, settings.key, { isNew: true });
     }
     const ghostText = this.earlier.currentGhostText(since, settings.key);
-    return ghostText && shown(ghostText, 'typed along with a decode under way');
+    return ghostText && shown(ghostText, 'the typed text agrees with a decode that was running');
   }
 }
 
-/** The first request that shows a generation reports its work; the others reuse it. */
+const CANCELLED_BEFORE_DECODE = 'cancelled before its decode began';
+const CANCELLED_WHILE_DECODING = 'cancelled, but its decode continues';
+
+/** The first request that shows a generation reports its work. Later ones count as reuse. */
 function shown(
   { generation, suggestion, work }: Remaining & { readonly work?: Work | undefined },
   reason: string,
@@ -215,24 +217,4 @@ function declined({ reason, considered }: Declined): Outcome {
 
 function superseded(reason: string): Outcome {
   return { kind: 'superseded', reason };
-}
-
-/** Whether it is aborted by now: the type checker takes a property that it has seen once for settled. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
-}
-
-/** Resolves to undefined when the signal aborts. */
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve(undefined);
-        },
-        { once: true },
-      );
-  });
 }

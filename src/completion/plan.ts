@@ -24,15 +24,15 @@ export interface PlannerParts {
   readonly costs: CostModel;
   readonly rhythm: TypingRhythm;
   readonly history: History;
-  /** One line or a block; asked where a block may come. */
+  /** Decides between a line and a block. It is used only if several lines are allowed. */
   readonly syntax: Syntax;
-  /** The machine as the sensors see it now. */
+  /** The machine's state now. */
   readonly machine: () => Machine;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
 
-/** What the user wants of suggestions, as it was when a request began. */
+/** The user's settings when a request began. */
 export interface RequestSettings {
   readonly governor: GovernorSettings;
   readonly eagerness: Eagerness;
@@ -45,12 +45,12 @@ export function requestSettings(governor: GovernorSettings, eagerness: Eagerness
 }
 
 /**
- * Why a decode is planned: for a request that waits for it, for the position that follows if the suggestion on the
- * screen is accepted, or to have a larger submodel write what a smaller one has suggested.
+ * Why a decode is planned. A `requested` one answers a request, a `speculative` one completes the position after an
+ * accepted suggestion, and a `refinement` replaces the suggestion of a smaller submodel.
  */
 export type Purpose = 'requested' | 'speculative' | 'refinement';
 
-/** All that is settled before a decode begins. */
+/** Everything that is decided before a decode begins. */
 export interface Plan {
   readonly request: CompletionRequest;
   readonly settings: RequestSettings;
@@ -59,14 +59,14 @@ export interface Plan {
   readonly decision: Decision;
   readonly cursor: Cursor;
   readonly trim: Trim;
-  /** The score that a suggestion needs. */
+  /** The score that a suggestion needs, 0 to 1. */
   readonly minScore: number;
-  /** Plans with equal keys at one position lead to the same suggestion: submodel, score, and a line or a block. */
+  /** Submodel, score, and line or block. At one position, plans with equal keys lead to the same suggestion. */
   readonly cacheKey: string;
   readonly startedMs: number;
 }
 
-/** A prompt that a request will need soon, and the submodel that reads it. */
+/** A prompt that a request will need soon, and the submodel that prefills it. */
 export interface Unread {
   readonly tokens: readonly number[];
   readonly submodel: Submodel;
@@ -74,32 +74,32 @@ export interface Unread {
 
 /** The governor declined. */
 export interface NoPlan extends Declined {
-  /** What the pause that may follow will need, if it is to be read ahead. */
+  /** The prompt to read ahead for the pause that may follow. */
   readonly unread?: Unread;
 }
 
 export interface PlanOptions {
   readonly purpose?: Purpose;
-  /** The text typed on this line diverged from what the model wrote last. */
+  /** The text typed on this line diverged from the model's last output. */
   readonly diverged?: boolean;
-  /** Asked after the syntax tree is ready, because that may take a while. */
+  /** Checked once the syntax tree is ready, because parsing may take a while. */
   readonly isWanted?: () => boolean;
   /** For a refinement, the submodel whose suggestion is on the screen. */
   readonly shown?: string;
   readonly trace?: Trace;
 }
 
-/** What the choice depends on, before the place is parsed and the prompt is written. */
+/** The part of a snapshot that is known before parsing and before the prompt is built. */
 type Moment = Omit<Snapshot, 'block' | 'newPromptTokens' | 'halfReadTokens'>;
 
-/** From a cursor to what the engine is to do there. */
+/** Plans decodes, and knows which prompt the engine has in its cache. */
 export class Planner {
-  /** What the engine has in its cache: a prompt, and how many of its positions hold every layer. */
+  /** The prompt in the engine's cache, and how many of its positions hold every layer. */
   private cached: { readonly prompt: readonly number[]; readonly whole: number } = { prompt: [], whole: 0 };
   private readonly suffix = new SteadySuffix();
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
-  /** @param dutyCycle the engine's work, however it came about */
+  /** @param dutyCycle all of the engine's work */
   constructor(
     private readonly parts: PlannerParts,
     private readonly dutyCycle = new DutyCycle(),
@@ -116,7 +116,7 @@ export class Planner {
     const { prefix, suffix } = request;
     const cursorContext = { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), diverged };
     const moment = this.momentOf(request, cursorContext, startedMs);
-    // Parsing takes longer than everything else before the decode, and most keys want the rest of a line in any case.
+    // Parsing takes longer than everything else before the decode, and after most keys the rest of a line is wanted anyway.
     const shape = mayBeSeveralLines(moment)
       ? await syntax.shapeAt(request.languageId, request, request.explicit)
       : undefined;
@@ -154,14 +154,14 @@ export class Planner {
     };
   }
 
-  /** Tokens of a prompt that the engine does not have in its cache. */
+  /** Number of a prompt's tokens that are not in the engine's cache. */
   unreadOf(prompt: readonly number[]): number {
     return prompt.length - commonPrefix(prompt, this.cached.prompt);
   }
 
   /**
-   * The engine has a prompt in its cache now; none if it lost what it had.
-   * @param widths of the submodel that read what was not there before
+   * The engine has a prompt in its cache now; an empty one if it lost its cache.
+   * @param widths of the submodel that prefilled the new part
    */
   wasRead(prompt: readonly number[], widths: readonly number[] = []): void {
     const whole = widths.includes(0)
@@ -170,7 +170,7 @@ export class Planner {
     this.cached = { prompt, whole };
   }
 
-  /** The decisions to come depend on what was decided for requests. */
+  /** Later decisions depend on those for earlier requests. */
   private remember(decision: Decision | Declined): void {
     const { machine, now } = this.parts;
     if (!decision.submodel) return;

@@ -17,11 +17,11 @@ export interface PlanRunnerParts {
   readonly costs: CostModel;
   readonly history: History;
   readonly now: () => number;
-  /** A decode has ended, by itself or because it was stopped. */
+  /** Called when a decode has ended or was stopped. */
   readonly onDecoded?: (work: Work, purpose: Purpose) => void;
 }
 
-/** Decodes what was planned, one plan at a time, and keeps what came of it: the record, the costs, the passes. */
+/** Runs the decodes of plans, one at a time, and records the results: the generation, the costs, the number of passes. */
 export class PlanRunner {
   constructor(
     private readonly parts: PlanRunnerParts,
@@ -29,7 +29,7 @@ export class PlanRunner {
     private readonly earlier: EarlierOutput,
   ) {}
 
-  /** Begin a decode. One that is under way is stopped. */
+  /** Begin a decode. A running one is stopped. */
   start(plan: Plan, purpose: Purpose, trace = new Trace(this.parts.now)): InFlightCompletion {
     return this.earlier.begin(() => new InFlightCompletion(plan, purpose, (inFlight) => this.run(inFlight, trace)));
   }
@@ -46,7 +46,7 @@ export class PlanRunner {
         if (isRead) return;
         isRead = true;
         trace.end('prefill');
-        // Only what was read is in the engine's cache: a decode that is aborted before leaves no trace there.
+        // A decode that is aborted during its prefill leaves the known cache unchanged.
         this.planner.wasRead(prompt.tokens, decision.submodel.widths);
       },
     });

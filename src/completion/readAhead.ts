@@ -12,8 +12,8 @@ export interface ReadAheadParts {
 const DECODE_BEGINS = 'a decode begins';
 
 /**
- * Reads the prompt into the engine's cache while the user types, if a pause would have to wait for it. What one submodel has
- * read the others need not read again.
+ * Prefills the prompt while the user types, if the first answer in a pause would have to wait for it. The submodels share
+ * the engine's cache.
  */
 export class ReadAhead {
   private wanted: Unread | undefined;
@@ -21,7 +21,7 @@ export class ReadAhead {
 
   constructor(private readonly parts: ReadAheadParts) {}
 
-  /** Read this prompt from now on; what is being read of an earlier one is the beginning of this, mostly. */
+  /** Read this prompt from now on. Usually it begins like the earlier one, whose current chunk is finished first. */
   begin(unread: Unread): void {
     this.wanted = unread;
     if (!this.reading) void this.read();
@@ -40,7 +40,7 @@ export class ReadAhead {
       const readTokens = tokens.length - planner.unreadOf(tokens);
       // The last token is computed with the decode, because its logits are wanted.
       if (readTokens >= tokens.length - 1) break;
-      // A request waits for no more than the rest of a chunk, and what was read stays.
+      // A request waits at most for the rest of a chunk, and finished chunks stay in the cache.
       const chunk = tokens.slice(0, readTokens + PREFILL_CHUNK);
       if (!(await this.readChunk(chunk, submodel, signal))) break;
       planner.wasRead(chunk, submodel.widths);
@@ -50,7 +50,7 @@ export class ReadAhead {
     if (signal.aborted && this.wanted) void this.read();
   }
 
-  /** Whether it was read to its end. */
+  /** Resolves to whether the chunk was prefilled completely. */
   private readChunk(prompt: readonly number[], submodel: Submodel, signal: AbortSignal): Promise<boolean> {
     const { engine, costs } = this.parts;
     const { widths } = submodel;

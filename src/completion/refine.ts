@@ -4,8 +4,8 @@ import { TypedSince } from './reuse/typedSince';
 import type { Stages } from './stages';
 
 /**
- * In a pause over a suggestion, have a larger submodel write a better one, for what is shown next.
- * @param pause aborted when the user goes on
+ * In a pause over a suggestion, a larger submodel prepares a better one for the next update.
+ * @param pause aborted when the user continues
  */
 export async function refine(
   { earlier, planner, runner, settings, wait }: Stages,

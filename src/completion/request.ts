@@ -3,18 +3,18 @@ import type { GateInput } from './gate';
 import { type Excerpt, EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt/prompt';
 import { languageOf } from './syntax/languages';
 
-/** One place at which a completion is wanted. */
+/** A request for a completion at one cursor. */
 export interface CompletionRequest extends Excerpt, GateInput {
   /** Distinguishes documents: their URI. */
   readonly document: string;
-  /** How the editor indents the document; undefined where no editor says it. */
+  /** How the editor indents the document; undefined if there is no editor. */
   readonly indent?: IndentOptions | undefined;
 }
 
 /**
- * The request that an editor would make in a file, where no editor is there.
+ * The request that an editor would make, for callers without an editor.
  * @param before the file's text before the cursor, line ends as \n
- * @param after what follows it
+ * @param after the rest of the file
  */
 export function requestIn(path: string, before: string, after: string, explicit = false): CompletionRequest {
   const prefixStart = Math.max(0, before.length - EXCERPT_PREFIX_CHARS);

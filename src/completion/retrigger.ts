@@ -1,24 +1,22 @@
 import { TYPING_GAP_MS } from '../governor/typing';
+import { USER_CONTINUES } from './abort';
 import type { CompletionRequest } from './request';
+import type { Stages } from './stages';
 
 export interface RetriggerParts {
-  /** Resolves after so long by the clock, or at once when the signal aborts. */
-  readonly wait: (delayMs: number, signal: AbortSignal) => Promise<void>;
-  /** The hand rests where a request was declined: the editor should ask again. */
+  readonly wait: Stages['wait'];
+  /** The user pauses after a declined request, so the editor should make another one. */
   readonly onRested: (request: CompletionRequest) => void;
 }
 
-/** Given as a string: without a reason every abort makes an error with its stack, which takes longer than the abort. */
-const TYPING_GOES_ON = 'typing goes on';
-
-/** An editor asks after a key and not again in the pause that follows, so what was declined at the key is asked for here. */
+/** Repeats a declined request once the user pauses, because an editor makes requests only after keys. */
 export class Retrigger {
   private waiting = new AbortController();
   private document: string | undefined;
 
   constructor(private readonly parts: RetriggerParts) {}
 
-  /** A request was declined that may be answered once the hand rests. */
+  /** A declined request that may be answered in a pause. */
   async declined(request: CompletionRequest): Promise<void> {
     this.cancel();
     const { signal } = (this.waiting = new AbortController());
@@ -32,6 +30,6 @@ export class Retrigger {
   }
 
   cancel(): void {
-    this.waiting.abort(TYPING_GOES_ON);
+    this.waiting.abort(USER_CONTINUES);
   }
 }

@@ -4,7 +4,7 @@ import type { Plan } from './plan';
 import { TypedSince } from './reuse/typedSince';
 import type { Stages } from './stages';
 
-/** Decode what follows if the suggestion on the screen is accepted, while the user reads it. Any request comes first. */
+/** Speculative completion: while the user reads a suggestion, decode at the position after it. Any request comes first. */
 export async function speculate(
   { planner, runner, earlier }: Stages,
   { request, settings }: Plan,

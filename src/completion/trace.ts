@@ -13,7 +13,7 @@ export type Stage =
   | 'decode'
   | 'trim';
 
-/** How long each stage of one request took. Holds times and nothing of the document. */
+/** The duration of each stage of one request. It holds no text. */
 export class Trace {
   private readonly stages: { readonly stage: Stage; readonly ms: number }[] = [];
   private lastMs: number;
@@ -23,7 +23,7 @@ export class Trace {
     this.lastMs = now();
   }
 
-  /** The stage ends now; it began where the one before it ended. */
+  /** The stage ends now. It began when the previous one ended. */
   end(stage: Stage): void {
     const nowMs = this.now();
     this.stages.push({ stage, ms: nowMs - this.lastMs });

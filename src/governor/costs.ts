@@ -9,29 +9,29 @@ import {
   type Submodel,
 } from '../matlm/submodel';
 import type { Costs } from './decide';
-import { fitLine, type Line } from './line';
+import { type CostLine, fitLine } from './line';
 import { quality } from './value';
 
-/** Weight of a new observation: a busy machine shows within a few requests. */
+/** Weight of a new observation, so that a busy machine shows within a few requests. */
 const LEARNING_RATE = 0.3;
 
-/** Prefills shorter than this say more about waking up than about tokens. */
+/** The time of a shorter prefill is mostly start-up, not tokens. */
 const MIN_PREFILL_TOKENS = 16;
 
 /**
- * What every submodel costs on this machine now: a few are measured when the engine starts, the others lie on the line
- * through these (decoding is bound by the bytes it reads, prefill by its operations), and every request since tells
- * how loaded the machine is.
+ * The cost of every submodel on this machine now. A few are measured when the engine starts. The others lie on the line
+ * through these, because decoding is bound by bytes read and prefill by operations. Every request updates the load of the
+ * machine.
  */
 export class CostModel implements Costs {
   readonly candidates: readonly Candidate[];
   readonly lastResort: Candidate | undefined;
   private readonly measured = new Map<string, Cost>();
   /** Milliseconds a token over bytes read. */
-  private decodeLine: Line | undefined;
+  private decodeLine: CostLine | undefined;
   /** Milliseconds a token over parameters used. */
-  private prefillLine: Line | undefined;
-  /** How much slower than when it was measured, for all submodels alike. */
+  private prefillLine: CostLine | undefined;
+  /** Time now over the measured time, for all submodels alike. */
   private prefillLoad = 1;
   private decodeLoad = 1;
 
@@ -42,14 +42,14 @@ export class CostModel implements Costs {
   ) {
     this.candidates = candidatesOf(config);
     this.lastResort = lastResortOf(config, this.candidates);
-    this.measureAnew(measured);
+    this.replaceMeasured(measured);
   }
 
   /**
-   * Another backend runs the model now: what was measured and learned of the one before says nothing any more.
+   * Another backend runs the model now, so all measurements and the learned load are replaced.
    * @param measured as for the constructor
    */
-  measureAnew(measured: Readonly<Record<string, Cost>>): void {
+  replaceMeasured(measured: Readonly<Record<string, Cost>>): void {
     const { config } = this;
     const { model } = config;
     this.measured.clear();
@@ -59,7 +59,7 @@ export class CostModel implements Costs {
       cost,
       widths: candidateOf(config, name).submodel.widths,
     }));
-    // Noise only adds time: what a larger submodel was measured to take, a smaller one takes at most.
+    // Noise only adds time, so a smaller submodel takes at most the measured time of a larger one.
     for (const [name, own] of Object.entries(measured)) {
       const { bytesPerToken } = this.named(name);
       const larger = Object.entries(measured).filter(([other]) => this.named(other).bytesPerToken > bytesPerToken);
@@ -77,14 +77,14 @@ export class CostModel implements Costs {
     );
   }
 
-  /** @throws {Error} naming what there is, where there is none of that name */
+  /** @throws {Error} if there is no submodel of that name; it lists the known names */
   named(name: string): Candidate {
     return candidateOf(this.config, name);
   }
 
   /**
-   * One request's times, and passes over the weights in which it decoded. A submodel that was not used lately is as much slower as the one that was: the load of the
-   * machine is shared.
+   * Learns the load from one request.
+   * @param passes over the weights to decode
    */
   observe(submodel: Submodel, prefilledTokens: number, prefillMs: number, passes: number, decodeMs: number): void {
     const cost = this.costOf(submodel);
@@ -97,7 +97,7 @@ export class CostModel implements Costs {
     }
   }
 
-  /** Milliseconds to read `promptTokens` and decode in so many passes over the weights, or undefined where nothing was measured. */
+  /** Milliseconds to prefill `promptTokens` and to decode in `passes` over the weights; undefined if nothing was measured. */
   predictMs(submodel: Submodel, promptTokens: number, passes: number): number | undefined {
     const cost = this.costOf(submodel);
     return (
@@ -106,7 +106,7 @@ export class CostModel implements Costs {
     );
   }
 
-  /** On the machine as it was measured. */
+  /** The cost without the load. */
   private costOf({ name, widths }: Submodel): Cost | undefined {
     const measured = this.measured.get(name);
     if (measured) return measured;
@@ -118,10 +118,10 @@ export class CostModel implements Costs {
   }
 }
 
-/** What answers if the others would take too much completes at least so much of what XL does. */
+/** The quality that the last resort needs at least, as a share of XL's. */
 const MIN_QUALITY = 0.9;
 
-/** XS, if the checkpoint has it, it is cheaper than all candidates and good enough. It leaves layers out, so it is none of them. */
+/** XS, if it is in the checkpoint, cheaper than all candidates and good enough. It skips layers, so it is no candidate. */
 function lastResortOf(config: CheckpointConfig, [cheapest]: readonly Candidate[]): Candidate | undefined {
   if (!('XS' in config.granularities)) return undefined;
   const smallest = candidateOf(config, 'XS');
@@ -130,6 +130,6 @@ function lastResortOf(config: CheckpointConfig, [cheapest]: readonly Candidate[]
 }
 
 function step(ratio: number): number {
-  // One outlier, a sleep of the machine say, may not throw the estimate off by more than a factor of 4.
+  // An outlier, such as a sleep of the machine, counts as a factor of 4 at most.
   return 1 - LEARNING_RATE + LEARNING_RATE * Math.min(4, Math.max(0.25, ratio));
 }

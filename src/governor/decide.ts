@@ -8,94 +8,95 @@ import type { GovernorSettings } from './settings';
 import { dueMs, latencyBudgetMs, type Rhythm, type Situation, situationOf } from './situation';
 import { expectedCharacters, price, quality } from './value';
 
-/** What the choice depends on. */
+/** The input of a decision. */
 export interface Snapshot extends CursorContext, Rhythm {
-  /** By the syntax of the place a block is wanted, not the rest of a line. */
+  /** By its syntax, the place wants a block, not the rest of a line. */
   readonly block: boolean;
-  /** Prompt tokens that the cache does not hold. */
+  /** Number of prompt tokens that are not in the cache. */
   readonly newPromptTokens: number;
-  /** Prompt tokens in the cache that a submodel read which leaves layers out: the others read them again. */
+  /** Number of prompt tokens that a submodel with skipped layers prefilled. Submodels with all layers prefill them again. */
   readonly halfReadTokens: number;
   readonly machine: Machine;
   /** Share of the duty cycle's window in which the engine worked, 0 to 1. */
   readonly engineShare: number;
   readonly nowMs: number;
-  /** What was chosen last in each situation. */
+  /** The last choice in each situation. */
   readonly previous: Readonly<Partial<Record<Situation, Choice>>>;
 }
 
-/** A choice, since when it holds, and under what power, heat and wish to save. */
+/** A chosen submodel, when it was chosen, and the conditions of power and heat then. */
 export interface Choice {
   readonly submodel: string;
   readonly sinceMs: number;
   readonly conditions: string;
 }
 
-/** Speculative decoding: who drafts, and how many tokens at once at most; none where it is 0. */
-export interface Draft {
-  /** FFN widths of the submodel that drafts; empty where only the context is copied from. */
+/** Speculative decoding, as the engine takes it. */
+export interface Drafting {
+  /** FFN widths of the submodel that drafts; empty to copy from the context only. */
   readonly widths: readonly number[];
+  /** Number of tokens drafted at once; 0 for none. */
   readonly maxTokens: number;
 }
 
-/** How a completion is to be made. */
+/** How to decode a completion. */
 export interface Decision {
   readonly submodel: Submodel;
-  readonly draft: Draft;
-  /** To wait before the decode begins: another key within it costs nothing. */
+  readonly speculation: Drafting;
+  /** The wait before the decode. A key during the wait costs nothing. */
   readonly delayMs: number;
   readonly maxTokens: number;
   readonly multiline: boolean;
-  /** While it is read, decode what may be shown after it: most of that never is. */
+  /** Whether to decode ahead while the user reads the suggestion. Most of that work is never shown. */
   readonly speculateNext: boolean;
   readonly situation: Situation;
-  /** For a person to read. */
+  /** For people. */
   readonly reason: string;
 }
 
-/** No completion is made here. */
+/** A decision against a completion. */
 export interface Declined {
   readonly submodel: undefined;
-  /** The submodel that would have been taken; none if the choice did not come to submodels. */
+  /** The best submodel, if any were compared. */
   readonly considered?: Submodel;
-  /** Read the prompt nevertheless, because the pause that may follow would have to wait for it. */
+  /** Prefill the prompt nevertheless, because the first answer in a pause would have to wait for it. */
   readonly readAhead?: boolean;
   readonly reason: string;
 }
 
-/** What there is to choose between, and what it costs. */
+/** The submodels to choose from, and their costs. */
 export interface Costs {
   /** Cheapest first, XL last. */
   readonly candidates: readonly Candidate[];
-  /** Cheaper than all candidates, and worse; undefined if there is none that is good enough. */
+  /** Cheaper than all candidates, and worse; undefined if none is good enough. */
   readonly lastResort?: Candidate | undefined;
-  /** Any submodel of the checkpoint by its name. */
+  /** Any submodel of the checkpoint. */
   named(name: string): Candidate;
-  /** Milliseconds; undefined where nothing was measured. */
+  /** Milliseconds; undefined if nothing was measured. */
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
 }
 
-/** In a pause the first answer comes within so long, or else the prompt is read ahead. */
+/** If the first answer in a pause would take longer, the prompt is read ahead. */
 const FIRST_ANSWER_MS = 300;
-/** A submodel that was chosen stays at least so long ... */
+/** A chosen submodel is kept for this time at least. */
 export const DWELL_MS = 1500;
-/** ... and goes for one that is worth so much more, in parts of what the request is expected to bring. */
+/** After that it is replaced if another is worth more by this share of the expected characters. */
 const SWITCH_MARGIN = 0.05;
-/** A prompt that has to be read anew serves the requests after it too: they share its price. */
+/** Limits the price of a long prefill, because later requests profit from it too. */
 const MAX_PRICED_PROMPT_TOKENS = 16;
 /**
- * How much of the engine's allowance may be used up once a request is answered. What typing leaves is there for the pause
- * that comes next; a pause and a request by hand are always answered.
+ * Shares of the engine's allowance that may be used once a request is answered. Typing leaves a rest for the next pause. A
+ * pause and a request by hand are always answered.
  */
 const USABLE_AT_START = 1;
 const USABLE_WHILE_TYPING = 0.95;
-/** A request that does not pay its price comes last: it waits for the hand to rest from here on, ... */
+/** Above this share, a request that does not pay its price is delayed until the user pauses. */
 const USABLE_AT_ONCE_IF_DEAR = 0.75;
-/** ... and is declined from here on. */
+/** Above this share, such a request is declined. */
 const USABLE_IF_DEAR = 0.9;
-/** From here on the last resort answers, which takes half of the time. */
+/** Above this share, the last resort answers, in half of the time. */
 const USABLE_BY_CANDIDATES = 0.75;
-/** Work that nobody asked for leaves more of it. */
+/** Work that no request waits for leaves more of the allowance. */
 const USABLE_FOR_SPECULATION = 0.5;
 const MAX_DRAFT_TOKENS = 8;
 const LINE_TOKENS = 40;
@@ -109,13 +110,13 @@ export function decide(
   settings: GovernorSettings,
 ): Decision | Declined {
   const { machine, gapMs, explicit, engineShare } = snapshot;
-  if (settings.manualOnly && !explicit) return declined('the settings say: only when asked by hand');
+  if (settings.manualOnly && !explicit) return declined('the settings allow suggestions only when asked by hand');
   const situation = situationOf(snapshot);
   const multiline = snapshot.block && (situation === 'pause' || situation === 'asked');
   const allowance = allowanceOf(machine);
   const decision = (submodel: Submodel, delayMs: number, reason: string): Decision => ({
     submodel,
-    draft: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },
+    speculation: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },
     delayMs,
     maxTokens: multiline ? BLOCK_TOKENS : LINE_TOKENS,
     multiline,
@@ -132,12 +133,12 @@ export function decide(
     costs.predictMs(submodel, unreadBy(submodel, snapshot), passes) ?? Infinity;
   const here = history.expect(snapshot);
   const typical = situation === 'typing' ? history.expectInLine() : here;
-  /** Whether the engine stays within such a part of its allowance with a request. */
+  /** Whether the engine stays within a part of its allowance, the request included. */
   const isWithin = (part: number, candidate: Candidate) =>
     engineShare + answerMs(candidate, here.passes) / WINDOW_MS <= part * allowance.share;
   const ordinary = allowedBy(snapshot, costs, settings);
   const [cheapest] = ordinary;
-  if (!cheapest) throw new Error('there is no submodel to choose');
+  if (!cheapest) throw new Error('the checkpoint has no submodel to choose');
   const isStrained = !explicit && !isWithin(USABLE_BY_CANDIDATES, cheapest);
   const allowed = isStrained && costs.lastResort ? [costs.lastResort] : ordinary;
   const quickest = allowed[0] ?? cheapest;
@@ -146,7 +147,7 @@ export function decide(
     return decision(
       submodel,
       0,
-      `${describeMoment(snapshot, situation)}: ${submodel.name}, because no cost was measured yet`,
+      `${describeMoment(snapshot, situation)}: ${submodel.name}, because no cost has been measured yet`,
     );
   }
   const inTime = orCheapest(
@@ -181,7 +182,7 @@ export function decide(
     snapshot.nowMs,
   );
   if (pays(chosen, gapMs) || isWithin(USABLE_AT_ONCE_IF_DEAR, chosen)) return chosenFor(chosen);
-  // Wait as long as the answer can still come before the next key is due.
+  // The longest wait after which the answer still comes before the next key is due.
   const untilDueMs = Math.min(budgetMs, dueMs(gapMs)) - answerMs(chosen, here.passes);
   return chosenFor(chosen, Math.max(0, Math.floor(untilDueMs)));
 }
@@ -190,30 +191,30 @@ function orCheapest(candidates: readonly Candidate[], cheapest: Candidate): read
   return candidates.length > 0 ? candidates : [cheapest];
 }
 
-/** The part of the allowance that may be used up once a request of this kind is answered. */
+/** The share of the allowance that may be used once a request is answered. */
 function usablePart(situation: Situation, pays: boolean): number {
   if (situation !== 'typing') return USABLE_AT_START;
   return pays ? USABLE_WHILE_TYPING : USABLE_IF_DEAR;
 }
 
-/** What it takes of a submodel to decode at a place in so many passes, in characters that it has to bring. */
+/** The price of a decode in characters: it pays if it is expected to save more. */
 export function priceOf(submodel: Submodel, passes: number, snapshot: Snapshot, costs: Costs): number {
   const { machine } = snapshot;
   const promptTokens = Math.min(unreadBy(submodel, snapshot), MAX_PRICED_PROMPT_TOKENS);
   return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, passes) ?? Infinity);
 }
 
-/** Prompt tokens that a submodel would have to read. */
+/** Number of prompt tokens that a submodel would have to prefill. */
 function unreadBy({ widths }: Submodel, { newPromptTokens, halfReadTokens }: Snapshot): number {
   return widths.includes(0) ? newPromptTokens : newPromptTokens + halfReadTokens;
 }
 
-/** The conditions under which a choice was made: where they change, it is made anew at once. */
+/** The conditions of a choice. If they change, another submodel may be chosen at once. */
 export function conditionsOf({ powerSource, lowPower, thermal }: Machine): string {
   return `${powerSource}, ${String(lowPower)}, ${thermal}`;
 }
 
-/** On battery none above the user's cap; the cheapest always. */
+/** The candidates without those above the user's cap on battery; at least the cheapest. */
 function allowedBy({ machine }: Snapshot, costs: Costs, { batteryCap }: GovernorSettings): readonly Candidate[] {
   const { candidates } = costs;
   if (machine.powerSource !== 'battery' || batteryCap === undefined) return candidates;
@@ -222,7 +223,7 @@ function allowedBy({ machine }: Snapshot, costs: Costs, { batteryCap }: Governor
   return within.length > 0 ? within : candidates.slice(0, 1);
 }
 
-/** The candidate of most worth; the one before where it is hardly worse, or was chosen a moment ago. */
+/** The candidate of most worth, or the previous one if it is hardly worse or was chosen within the dwell time. */
 function choose(
   candidates: readonly Candidate[],
   worth: (candidate: Candidate) => number,

@@ -1,12 +1,12 @@
 import { isBusy, isHot, type Machine } from './machine';
 
-/** A user feels what the engine takes over some time, not what one request costs. */
+/** Long enough for many requests, because a user notices the load over some time, not that of one request. */
 export const WINDOW_MS = 30_000;
 
-/** What the engine may take of a core, as a share of the time, and the state of the machine that says so. */
+/** The share of a core that the engine may use, and the reason in the machine's state. */
 export interface Allowance {
   readonly share: number;
-  /** For a person to read; empty on a quiet machine on mains. */
+  /** For people; empty on a quiet machine on mains. */
   readonly because: string;
 }
 
@@ -18,10 +18,10 @@ const HOT: Allowance = { share: 0.05, because: 'hot' };
 const BUSY: Allowance = { share: 0.05, because: 'busy processor' };
 const BUSY_GPU: Allowance = { share: 0.05, because: 'busy GPU' };
 
-/** Below this share of the charge a battery is low. */
+/** A battery is low below this share of its charge. */
 const LOW_CHARGE = 0.2;
 
-/** The smallest allowance that the machine's state gives. */
+/** The smallest of the allowances that apply to the machine's state. */
 export function allowanceOf(machine: Machine): Allowance {
   const { powerSource, chargeShare = 1, lowPower } = machine;
   const given = [
@@ -34,19 +34,19 @@ export function allowanceOf(machine: Machine): Allowance {
   return given.reduce((least, allowance) => (allowance.share < least.share ? allowance : least));
 }
 
-interface Interval {
+interface WorkInterval {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
 /**
- * The engine's work in the last WINDOW_MS: all of it, whoever asked for it and whatever became of it. The time counts in
- * which the engine works, not its threads: several threads finish the same work earlier.
+ * The engine's work in the last WINDOW_MS, whatever it was for. The engine's time counts, not that of its threads, because
+ * several threads finish the same work earlier.
  */
 export class DutyCycle {
-  private intervals: Interval[] = [];
+  private intervals: WorkInterval[] = [];
 
-  /** The engine worked from one moment to another, both of a clock that never goes back. */
+  /** The engine worked from one time to another, both of a clock that never goes back. */
   worked(fromMs: number, toMs: number): void {
     if (toMs <= fromMs) return;
     this.intervals = this.intervals.filter((interval) => interval.toMs > toMs - WINDOW_MS);

@@ -1,18 +1,18 @@
 import type { CursorContext } from './place';
 
-/** What a request in a context has come to, per request, had XL answered it. */
+/** The expected result of a request, as if XL answered it. */
 export interface Expectation {
-  /** Share of the requests whose suggestion the text then came to hold: all of it, or its first lines. */
+  /** Share of the requests whose suggestion becomes text of the document: all of it, or its first lines. */
   readonly rightShare: number;
-  /** Characters that were right if it did. */
+  /** Number of right characters in these. */
   readonly characters: number;
-  /** Passes of the engine over the weights, to decode. */
+  /** Passes over the weights to decode. */
   readonly passes: number;
 }
 
-/** What suggestions have come to. */
+/** Expected results by the cursor's context. */
 export interface Expectations {
   expect(context: CursorContext): Expectation;
-  /** Over all places in the middle of a line. */
+  /** The mean over all places within a line. */
   expectInLine(): Expectation;
 }

@@ -1,13 +1,13 @@
 import type { Expectation, Expectations } from './expectation';
 import { type CodePlace, PLACES, type CursorContext, cursorContextAt } from './place';
 
-/** What is expected of a place before anything is known of this user. */
+/** The expectation for a place before anything is known about this user. */
 interface Prior extends Expectation {
-  /** The share where the text before the cursor stands somewhere else too. */
+  /** `rightShare` if the text before the cursor occurs elsewhere too. */
   readonly rightShareSeen: number;
 }
 
-/** Measured by completing at every place of files that no checkpoint was trained on. */
+/** Measured at every place of held-out files. */
 const PRIORS: Readonly<Record<CodePlace, Prior>> = {
   'block start': { rightShare: 0.005, rightShareSeen: 0.035, characters: 7, passes: 1.5 },
   'line start': { rightShare: 0.02, rightShareSeen: 0.1, characters: 5, passes: 1.6 },
@@ -19,23 +19,24 @@ const PRIORS: Readonly<Record<CodePlace, Prior>> = {
   'statement end': { rightShare: 0.12, rightShareSeen: 0.12, characters: 2.5, passes: 1 },
   comment: { rightShare: 0.055, rightShareSeen: 0.135, characters: 5.7, passes: 1.9 },
 };
-/** If the model diverged, it is right so much less often, and takes longer to find that it is not sure. */
+/** Factors if the typed text diverged: the model is right less often, and its confidence falls later. */
 const DIVERGED = { rightShare: 0.5, passes: 1.4 };
 
-/** A prior weighs as many requests, and the past no more than these. */
+/** Weight of a prior, in requests. */
 const PRIOR_REQUESTS = 20;
+/** Counts are halved above this number of requests, so that they follow changes. */
 const REMEMBERED_REQUESTS = 400;
 
-interface Counts {
+interface RequestCounts {
   requests: number;
   right: number;
   characters: number;
   passes: number;
 }
 
-/** What suggestions have come to at each kind of place: counts, no text. */
+/** The results of suggestions by context. It holds counts and no text. */
 export class History implements Expectations {
-  private readonly counts = new Map<string, Counts & { readonly context: CursorContext }>();
+  private readonly counts = new Map<string, RequestCounts & { readonly context: CursorContext }>();
 
   expect(context: CursorContext): Expectation {
     return expectationOf([this.at(context)]);
@@ -46,7 +47,7 @@ export class History implements Expectations {
     return expectationOf([...this.counts.values()].filter(({ context }) => IN_LINE.includes(context.place)));
   }
 
-  /** A request was answered. @param passes that it took to decode */
+  /** A request was answered. @param passes over the weights to decode */
   answered(context: CursorContext, passes: number): void {
     const counts = this.at(context);
     counts.requests++;
@@ -56,8 +57,8 @@ export class History implements Expectations {
   }
 
   /**
-   * Of what was suggested at a place, the text now holds so many characters.
-   * @param quality of the submodel that suggested it, of XL's: what it got right, XL would have got right more often
+   * Some characters of a suggestion became text of the document.
+   * @param quality of the submodel, as a share of XL's, because XL would have been right more often
    */
   agreed(context: CursorContext, characters: number, quality: number): void {
     const counts = this.at(context);
@@ -65,7 +66,7 @@ export class History implements Expectations {
     counts.characters += characters / quality;
   }
 
-  private at(context: CursorContext): Counts {
+  private at(context: CursorContext): RequestCounts {
     const key = keyOf(context);
     const known = this.counts.get(key);
     if (known) return known;
@@ -86,8 +87,8 @@ function keyOf({ place, seen, diverged }: CursorContext): string {
   return `${place}, ${seen ? 'seen' : 'new'}, ${diverged ? 'diverged' : 'on the way'}`;
 }
 
-function expectationOf(all: readonly Counts[]): Expectation {
-  const sum = (of: keyof Counts) => all.reduce((total, counts) => total + counts[of], 0);
+function expectationOf(all: readonly RequestCounts[]): Expectation {
+  const sum = (of: keyof RequestCounts) => all.reduce((total, counts) => total + counts[of], 0);
   return {
     rightShare: sum('right') / sum('requests'),
     characters: sum('characters') / sum('right'),

@@ -1,16 +1,15 @@
-/** A cost over a size, both positive. */
-export type Line = (x: number) => number;
+/** A cost as a linear function of a size, both positive. */
+export type CostLine = (x: number) => number;
 
-/** Costs below it, in milliseconds, are taken for it: a clock may show nothing at all. */
+/** Lower bound of a cost in milliseconds, because a coarse clock may show 0. */
 const SMALLEST = 1e-6;
 
 /**
- * The line nearest to the points by least squares, each weighed by the inverse of its cost, so that the small ones
- * count as much as the large. Costs do not fall with size, nor below nothing at size 0: where noise says so, the line
- * is flat or goes through the origin.
- * @returns undefined where there is no point
+ * Least squares of the relative errors, so that small costs count as much as large ones. Costs neither fall with size nor
+ * are negative at size 0. If noise suggests otherwise, the line is flat or goes through the origin.
+ * @returns undefined if there is no point
  */
-export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): Line | undefined {
+export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): CostLine | undefined {
   if (points.length === 0) return undefined;
   const sum = (of: (x: number, y: number) => number) =>
     points.reduce((total, { x, y }) => total + of(x, y) / Math.max(y, SMALLEST) ** 2, 0);

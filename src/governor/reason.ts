@@ -3,7 +3,7 @@ import { type Allowance, WINDOW_MS } from './dutyCycle';
 import { isBusy, isHot, type Machine } from './machine';
 import type { Rhythm, Situation } from './situation';
 
-/** Why nothing is decoded: the engine has had its share of the core for now. */
+/** Why a request is declined: the engine has used its allowance. */
 export function overAllowance({ share, because }: Allowance, moment: string): string {
   const used = `the engine has used its ${Math.round(100 * share)} % of a core`;
   return `skipped: ${used}${because === '' ? ` in the last ${WINDOW_MS / 1000} s` : ` (${because})`}; ${moment}`;
@@ -16,7 +16,7 @@ export function describeMoment({ gapMs, place }: Rhythm, situation: Situation): 
   return situation === 'typing' ? pace : `${pace}, ${place}`;
 }
 
-/** Why this submodel: the moment, what makes the engine's time dear, and what the answer takes. */
+/** Why a submodel was chosen: the moment, the conditions that raise the price, and the expected latency. */
 export function explain(
   moment: Rhythm & { readonly machine: Machine },
   situation: Situation,

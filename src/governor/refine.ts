@@ -4,8 +4,9 @@ import type { GovernorSettings } from './settings';
 import { expectedCharacters, quality } from './value';
 
 /**
- * Whether another submodel should complete the same place in a pause, after `shown` has: it prepares a better suggestion
- * for the next update, so only its gain over `shown` counts, and only if there is time to spare.
+ * Whether a larger submodel should complete the same place in a pause. It prepares a better suggestion for the next update,
+ * so only its gain over `shown` counts, and only if there is time to spare.
+ * @param shown the submodel whose suggestion is on the screen
  */
 export function refine(
   snapshot: Snapshot,
@@ -14,14 +15,14 @@ export function refine(
   history: Expectations,
   settings: GovernorSettings,
 ): Decision | Declined {
-  if (snapshot.gapMs !== undefined) return { submodel: undefined, reason: 'typing goes on' };
+  if (snapshot.gapMs !== undefined) return { submodel: undefined, reason: 'the user is typing' };
   const decision = decide({ ...snapshot, explicit: false, previous: {} }, costs, history, settings);
   if (!decision.submodel) return decision;
-  if (!decision.speculateNext) return { submodel: undefined, reason: 'there is no time to spare' };
+  if (!decision.speculateNext) return { submodel: undefined, reason: 'the machine has no time to spare' };
   const expected = history.expect(snapshot);
   const better = quality(costs.named(decision.submodel.name)) - quality(costs.named(shown));
   const gain = better * expectedCharacters(expected, undefined);
   const isWorthIt = gain > priceOf(decision.submodel, expected.passes, snapshot, costs);
-  const nothing = `no size is expected to be enough better than ${shown}`;
-  return isWorthIt ? decision : { submodel: undefined, reason: nothing };
+  const reason = `no size is expected to gain more over ${shown} than it costs`;
+  return isWorthIt ? decision : { submodel: undefined, reason };
 }

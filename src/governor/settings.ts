@@ -1,18 +1,18 @@
-/** What the user decides about sizes. */
+/** The user's settings for the governor. */
 export interface GovernorSettings {
-  /** auto, or the name of the submodel that the user fixed. */
+  /** `auto`, or the name of a fixed submodel. */
   readonly submodel: string;
-  /** None that reads more than this one while the machine runs on its battery; undefined for no cap. */
+  /** On battery, no submodel reads more bytes per token than this one; undefined for no cap. */
   readonly batteryCap?: string | undefined;
   /** Complete only when asked by hand. */
   readonly manualOnly: boolean;
-  /** Milliseconds that an answer may take; undefined to follow the typing. */
+  /** Milliseconds that an answer may take; undefined to follow the typing rhythm. */
   readonly latencyBudgetMs?: number | undefined;
 }
 
 export const AUTO: GovernorSettings = { submodel: 'auto', manualOnly: false };
 
-/** Settings under which the same would be suggested have the same key. */
+/** Settings with equal keys lead to the same suggestions. */
 export function settingsKey({ submodel, batteryCap, manualOnly, latencyBudgetMs }: GovernorSettings): string {
   return JSON.stringify([submodel, batteryCap, manualOnly, latencyBudgetMs]);
 }

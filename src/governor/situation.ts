@@ -1,27 +1,27 @@
 import type { CodePlace } from './place';
 import type { GovernorSettings } from './settings';
 
-/** The choices of one kind of moment stay together: a line's head may get a larger submodel than its middle. */
+/** Kinds of requests. Each has its own last choice, because the start of a line may get a larger submodel than its middle. */
 export type Situation = 'asked' | 'pause' | 'start' | 'typing';
 
-/** What the situation of a moment follows from. */
+/** The input of `situationOf`. */
 export interface Rhythm {
   /** The user asked for a completion by hand. */
   readonly explicit: boolean;
-  /** Median gap between keys, undefined if nobody is typing. */
+  /** Median gap between keys; undefined in a pause. */
   readonly gapMs: number | undefined;
   readonly place: CodePlace;
-  /** How likely the hand pauses here, 0 to 1. */
+  /** The probability of a pause here, 0 to 1. */
   readonly pauseChance: number;
 }
 
-/** What the editor waits after a key before it asks. */
-const EDITOR_DEBOUNCE_MS = 50;
-/** In a pause nobody notices less, and more begins to feel slow. */
+/** The delay of VS Code after a change before it requests a suggestion. The next change cancels the request. */
+export const EDITOR_DEBOUNCE_MS = 50;
+/** In a pause, a shorter latency is not noticed, and a longer one feels slow. */
 const PAUSE_BUDGET_MS = 200;
 const EXPLICIT_BUDGET_MS = 1000;
 const MIN_BUDGET_MS = 8;
-/** From here on a pause is likely enough to count on. */
+/** A start of a line or block counts as a pause from this probability on. */
 const LIKELY_PAUSE = 0.45;
 
 export function situationOf({ explicit, gapMs, place, pauseChance }: Rhythm): Situation {
@@ -31,7 +31,7 @@ export function situationOf({ explicit, gapMs, place, pauseChance }: Rhythm): Si
   return isStart ? 'start' : 'typing';
 }
 
-/** Whether several lines are allowed here at all, should the syntax of the place want a block. */
+/** Whether several lines are allowed if the syntax of the place wants a block. */
 export function mayBeSeveralLines(moment: Rhythm): boolean {
   const situation = situationOf(moment);
   return situation !== 'typing' && situation !== 'start';
@@ -45,7 +45,7 @@ export function latencyBudgetMs({ gapMs }: Pick<Rhythm, 'gapMs'>, situation: Sit
   return dueMs(gapMs);
 }
 
-/** How long after the editor's request the next key is due at this pace; 0 in a pause, when it may come at any time. */
+/** Milliseconds from the editor's request to the next key at this pace; 0 in a pause, when a key may come at any time. */
 export function dueMs(gapMs: number | undefined): number {
   return gapMs === undefined ? 0 : Math.max(MIN_BUDGET_MS, gapMs - EDITOR_DEBOUNCE_MS);
 }

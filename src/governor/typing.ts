@@ -1,16 +1,16 @@
 import type { CodePlace } from './place';
 
-/** Longer gaps than this are thinking, not typing. */
+/** A longer gap between keys is a pause. */
 export const TYPING_GAP_MS = 400;
 
-/** Changes nearer together than this come of one key: a bracket that closes itself, a paste. */
+/** Changes within a shorter time belong to one key, such as an auto-closed bracket or a paste. */
 const SAME_KEY_MS = 15;
 
-/** After this long without a key, what was typed before says nothing of the next one. */
+/** After this time without a key, the earlier rhythm is forgotten. */
 const MEMORY_MS = 3000;
 const REMEMBERED_GAPS = 12;
 
-/** How often a pause follows a key, before anything is known of this hand. */
+/** How often a pause follows a key, before anything is known about this user. */
 const PAUSES: Readonly<Record<CodePlace, number>> = {
   'block start': 0.5,
   'line start': 0.35,
@@ -23,25 +23,26 @@ const PAUSES: Readonly<Record<CodePlace, number>> = {
   comment: 0.1,
 };
 
-/** A prior weighs as many keys, and the past no more than these. */
+/** Weight of a prior, in keys. */
 const PRIOR_KEYS = 20;
+/** Counts are halved above this number of keys, so that they follow changes. */
 const REMEMBERED_KEYS = 400;
 
-interface Counts {
+interface KeyCounts {
   keys: number;
   pauses: number;
 }
 
-/** The rhythm of a hand on the keyboard. It holds times and counts, never what was typed. */
+/** The rhythm of the user's typing. It holds times and counts, and no text. */
 export class TypingRhythm {
   private gaps: number[] = [];
   private lastKeyMs: number | undefined;
   private lastPlace: CodePlace | undefined;
-  private readonly counts = new Map<CodePlace, Counts>();
+  private readonly counts = new Map<CodePlace, KeyCounts>();
 
   /**
-   * A change of the text.
-   * @param place where it left the cursor
+   * The text changed.
+   * @param place of the cursor after the change
    */
   key(timeMs: number, place?: CodePlace): void {
     if (this.lastKeyMs !== undefined) {
@@ -58,7 +59,7 @@ export class TypingRhythm {
     this.lastPlace = place;
   }
 
-  /** Median gap between keys in milliseconds, or undefined where nobody is typing. */
+  /** Median gap between keys in milliseconds; undefined in a pause. */
   gapMs(nowMs: number): number | undefined {
     if (this.lastKeyMs === undefined || nowMs - this.lastKeyMs > TYPING_GAP_MS || this.gaps.length < 2)
       return undefined;
@@ -66,7 +67,7 @@ export class TypingRhythm {
     return sorted[Math.floor(sorted.length / 2)];
   }
 
-  /** How likely no key follows within TYPING_GAP_MS of one that leaves the cursor at such a place, 0 to 1. */
+  /** The probability that no key follows within TYPING_GAP_MS of one that leaves the cursor at a place, 0 to 1. */
   pauseChance(place: CodePlace): number {
     const { keys, pauses } = this.at(place);
     return pauses / keys;
@@ -81,7 +82,7 @@ export class TypingRhythm {
     counts.pauses /= 2;
   }
 
-  private at(place: CodePlace): Counts {
+  private at(place: CodePlace): KeyCounts {
     const known = this.counts.get(place);
     if (known) return known;
     const fresh = { keys: PRIOR_KEYS, pauses: PRIOR_KEYS * PAUSES[place] };

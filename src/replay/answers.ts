@@ -2,24 +2,24 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { EndReason, Engine, GenerateRequest } from '../engine/engine';
 
-/** What the model writes for a request, if nothing stops it. */
-export interface Answer {
+/** The model's output for a request that is not aborted. */
+export interface ModelAnswer {
   readonly tokens: readonly number[];
   readonly probabilities: readonly number[];
   readonly reason: EndReason;
 }
 
-/** The model's answers, however they are come by. */
-export type Answers = (request: GenerateRequest) => Promise<Answer>;
+/** A source of the model's answers. */
+export type Answers = (request: GenerateRequest) => Promise<ModelAnswer>;
 
 /**
- * Answers of a real engine, kept in memory and, if a file is given, there: a line each, so that several processes may add to it.
- * An answer depends on the request alone: each submodel has an engine of its own and reads every prompt itself.
- * @param engineOf an engine that nothing else uses, by the submodel's widths
- * @param model says which checkpoint it is
+ * Answers of a real engine, cached in memory and optionally in a file with one answer a line, so that several processes
+ * may append to it. An answer depends on the request alone, because each submodel has an engine of its own.
+ * @param engineOf returns an unused engine for the submodel's widths
+ * @param model identifies the checkpoint
  */
 export function keptAnswers(engineOf: (widths: readonly number[]) => Engine, model: string, file?: string): Answers {
-  const kept = new Map<string, Answer>();
+  const kept = new Map<string, ModelAnswer>();
   const engines = new Map<string, Engine>();
   if (file !== undefined && existsSync(file)) {
     for (const line of readFileSync(file, 'utf8').split('\n')) {
@@ -41,11 +41,11 @@ export function keptAnswers(engineOf: (widths: readonly number[]) => Engine, mod
   };
 }
 
-/** What the answer depends on: drafts and what is expected change the time only. */
+/** A key of the fields that change the answer. Drafts and expected tokens change the time only. */
 function keyOf(model: string, request: GenerateRequest): string {
   const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, copyWeights, endsWithLine } =
     request;
-  const what = [
+  const fields = [
     model,
     prompt,
     widths,
@@ -57,14 +57,14 @@ function keyOf(model: string, request: GenerateRequest): string {
     endsWithLine,
   ];
   return createHash('sha1')
-    .update(JSON.stringify([...what, request.scoreBound]))
+    .update(JSON.stringify([...fields, request.scoreBound]))
     .digest('base64url');
 }
 
-/** Another process may be in the middle of writing the last line. */
-function parseLine(line: string): [string, Answer] | undefined {
+/** Undefined for an unfinished line, because another process may be writing it. */
+function parseLine(line: string): [string, ModelAnswer] | undefined {
   try {
-    return JSON.parse(line) as [string, Answer];
+    return JSON.parse(line) as [string, ModelAnswer];
   } catch {
     return undefined;
   }
@@ -72,8 +72,8 @@ function parseLine(line: string): [string, Answer] | undefined {
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 
-function answerOf(engine: Engine, request: GenerateRequest): Promise<Answer> {
-  // Drafts change the time only, and here that is not measured.
+function answerOf(engine: Engine, request: GenerateRequest): Promise<ModelAnswer> {
+  // Drafts change the time only, which is not measured here.
   const alone: Mutable<GenerateRequest> = { ...request };
   delete alone.speculation;
   const tokens: number[] = [];

@@ -1,19 +1,20 @@
 import { closerOf, closingHead } from '../completion/syntax/closers';
+import { leadingBlanks } from '../completion/syntax/indentation';
 
 const QUOTES = `'"\``;
 
 /** The closing brackets, quotes, tags and comment ends that an editor such as VS Code has inserted after the cursor. */
 export class AutoClosed {
-  /** The text between the cursor and the original text. */
+  /** The inserted text that is still after the cursor. */
   text = '';
 
   constructor(private readonly languageId: string) {}
 
   /**
-   * Keys are struck.
-   * @param keys one character, or a line end with the blanks that come with it
+   * A key was pressed.
+   * @param keys one character, or a line end with the indentation that the editor adds
    * @param line the line before the cursor
-   * @param rest the text that the typist will write next
+   * @param rest the text that the typist writes next
    */
   typed(keys: string, line: string, rest: string): void {
     const key = keys.charAt(0);
@@ -26,7 +27,7 @@ export class AutoClosed {
     }
   }
 
-  /** A bracket or a quote is typed over; a longer mark only if the typist is about to write all of it. */
+  /** A bracket or a quote is typed over. A longer mark is only if the typist writes all of it. */
   private isTypedOver(key: string, rest: string): boolean {
     if (!this.text.startsWith(key)) return false;
     const [mark = ''] = closingHead(this.text, this.languageId).marks;
@@ -34,7 +35,7 @@ export class AutoClosed {
     return first.length <= 1 || (key + rest).startsWith(first);
   }
 
-  /** A suggestion was accepted that replaces so many of these characters. The editor does not close what a suggestion opens. */
+  /** An accepted suggestion replaces some of the characters. The editor does not close brackets that it opens. */
   taken(replaces: number): void {
     this.text = this.text.slice(replaces);
   }
@@ -47,12 +48,11 @@ export class AutoClosed {
       return;
     }
     const [first = ''] = this.text.split('\n', 1);
-    const indent = /^[ \t]*/.exec(line)?.[0] ?? '';
     // The typist deletes marks that are not typed over.
-    this.text = this.isBody(line, first) ? `\n${indent}${this.text}` : this.text.slice(first.length);
+    this.text = this.isBody(line, first) ? `\n${leadingBlanks(line)}${this.text}` : this.text.slice(first.length);
   }
 
-  /** Enter was pressed between two marks: the closing one moves to a line of its own. */
+  /** Whether Enter was pressed between two marks, so that the closing one moves to a line of its own. */
   private isBody(line: string, first: string): boolean {
     const key = line.slice(-1);
     if (first === '' || key === '' || QUOTES.includes(key)) return false;

@@ -1,6 +1,6 @@
 import { Random } from './random';
 
-/** 95 of a hundred resamples lie between. */
+/** Contains 95 % of the resampled values. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
@@ -11,7 +11,7 @@ const OUTSIDE = 0.05;
 
 /**
  * The percentile interval of a statistic over resamples of the items, drawn with replacement (Efron, 1979).
- * @param items paired values stay together in one item
+ * @param items with paired values in one item
  */
 export function bootstrap<T>(items: readonly T[], statistic: (sample: readonly T[]) => number, seed = 1): Interval {
   const random = new Random(seed, 'bootstrap');

@@ -1,14 +1,14 @@
-interface Event {
+interface Scheduled {
   readonly timeMs: number;
   readonly action: () => void;
 }
 
 /**
- * Time as the simulated editor has it. It stands still while JavaScript runs and while it is held, and jumps from one
- * event to the next otherwise. While an engine works by a real clock, it passes as real time does, so many times as fast.
+ * The time of the simulated editor. It stands still while JavaScript runs and while it is held, and otherwise jumps from
+ * one event to the next. While a real engine works, it advances with the real time, multiplied by the slowdown.
  */
 export class VirtualClock {
-  private readonly events: Event[] = [];
+  private readonly events: Scheduled[] = [];
   private atMs = 0;
   private workers = 0;
   private holders = 0;
@@ -16,7 +16,7 @@ export class VirtualClock {
   private wake: () => void = () => undefined;
 
   /**
-   * @param slowdown virtual milliseconds in a real one of the engine's work
+   * @param slowdown virtual milliseconds per real millisecond of the engine's work
    * @param realNow a real clock, milliseconds
    */
   constructor(
@@ -27,7 +27,7 @@ export class VirtualClock {
   readonly now = (): number =>
     this.workers === 0 ? this.atMs : this.atMs + (this.realNow() - this.workingSinceMs) * this.slowdown;
 
-  /** Do something at a time; the function that is returned takes it back. */
+  /** Schedule an action. @returns a function that cancels it */
   at(timeMs: number, action: () => void): () => void {
     const event = { timeMs, action };
     const after = this.events.findIndex((other) => other.timeMs > timeMs);
@@ -54,7 +54,7 @@ export class VirtualClock {
       signal.addEventListener('abort', done);
     });
 
-  /** Something works for which no time passes; call what is returned when it has done. */
+  /** Begin work that takes no virtual time. @returns a function that ends it */
   hold(): () => void {
     this.holders++;
     return () => {
@@ -63,7 +63,7 @@ export class VirtualClock {
     };
   }
 
-  /** The engine begins to work; call what is returned when it has done. */
+  /** Begin work of the engine. @returns a function that ends it */
   work(): () => void {
     if (this.workers++ === 0) this.workingSinceMs = this.realNow();
     return () => {
@@ -75,8 +75,8 @@ export class VirtualClock {
   }
 
   /**
-   * Let time pass until something has come about.
-   * @throws {Error} where nothing more is going to happen
+   * Advance the time until a condition holds.
+   * @throws {Error} if no event is left and the condition does not hold
    */
   async run(isDone: () => boolean): Promise<void> {
     for (;;) {
@@ -94,14 +94,14 @@ export class VirtualClock {
           continue;
         }
       }
-      if (!next) throw new Error('the replay has come to a standstill');
+      if (!next) throw new Error('the replay has stalled: no event is left');
       if (this.workers === 0) this.atMs = Math.max(this.atMs, next.timeMs);
       this.events.shift();
       next.action();
     }
   }
 
-  /** Until the engine has done, something new is planned, or a real time has passed. */
+  /** Resolves when the engine's work ends, a new action is scheduled, or a real time has passed. */
   private realPause(pauseMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = Number.isFinite(pauseMs) ? setTimeout(done, pauseMs) : undefined;
@@ -118,7 +118,7 @@ export class VirtualClock {
   }
 }
 
-/** When every promise that could go on has gone on. */
+/** Resolves once all pending promise callbacks have run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
+import { isAborted } from '../completion/abort';
 import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
-import type { Answer, Answers } from './answers';
+import type { Answers, ModelAnswer } from './answers';
 import type { VirtualClock } from './clock';
 import type { PassCosts } from './passCosts';
 
@@ -11,23 +12,24 @@ interface Job {
   readonly listener: Listener;
 }
 
-/** A position of the cache: its token, and the layers that its writer ran, as a bit each. */
-interface Position {
+/** A position of the cache. */
+interface CachePosition {
   readonly token: number;
+  /** The layers that were computed, one bit each. */
   readonly layers: number;
 }
 
 /**
- * An engine that writes what the model writes and takes virtual time for it: each pass takes what it costs on the machine
- * at rest, times the pace of the scenario. It keeps a cache of positions as the real one does, reads a prompt in chunks, and
- * does one request after the other. It never drafts.
+ * An engine with the model's answers that takes virtual time. Each pass takes its cost on an idle machine, times the pace
+ * of the scenario. Like the real engine, it has a cache of positions, prefills a prompt in chunks, and processes one request
+ * after the other. It never drafts.
  */
 export class CostedEngine implements Engine {
-  private cache: Position[] = [];
+  private cache: CachePosition[] = [];
   private readonly queue: Job[] = [];
   private isRunning = false;
 
-  /** @param pace how many times as long the next pass takes as on the machine at rest */
+  /** @param pace returns the slowdown of the next pass, relative to an idle machine */
   constructor(
     private readonly clock: VirtualClock,
     private readonly answers: Answers,
@@ -50,24 +52,22 @@ export class CostedEngine implements Engine {
   private async run({ request, signal, listener }: Job): Promise<void> {
     const { prompt, widths, maxTokens, expected = [] } = request;
     const startMs = this.clock.now();
-    // Asked as a question, because the type checker takes a property that it has seen once for settled.
-    const isAborted = () => signal.aborted;
     let [decodedTokens, passes, readMs] = [0, 0, startMs];
-    const end = (reason: Answer['reason']) => {
+    const end = (reason: ModelAnswer['reason']) => {
       listener({ type: 'end', reason, decodedTokens, passes, decodeMs: this.clock.now() - readMs });
     };
     const layers = layersOf(widths);
     const reused = Math.min(this.reusable(prompt, layers), prompt.length - 1);
     this.cache.length = reused;
-    for (let done = reused; done < prompt.length && !isAborted(); done += PREFILL_CHUNK) {
+    for (let done = reused; done < prompt.length && !isAborted(signal); done += PREFILL_CHUNK) {
       const chunk = prompt.slice(done, done + PREFILL_CHUNK);
-      // What is expected is read with the last chunk, as a draft.
+      // Expected tokens are verified with the last chunk, like a draft.
       const drafted = done + PREFILL_CHUNK >= prompt.length ? expected.length : 0;
       await this.pass(widths, Math.min(PREFILL_CHUNK, chunk.length + drafted), signal);
-      if (!isAborted()) this.cache.push(...chunk.map((token) => ({ token, layers })));
+      if (!isAborted(signal)) this.cache.push(...chunk.map((token) => ({ token, layers })));
     }
     readMs = this.clock.now();
-    if (isAborted()) {
+    if (isAborted(signal)) {
       end('aborted');
       return;
     }
@@ -88,23 +88,23 @@ export class CostedEngine implements Engine {
         await this.pass(widths, 1, signal);
         passes++;
       }
-      if (isAborted()) break;
-      // The token after those that came as expected is known by the same pass.
+      if (isAborted(signal)) break;
+      // The pass that verifies expected tokens also yields the token after them.
       isDrafted &&= token === expected[i];
       decodedTokens++;
       this.cache.push({ token, layers });
       listener({ type: 'token', token, probability: probabilities[i] ?? 0 });
     }
-    // That the model ends there is known by one more pass.
-    if (reason === 'stop' && !isAborted() && tokens.length > 0 && !isDrafted) {
+    // The end of the text takes one more pass.
+    if (reason === 'stop' && !isAborted(signal) && tokens.length > 0 && !isDrafted) {
       await this.pass(widths, 1, signal);
       passes++;
     }
-    end(isAborted() ? 'aborted' : reason);
+    end(isAborted(signal) ? 'aborted' : reason);
   }
 
   /** The clock stands still while the real model works. */
-  private async answer(request: GenerateRequest): Promise<Answer> {
+  private async answer(request: GenerateRequest): Promise<ModelAnswer> {
     const release = this.clock.hold();
     try {
       return await this.answers(request);
@@ -113,12 +113,12 @@ export class CostedEngine implements Engine {
     }
   }
 
-  /** Time for a pass passes; less if it is aborted. */
+  /** Wait for the duration of a pass, or until the abort. */
   private pass(widths: readonly number[], tokens: number, signal: AbortSignal): Promise<void> {
     return this.clock.wait(this.pace() * this.costs.passMs(widths, tokens, this.cache.length), signal);
   }
 
-  /** How many positions of the cache a submodel that runs such layers may use for a prompt. */
+  /** Number of positions of the cache that a submodel with some layers may use for a prompt. */
   private reusable(prompt: readonly number[], layers: number): number {
     let n = 0;
     for (const { token, layers: written } of this.cache) {

@@ -1,22 +1,22 @@
 import type { SensedState } from '../engine/sensors';
 
-type Reading = Pick<SensedState, 'energyJoules' | 'dischargeWatts'>;
+type EnergyReading = Pick<SensedState, 'energyJoules' | 'dischargeWatts'>;
 
-/** A battery's rate changes with what runs, and its controller tells of it every few seconds. */
+/** Often enough, because the controller of a battery updates its rate every few seconds. */
 const SAMPLE_EVERY_MS = 1000;
 
 /**
- * The energy taken between two moments: the processor's packages where they count it, else what left the batteries, which
- * is the whole machine's. Others' work is in it too.
+ * The energy used between two times: that of the processor's packages if they count it, or else that of the whole machine
+ * from its batteries. It includes other work on the machine.
  */
 export class EnergyMeter {
   private taken: number | undefined;
-  private last: { readonly reading: Reading; readonly atMs: number } | undefined;
+  private last: { readonly reading: EnergyReading; readonly atMs: number } | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param now milliseconds of a real clock that never goes back */
   constructor(
-    private readonly read: () => Reading,
+    private readonly read: () => EnergyReading,
     private readonly now: () => number,
   ) {}
 
@@ -34,12 +34,12 @@ export class EnergyMeter {
     this.sample();
   }
 
-  /** From the start to the last sample; undefined where the machine does not tell, or did not all the time. */
+  /** From the start to the last sample; undefined if a reading was missing at any time. */
   get joules(): number | undefined {
     return this.taken;
   }
 
-  /** Add what was taken since the sample before. */
+  /** Add the energy since the last sample. */
   sample(): void {
     const next = { reading: this.read(), atMs: this.now() };
     if (this.last && this.taken !== undefined) {
@@ -50,13 +50,13 @@ export class EnergyMeter {
   }
 }
 
-function joulesBetween(from: Reading, to: Reading, seconds: number): number | undefined {
-  // What two sensors count is not the same: a counter that comes or goes meanwhile leaves nothing to add.
+function joulesBetween(from: EnergyReading, to: EnergyReading, seconds: number): number | undefined {
+  // The two sensors measure different things, so a counter that appears or disappears makes the sum unknown.
   if (from.energyJoules !== undefined) {
     return to.energyJoules === undefined ? undefined : to.energyJoules - from.energyJoules;
   }
   if (to.energyJoules !== undefined) return undefined;
   const [before = 0, after = 0] = [from.dischargeWatts, to.dischargeWatts];
-  // A battery that charges says nothing of what the machine takes.
+  // The rate of a charging battery does not show the machine's power.
   return before > 0 && after > 0 ? ((before + after) / 2) * seconds : undefined;
 }

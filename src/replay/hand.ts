@@ -1,3 +1,4 @@
+import { OPENS_BLOCK } from '../governor/place';
 import { type Mistake, mistakeAt } from './mistakes';
 import { Random } from './random';
 
@@ -5,15 +6,15 @@ import { Random } from './random';
 export const SPEEDS = { slow: 250, average: 160, fast: 90 } as const;
 export type Speed = keyof typeof SPEEDS;
 
-/** Spread of the gaps, and of the pauses for thought, as the deviation of their logarithm. */
+/** Standard deviations of the logarithms of gaps and of pauses. */
 const GAP_SIGMA = 0.35;
 const PAUSE_SIGMA = 0.6;
 const MEDIAN_PAUSE_MS = 1200;
 
-/** From the last wrong key until the hand has seen it. */
+/** Median time from the last wrong key until the typist notices. */
 const NOTICING_MS = 200;
 
-/** How much longer than within a word the gap before a key is, and how often a pause for thought precedes it. */
+/** The gap before a key as a multiple of that within a word, and the probability of a pause before it. */
 const GAPS = {
   withinWord: { factor: 1, pauses: 0.01 },
   wordStart: { factor: 1.3, pauses: 0.06 },
@@ -22,30 +23,30 @@ const GAPS = {
   blockStart: { factor: 1.8, pauses: 0.5 },
 } as const;
 
-/** Reading is quicker than typing: about so long for a suggestion of so many characters. */
+/** The time to read a suggestion. */
 const READING_MS = { base: 250, perCharacter: 8, most: 600 };
 
-/** What saves fewer characters is as quickly typed as accepted. */
+/** A suggestion with fewer characters is typed as quickly as it is accepted. */
 const WORTH_ACCEPTING = 3;
 
-/** A simulated hand at a file. What it does at a character depends on the seed, the file and the place alone. */
+/** A simulated typist of one file. Its actions at a character depend only on the seed, the file and the offset. */
 export class Hand {
   constructor(
     private readonly seed: number,
     private readonly file: string,
     private readonly speed: Speed,
-    /** Share of the letters that it gets wrong. */
+    /** Share of the letters that are typed wrong. */
     private readonly mistakes = 0,
   ) {}
 
-  /** What it strikes in place of `text[offset]` before it notices, if it errs there. */
+  /** The keys pressed in place of `text[offset]` before the typist notices; undefined if there is no mistake. */
   mistakeAt(text: string, offset: number): Mistake | undefined {
     return mistakeAt(text, offset, { seed: this.seed, file: this.file, share: this.mistakes });
   }
 
   /**
    * Milliseconds to the next key of a mistake.
-   * @param step of its keys and of those that take it back, from 1; the hand stops short before it takes back the first
+   * @param step number of the key, from 1, deletions included; the gap before the first deletion is longer
    */
   mistakeGapMs({ keys }: Mistake, offset: number, step: number): number {
     const random = new Random(this.seed, this.file, offset, step);
@@ -53,7 +54,7 @@ export class Hand {
     return step === keys.length ? gap + random.logNormal(NOTICING_MS, GAP_SIGMA) : gap;
   }
 
-  /** Milliseconds from what it did before to the key that writes `text[offset]`. */
+  /** Milliseconds from the last action to the key of `text[offset]`. */
   gapMs(text: string, offset: number): number {
     const random = new Random(this.seed, this.file, offset);
     const { factor, pauses } = GAPS[placeOf(text, offset)];
@@ -66,8 +67,8 @@ export class Hand {
   }
 
   /**
-   * How much of a suggestion it takes where `rest` is what it wants to write: all of it, or as many whole lines as are
-   * right, where that saves enough; nothing of a line that goes wrong.
+   * The part of a suggestion that is accepted: all of it, or the whole lines that are right, if that saves enough.
+   * @param rest the text that is to be typed
    */
   takes(suggestion: string, rest: string): string {
     let right = '';
@@ -84,10 +85,10 @@ export class Hand {
 }
 
 function placeOf(text: string, offset: number): keyof typeof GAPS {
-  const before = text.slice(0, offset).trimEnd();
+  const before = text.slice(0, offset);
   const last = text[offset - 1] ?? '\n';
   if (/^\s*$/.test(text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset))) {
-    return /[{([:]$|=>$/.test(before) ? 'blockStart' : 'lineStart';
+    return OPENS_BLOCK.test(before) ? 'blockStart' : 'lineStart';
   }
   const isWord = /[\w$]/.test(text[offset] ?? '');
   if (!isWord) return 'symbol';

@@ -4,20 +4,20 @@ import { bytesPerToken } from '../matlm/submodel';
 import { DutyCycle, WINDOW_MS } from '../governor/dutyCycle';
 import type { VirtualClock } from './clock';
 
-/** What the engine has done. */
+/** The engine's work. */
 export interface Use {
   readonly decodes: number;
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
-  /** Virtual milliseconds that the engine worked, what was stopped included. */
+  /** Virtual milliseconds of work, stopped requests included. */
   readonly engineMs: number;
-  /** The largest share of a duty cycle's window that it worked. */
+  /** The largest share of a duty cycle's window. */
   readonly mostShare: number;
-  /** Weights read, by passes: a pass is one prefill chunk, one decoded token, or one check of several drafted ones. */
+  /** Weight bytes read. A pass is one prefill chunk, one decoded token, or one verification of drafted tokens. */
   readonly bytesRead: number;
 }
 
-/** An engine that really works: virtual time passes meanwhile, and its times are those of the scenario. */
+/** A real engine. Virtual time advances while it works, and its reported times are multiplied by the slowdown. */
 export class RealTimeEngine implements Engine {
   constructor(
     private readonly inner: Engine,
@@ -40,7 +40,7 @@ export class RealTimeEngine implements Engine {
 
 const NONE = { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, mostShare: 0, bytesRead: 0 };
 
-/** An engine whose work is counted. */
+/** An engine whose work is measured. */
 export class MeteredEngine implements Engine {
   private used = { ...NONE };
   private dutyCycle = new DutyCycle();
@@ -63,7 +63,7 @@ export class MeteredEngine implements Engine {
     return this.running === 0;
   }
 
-  /** How often each submodel was asked. */
+  /** Number of decodes by each submodel. */
   get decodesBySubmodel(): Record<string, number> {
     const { granularities, frontier } = this.config;
     const named = [...frontier.map(({ name, widths }) => [name, widths] as const), ...Object.entries(granularities)];
@@ -71,7 +71,7 @@ export class MeteredEngine implements Engine {
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
-  /** Forget what was counted so far. */
+  /** Reset all counts. */
   reset(): void {
     this.used = { ...NONE };
     this.dutyCycle = new DutyCycle();
@@ -112,12 +112,12 @@ export class MeteredEngine implements Engine {
       this.used.bytesRead += (end.writtenDrafts ?? 0) * bytesPerToken(this.config.model, speculation.widths);
   }
 
-  /** It has worked for so long until now. */
+  /** Add a time of work that ends now. */
   private addWork(workMs: number): void {
     const nowMs = this.now();
     this.used.engineMs += workMs;
     this.dutyCycle.worked(nowMs - workMs, nowMs);
-    // The first window is not full before it has passed.
+    // Before one window has passed, its share is not known.
     if (nowMs - this.sinceMs >= WINDOW_MS)
       this.used.mostShare = Math.max(this.used.mostShare, this.dutyCycle.share(nowMs));
   }

@@ -1,18 +1,19 @@
 import { Random } from './random';
 
-/** A slip of the hand: what it strikes before it notices. As many keys take that back. */
+/** The keys of a mistake before the typist notices. The same number of keys deletes them. */
 export interface Mistake {
   readonly keys: string;
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
-/** The wrong key and those after it, until the hand notices. */
+/** The most keys of a mistake, the wrong one included. */
 const MOST_KEYS = 3;
 
 /**
- * Whether the hand strikes a wrong letter in place of `text[offset]`, and goes on for up to two more keys of the word
- * before it notices. It depends on the seed, the file and the place alone.
- * @param share of the letters that go wrong
+ * The mistake at `text[offset]`: a wrong letter, and up to two more keys of the word before the typist notices. It depends
+ * only on the seed, the file and the offset.
+ * @param share of the letters that are typed wrong
+ * @returns undefined if there is no mistake
  */
 export function mistakeAt(
   text: string,

@@ -1,29 +1,29 @@
 import { type Engine, PREFILL_CHUNK } from '../engine/engine';
 import { type CheckpointConfig, isObject } from '../matlm/config';
 import { bytesPerToken, type Cost, parameters, submodelOf } from '../matlm/submodel';
-import { fitLine, type Line } from '../governor/line';
+import { type CostLine, fitLine } from '../governor/line';
 
-/** What the engine takes on a machine at rest, all in milliseconds. */
+/** The engine's times on an idle machine, all in milliseconds. */
 export interface EngineTimes {
   /**
-   * By submodel: a token of a long prompt and a pass over the weights for one token, both without attention. Submodels that
-   * are not among them lie on the lines through those that are.
+   * By submodel: a token of a long prompt, and a pass over the weights for one token, both without attention. Other
+   * submodels lie on the lines through these.
    */
   readonly submodels: Readonly<Record<string, Cost>>;
-  /** One token that looks at one earlier position, in one layer. */
+  /** The attention of one token to one earlier position, in one layer. */
   readonly attentionMs: number;
 }
 
 /**
- * What a pass takes: it reads the weights once or computes its tokens, whichever takes longer, and attention on top, which
- * reads the keys and values once more for a pass as a whole.
+ * The duration of a pass: the longer of reading the weights once and computing the tokens, plus attention. Attention
+ * reads all keys and values once per token, and once more per pass.
  */
 export class PassCosts {
   private readonly named = new Map<string, Cost>();
-  private readonly prefillLine: Line;
-  private readonly decodeLine: Line;
+  private readonly prefillLine: CostLine;
+  private readonly decodeLine: CostLine;
 
-  /** @throws {Error} if there is no submodel among the times */
+  /** @throws {Error} if the times name no submodel */
   constructor(
     private readonly config: CheckpointConfig,
     readonly times: EngineTimes,
@@ -39,12 +39,16 @@ export class PassCosts {
     const decode = fitLine(
       rows.map(({ cost, widths }) => ({ x: bytesPerToken(model, widths), y: cost.decodeMsPerToken })),
     );
-    if (!prefill || !decode) throw new Error('the costs name no submodel');
+    if (!prefill || !decode) throw new Error('the times name no submodel; measure them again');
     [this.prefillLine, this.decodeLine] = [prefill, decode];
     for (const { cost, widths } of rows) this.named.set(widths.join(), cost);
   }
 
-  /** Milliseconds of a pass of so many tokens, at most PREFILL_CHUNK, after so many others. */
+  /**
+   * Milliseconds of a pass.
+   * @param tokens at most PREFILL_CHUNK
+   * @param context number of earlier positions
+   */
   passMs(widths: readonly number[], tokens: number, context: number): number {
     const { prefillMsPerToken, decodeMsPerToken } = this.costOf(widths);
     const layers = widths.filter((width) => width > 0).length;
@@ -62,7 +66,7 @@ export class PassCosts {
     };
   }
 
-  /** As the engine measures itself when it starts: what the governor begins with. */
+  /** The costs that the engine measures when it starts, as the governor first knows them. */
   get measured(): Record<string, Cost> {
     return Object.fromEntries(
       ['S', 'M', 'L', 'XL'].map((size) => {
@@ -80,16 +84,16 @@ export class PassCosts {
 }
 
 const MEASURED = ['XS', 'S', 'M', 'L', 'XL'];
-/** Attention is measured after so many tokens. */
+/** Number of tokens after which attention is measured. */
 const FAR = 512;
 const ROUNDS = 3;
 const DECODED = 12;
 
-/** The engine's times on this machine, the quickest of several rounds each, because what disturbs only adds. */
+/** The engine's times on this machine. Each is the least of several rounds, because noise only adds time. */
 export async function measureTimes(engine: Engine, config: CheckpointConfig): Promise<EngineTimes> {
   const { vocabularySize } = config.model;
   let seed = 0;
-  /** No prompt begins as one before it does. */
+  /** Each prompt begins differently, so none is in the cache. */
   const promptOf = (length: number) => {
     seed++;
     return Array.from({ length }, (_, i) => 10 + ((i * 37 + seed * 101) % (vocabularySize - 10)));
@@ -126,7 +130,7 @@ export async function measureTimes(engine: Engine, config: CheckpointConfig): Pr
   return { submodels, attentionMs };
 }
 
-/** A noisy measurement of attention may leave nothing for the rest. */
+/** Lower bound of a time, because a noisy measurement of attention may leave nothing for the rest. */
 const SMALLEST_MS = 1e-3;
 
 function run(
@@ -146,7 +150,7 @@ function run(
   });
 }
 
-/** @throws {Error} naming what is wrong */
+/** @throws {Error} if the text is not JSON of the expected form */
 export function parseTimes(text: string): EngineTimes {
   const json: unknown = JSON.parse(text);
   const { submodels, attentionMs } = isObject(json) ? json : {};
@@ -157,7 +161,9 @@ export function parseTimes(text: string): EngineTimes {
       (cost) => isObject(cost) && isPositive(cost.prefillMsPerToken) && isPositive(cost.decodeMsPerToken),
     );
   if (!areCosts || typeof attentionMs !== 'number') {
-    throw new Error('expected {"submodels": {NAME: {"prefillMsPerToken", "decodeMsPerToken"}}, "attentionMs"}');
+    throw new Error(
+      'the times are not of the form {"submodels": {NAME: {"prefillMsPerToken", "decodeMsPerToken"}}, "attentionMs"}',
+    );
   }
   return { submodels: submodels as EngineTimes['submodels'], attentionMs };
 }

@@ -1,4 +1,4 @@
-/** Numbers that follow from a seed and a text alone: the same hand for every policy. */
+/** Random numbers that depend only on a seed and keys, so that the typist is the same for every policy. */
 export class Random {
   private state: number;
 

@@ -13,33 +13,33 @@ import { MeteredEngine, type Use } from './meter';
 import type { Scenario } from './scenario';
 import { type Task, type Typed, Typist } from './typist';
 
-/** All that a policy did in a scenario. */
-export interface Run {
+/** The results of a policy in a scenario. */
+export interface ReplayRun {
   readonly policy: string;
   readonly scenario: string;
   readonly files: readonly Typed[];
   readonly use: Use;
-  /** From the first key to the last, files one after the other. */
+  /** Virtual milliseconds from the first key to the last, over all files. */
   readonly elapsedMs: number;
-  /** Processor time of this process, all threads: the engine if it really works, the pipeline, the parser and the hand. */
+  /** Processor time of all threads of this process: a real engine, the pipeline, the parser and the typist. */
   readonly cpuMs: number;
-  /** Decodes by the submodel that wrote them. */
+  /** Number of decodes by submodel. */
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
 }
 
 export interface ReplayParts {
-  /** What works under a clock, as quickly as the scenario says: the native engine, or one of known costs. */
+  /** Returns the native engine or one of known costs, at the speed of a scenario. */
   readonly engine: (clock: VirtualClock, scenario: Scenario) => Engine;
   readonly checkpoint: Checkpoint;
-  /** Measured on the machine at rest. */
+  /** Measured on an idle machine. */
   readonly costs: Readonly<Record<string, Cost>>;
-  /** Ready for the languages of the tasks: a clock that is not real waits for no file. */
+  /** With loaded grammars for the tasks, because the virtual clock does not wait for files. */
   readonly syntax: Syntax;
 }
 
 /**
- * Type all tasks under one policy, as one session: what the governor learns at one file it knows at the next.
- * @param policy auto, or the name of a submodel
+ * Type all tasks under one policy, as one session, so the governor keeps its knowledge from file to file.
+ * @param policy `auto`, or the name of a submodel
  */
 export async function replay(
   { engine, checkpoint, costs, syntax }: ReplayParts,
@@ -47,13 +47,13 @@ export async function replay(
   policy: string,
   scenario: Scenario,
   seed: number,
-): Promise<Run> {
+): Promise<ReplayRun> {
   const clock = new VirtualClock(scenario.slowdown);
   const metered = new MeteredEngine(engine(clock, scenario), checkpoint.config, clock.now);
   await forget(metered, clock);
   metered.reset();
   const startMs = clock.now();
-  // Asked once at each end, because asking at every decode may cost as much as the decode.
+  // Read only at the start and the end, because a read may cost as much as a decode.
   const cpuBefore = process.cpuUsage();
   const rhythm = new TypingRhythm();
   let typing: Typist | undefined;
@@ -99,7 +99,7 @@ export async function replay(
   };
 }
 
-/** Leave nothing in the engine's cache that another run would profit from. */
+/** Clear the engine's cache, so that a run does not profit from earlier ones. */
 async function forget(engine: MeteredEngine, clock: VirtualClock): Promise<void> {
   const xl = engine.config.granularities.XL ?? [];
   const nothing = { prompt: [1], widths: xl, maxTokens: 0, stopTokens: [] };

@@ -1,60 +1,61 @@
 import { bootstrap, type Interval } from './bootstrap';
-import type { Run } from './replay';
+import type { ReplayRun } from './replay';
 
-/** What was saved of one file. */
+/** The keys of one file. */
 export interface FileKeys {
   readonly byHand: number;
   readonly saved: number;
 }
 
-/** One row of the report: a policy in a scenario, all files together. */
+/** One row of the report: a policy in a scenario, over all files. */
 export interface Summary {
   readonly scenario: string;
   readonly policy: string;
   readonly files: readonly FileKeys[];
   readonly keysByHand: number;
   readonly keysSaved: number;
-  /** 95 % of a bootstrap over the files. */
+  /** 95 % interval of a bootstrap over the files. */
   readonly keysSavedInterval: Interval;
-  /** Of the keys that it takes by hand, 0 to 1. */
+  /** As a share of `keysByHand`, 0 to 1. */
   readonly savedShare: number;
   readonly shown: number;
   readonly accepted: number;
-  /** From the last key to the text, undefined if none appeared. */
+  /** From the last key to the text; undefined if no text appeared. */
   readonly p50Ms: number | undefined;
   readonly p95Ms: number | undefined;
   readonly pauses: number;
-  /** Of the pauses those in which text stood at the cursor, 0 to 1. */
+  /** Share of the pauses with text at the cursor, 0 to 1. */
   readonly pausesWithTextShare: number;
-  /** From the last key before a pause to the first text that newly appeared in it. */
+  /** From the last key before a pause to the first new text in it. */
   readonly pauseP50Ms: number | undefined;
   readonly pauseP95Ms: number | undefined;
   readonly decodes: number;
   readonly decodedTokens: number;
-  /** Tokens decoded that never stood on the screen. */
+  /** Decoded tokens that were never shown. */
   readonly wastedTokens: number;
   readonly prefilledTokens: number;
-  /** In which the engine worked, as slow as the scenario makes it. */
+  /** Virtual time of the engine's work. */
   readonly engineSeconds: number;
-  /** Of the time from the first key to the last, the share in which the engine worked. */
+  /** Share of the time from the first key to the last in which the engine worked. */
   readonly engineShare: number;
   /** The largest share of a duty cycle's window. */
   readonly mostEngineShare: number;
-  /** Of the whole process, all threads. */
+  /** All threads of the process. */
   readonly cpuSeconds: number;
   readonly gigabytesRead: number;
-  /** Taken meanwhile, by whatever the sensors count: the processor's packages, or the machine on its battery. */
+  /** Energy of the processor's packages, or of the machine on its battery. */
   readonly joules: number | 'unknown';
   readonly savedPerEngineSecond: number;
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** @param joules undefined if no sensor tells */
-export function summarise(run: Run, joules?: number): Summary {
+/** @param joules undefined if no sensor measures them */
+export function summarise(run: ReplayRun, joules?: number): Summary {
   const { policy, scenario, use, elapsedMs, cpuMs, decodesBySubmodel } = run;
   const files = run.files.map(({ keysByHand, keys }) => ({ byHand: keysByHand, saved: keysByHand - keys }));
-  const sum = (of: (file: Run['files'][number]) => number) => run.files.reduce((total, file) => total + of(file), 0);
+  const sum = (of: (file: ReplayRun['files'][number]) => number) =>
+    run.files.reduce((total, file) => total + of(file), 0);
   const keysByHand = sum((file) => file.keysByHand);
   const keysSaved = savedOf(files);
   const latencies = run.files.flatMap(({ latenciesMs }) => latenciesMs);
@@ -96,18 +97,18 @@ export function summarise(run: Run, joules?: number): Summary {
   };
 }
 
-/** Of two rows over the same files. */
+/** A comparison of two rows over the same files. */
 export interface Comparison {
   readonly name: string;
   readonly value: number;
   readonly interval: Interval;
-  /** The interval says that the two differ. */
-  readonly isToldApart: boolean;
+  /** Whether the difference is significant: the interval excludes equality. */
+  readonly isSignificant: boolean;
 }
 
 /**
- * What can be said of auto: the keys it saves more than each fixed size in a scenario, and which share of the keys that it
- * saves on the quiet machine it saves in the others. Files are resampled in pairs.
+ * Compares auto with each fixed size in a scenario by the difference of saved keys, and each scenario with the quiet
+ * machine by the share of saved keys. Files are resampled in pairs.
  */
 export function comparisons(rows: readonly Summary[]): Comparison[] {
   const row = (scenario: string, policy: string) =>
@@ -123,13 +124,13 @@ export function comparisons(rows: readonly Summary[]): Comparison[] {
         name: `${auto.scenario}: keys of auto less those of ${other.policy}`,
         value: auto.keysSaved - other.keysSaved,
         interval,
-        isToldApart: interval.low > 0 || interval.high < 0,
+        isSignificant: interval.low > 0 || interval.high < 0,
       });
     }
   }
   for (const other of rows.filter(({ scenario }) => scenario !== 'quiet')) {
     const quiet = row('quiet', other.policy);
-    // A hand of another pace, or one that errs, has other keys to save.
+    // A typist with another speed or with mistakes has other keys to save.
     if (quiet?.keysByHand !== other.keysByHand) continue;
     const interval = bootstrap(
       pairs(other, quiet),
@@ -139,7 +140,7 @@ export function comparisons(rows: readonly Summary[]): Comparison[] {
       name: `${other.policy}: keys in ${other.scenario} as a share of those in quiet`,
       value: other.keysSaved / quiet.keysSaved,
       interval,
-      isToldApart: interval.low > 1 || interval.high < 1,
+      isSignificant: interval.low > 1 || interval.high < 1,
     });
   }
   return found;
@@ -161,7 +162,7 @@ function savedOf(files: readonly FileKeys[]): number {
   return files.reduce((sum, { saved }) => sum + saved, 0);
 }
 
-/** The least value that so many of them do not exceed. */
+/** The least value that is not exceeded by a share of the values. */
 function percentile(values: readonly number[], share: number): number | undefined {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

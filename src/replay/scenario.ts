@@ -2,17 +2,17 @@ import type { Machine } from '../governor/machine';
 import type { Speed } from './hand';
 import { Random } from './random';
 
-/** A machine and a hand. */
+/** A machine and a typist. */
 export interface Scenario {
   readonly name: string;
   readonly machine: Machine;
-  /** Virtual milliseconds that a millisecond of the engine's takes. */
+  /** Virtual milliseconds per millisecond of the engine's work. */
   readonly slowdown: number;
-  /** So many of the passes over the weights take so many times as long again. */
+  /** A share of the passes takes longer by a further factor. */
   readonly stalls?: { readonly share: number; readonly factor: number };
-  /** Share of the letters that the hand gets wrong; none if it is absent. */
+  /** Share of the letters that are typed wrong; 0 by default. */
   readonly mistakes?: number;
-  /** Of the files in turn. */
+  /** The speeds of the files, in turn. */
   readonly speeds: readonly Speed[];
 }
 
@@ -21,10 +21,10 @@ const QUIET: Machine = { powerSource: 'mains', lowPower: false, thermal: 'nomina
 const BUSY: Machine = { ...QUIET, cpuBusyByOthersShare: 0.95 };
 
 /**
- * What the machine does to the engine's times is assumed, so that it is the same for every policy. Next to a busy loop on
- * every core a decode gets half of each; next to a compiler with several processes on every core it gets a third, and one
- * pass in ten waits for the core four times as long; a processor that is too hot runs at about 60 % of its clock; a slow one
- * has a fifth of the speed, and a crowded one is slow and has a compiler next to it.
+ * The slowdowns are assumptions, so that they are the same for every policy. Next to a busy loop on every core, a decode
+ * gets half of each core. Next to a compiler with several processes on every core, it gets a third, and one pass in ten
+ * takes four times as long. A hot processor runs at about 60 % of its clock. A slow machine has a fifth of the speed. A
+ * crowded machine is slow and runs a compiler.
  */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'quiet', machine: QUIET, slowdown: 1, speeds: ALL_SPEEDS },
@@ -43,7 +43,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'mistakes', machine: QUIET, slowdown: 1, mistakes: 0.04, speeds: ALL_SPEEDS },
 ];
 
-/** How many times as long as at rest the next pass takes. */
+/** Returns the slowdown of the next pass, relative to an idle machine. */
 export function paceOf({ name, slowdown, stalls }: Scenario, seed: number): () => number {
   const random = new Random(seed, name, 'pace');
   return () => slowdown * (stalls && random.next() < stalls.share ? stalls.factor : 1);

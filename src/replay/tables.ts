@@ -32,22 +32,22 @@ const COLUMNS: readonly Column[] = [
   ['GB read', (row) => row.gigabytesRead.toFixed(1)],
   ['keys/engine s', (row) => row.savedPerEngineSecond.toFixed(1)],
 ];
-/** What only a run by the real clock tells. */
+/** Columns that only a run in real time has. */
 const REAL_COLUMNS: readonly Column[] = [
   ['CPU s', (row) => row.cpuSeconds.toFixed(2)],
   ['joules', ({ joules }) => (joules === 'unknown' ? joules : joules.toFixed(1))],
 ];
 
-/** The rows for a terminal, and below them what can be told apart. */
+/** The rows for a terminal, and below them the comparisons. */
 export function replayTable(rows: readonly Summary[], isRealTime: boolean): string {
   const columns = isRealTime ? [...COLUMNS, ...REAL_COLUMNS] : COLUMNS;
   const table = layOut(
     [columns.map(([name]) => name), ...rows.map((row) => columns.map(([, cell]) => cell(row)))],
     [1],
   );
-  const compared = comparisons(rows).map(({ name, value, interval, isToldApart }) => {
+  const compared = comparisons(rows).map(({ name, value, interval, isSignificant }) => {
     const cell = name.includes('share') ? percent : whole;
-    return [name, cell(value), between(interval, cell), isToldApart ? '' : 'not told apart'];
+    return [name, cell(value), between(interval, cell), isSignificant ? '' : 'not significant'];
   });
   if (compared.length === 0) return table;
   return `${table}\n\n${layOut([['', 'value', '95%', ''], ...compared], [3])}`;

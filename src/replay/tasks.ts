@@ -1,13 +1,13 @@
 import { Random } from './random';
 import type { Task } from './typist';
 
-/** Shorter files have nothing to show. */
+/** Shorter files are skipped. */
 const MIN_CHARS = 50;
 
 /**
- * What is to be typed of a file: all of it, or about so many characters of whole lines from a place that the seed
- * chooses, the rest standing there already.
- * @returns undefined where the file is too short
+ * The part of a file that is to be typed: all of it, or whole lines of about `maxChars` characters from an offset that the
+ * seed chooses. The rest is in the document already.
+ * @returns undefined if the file is too short
  */
 export function taskOf(path: string, text: string, maxChars: number, seed: number): Task | undefined {
   const whole = text.replaceAll('\r\n', '\n').trimEnd();

@@ -1,14 +1,16 @@
 import type { Outcome } from '../completion/outcome';
 import type { Pipeline } from '../completion/pipeline';
 import { type CompletionRequest, requestIn } from '../completion/request';
+import { leadingBlanks } from '../completion/syntax/indentation';
 import { languageOf } from '../completion/syntax/languages';
 import { codePlaceAt } from '../governor/place';
+import { EDITOR_DEBOUNCE_MS } from '../governor/situation';
 import { TYPING_GAP_MS, type TypingRhythm } from '../governor/typing';
 import { AutoClosed } from './autoClosed';
 import type { VirtualClock } from './clock';
 import type { Hand } from './hand';
 
-/** A stretch of a file that is to be typed where the rest stands already. */
+/** A stretch of a file that is to be typed. The rest is in the document already. */
 export interface Task {
   readonly path: string;
   readonly before: string;
@@ -16,39 +18,36 @@ export interface Task {
   readonly after: string;
 }
 
-/** What came of typing it. */
+/** The results of typing a task. */
 export interface Typed {
-  /** Keys that it takes without suggestions: the blanks at a line's head come with the Enter key. */
+  /** Keys without suggestions. The editor inserts the indentation of a new line. */
   readonly keysByHand: number;
-  /** Keys that it took: Tab counts as one. */
+  /** Keys with suggestions. Tab counts as one. */
   readonly keys: number;
-  /** Texts that newly appeared at the cursor. */
+  /** Number of new texts at the cursor. */
   readonly shown: number;
   readonly accepted: number;
   readonly acceptedCharacters: number;
-  /** Milliseconds from the last key to each text that newly appeared. */
+  /** Milliseconds from the last key to each new text. */
   readonly latenciesMs: readonly number[];
-  /** Times that the hand rested for TYPING_GAP_MS or more, or would have if it had not accepted a suggestion first. */
+  /** Number of gaps of TYPING_GAP_MS or more, also if the acceptance of a suggestion cut them short. */
   readonly pauses: number;
-  /** Those of them in which text stood at the cursor. */
+  /** Number of pauses with text at the cursor. */
   readonly pausesWithText: number;
-  /** Milliseconds from the last key before a pause to the first text that newly appeared in it. */
+  /** Milliseconds from the last key before a pause to the first new text in it. */
   readonly pauseLatenciesMs: readonly number[];
-  /** Tokens of the texts that appeared, of those that were decoded for them. */
+  /** Number of decoded tokens that were shown. */
   readonly shownTokens: number;
-  /** How requests ended, by kind. */
+  /** Number of outcomes by kind. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly text: string;
 }
-
-/** VS Code waits so long after a change before it asks for a suggestion, and drops the request at the next. */
-const EDITOR_DEBOUNCE_MS = 50;
 
 export interface TypistParts {
   readonly pipeline: Pipeline;
   readonly rhythm: TypingRhythm;
   readonly clock: VirtualClock;
-  /** Tokens in a text. */
+  /** Number of tokens in a text. */
   readonly tokens: (text: string) => number;
 }
 
@@ -57,12 +56,12 @@ interface Ghost {
   readonly text: string;
   /** Characters after the cursor that it replaces. */
   readonly replaces: number;
-  /** When it appeared, whole; typing along does not begin the reading anew. */
+  /** The time at which it appeared. Typing along does not restart the reading. */
   readonly sinceMs: number;
   readonly asFirstShown: string;
 }
 
-/** An editor with a hand at it, as far as suggestions can tell. */
+/** A simulated editor and its typist, as far as they matter to suggestions. */
 export class Typist {
   private readonly closed: AutoClosed;
   private position = 0;
@@ -77,11 +76,11 @@ export class Typist {
   private readonly pauseLatenciesMs: number[] = [];
   private pauses = 0;
   private pausesWithText = 0;
-  /** The hand rests before its next key. */
+  /** The gap before the next key is a pause. */
   private isPausing = false;
-  /** Since the last key: whether text stood there from the beginning, and when the first text newly appeared. */
+  /** Whether text was there right after the last key, and when the first new text appeared since. */
   private sinceKey: { readonly hadText: boolean; readonly firstTextMs?: number } = { hadText: false };
-  /** Struck by mistake and not taken back yet. */
+  /** Wrong text that is not deleted yet. */
   private wrong = '';
   private mistake: { readonly keys: string; readonly offset: number; step: number } | undefined;
   private text = '';
@@ -102,13 +101,13 @@ export class Typist {
   /** Type the stretch from its beginning to its end. */
   async type(): Promise<Typed> {
     const { stretch } = this.task;
-    this.write(leadingBlanks(stretch, 0));
+    this.write(leadingBlanks(stretch));
     this.planKey();
     await this.parts.clock.run(() => this.position >= stretch.length);
     this.cancelAsk();
     this.cancelKey();
     this.cancelAccept();
-    this.request.abort('a key was struck');
+    this.request.abort(KEY_PRESSED);
     return {
       keysByHand: keysByHand(stretch) + this.keysOfMistakes(),
       keys: this.keys,
@@ -140,18 +139,18 @@ export class Typist {
     });
   }
 
-  /** Strike the key that comes next. */
+  /** Press the next key of the text. */
   private strike(): void {
     const { stretch } = this.task;
     const key = stretch.charAt(this.position);
-    const typed = key === '\n' ? key + leadingBlanks(stretch, this.position + 1) : key;
+    const typed = key === '\n' ? key + leadingBlanks(stretch.slice(this.position + 1)) : key;
     this.mistake = undefined;
     const line = this.prefix.slice(this.prefix.lastIndexOf('\n') + 1);
     this.closed.typed(typed, line, stretch.slice(this.position + typed.length));
     this.change(typed);
   }
 
-  /** Strike the next key of a mistake, or take back the last one; false if there is no mistake here any more. */
+  /** Press the next key of a mistake or delete its last one. @returns false if there is no mistake here, or no longer */
   private err(): boolean {
     const { position } = this;
     if (this.mistake?.offset !== position) {
@@ -171,7 +170,7 @@ export class Typist {
     return true;
   }
 
-  /** Keys that all mistakes of the stretch take if nothing is accepted: each is struck and taken back. */
+  /** Number of keys for all mistakes of the stretch without suggestions, deletions included. */
   private keysOfMistakes(): number {
     const { stretch } = this.task;
     const keysAt = (offset: number) => 2 * (this.hand.mistakeAt(stretch, offset)?.keys.length ?? 0);
@@ -179,15 +178,15 @@ export class Typist {
   }
 
   /**
-   * The text changed at the cursor: what the editor does then.
-   * @param removed characters before the cursor; undefined if the text is right and to stay
+   * The editor's reaction to a change of the text at the cursor.
+   * @param removed number of characters deleted before the cursor; undefined if the text is right and stays
    */
   private change(text: string, removed?: number): void {
     const { clock, pipeline, rhythm } = this.parts;
     this.cancelAccept();
     this.cancelKey();
     this.cancelAsk();
-    this.request.abort('a key was struck');
+    this.request.abort(KEY_PRESSED);
     this.countPause();
     if (removed === undefined) this.write(text);
     pipeline.edited(this.task.path, text, removed ?? 0);
@@ -213,7 +212,7 @@ export class Typist {
     if (!hadText && firstTextMs !== undefined) this.pauseLatenciesMs.push(firstTextMs);
   }
 
-  /** The pipeline asks the editor for another request where the cursor stands. */
+  /** The pipeline tells the editor to repeat the request at the cursor. */
   askAgain(): void {
     if (this.position < this.task.stretch.length) void this.ask();
   }
@@ -244,7 +243,7 @@ export class Typist {
     this.planAccept();
   }
 
-  /** When it has read what stands there, the hand accepts what is right of it. */
+  /** After reading the text at the cursor, the typist accepts the right part of it. */
   private planAccept(): void {
     const { clock } = this.parts;
     if (!this.ghost) return;
@@ -279,12 +278,9 @@ export class Typist {
   }
 }
 
-/** What the editor indents a line by when Enter is struck before it. */
-function leadingBlanks(text: string, lineStart: number): string {
-  return /^[ \t]*/.exec(text.slice(lineStart))?.[0] ?? '';
-}
+const KEY_PRESSED = 'a key was pressed';
 
-/** Keys that it takes to write a text, the editor indenting its lines. */
+/** Number of keys to type a text. The editor indents its lines. */
 export function keysByHand(text: string): number {
   return text.replaceAll(/^[ \t]+/gm, '').length;
 }

@@ -273,7 +273,7 @@ export class Session {
     if (!checkpoint || !engine) return;
     if (completing && costs) {
       // Another backend has taken over: the visible suggestion stays.
-      costs.measureAnew(measured);
+      costs.replaceMeasured(measured);
       completing.pipeline.backendChanged();
       return;
     }

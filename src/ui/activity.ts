@@ -1,4 +1,4 @@
-import type { GhostText } from '../completion/editor/provider';
+import type { OfferedText } from '../completion/editor/provider';
 import type { Outcome, Work } from '../completion/outcome';
 import type { Purpose } from '../completion/plan';
 import { describeHardware } from '../engine/describe';
@@ -75,7 +75,7 @@ export class Activity {
   }
 
   /** The editor was given ghost text. */
-  offered({ request, document, offset, text, submodel }: GhostText): void {
+  offered({ request, document, offset, text, submodel }: OfferedText): void {
     const size = this.shortNameOf(submodel);
     if (size === undefined) return;
     this.suggestions.offered({ request, document, offset, text, size }, this.parts.now());

@@ -25,7 +25,7 @@ export interface OffHere {
 
 /** Why MatCoder is off in a document; undefined if it is not. */
 export function offHere({ languageId, scheme, isEnabled, closed, showsInlineSuggestions }: Here): OffHere | undefined {
-  if (!isEdited(scheme)) return { cause: 'document', reason: `documents of the scheme ${scheme} are not edited` };
+  if (!isEdited(scheme)) return { cause: 'document', reason: `documents of the scheme ${scheme} are read-only` };
   if (closed !== undefined) return { cause: 'file', reason: closed };
   if (!showsInlineSuggestions) return { cause: 'editor', reason: 'the setting editor.inlineSuggest.enabled is off' };
   if (!isEnabled) return { cause: 'language', reason: `completion is off for ${languageId}` };

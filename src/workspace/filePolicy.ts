@@ -11,10 +11,10 @@ import { type TextKind, textKindOf } from './textKinds';
 
 /** A folder of the workspace. Paths are absolute, with forward slashes. */
 export interface Folder {
-  /** Distinguishes folders. */
+  /** Unique. */
   readonly id: string;
   readonly path: string;
-  /** Never more than `maxBytes`; undefined if there is no such file, or if it cannot be read. */
+  /** At most `maxBytes`; undefined if the file does not exist or cannot be read. */
   read(path: string, maxBytes: number): Promise<Uint8Array | 'too large' | undefined>;
   exists(path: string): Promise<boolean>;
   /** The setting files.exclude. */
@@ -28,18 +28,18 @@ export interface ProjectFile {
   readonly path: string;
 }
 
-/** A document as the editor has it. */
+/** A document in the editor. */
 export interface OpenDocument {
-  /** As VS Code has it. */
+  /** VS Code's identifier. */
   readonly languageId: string;
   getText(): string;
 }
 
-/** Our own rules keep MatCoder out of a file altogether; Git's keep its text out of other files' prompts. */
+/** The own rules close a file to MatCoder. Git's rules only keep its text out of prompts for other files. */
 export const OWN_IGNORE_FILE = '.matcoderignore';
 export const GIT_IGNORE_FILE = '.gitignore';
 
-/** Larger files are not quoted. */
+/** A larger file is not read from the disk, and an open one is cut. */
 export const MAX_FILE_BYTES = 200_000;
 const MAX_VERDICTS = 2000;
 
@@ -49,8 +49,8 @@ interface Verdict {
 }
 
 /**
- * Which files may be read, and their texts. All code that quotes, learns from or indexes other files asks here and nowhere
- * else. Call `forget` after a rule has changed, and ask again then for all texts that were kept.
+ * Decides which files may be read, and returns their texts. All code that quotes, learns from or indexes other files uses
+ * this class. After a change of rules, call `forget` and check all kept texts again.
  */
 export class FilePolicy {
   private readonly lists = new Map<string, Promise<PatternList>>();
@@ -58,7 +58,7 @@ export class FilePolicy {
   private readonly verdicts = new Map<string, Promise<Verdict>>();
   private revision = 0;
 
-  /** @param warn is told about rules that cannot be followed */
+  /** @param warn called for rules that cannot be followed */
   constructor(private readonly warn: (message: string) => void) {}
 
   /** Rules have changed. */
@@ -70,18 +70,18 @@ export class FilePolicy {
   }
 
   /**
-   * Why nothing is completed in a file, also when it is asked for; undefined if MatCoder may.
-   * @param path of the document, whether it lies in the workspace or not
+   * Why a file is closed to MatCoder, even by hand; undefined if it is not.
+   * @param path of the document, in the workspace or not
    */
   async closed(path: string, file: ProjectFile | undefined): Promise<string | undefined> {
-    if (isSecretFile(path)) return 'the name of the file says that it holds secrets';
+    if (isSecretFile(path)) return 'files of this name usually contain secrets';
     return file && (await this.verdictOf(file)).isOwnIgnored ? `${OWN_IGNORE_FILE} lists the file` : undefined;
   }
 
   /**
-   * The text of a file if it may be quoted in completions of other files, line ends as \n; undefined if not. The rules
-   * that count are those at the time of the answer, not of the question.
-   * @param open the document, if the file is open: its text may be unsaved
+   * The text of a file if it may be quoted in prompts for other files, line ends as \n; undefined if not. The rules at the
+   * time of the answer apply, not those at the time of the call.
+   * @param open the document, if the file is open, because its text may be unsaved
    */
   async quotableText(file: ProjectFile, open?: OpenDocument): Promise<string | undefined> {
     for (;;) {
@@ -92,12 +92,12 @@ export class FilePolicy {
     }
   }
 
-  /** The text of a document that is no file yet, if it may be quoted. */
+  /** The text of an untitled document, if it may be quoted. */
   unsavedText(document: OpenDocument): string | undefined {
     return withoutSecrets(document.getText(), textKindOf('', document.languageId));
   }
 
-  /** The names of the folders from the root of the repository to the folder; none if it is the root or in no repository. */
+  /** The names of the folders from the repository's root to the folder; none if it is the root or in no repository. */
   foldersAbove(folder: Folder): Promise<readonly string[]> {
     return remembered(this.above, folder.id, () => findAbove(folder));
   }
@@ -142,9 +142,9 @@ export class FilePolicy {
           ? { patterns: [], fault: `it is larger than ${MAX_IGNORE_BYTES} bytes` }
           : patternsOfIgnoreFile(new TextDecoder().decode(content ?? new Uint8Array()));
       if (list.fault !== undefined) {
-        const shorten = 'shorten it, or move its patterns to files in the folders that they name';
+        const remedy = 'shorten it, or move its patterns to files in the folders that they name';
         this.warn(
-          `${path} cannot be followed, so all files below its folder count as ignored: ${list.fault}; ${shorten}`,
+          `${path} cannot be followed, so all files below its folder count as ignored: ${list.fault}; ${remedy}`,
         );
       }
       return list;
@@ -155,14 +155,14 @@ export class FilePolicy {
     return remembered(this.lists, `${folder.id} files.exclude`, () =>
       Promise.resolve(
         patternsOfExcludes(folder.excludes(), (pattern) => {
-          this.warn(`files.exclude: the pattern ${pattern.slice(0, 60)}… is too long and is left out; shorten it`);
+          this.warn(`files.exclude: the pattern ${pattern.slice(0, 60)}… is too long and is skipped; shorten it`);
         }),
       ),
     );
   }
 }
 
-/** The text as it may be quoted: undefined if it holds a secret anywhere, because parts of a secret look harmless. */
+/** The text to quote; undefined if it contains a secret anywhere, because parts of a secret look harmless. */
 function withoutSecrets(text: string, kind: TextKind): string | undefined {
   const read = text.slice(0, MAX_FILE_BYTES).replaceAll('\r\n', '\n');
   return findSecret(read, { kind }) === undefined ? read : undefined;
@@ -193,9 +193,13 @@ async function findAbove(folder: Folder): Promise<string[]> {
   return [];
 }
 
-/** The value that is known for a key, or else a new one. */
-function remembered<Value>(known: Map<string, Promise<Value>>, key: string, ask: () => Promise<Value>): Promise<Value> {
-  const value = known.get(key) ?? ask();
+/** The cached value of a key, or else a new one. */
+function remembered<Value>(
+  known: Map<string, Promise<Value>>,
+  key: string,
+  compute: () => Promise<Value>,
+): Promise<Value> {
+  const value = known.get(key) ?? compute();
   known.set(key, value);
   return value;
 }

@@ -1,9 +1,9 @@
-/** Steps that matching may still take. It is counted down across matches, so the caller bounds the work of all of them. */
-export interface Work {
+/** The number of steps left for matching. Several matches may share it, so that a caller limits them together. */
+export interface StepBudget {
   steps: number;
 }
 
-/** Thrown when no steps are left. */
+/** Thrown when the step budget is used up. */
 export class TooMuchWork extends Error {}
 
 /** Longer patterns are refused. */
@@ -16,7 +16,7 @@ type Step =
   | { readonly kind: 'set'; readonly set: CharacterSet }
   /** Any character, also the slash if `slash`. */
   | { readonly kind: 'any'; readonly slash: boolean }
-  /** Goes on at both. */
+  /** Continues at both. */
   | { kind: 'split'; a: number; b: number }
   | { kind: 'jump'; to: number };
 
@@ -26,26 +26,27 @@ interface CharacterSet {
 }
 
 export interface GlobOptions {
-  /** Holds for a file or folder of that name at any depth, not for a path from the root. */
+  /** The pattern is the name of a file or folder at any depth, not a path from the root. */
   readonly anywhere: boolean;
-  /** `{a,b}` stands for alternatives. */
+  /** `{a,b}` means alternatives. */
   readonly braces: boolean;
 }
 
 /**
  * A pattern of Git's ignore files, or of VS Code's excludes: `*`, `?`, `[a-z]`, `**` between slashes, and alternatives.
- * Case is ignored, as on the file systems of Windows and macOS: a file too many is ignored rather than quoted. It is run as a machine with a set of states
- * (K. Thompson, Regular Expression Search Algorithm, 1968), so a match takes at most the product of both lengths.
+ * Case is ignored, as on the file systems of Windows and macOS, because it is safer to ignore a file too many. The pattern
+ * runs as a nondeterministic automaton (K. Thompson, Regular Expression Search Algorithm, 1968), so the number of steps is
+ * at most the product of both lengths.
  */
 export class Glob {
   private readonly pattern: string;
   private readonly isPlain: boolean;
   /** The longest text that every match contains. */
   private readonly required: string;
-  /** None if the pattern is malformed. Made when they are needed first, because most patterns never meet their text. */
+  /** Empty if the pattern is malformed. Compiled on first use, because most patterns are ruled out by `required`. */
   private steps: readonly Step[] | undefined;
 
-  /** @param pattern of at most `MAX_PATTERN_CHARS`; one that is malformed matches nothing, as in Git */
+  /** @param pattern of at most `MAX_PATTERN_CHARS`; a malformed one matches nothing, as in Git */
   constructor(
     pattern: string,
     private readonly options: GlobOptions,
@@ -56,16 +57,16 @@ export class Glob {
   }
 
   /**
-   * Which heads of a path match: its first name, its first two names, and so on up to the whole path.
+   * The heads of a path that match: its first name, its first two names, and so on up to the whole path.
    * @param path in lower case, with forward slashes
-   * @returns for each head that matches, its number of names
+   * @returns the number of names of each head that matches
    */
-  matchingHeads(path: string, work: Work): readonly number[] {
-    spend(work, 1);
+  matchingHeads(path: string, budget: StepBudget): readonly number[] {
+    spend(budget, 1);
     if (!path.includes(this.required)) return NONE;
     if (this.isPlain) return this.headsOfPlain(path, this.pattern);
     this.steps ??= new Compiler(this.pattern, this.options.braces).compile(this.options.anywhere) ?? [];
-    return this.steps.length > 0 ? this.run(path, this.steps, work) : NONE;
+    return this.steps.length > 0 ? this.run(path, this.steps, budget) : NONE;
   }
 
   private headsOfPlain(path: string, plain: string): readonly number[] {
@@ -74,9 +75,9 @@ export class Glob {
     return isHead ? [plain.split('/').length] : NONE;
   }
 
-  private run(path: string, steps: readonly Step[], work: Work): readonly number[] {
+  private run(path: string, steps: readonly Step[], budget: StepBudget): readonly number[] {
     const heads: number[] = [];
-    let [states, names] = [reachable([0], steps, work), 0];
+    let [states, names] = [reachable([0], steps, budget), 0];
     for (let i = 0; i <= path.length && states.size > 0; i++) {
       const char = path.charAt(i);
       if (char === '/' || i === path.length) {
@@ -85,17 +86,17 @@ export class Glob {
       }
       const next: number[] = [];
       for (const state of states) if (takes(steps[state], char)) next.push(state + 1);
-      states = reachable(next, steps, work);
+      states = reachable(next, steps, budget);
     }
     return heads;
   }
 }
 
-/** All states that are reached without a character; the number of steps is the state at the end. */
-function reachable(from: number[], steps: readonly Step[], work: Work): Set<number> {
+/** All states that are reached without a character. The final state is the number of steps. */
+function reachable(from: number[], steps: readonly Step[], budget: StepBudget): Set<number> {
   const states = new Set<number>();
   for (let state = from.pop(); state !== undefined; state = from.pop()) {
-    spend(work, 1);
+    spend(budget, 1);
     if (states.has(state)) continue;
     states.add(state);
     const step = steps[state];
@@ -120,19 +121,19 @@ function takes(step: Step | undefined, char: string): boolean {
 
 const NONE: readonly number[] = [];
 
-function spend(work: Work, steps: number): void {
-  work.steps -= steps;
-  if (work.steps < 0) throw new TooMuchWork('the patterns take too many steps');
+function spend(budget: StepBudget, steps: number): void {
+  budget.steps -= steps;
+  if (budget.steps < 0) throw new TooMuchWork('the patterns take too many steps');
 }
 
 function holds({ negated, ranges }: CharacterSet, char: string): boolean {
   return ranges.some(([from, to]) => from <= char && char <= to) !== negated;
 }
 
-/** The longest stretch of a pattern without anything special, as far as it stands outside of braces. */
+/** The longest literal stretch of a pattern; empty if the pattern has braces, sets or escapes. */
 function requiredText(pattern: string): string {
   if (/[{[\\]/.test(pattern)) return '';
-  // The slashes around ** may stand for one, or for none.
+  // The slashes around ** may match one slash or none.
   const stretches = pattern.split(/\/?\*{2,}\/?|[*?]/);
   return stretches.reduce((longest, stretch) => (stretch.length > longest.length ? stretch : longest), '');
 }
@@ -166,7 +167,7 @@ const CLASSES: Readonly<Record<string, CharacterSet['ranges']>> = {
   ],
 };
 
-/** From a pattern to its steps. */
+/** Compiles a pattern into its steps. */
 class Compiler {
   private readonly steps: Step[] = [];
   private at = 0;
@@ -181,7 +182,7 @@ class Compiler {
     return this.sequence(0) && this.at === this.pattern.length ? this.steps : undefined;
   }
 
-  /** Up to the end, or within braces to a comma or a closing brace. */
+  /** Compile up to the end, or within braces up to a comma or a closing brace. @returns false if malformed */
   private sequence(nesting: number): boolean {
     let isNameStart = true;
     while (this.at < this.pattern.length) {
@@ -223,7 +224,7 @@ class Compiler {
       this.anyFolders();
       return true;
     }
-    // At the end: all that lies in the folder, and not the folder itself.
+    // At the end, it matches everything in the folder, but not the folder itself.
     if (isGlobstar && next === '') {
       this.steps.push({ kind: 'any', slash: true });
       this.anyNumber(true);
@@ -231,7 +232,7 @@ class Compiler {
     return false;
   }
 
-  /** No folder, or some: any text that ends with a slash */
+  /** Any number of folders: nothing, or any text that ends with a slash. */
   private anyFolders(): void {
     const split: Step = { kind: 'split', a: this.steps.length + 1, b: 0 };
     this.steps.push(split);
@@ -265,7 +266,7 @@ class Compiler {
     return true;
   }
 
-  /** What stands between brackets; undefined if they are not closed. */
+  /** The set between brackets; undefined if they are not closed. */
   private set(): CharacterSet | undefined {
     const { pattern } = this;
     const negated = /[!^]/.test(pattern.charAt(this.at));

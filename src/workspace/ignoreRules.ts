@@ -1,14 +1,14 @@
-import { Glob, MAX_PATTERN_CHARS, TooMuchWork, type Work } from './glob';
+import { Glob, MAX_PATTERN_CHARS, type StepBudget, TooMuchWork } from './glob';
 
 /** A larger ignore file is not read. */
 export const MAX_IGNORE_BYTES = 1_000_000;
 const MAX_PATTERNS = 20_000;
-/** Work for one path, all its rules together: some tens of milliseconds. */
+/** The step budget of one path, for all its rules. It takes some tens of milliseconds. */
 const MAX_STEPS = 500_000;
 
 interface Pattern {
   readonly glob: Glob;
-  /** Brings back what was ignored. */
+  /** The pattern includes ignored files again. */
   readonly negated: boolean;
   readonly foldersOnly: boolean;
 }
@@ -20,22 +20,21 @@ export interface PatternList {
   readonly fault?: string;
 }
 
-/** A list, and the folder whose files it applies to. */
-export interface Level {
+/** A list of patterns, and the folder whose files it applies to. */
+export interface FolderRules {
   /** From the project's root, empty for the root itself. */
   readonly folder: string;
   readonly list: PatternList;
 }
 
 /**
- * Whether files are ignored, by the rules that Git has (gitignore(5)): a file deeper down overrules those above it, and
- * nothing comes back that lies in an ignored folder. If it cannot be decided, the file is ignored, because otherwise a
- * secret might be quoted.
+ * Whether files are ignored, by Git's rules (gitignore(5)). A deeper ignore file overrides those above it, and a file in an
+ * ignored folder stays ignored. If the rules cannot be evaluated, the file is ignored, because it might contain a secret.
  */
 export class IgnoreRules {
-  private readonly levels: readonly Level[];
+  private readonly levels: readonly FolderRules[];
 
-  constructor(levels: readonly Level[]) {
+  constructor(levels: readonly FolderRules[]) {
     this.levels = levels
       .filter(({ list }) => list.patterns.length > 0 || list.fault !== undefined)
       .map(({ folder, list }) => ({ folder: folder === '' ? '' : `${folder.toLowerCase()}/`, list }))
@@ -43,13 +42,14 @@ export class IgnoreRules {
   }
 
   /** @param path of a file from the project's root, with forward slashes */
-  ignores(path: string, work: Work = { steps: MAX_STEPS }): boolean {
-    // No rule applies to a path outside of the project.
+  ignores(path: string, budget: StepBudget = { steps: MAX_STEPS }): boolean {
+    // No rule applies to a path outside the project.
     if (path === '' || path.startsWith('/') || path.split('/').includes('..')) return false;
     const lowerCase = path.toLowerCase();
     const verdicts = lowerCase.split('/').map(() => false);
     try {
-      for (const level of this.levels) if (lowerCase.startsWith(level.folder)) judge(level, lowerCase, verdicts, work);
+      for (const level of this.levels)
+        if (lowerCase.startsWith(level.folder)) judge(level, lowerCase, verdicts, budget);
     } catch (error) {
       if (error instanceof TooMuchWork) return true;
       throw error;
@@ -58,12 +58,12 @@ export class IgnoreRules {
   }
 }
 
-/** @param verdicts of the file's folders from the root on, and last of the file itself */
-function judge({ folder, list }: Level, path: string, verdicts: boolean[], work: Work): void {
+/** @param verdicts for the file's folders from the root on, and last for the file itself */
+function judge({ folder, list }: FolderRules, path: string, verdicts: boolean[], budget: StepBudget): void {
   const above = folder === '' ? 0 : folder.split('/').length - 1;
   if (list.fault !== undefined) verdicts.fill(true, above);
   for (const { glob, negated, foldersOnly } of list.patterns) {
-    for (const head of glob.matchingHeads(path.slice(folder.length), work)) {
+    for (const head of glob.matchingHeads(path.slice(folder.length), budget)) {
       const isFolder = above + head < verdicts.length;
       if (isFolder || !foldersOnly) verdicts[above + head - 1] = !negated;
     }
@@ -78,7 +78,8 @@ export function patternsOfIgnoreFile(text: string): PatternList {
     if (/^(?:#|\s*$)/.test(line)) continue;
     if (patterns.length === MAX_PATTERNS) return { patterns: [], fault: `it has more than ${MAX_PATTERNS} patterns` };
     const pattern = patternOfLine(withoutBlanksAtEnd(line));
-    if (pattern === 'too long') return { patterns: [], fault: 'it has a pattern that is too long' };
+    if (pattern === 'too long')
+      return { patterns: [], fault: `it has a pattern of more than ${MAX_PATTERN_CHARS} characters` };
     if (pattern) patterns.push(pattern);
   }
   return { patterns };
@@ -95,7 +96,7 @@ function patternOfLine(line: string): Pattern | 'too long' | undefined {
   return { glob, negated, foldersOnly };
 }
 
-/** A blank at the end counts if a backslash stands before it. */
+/** A blank at the end is kept if it is escaped with a backslash. */
 function withoutBlanksAtEnd(line: string): string {
   let end = line.length;
   while (line.charAt(end - 1) === ' ' && !isEscaped(line, end - 1)) end--;
@@ -109,8 +110,8 @@ function isEscaped(line: string, at: number): boolean {
 }
 
 /**
- * The patterns of the setting files.exclude: those that are on and depend on nothing else.
- * @param dropped is told which ones are too long
+ * The enabled patterns of the setting files.exclude, without those that depend on other files.
+ * @param dropped called for each pattern that is too long
  */
 export function patternsOfExcludes(
   excludes: Readonly<Record<string, unknown>>,

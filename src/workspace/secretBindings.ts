@@ -1,9 +1,9 @@
 import type { TextKind } from './textKinds';
 
-/** A name that promises a secret, and what stands around it. */
+/** The name of a secret, and the text around it. */
 export interface NamePlace {
   readonly name: string;
-  /** Some characters before the name. */
+  /** The text before the name, as far as it is examined. */
   readonly before: string;
   /** The text after the name, as far as its value may be. */
   readonly rest: string;
@@ -12,16 +12,16 @@ export interface NamePlace {
 
 /** How a value is bound to a name. */
 export interface Binding {
-  /** Characters of `rest` before the value. */
+  /** Number of characters of `rest` before the value. */
   readonly length: number;
   /**
-   * In `data` and shell nearly every value is a literal. In code, what is `assigned` is a literal of the program; an
-   * `entry` of an object or a call may as well be words for people.
+   * In `data`, which includes shell, nearly every value is a literal. In code, an `assigned` value is a literal of the
+   * program, but an `entry` of an object or a call may be words for people.
    */
   readonly place: 'data' | 'assigned' | 'entry';
-  /** What ends a value without quotes; undefined if a value has to be quoted to be a literal. */
+  /** The end of a value without quotes; undefined if only a quoted value is a literal. */
   readonly bareEnd?: RegExp;
-  /** Without quotes the first word is all of the value. */
+  /** Without quotes, only the first word is the value. */
   readonly isOneWord: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface Literal {
   readonly at: number;
   readonly text: string;
   readonly isQuoted: boolean;
-  /** Its end is the end of the text that was looked at. */
+  /** It reaches the end of the examined text. */
   readonly reachesEnd: boolean;
   /** More words follow it on the line. */
   readonly hasMoreWords: boolean;
@@ -42,11 +42,11 @@ const UPPER_CASE = /^[A-Z][A-Z0-9_]*$/;
 /** Closing marks of a quoted name or a subscript, a subscript, and then a sign; a quoted value may be on the next line. */
 const SIGN =
   /^\\?["'`]?[\])}]{0,2}(?:\[\w{0,20}\])?[ \t]*(=>|:=|\?=|=(?![=~>])|:(?![:=?-])|<-|\|\||\?\?)[ \t]*(?:\n[ \t]{1,40}(?=["'`]))?/;
-/** A type or accessors stand between the name and the sign. */
+/** A sign after a type or accessors. */
 const TYPED =
   /^[?!]?(?:\[\w{0,20}\])?(?:\s?\{[^{}\n]{0,40}\}|\s?:\s?[\w.<>?&'|[\] ]{1,40}| [\w.*[\]]{1,20})[ \t]*:?=(?![=~>])[ \t]*(?:\n[ \t]{1,40}(?=["'`]))?/;
 
-/** Ways to give a value to a name, in the order in which they are tried. */
+/** Ways to bind a value to a name, in the order in which they are tried. */
 const WAYS: readonly ((place: NamePlace) => Binding | undefined)[] = [
   function element({ before, rest, textKind }) {
     if (!/<[\w.:-]{0,30}$/.test(before)) return undefined;
@@ -69,7 +69,7 @@ const WAYS: readonly ((place: NamePlace) => Binding | undefined)[] = [
     if (!before.endsWith('${')) return undefined;
     return bound(/^:?[-=]/, rest, { place: 'data', bareEnd: /[\s"'`}]/, isOneWord: true });
   },
-  /** A line that gives a value to a variable of the environment, in whatever file. */
+  /** A line that sets an environment variable, in any kind of file. */
   function environment({ name, before, rest }) {
     const isHead = /(?:^|[\n;&])[ \t]*(?:(?:export|set|setx|ENV|ARG|env|-e|--env|--build-arg|-)[ \t]+)*["']?$/.test(
       before,
@@ -77,7 +77,7 @@ const WAYS: readonly ((place: NamePlace) => Binding | undefined)[] = [
     if (!isHead || !UPPER_CASE.test(name)) return undefined;
     return bound(/^=(?=[^=\s])/, rest, { place: 'data', bareEnd: WORD_END, isOneWord: true });
   },
-  /** An option of a command, a part of a connection string, or of the query of an address. */
+  /** An option of a command, or a part of a connection string or of a URL's query. */
   function option({ name, before, rest, textKind }) {
     if (!name.startsWith('-') && !/[;?&"'][ ]?$/.test(before)) return undefined;
     const place = isLiteral(textKind) ? 'data' : 'entry';
@@ -85,7 +85,7 @@ const WAYS: readonly ((place: NamePlace) => Binding | undefined)[] = [
   },
   function sign({ before, rest, textKind }) {
     const match = TYPED.exec(rest) ?? SIGN.exec(rest);
-    // In `arn:aws:…:secret:…` the name is a part of a value.
+    // In `arn:aws:…:secret:…`, the name is part of a value.
     if (!match || (match[1] === ':' && before.endsWith(':'))) return undefined;
     const length = match[0].length;
     if (textKind === 'data') return { length, place: 'data', bareEnd: LINE_END, isOneWord: false };
@@ -101,12 +101,12 @@ const WAYS: readonly ((place: NamePlace) => Binding | undefined)[] = [
     const place = isGiven ? 'assigned' : 'entry';
     return bound(/^\\?["'`]?\s?[,(]\s?(?=[@$\w]{0,2}["'`])/, rest, { place, isOneWord: false });
   },
-  /** `#define`, and statements of SQL. */
+  /** `#define`, and SQL statements. */
   function juxtaposed({ name, rest, textKind }) {
     const isGiven = UPPER_CASE.test(name) || textKind === 'data';
     return bound(/^ +(?=["'])/, rest, { place: isGiven ? 'assigned' : 'entry', isOneWord: false });
   },
-  /** A command whose arguments are the name and the value; `.netrc`; a line of a configuration without a sign. */
+  /** A command with the name and the value as arguments, `.netrc`, or a line of a configuration without a sign. */
   function words({ name, before, rest, textKind }) {
     const isCommand = /(?:^|\n)[ \t]*(?:ENV|ARG|setenv|set -\w+|export)[ \t]+$/.test(before);
     const isLogin = /\b(?:login|machine|user)\s+\S+\s+$/.test(before);
@@ -117,7 +117,7 @@ const WAYS: readonly ((place: NamePlace) => Binding | undefined)[] = [
   },
 ];
 
-/** Whether a value is a literal without quotes too. */
+/** Whether a value without quotes is a literal. */
 function isLiteral(textKind: TextKind): boolean {
   return textKind === 'data' || textKind === 'shell';
 }
@@ -127,7 +127,7 @@ function bound(pattern: RegExp, rest: string, how: Omit<Binding, 'length'>): Bin
   return match ? { length: match[0].length, ...how } : undefined;
 }
 
-/** How the text after a name gives it a value; undefined if it does not. */
+/** How the text around a name binds a value to it; undefined if it does not. */
 export function bindingAt(place: NamePlace): Binding | undefined {
   for (const way of WAYS) {
     const binding = way(place);
@@ -136,7 +136,7 @@ export function bindingAt(place: NamePlace): Binding | undefined {
   return undefined;
 }
 
-/** The literal that a name is given; undefined if it is given none, or an empty one. */
+/** The literal that is bound to a name; undefined if there is none, or an empty one. */
 export function literalAfter(rest: string, { length, bareEnd, isOneWord }: Binding): Literal | undefined {
   const value = rest.slice(length);
   const quote = /^[@$A-Za-z]{0,2}\\?(["'`])/.exec(value);
@@ -152,7 +152,7 @@ export function literalAfter(rest: string, { length, bareEnd, isOneWord }: Bindi
   return { at, text: literal, isQuoted: quote !== null, reachesEnd, hasMoreWords };
 }
 
-/** Where a quoted text ends, -1 if it goes on. */
+/** The end of a quoted text; -1 if it has none. */
 function quotedEnd(text: string, quote: string): number {
   for (let i = 0; i < text.length; i++) {
     const char = text.charAt(i);

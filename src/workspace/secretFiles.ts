@@ -1,17 +1,17 @@
-/** Names of files that hold secrets, in lower case. A name is enough, whatever the file contains now. */
+/** Names of files that usually contain secrets, in lower case. Their contents are not examined. */
 const NAMES = [
   // Environments
   /^\.env(?:[.-](?!d\.[cm]?ts$).+)?$/,
   /\.env(?:\.(?:local|dev|development|test|staging|prod|production))?$/,
   /^\.(?:envrc|dev\.vars|renviron|flaskenv)(?:\..+)?$/,
-  // Log-ins of tools
+  // Credentials of tools
   /^[._]netrc$/,
   /^\.(?:npmrc|yarnrc|pypirc|pgpass|my\.cnf|mylogin\.cnf|htpasswd|htdigest|git-credentials|gitcookies|dockercfg|dockerconfigjson)$/,
   /^\.(?:vault-token|vault[_-]pass(?:\.txt)?|s3cfg|boto|terraformrc|fly|ngrok2?|npmtoken|snyk|subversion|cargo-credentials)$/,
   /^(?:htpasswd|shadow|gshadow|pgpass\.conf|terraform\.rc|rclone\.conf)$/,
   /^(?:kubeconfig|kubeconfig\..+|.+\.kubeconfig|admin\.conf|dockerconfig\.json)$/,
   /^\.?ansible[-_]?vault.*$/,
-  // What people and programs keep in a file of their own
+  // Files of applications
   /^credentials(?:\.(?!(?:ts|tsx|js|jsx|mjs|cjs|go|rs|java|kt|swift|rb|cs|php|py|vue|md)$).+)?$/,
   /^(?:arduino_)?secrets?\.h$/,
   /^(?:service[-_]?account|client[-_]?secrets?|application_default_credentials|gcp[-_]?key|firebase[-_]?adminsdk).*\.json$/,
@@ -29,20 +29,20 @@ const NAMES = [
   /^(?:wg\d+\.conf|wpa_supplicant.*\.conf)$/,
 ];
 
-/** `secrets.*` and `*-secrets.*`, unless the ending is one of source code or documentation about secrets. */
+/** `secrets.*` and `*-secrets.*`, unless the extension is that of source code or documentation. */
 const SECRETS =
   /^\.?(?:.+[-_.])?secrets?(?:[-_.](?:local|dev|development|test|staging|prod|production|enc))?(?:\.([\w.]+))?$/;
 const SOURCE =
   /(?:^|\.)(?:[cm]?[jt]sx?|d\.ts|go|rs|java|kts?|scala|swift|rb|cs|fs|vb|php|cc|cpp|cxx|hpp|m|mm|dart|ex|exs|erl|hs|clj|lua|vue|svelte|html|css|s[ac]ss|less|md|mdx|rst|adoc|svg|png|snap)$/;
 
-/** Folders that hold little else, and a file of one that also belongs to projects. */
+/** Folders that mainly contain secrets, and one file of a folder that may also belong to a project. */
 const FOLDERS =
   /(?:^|\/)(?:\.(?:ssh|aws|azure|gnupg|kube|gcloud|secrets?|password-store)|\.config\/gcloud)\/|(?:^|\/)\.docker\/config\.json$/;
 
-/** What a project commits as an example holds none. */
+/** An example that a project commits contains no secrets. */
 const EXAMPLE = /(?:^|[._-])(?:example|examples|sample|template|tmpl|tpl|dist|defaults|schema)(?:[._-]|$)/;
 
-/** Whether a file is one that holds secrets, by its path with forward slashes. */
+/** Whether a file usually contains secrets, by its path with forward slashes. */
 export function isSecretFile(path: string): boolean {
   const lowerCase = path.toLowerCase();
   const name = lowerCase.slice(lowerCase.lastIndexOf('/') + 1);

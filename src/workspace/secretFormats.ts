@@ -1,7 +1,7 @@
 /**
- * Keys, tokens and hashes whose form alone tells what they are, by who documents the form. Lengths are somewhat below
- * the documented ones, because a suggestion may be cut before its end. A body that is long enough is not scanned twice,
- * so the search is linear: if something has to follow a body, it does so at a bounded distance.
+ * Keys, tokens and hashes that are recognised by their form, by the issuer that documents the form. Lengths are somewhat
+ * below the documented ones, because a suggestion may be cut. The search is linear, because each pattern ends within a
+ * bounded distance.
  */
 const FORMATS: Readonly<Record<string, RegExp>> = {
   // Clouds and hosting
@@ -104,7 +104,7 @@ const FORMATS: Readonly<Record<string, RegExp>> = {
   LDAP: /\{S?SHA(?:256|512)?\}[\w+/]{20}/,
 };
 
-/** The first line of a private key, or of an equivalent. */
+/** The first line of a private key or an equivalent. */
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}(?:PRIVATE KEY|Static key)|PuTTY-User-Key-File-\d/i;
 
 const ISSUED = new RegExp(
@@ -114,7 +114,7 @@ const ISSUED = new RegExp(
   'g',
 );
 
-/** A user and a password before the host of an address. */
+/** A user and a password before the host of a URL. */
 const ADDRESS = /:\/\/([^\s:/@'"`<>{}$()]{0,64}):([^\s:/@'"`<>{}$()]{4,100})@(?!sha256:)/g;
 /** Credentials of HTTP. */
 const HEADER = /\b(?:Bearer|Basic|Token) +([\w.~+/-]{16,})/g;
@@ -122,11 +122,11 @@ const CURL = /\bcurl\b[^\n|;]{0,80}? (?:-u|--user)[ =]['"]?[\w.@-]{1,64}:([^\s'"
 /** Commands and statements that are followed by a password. */
 const COMMAND =
   /\b(?:IDENTIFIED BY ["']|ConvertTo-SecureString (?:-String )?["']|sshpass -p ?["']?)([^\s"'`$<{(]{4,100})/gi;
-/** What documentation writes in place of a password. */
+/** Placeholders for passwords in documentation. */
 const MEANS_ANY =
   /^(?:pass(?:word|wd)?|pwd?|secret|token|changeme|example|x-oauth-basic|.?\*+|%\w|\[\w+\]|your[\w-]*|my[-_]?\w+)$/i;
 
-/** Where a key, a token, a hash or an address with a password begins whose form tells what it is. */
+/** The offset of the first key, token, hash or URL with a password that is recognised by its form. */
 export function findFormat(text: string): number | undefined {
   const key = PRIVATE_KEY.exec(text);
   const others = [
@@ -138,7 +138,7 @@ export function findFormat(text: string): number | undefined {
   return [key?.index, ...others].filter((at) => at !== undefined).reduce(least, undefined);
 }
 
-/** Whether a text ends within a private key: most lines of one look like no secret by themselves. */
+/** Whether a text ends within a private key. Its single lines do not look like secrets. */
 export function endsInPrivateKey(text: string): boolean {
   const at = text.lastIndexOf('-----BEGIN ');
   return at >= 0 && PRIVATE_KEY.test(text.slice(at, at + 64)) && !text.includes('-----END ', at);
@@ -153,7 +153,7 @@ function least(a: number | undefined, b: number): number {
   return a === undefined ? b : Math.min(a, b);
 }
 
-/** Neither a mask such as xxxxxxxx nor plain words: it has digits, or letters of both cases. */
+/** Whether a text has digits or letters of both cases, unlike plain words, and is no mask such as xxxxxxxx. */
 function isVaried(text: string): boolean {
   const isMixed = /\d/.test(text) || (/[a-z]/.test(text) && /[A-Z]/.test(text));
   return isMixed && new Set(text.slice(-16)).size >= 6;

@@ -1,6 +1,6 @@
 /**
- * What a name promises of its value: a `password` is chosen by people and may be a word, a `token` is made by a machine
- * and looks like it, a `secret` may be either, and a `phrase` is several words. `pass` may be short for password.
+ * The kind of secret that a name denotes. A `password` is chosen by people and may be a word. A `token` is generated and
+ * looks random. A `secret` may be either. A `phrase` consists of several words. `pass` may be short for password.
  */
 export type SecretKind = 'password' | 'pass' | 'secret' | 'token' | 'phrase';
 
@@ -8,18 +8,18 @@ const PHRASE = /^(?:passphrase|mnemonic)$/;
 const PASSWORD = /(?:password|passwd|passwrd|passcode|passwort|pwd)$/;
 const TOKEN = /(?:token|apikey|accesskey|privatekey|authkey|accountkey|credentials?|jwt|^auth)$/;
 const SECRET = /(?:secret|secretkey)$/;
-/** `pass` alone may be a verb, or a round of something; with these words it is short for password. */
+/** Words before `pass` with which it is short for password. Alone it may be a verb, or one pass of several. */
 const OF_PASS =
   /^(?:db|database|user|root|wifi|sql|mysql|pg|postgres|ftp|smtp|mail|email|admin|app|ssh|redis|mongo|mqtt|rabbitmq|account|login|auth|proxy|keystore|sudo|my)$/;
 const GLUED_PASS =
   /^(?:db|user|root|wifi|sql|mysql|pg|ftp|smtp|mail|admin|redis|mqtt|sudo|ssh|require|master)pass$|^masterauth$/;
-/** Keys of maps, caches and keyboards are not secrets; keys with one of these words before them are. */
+/** Words before `key` with which it is a secret, unlike keys of maps, caches and keyboards. */
 const OF_KEY =
   /^(?:api|access|secret|private|auth|encryption|encrypt|signing|signature|master|service|session|shared|account|client|license|licence|subscription|storage|admin|deploy|webhook|hmac|aes|crypto|cipher|app|application|consumer|integration|write|server|instrumentation)$/;
-/** Words that may follow the noun that decides. */
+/** Words that may follow the decisive noun. */
 const QUALIFIER =
   /^(?:value|val|string|str|plain|plaintext|raw|default|prod|production|dev|development|staging|stage|test|live|local|base|b64|base64|encoded|\d+|[a-z])$/;
-/** With one of these words, the name is not of the secret itself, but of something about it or done with it. */
+/** With one of these words, the name denotes an action or a property of a secret, not the secret itself. */
 const ABOUT =
   /^(?:is|has|no|not|forgot|forgotten|forget|reset|update|change|show|hide|toggle|get|validate|verify|check|invalid|wrong|missing|incorrect|bad|require|required|on|handle|max|min|num|count|create|delete|remove|request|fetch|read|ask|prompt|hash|compare|generate|parse|label|error|message|hint|title)$/;
 const ABOUT_TOKEN =
@@ -27,12 +27,12 @@ const ABOUT_TOKEN =
 
 const WORD = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g;
 
-/** The words of an identifier, however it is spelt, in lower case. */
+/** The words of an identifier in any spelling, in lower case. */
 export function wordsIn(identifier: string): string[] {
   return (identifier.match(WORD) ?? []).map((word) => word.toLowerCase());
 }
 
-/** What an identifier, with the names before its last dot, promises of its value; undefined if that is not a secret. */
+/** The kind of secret that an identifier denotes, qualifiers before a dot included; undefined if it denotes none. */
 export function kindOfKey(identifier: string): SecretKind | undefined {
   const words = wordsIn(identifier);
   while (words.length > 1 && QUALIFIER.test(words.at(-1) ?? '')) words.pop();

@@ -1,7 +1,7 @@
 import type { Binding } from './secretBindings';
 import { type SecretKind, wordsIn } from './secretKeys';
 
-/** The value that is given to a name that promises a secret. */
+/** The value that is bound to the name of a secret. */
 export interface Value {
   readonly text: string;
   readonly kind: SecretKind;
@@ -9,7 +9,7 @@ export interface Value {
   readonly place: Binding['place'];
 }
 
-/** Words of user interfaces, types and documentation: a value that consists of them protects nothing. */
+/** Words of user interfaces, types and documentation. A value that consists of them is no secret. */
 const COMMON = new Set(
   `
   a access account action actions add an any api apikey ascii auth bar base basic baz bearer blank bool boolean bos
@@ -29,10 +29,10 @@ const COMMON = new Set(
     .split(/\s+/),
 );
 
-/** Ways to name a value that stands elsewhere: variables, templates, addresses, tags and anchors. */
+/** References to values that are defined elsewhere: variables, templates, URLs, tags and anchors. */
 const REFERENCE =
   /\$[({A-Za-z_]|^\$\d$|\{\{|<%|#\{|%\(|\\\(|^<[^<>]*>$|^\[[^[\]]*\]$|^\{[^{}]*\}$|^%\w+%$|^%[sdv]$|^@[\w.]+@$|^__\w+__$|^:\w+$|^\w[\w+.-]*:\/\/|^(?:arn|vault|op|ref|ssm|secretsmanager|sm|env|file|keyring|data):|^ENC[([]/i;
-/** Without quotes these are syntax. */
+/** Syntax, if it is not quoted. */
 const SYNTAX = /^[!*&|>{[(]|[([]|::|->|^(?:process\.env|os\.environ|var\.|local\.|data\.|module\.|self\.|this\.)/;
 const MEMBER = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$/;
 const PATH = /^(?:~|\.{1,2}|[A-Za-z]:)?[\\/][\w.-]+(?:[\\/][\w.-]+)*[\\/]?$/;
@@ -40,15 +40,15 @@ const FILE_NAME =
   /^[\w-]+\.(?:pem|key|crt|cer|pub|json|txt|ya?ml|env|toml|ini|[cm]?[jt]sx?|py|go|rs|java|rb|php|html)$/;
 const EMAIL = /^[\w.+-]+@[\w-]+\.[\w.-]+$/;
 
-/** Whether a value names one that stands elsewhere, or is computed. */
+/** Whether a value refers to one that is defined elsewhere, or is computed. */
 function isReference(text: string, isQuoted: boolean): boolean {
   if (REFERENCE.test(text) || PATH.test(text) || FILE_NAME.test(text)) return true;
   return !isQuoted && (SYNTAX.test(text) || MEMBER.test(text));
 }
 
-/** Whether a value is a secret, as far as its form and its place tell. */
+/** Whether a value is a secret, by its form and its place. */
 export function isSecretValue({ text, kind, isQuoted, place }: Value): boolean {
-  // Letters outside of ASCII are of words for people.
+  // Letters outside ASCII belong to words for people.
   if (!/^[\x20-\x7e]+$/.test(text) || isReference(text, isQuoted) || EMAIL.test(text)) return false;
   if (/\s/.test(text)) return (kind === 'phrase' && isPhrase(text)) || hasManyMarks(text);
   if (text.length < 4 || isMask(text) || isCommon(text)) return false;
@@ -67,13 +67,13 @@ export function isSecretValue({ text, kind, isQuoted, place }: Value): boolean {
   }
 }
 
-/** Whether a value is a literal at all, other than a switch: also one that stands for a secret. */
+/** Whether a value is any literal except a switch, placeholders of secrets included. */
 export function isAnyLiteral({ text, kind, isQuoted }: Omit<Value, 'place'>): boolean {
   if (isReference(text, isQuoted) || /^(?:true|false|null|none|nil|yes|no|on|off|~)$/i.test(text)) return false;
   return kind === 'password' || kind === 'secret' || !isCommon(text);
 }
 
-/** At least four plain words, as passphrases have them. */
+/** Whether a text has at least four plain words, as in passphrases. */
 function isPhrase(text: string): boolean {
   return /^[a-z]+(?: [a-z]+){3,}$/.test(text);
 }
@@ -82,12 +82,12 @@ function isConstantName(text: string): boolean {
   return /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text);
 }
 
-/** xxxxxxxx, ********, 00000000 */
+/** Whether a text is a mask such as xxxxxxxx, ******** or 00000000. */
 function isMask(text: string): boolean {
   return new Set(text).size < 3 || /^(?:x{3,}|\*{3,}|\.{3,})/i.test(text);
 }
 
-/** Made of common words and small numbers only, or marked as to be filled in. */
+/** Whether a text has only common words and small numbers, or is marked as a placeholder. */
 function isCommon(text: string): boolean {
   const words = wordsIn(text);
   if (words.length === 0) return true;
@@ -98,7 +98,7 @@ function isCommon(text: string): boolean {
   );
 }
 
-/** Letters and digits without order: neither words nor a number, a date or a version. */
+/** Whether letters and digits look random, unlike words, numbers, dates and versions. */
 function isGenerated(text: string): boolean {
   if (text.length < 8 || text.includes('|')) return false;
   if (/\d/.test(text) && /[A-Za-z]/.test(text) && (text.match(/[!@#$%^&*~?]/g)?.length ?? 0) >= 3) return true;
@@ -111,24 +111,24 @@ function isGenerated(text: string): boolean {
   });
 }
 
-/** Salts and keys that were drawn from all characters, including blanks. */
+/** Whether a text looks like a salt or key drawn from all characters, blanks included. */
 function hasManyMarks(text: string): boolean {
   return text.length >= 12 && /\d/.test(text) && new Set(text.match(/[!@#$%^&*~|{}[\]<>=+;]/g)).size >= 4;
 }
 
-/** One long word without parts, or a long number. */
+/** Whether a text is one long word without parts, or a long number. */
 function isLong(text: string): boolean {
   return /^(?:[a-z]{16,}|[A-Z]{16,}|\d{9,})$/.test(text);
 }
 
-/** Words and digits that are not the name of something: in data, tokens have this form too. */
+/** Whether a text has digits and only uncommon words, as tokens in data may have. */
 function isUncommonWithDigits(text: string): boolean {
   if (/^0x[\da-f]{1,8}$/i.test(text)) return false;
   const isMixed = (/\d/.test(text) && /[A-Za-z]/.test(text)) || /[^\w.:/-]/.test(text.slice(0, -1));
   return isMixed && !wordsIn(text).some((word) => COMMON.has(word) && word.length > 2);
 }
 
-/** It has what sentences, labels and rules for fields do not have: digits, marks within a word, or joined words. */
+/** Whether a text has digits, marks within a word, or joined words, unlike sentences, labels and rules for fields. */
 function isUnlikeProse(text: string): boolean {
   const inner = text.replace(/[.:!?*]+$/, '').replace(/^[*#.]/, '');
   if (/[|]/.test(inner)) return false;

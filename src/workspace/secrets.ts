@@ -5,41 +5,40 @@ import { isAnyLiteral, isSecretValue } from './secretValues';
 import type { TextKind } from './textKinds';
 
 export interface SecretSearch {
-  /** What is a literal depends on it; code if it is not given. */
+  /** Decides which values are literals; `code` by default. */
   readonly kind?: TextKind;
-  /** The text may go on: a value that reaches its end is not judged yet. */
+  /** More text may follow, so a value at the end of the text is not judged yet. */
   readonly open?: boolean;
-  /** In data and shell, any literal after a name that promises a secret counts, whatever it is. */
+  /** In data and shell, every literal after the name of a secret counts as one. */
   readonly anyLiteral?: boolean;
 }
 
 /**
- * Where the first key, token or password of a text begins; undefined if there is none. Form and names are all that is
- * looked at, so some are missed and some harmless texts are taken for secrets. The time grows with the length of the
- * text, whatever it contains.
+ * The offset of the first key, token or password in a text; undefined if there is none. It judges by forms and names only,
+ * so it misses some secrets and takes some harmless texts for secrets. The time is linear in the length of any text.
  */
 export function findSecret(text: string, search: SecretSearch = {}): number | undefined {
   const found = [findFormat(text), findManifest(text), findAssigned(text, search)];
   return found.reduce((first, at) => (first === undefined || (at !== undefined && at < first) ? at : first));
 }
 
-/** The values of a secret as Kubernetes has it, whatever their names are. */
+/** The values in a Kubernetes Secret, whatever their names are. */
 function findManifest(text: string): number | undefined {
   if (!/^kind: *["']?Secret["']?\s*$/m.test(text)) return undefined;
   return /^(?:data|stringData):/m.exec(text)?.index;
 }
 
-/** What names of secrets are made of. */
+/** Parts of names of secrets. */
 const CORE = /pass|pwd|secret|token|key|credential|mnemonic|jwt|auth|_pw\b/gi;
 const MAX_KEY_CHARS = 80;
-/** After a name: how far its value may be, and how much of that is looked at. */
+/** Number of examined characters after a name, before it, and of its value. */
 const MAX_REST_CHARS = 200;
 const MAX_BEFORE_CHARS = 60;
 const MAX_VALUE_CHARS = 80;
 
 function findAssigned(text: string, search: SecretSearch): number | undefined {
   const core = new RegExp(CORE);
-  // Names come again and again in a file.
+  // Names are often repeated in a file.
   const kinds = new Map<string, SecretKind | undefined>();
   const kindOf = (name: string) => {
     if (!kinds.has(name)) kinds.set(name, kindOfKey(name));
@@ -48,7 +47,7 @@ function findAssigned(text: string, search: SecretSearch): number | undefined {
   for (let match = core.exec(text); match; match = core.exec(text)) {
     let [start, end] = [match.index, match.index + match[0].length];
     while (end < text.length && isOfName(text.charCodeAt(end))) end++;
-    // The next one begins after this name, however long it is, so that none is walked through twice.
+    // Continue after this name, so that no long name is scanned twice.
     core.lastIndex = end;
     const earliest = Math.max(0, end - MAX_KEY_CHARS);
     while (start > earliest && isOfName(text.charCodeAt(start - 1))) start--;
@@ -59,7 +58,7 @@ function findAssigned(text: string, search: SecretSearch): number | undefined {
   return undefined;
 }
 
-/** Letters, digits and _ $ . - are part of a name here: `db.password`, `my-secret-key`. */
+/** Whether a character is a letter, a digit or one of _ $ . - as in `db.password` and `my-secret-key`. */
 function isOfName(code: number): boolean {
   return (
     (code >= 97 && code <= 122) ||
@@ -72,7 +71,7 @@ function isOfName(code: number): boolean {
   );
 }
 
-/** Where the secret begins that is given to a name; undefined if none is. */
+/** The offset of the secret that is bound to a name; undefined if there is none. */
 function valueAfter(
   text: string,
   start: number,

@@ -1,6 +1,6 @@
 /**
- * How a file writes values: in `shell` and `data` without quotes too, in `code` between quotes. `prose` is for people,
- * such as the texts of a user interface: there a password is a word on a label. `text` may hold anything.
+ * How a file writes values. In `shell` and `data`, values may have no quotes. In `code`, they have quotes. `prose` is text
+ * for people, such as labels of a user interface, in which "password" is an ordinary word. `text` may contain anything.
  */
 export type TextKind = 'code' | 'data' | 'shell' | 'prose' | 'text';
 
@@ -20,8 +20,8 @@ const DATA_LANGUAGES =
   /^(?:yaml|dockercompose|github-actions-workflow|helm|properties|ini|dotenv|toml|terraform|hcl|xml|jsonc?)$/;
 
 /**
- * @param path of the file, as far as it is known
- * @param languageId as VS Code has it, for documents whose name does not tell
+ * @param path of the file; empty if it is unknown
+ * @param languageId VS Code's identifier, for documents whose kind does not follow from their name
  */
 export function textKindOf(path: string, languageId = ''): TextKind {
   if (PROSE.some((pattern) => pattern.test(path))) return 'prose';

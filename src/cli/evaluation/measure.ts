@@ -43,7 +43,7 @@ export async function write(
   const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
-    draft: { widths: [], maxTokens: 8 },
+    speculation: { widths: [], maxTokens: 8 },
     maxTokens: shape.block ? BLOCK_TOKENS : LINE_TOKENS,
     multiline: shape.block,
   };

@@ -7,7 +7,7 @@ export interface Piece {
   readonly probability: number;
 }
 
-/** How likely a suggestion has to be right before it is shown. */
+/** The score that a suggestion needs to be shown. */
 export const EAGERNESS = { careful: 0.7, balanced: 0.5, eager: 0.3 } as const;
 export type Eagerness = keyof typeof EAGERNESS;
 
@@ -15,7 +15,7 @@ export function isEagerness(value: unknown): value is Eagerness {
   return typeof value === 'string' && Object.hasOwn(EAGERNESS, value);
 }
 
-/** The place in the code, as far as it tells how often the model is right there. */
+/** The part of the place that the score depends on. */
 export interface PlaceOfHead {
   /** The line before the cursor. */
   readonly linePrefix: string;
@@ -23,7 +23,7 @@ export interface PlaceOfHead {
   readonly lineSuffix: string;
 }
 
-/** What the score of a head is made of, in the order of `featuresOf`. */
+/** The names of the score's features, in the order of `featuresOf`. */
 export const FEATURES = [
   'constant',
   'sum of log probabilities',
@@ -36,14 +36,14 @@ export const FEATURES = [
   'of several lines',
 ] as const;
 
-/** Less of a line than this is sooner typed than read. */
+/** A shorter part of a line is typed sooner than read. */
 const MIN_HEAD_CHARS = 4;
 
 /** Words of any script: accents and vowel marks are part of them. */
 const BEGINS_WITHIN_WORD = /^[\w\p{L}\p{M}\p{N}]/u;
-const ENDS_WITHIN_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
+const ENDS_WITHIN_WORD = /(?<![\w$\p{L}\p{M}\p{N}])[\w$\p{L}\p{M}\p{N}]+$/u;
 
-/** The features of every head of what was written: of its first piece, its first two, and so on. [pieces, features] */
+/** The features of every head of the output: of its first piece, its first two, and so on. [pieces, features] */
 export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {
   let [tally, text] = [NO_TOKENS, ''];
   return pieces.map((piece, i) => {
@@ -64,9 +64,9 @@ export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }:
   });
 }
 
-/** The probability that a head is what the user would write. */
+/** The estimated probability that the user accepts a head. */
 export function score(features: readonly number[], weights: readonly number[] | undefined): number {
-  // Nothing was calibrated: the product of the probabilities.
+  // Without calibration, it is the product of the probabilities.
   if (!weights) return Math.exp(features[1] ?? 0);
   return 1 / (1 + Math.exp(-logit(features, weights)));
 }
@@ -76,8 +76,8 @@ function logit(features: readonly number[], weights: readonly number[]): number 
 }
 
 /**
- * The log odds, above those that are asked for, that a head at a place is right; undefined where nothing bounds what is
- * to come, because everything is shown or surer tokens would be worth less.
+ * The score at a place as log odds relative to the required ones. It is undefined if the score has no bound, because
+ * everything is shown or because more certain tokens would lower it.
  */
 export function scoreBoundAt(
   place: PlaceOfHead,
@@ -87,17 +87,17 @@ export function scoreBoundAt(
   if (minScore <= 0) return undefined;
   if (!weights) return { constant: -Math.log(minScore), ofSum: 1, ofMean: 0, ofLeast: 0, ofLogCount: 0 };
   const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofLogCount = 0] = weights;
-  // Each token is in the sum, and the least falls by no more than it does.
+  // Each token adds to the sum, and the least falls by no more than the sum.
   if (Math.min(ofSum, ofMean, ofSum + ofLeast) < 0) return undefined;
   const [nothing = []] = featuresOf([{ text: '', probability: 1 }], place);
-  // A line end may come, and with it what it is worth.
+  // A line end may follow, which may raise the score.
   const ofLines = Math.max(0, weights[FEATURES.length - 1] ?? 0);
   return { constant: logit(nothing, weights) + ofLines - logitOf(minScore), ofSum, ofMean, ofLeast, ofLogCount };
 }
 
 /**
- * Whether decoding on may show more than what is written would: the last head is good enough for a line that ends there,
- * or a longer one would be, were the model sure of all that follows. What stops here shows what going on would have shown.
+ * Whether further decoding could show more text: the last head reaches the required score if its line ends there, or a
+ * longer one does if all further tokens are certain. Stopping early never changes the shown text.
  * @param scoreBound at the place, from `scoreBoundAt`
  */
 export function mayShowMore(pieces: readonly Piece[], scoreBound: ScoreBound | undefined): boolean {
@@ -113,9 +113,9 @@ function logitOf(share: number): number {
 }
 
 /**
- * The longest head that is likely enough to be right; a word of which only the beginning is goes whole. A head that
- * leaves its line unfinished is worth less, and has to be surer: half as likely to be wrong.
- * @param weights of the submodel that wrote it, from the checkpoint's calibration
+ * The longest head that reaches the required score. A word that would be cut is dropped entirely. A head that leaves its
+ * line unfinished may be wrong only half as often.
+ * @param weights of the submodel's score, from the checkpoint's calibration
  */
 export function confidentHead(
   pieces: readonly Piece[],
@@ -129,14 +129,14 @@ export function confidentHead(
   });
   const head = textOf(pieces.slice(0, last + 1));
   const rest = pieces.slice(last + 1);
-  // A character that tokens cut in two has no text before its last part; it is a letter, most likely.
+  // A character that is split over tokens has no text before its last part. Most likely it is a letter.
   const next = rest.find(({ text }) => text !== '')?.text ?? 'é';
   if (rest.length === 0 || /^\s*\n/.test(next)) return head;
   const words = BEGINS_WITHIN_WORD.test(next) ? head.replace(ENDS_WITHIN_WORD, '') : head;
   return words.replace(/\s/g, '').length >= MIN_HEAD_CHARS ? words : '';
 }
 
-/** What pieces say together. */
+/** The text of all pieces. */
 export function textOf(pieces: readonly Piece[]): string {
   return pieces.map((piece) => piece.text).join('');
 }

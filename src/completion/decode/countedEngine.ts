@@ -1,7 +1,7 @@
 import type { Engine, GenerateEvent, GenerateRequest } from '../../engine/engine';
 import type { DutyCycle } from '../../governor/dutyCycle';
 
-/** An engine whose work is counted in a duty cycle, by the engine's own clock. */
+/** An engine whose work is recorded in a duty cycle. */
 export class CountedEngine implements Engine {
   /** @param now milliseconds of a clock that never goes back */
   constructor(
@@ -19,7 +19,7 @@ export class CountedEngine implements Engine {
         isRead = true;
         this.dutyCycle.worked(nowMs - event.prefillMs, nowMs);
       } else if (event.type === 'end') {
-        // A prompt that was not read to its end reports no time.
+        // An aborted prefill reports no time.
         this.dutyCycle.worked(isRead ? nowMs - event.decodeMs : startedMs, nowMs);
       }
       listener(event);

@@ -1,66 +1,71 @@
 import type { Engine, GenerateRequest, ScoreBound } from '../../engine/engine';
-
 import type { Decision } from '../../governor/decide';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { mayShowMore, type Piece, textOf } from './confidence';
 import type { Trim } from '../filters';
 import type { Prompt } from '../prompt/prompt';
-import { OPENS_BLOCK } from '../syntax/lineRules';
 
 /** A finished decode. */
 export interface Decoded {
   readonly pieces: readonly Piece[];
-  /** All that was decoded, what was given back included. */
+  /** All decoded tokens, those of the healing prefix included. */
   readonly tokens: readonly number[];
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
-  /** Over the submodel's weights, after the prompt's. */
+  /** Passes over the submodel's weights to decode, without those of the prefill. */
   readonly passes: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
-  /** Set where the engine could not do it. */
+  /** Why the engine failed; undefined if it did not. */
   readonly fault?: string;
   readonly aborted: boolean;
 }
 
 export interface DecodeOptions {
-  /** Above those that are asked for: what cannot reach them any more is not gone on with. */
+  /** The decode stops once no continuation could reach the required score. */
   readonly scoreBound?: ScoreBound | undefined;
-  /** Called with the text so far: empty when the prompt was read, then longer with every token. */
+  /** Called with the text so far: empty after the prefill, then longer with every token. */
   readonly onProgress?: (text: string) => void;
-  /** Tokens that the text does not begin with: for another one than was written before. */
+  /** Tokens with which the text may not begin, to get an alternative. */
   readonly bannedFirstTokens?: readonly number[];
 }
 
+/** A line that opens a block and after which the model may have ended too early. */
+const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
+
 /**
- * Decode until the model ends, or until nothing more could be shown. Where several lines are wanted and the model ends
- * with a line that opens a block, it is asked once to go on.
+ * Decode until the model ends, or until no more text could be shown. If a block is wanted and the model ends after a line
+ * that opens one, it has to continue once.
  */
 export async function decode(
   engine: Engine,
   tokenizer: Tokenizer,
   prompt: Prompt,
-  { submodel, draft, maxTokens, multiline }: Pick<Decision, 'submodel' | 'draft' | 'maxTokens' | 'multiline'>,
+  {
+    submodel,
+    speculation,
+    maxTokens,
+    multiline,
+  }: Pick<Decision, 'submodel' | 'speculation' | 'maxTokens' | 'multiline'>,
   trim: Trim,
   signal: AbortSignal,
   { bannedFirstTokens = [], ...watch }: DecodeOptions = {},
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
   const { widths, copyWeights } = submodel;
-  const speculation = draft.maxTokens > 0 ? { speculation: draft } : {};
   const request = {
     prompt: prompt.tokens,
     widths,
     copyWeights,
-    ...speculation,
+    ...(speculation.maxTokens > 0 && { speculation }),
     maxTokens,
     stopTokens,
     endsWithLine: !multiline,
   };
   const { healingPrefix } = prompt;
-  // Mostly the tokenizer's own tokens spell what is given back, so the engine checks them all at once.
+  // The model usually spells the healing prefix with the tokenizer's own tokens, so the engine checks them in one pass.
   const expected = tokenizer.encode(healingPrefix);
-  // The engine stops by itself where it can tell: until it hears from here, it has decoded a token or two more.
+  // The engine checks the bound itself, because it decodes a token or two before an abort arrives.
   const { scoreBound } = watch;
   const healing = {
     ...request,
@@ -98,7 +103,7 @@ interface Streamed extends Decoded {
   readonly endedByModel: boolean;
 }
 
-/** One request to the engine, stopped as soon as nothing more could be shown after `before` and what it writes. */
+/** One request to the engine. It is stopped once no more text could be shown after `before` and its own output. */
 function stream(
   engine: Engine,
   tokenizer: Tokenizer,
@@ -113,7 +118,7 @@ function stream(
   const tokens: number[] = [];
   const next = tokenizer.decoder();
   let text = textOf(before);
-  /** Characters that were given back and are written again: no news to anyone. */
+  /** Characters of the healing prefix that are still to come. They are before the cursor already. */
   let known = request.healingPrefix?.length ?? 0;
   let prefilledTokens = 0;
   let prefillMs = 0;
@@ -135,7 +140,7 @@ function stream(
           text += piece.text;
           onProgress(text);
           if (!mayShowMore([...before, ...pieces], scoreBound) || trim(text, true).isComplete)
-            enough.abort('nothing more could be shown');
+            enough.abort('no more text could be shown');
           break;
         }
         case 'end':

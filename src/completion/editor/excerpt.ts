@@ -4,13 +4,12 @@ import { fileOf, notebookOf } from './files';
 import type { Excerpt } from '../prompt/prompt';
 import { EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from '../prompt/prompt';
 
-/** Cells are joined so that each begins on its own line. */
+/** Each cell begins on a line of its own. */
 const BETWEEN_CELLS = '\n';
 
 /**
- * The text around a cursor. It is read from the document alone, so that untitled, remote and virtual documents work like
- * files. Only as much is read as a prompt can hold, because documents may be huge. A cell of a notebook continues the
- * cells before it.
+ * The text around a cursor, as much as a prompt can hold, because documents may be huge. It is read from the document
+ * alone, so untitled, remote and virtual documents work like files. A cell of a notebook continues the cells before it.
  * @param range the cursor, or the range that is replaced there
  * @param inserted the text that replaces it
  */
@@ -29,7 +28,7 @@ export function excerptAt(document: vscode.TextDocument, range: vscode.Range, in
   return { ...own, head: textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS)) };
 }
 
-/** A document's name for the model: its path from the project's root, with an extension that tells a known language. */
+/** A document's name in the prompt: its path from the project's root, with the extension of its language. */
 export function pathOf(uri: vscode.Uri, languageId = ''): string {
   const file = fileOf(uri).with({ fragment: '', query: '' });
   return documentPath(vscode.workspace.asRelativePath(file, false), languageId);

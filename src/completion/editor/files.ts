@@ -9,7 +9,7 @@ import {
 
 const RULES = `{${OWN_IGNORE_FILE},${GIT_IGNORE_FILE}}`;
 
-/** The editor's side of the file policy: it reports changes to it, and reads files for it through `workspace.fs` only. */
+/** The editor's side of the file policy. It reports changes of rules, and reads files through `workspace.fs` only. */
 export class EditorFiles implements vscode.Disposable {
   private readonly policy: FilePolicy;
   private readonly folders = new Map<string, Folder>();
@@ -17,10 +17,10 @@ export class EditorFiles implements vscode.Disposable {
   private readonly subscriptions: { dispose(): unknown }[];
   /** Folders above the workspace whose rules are watched. */
   private readonly watched = new Set<string>();
-  /** Which files may be quoted has changed: texts that are kept have to be asked for again. */
+  /** The rules have changed, so kept texts have to be checked again. */
   readonly onDidChangeRules = this.changed.event;
 
-  /** @param warn is told about rules that cannot be followed */
+  /** @param warn called for rules that cannot be followed */
   constructor(warn: (message: string) => void) {
     this.policy = new FilePolicy(warn);
     const forget = () => {
@@ -36,15 +36,15 @@ export class EditorFiles implements vscode.Disposable {
     this.watch(`**/${RULES}`);
   }
 
-  /** Why nothing is completed in a file, also if it is asked for; undefined if MatCoder may. */
+  /** Why a file is closed to MatCoder, even by hand; undefined if it is not. */
   closed(uri: vscode.Uri): Promise<string | undefined> {
     return this.policy.closed(uri.path, this.projectFile(fileOf(uri)));
   }
 
   /**
-   * The text of a file if it may be quoted in completions of other files: from the editor if it is open, otherwise from
-   * the disk. Files outside of the workspace are not quoted, because their rules are unknown, and cells of a notebook are
-   * not, because they are in each other's prompt in any case.
+   * The text of a file if it may be quoted in prompts for other files. It is read from the editor if the file is open, or
+   * else from the disk. Files outside the workspace are not quoted, because their rules are unknown. Cells of a notebook
+   * are not quoted, because they are in each other's prompt anyway.
    */
   async quotableText(uri: vscode.Uri): Promise<string | undefined> {
     const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
@@ -78,7 +78,7 @@ export class EditorFiles implements vscode.Disposable {
     );
   }
 
-  /** The rules of the folders above the workspace are none of its files, whose changes the editor tells by itself. */
+  /** Watch the rules of the folders above the workspace, because the editor reports changes within the workspace only. */
   private async watchAbove(folder: Folder): Promise<void> {
     const above = await this.policy.foldersAbove(folder);
     for (const [i] of above.entries()) {
@@ -89,7 +89,7 @@ export class EditorFiles implements vscode.Disposable {
     }
   }
 
-  /** Where a file lies in the workspace; undefined if it lies outside, or nowhere. */
+  /** The file in its workspace folder; undefined if it is outside all of them. */
   private projectFile(uri: vscode.Uri): ProjectFile | undefined {
     const root = vscode.workspace.getWorkspaceFolder(uri);
     if (!root || uri.path.length <= root.uri.path.length) return undefined;
@@ -132,7 +132,7 @@ export function notebookOf(uri: vscode.Uri): vscode.NotebookDocument | undefined
   return vscode.workspace.notebookDocuments.find((notebook) => notebook.getCells().some(isHere));
 }
 
-/** The file that a document is of: for a notebook's cell, which has an address of its own, the notebook. */
+/** The file of a document. For a cell, which has a URI of its own, it is the notebook. */
 export function fileOf(uri: vscode.Uri): vscode.Uri {
   return notebookOf(uri)?.uri ?? uri;
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { isAborted } from '../abort';
 import { excerptAt } from './excerpt';
 import type { EditorFiles } from './files';
 import type { IndentOptions } from '../cursor';
@@ -16,20 +17,20 @@ export interface ProviderParts {
   readonly pipeline: () => Pipeline | undefined;
   readonly files: EditorFiles;
   readonly snippets: EditorSnippets;
-  /** Whether suggestions while typing are on in a document. */
+  /** Whether suggestions while typing are enabled in a document. */
   readonly isEnabledIn: (document: vscode.TextDocument) => boolean;
   readonly log: vscode.LogOutputChannel;
-  /** A completion is in progress. */
+  /** A request has begun. */
   readonly onRequest: (answer: Promise<Outcome>) => void;
   readonly onOutcome: (outcome: Outcome, document: vscode.TextDocument) => void;
   /** Ghost text was handed to the editor. */
-  readonly onOffer: (offer: GhostText) => void;
-  /** Run if a suggestion is accepted entirely, with the number of its request; for an alternative also with its text. */
+  readonly onOffer: (offer: OfferedText) => void;
+  /** Run when a suggestion is accepted entirely, with the number of its request, and for an alternative also its text. */
   readonly acceptedCommand: string;
 }
 
-/** Ghost text as the editor was given it. */
-export interface GhostText {
+/** Ghost text as it was handed to the editor. */
+export interface OfferedText {
   /** Number of the request. */
   readonly request: number;
   /** URI of the document. */
@@ -37,7 +38,7 @@ export interface GhostText {
   /** Offset in the document. */
   readonly offset: number;
   readonly text: string;
-  /** Name of the submodel that wrote it. */
+  /** Name of the submodel. */
   readonly submodel: string;
 }
 
@@ -45,15 +46,15 @@ export interface GhostText {
 const STALE: Outcome = { kind: 'superseded', reason: 'the document changed before the answer was ready' };
 
 /**
- * The editor's side of a completion. Only stable API: a published extension that defines the shown and accepted
- * handlers, or passes metadata when it registers, fails to register at all.
+ * The editor's side of a completion. It uses the stable API only: the registration of a published extension fails if it
+ * defines the shown and accepted handlers or passes metadata.
  */
 export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   private requests = 0;
-  /** Where the governor declined last. */
-  private declinedAt: Place | undefined;
-  /** Where the editor was told to ask again, until it has. */
-  private askingAgainAt: Place | undefined;
+  /** The cursor of the last declined request. */
+  private declinedAt: EditorCursor | undefined;
+  /** The cursor at which the editor was told to repeat the request, until it has. */
+  private retriggeredAt: EditorCursor | undefined;
 
   constructor(private readonly parts: ProviderParts) {}
 
@@ -85,32 +86,32 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   }
 
   /**
-   * Have the editor ask again where the governor declined last, because it asks after keys alone. Not if anything has changed
-   * since: the text, the cursor, the editor or the window.
+   * Have the editor repeat the last declined request, because it makes requests only after keys. If the text, the cursor,
+   * the editor or the window has changed since, nothing happens.
    */
   askAgain(): void {
     const { activeTextEditor: editor, state } = vscode.window;
-    const place = editor && placeIn(editor.document, editor.selection.active);
-    if (!place || !state.focused || !editor.selection.isEmpty || !isSame(place, this.declinedAt)) return;
-    this.askingAgainAt = place;
+    const cursor = editor && cursorIn(editor.document, editor.selection.active);
+    if (!cursor || !state.focused || !editor.selection.isEmpty || !isSame(cursor, this.declinedAt)) return;
+    this.retriggeredAt = cursor;
     const forget = () => {
-      this.askingAgainAt = undefined;
+      this.retriggeredAt = undefined;
     };
-    // Versions of VS Code that do not know the argument say that the user has asked.
+    // Versions of VS Code that do not know the argument report a request by hand.
     const how = { explicit: false };
     void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', how).then(forget, forget);
   }
 
   private async itemsAt(
-    { number, document, position, context }: Asked,
+    { number, document, position, context }: EditorRequest,
     pipeline: Pipeline,
     signal: AbortSignal,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
     const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
     const offset = document.offsetAt(position);
-    const place = placeIn(document, position);
+    const cursor = cursorIn(document, position);
     const explicit =
-      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(place, this.askingAgainAt);
+      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(cursor, this.retriggeredAt);
     const hasChanged = staleness(document, position);
     const trace = new Trace(() => performance.now());
     const closed = await files.closed(document.uri);
@@ -124,9 +125,9 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     const answer = pipeline.complete(request, signal, trace);
     onRequest(answer);
     const outcome = await answer;
-    log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${readBeside(request)}`);
+    log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${quotedFiles(request)}`);
     onOutcome(outcome, document);
-    this.declinedAt = outcome.kind === 'declined' ? place : undefined;
+    this.declinedAt = outcome.kind === 'declined' ? cursor : undefined;
     if (signal.aborted || !('suggestion' in outcome)) return undefined;
     const { suggestion } = outcome;
     const others = request.explicit ? await pipeline.alternatives(request, suggestion, signal) : [];
@@ -151,34 +152,34 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   }
 }
 
-/** A cursor in a text as it is at one moment. */
-interface Place {
+/** A cursor in one version of a document. */
+interface EditorCursor {
   readonly document: string;
   readonly version: number;
   readonly offset: number;
 }
 
-function placeIn(document: vscode.TextDocument, position: vscode.Position): Place {
+function cursorIn(document: vscode.TextDocument, position: vscode.Position): EditorCursor {
   return { document: document.uri.toString(), version: document.version, offset: document.offsetAt(position) };
 }
 
-function isSame(a: Place, b: Place | undefined): boolean {
+function isSame(a: EditorCursor, b: EditorCursor | undefined): boolean {
   return a.document === b?.document && a.version === b.version && a.offset === b.offset;
 }
 
-/** A request as the editor makes it. */
-interface Asked {
+/** A request as the editor makes it, with its number for the log. */
+interface EditorRequest {
   readonly number: number;
   readonly document: vscode.TextDocument;
   readonly position: vscode.Position;
   readonly context: vscode.InlineCompletionContext;
 }
 
-/** Tells, whenever it is asked, whether the position has become stale since now. */
+/** Returns a function that tells whether the position has become stale since now. */
 function staleness(document: vscode.TextDocument, { line, character }: vscode.Position): () => boolean {
-  const asked = { version: document.version, line, character };
+  const requested = { version: document.version, line, character };
   return () =>
-    isStale(asked, {
+    isStale(requested, {
       version: document.version,
       isClosed: document.isClosed,
       lineCount: document.lineCount,
@@ -186,20 +187,15 @@ function staleness(document: vscode.TextDocument, { line, character }: vscode.Po
     });
 }
 
-/** Whether it is aborted by now: the type checker takes a property that it has seen once for constant. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
-}
-
-/** For the log: the other files with text in the prompt, by name. */
-function readBeside({ snippets = [] }: CompletionRequest): string {
+/** For the log: the names of the other files with text in the prompt. */
+function quotedFiles({ snippets = [] }: CompletionRequest): string {
   return snippets.length > 0 ? ` with snippets from ${snippets.map(({ path }) => path).join(', ')}` : '';
 }
 
 /** The indentation of the editor that shows the document: detected from the text, or the user's setting. */
 function indentOf(document: vscode.TextDocument, editors: readonly vscode.TextEditor[]): IndentOptions | undefined {
   const options = editors.find((editor) => editor.document === document)?.options;
-  // The API reads them as numbers and booleans, although it may set them to `auto`.
+  // The API reads them as numbers and booleans, although they may be set to `auto`.
   if (typeof options?.tabSize !== 'number' || typeof options.insertSpaces !== 'boolean') return undefined;
   return { tabSize: options.tabSize, insertSpaces: options.insertSpaces };
 }
@@ -209,20 +205,20 @@ interface Target {
   readonly request: CompletionRequest;
   /** The range that the text replaces, without brackets after the cursor. */
   readonly range: vscode.Range;
-  /** The text's beginning: the item that is selected in the list of suggestions; empty if none is. */
+  /** The beginning of the text: the selected item of the suggestions widget; empty if none is selected. */
   readonly lead: string;
 }
 
-/** What a request depends on apart from the text. */
+/** The input of a request apart from the text. */
 interface Circumstances extends Pick<CompletionRequest, 'explicit' | 'enabled' | 'closed'> {
   readonly context: vscode.InlineCompletionContext;
 }
 
-/** The completion of the document as it is, or as it would be with the selected item of the list of suggestions. */
+/** The request for the document as it is, or as it would be with the selected item of the suggestions widget. */
 function targetAt(
   document: vscode.TextDocument,
   position: vscode.Position,
-  { context, ...asked }: Circumstances,
+  { context, ...circumstances }: Circumstances,
   snippets: EditorSnippets,
 ): Target {
   const selected = context.selectedCompletionInfo;
@@ -239,11 +235,11 @@ function targetAt(
     document: document.uri.toString(),
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),
     lineLength: line.end.character,
-    ...asked,
+    ...circumstances,
     scheme: document.uri.scheme,
     languageId: document.languageId,
-    // Compositions of an input method are VS Code's to keep out, which it does since 1.96 (microsoft/vscode#233208): its
-    // API tells no extension of them, nor in which of several editors the request was made.
+    // VS Code makes no requests during the composition of an input method since 1.96 (microsoft/vscode#233208). Its API
+    // reports neither compositions nor which of several editors made the request.
     ...selectionsIn(document, activeTextEditor, visibleTextEditors),
   };
   return { request, range, lead };

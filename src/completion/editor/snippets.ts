@@ -5,17 +5,16 @@ import type { EditorFiles } from './files';
 import { isEdited } from '../gate';
 import { type Excerpt, windowStart } from '../prompt/prompt';
 
-/** Files that are remembered. */
+/** Number of files in the index. */
 const CAPACITY = 24;
-/** Files of the active file's folder, in addition to those that are open. */
+/** Number of files from the active file's folder, in addition to open files. */
 const MAX_SIBLINGS = 8;
-/** The longest that a completion waits for the search. */
+/** The longest duration of a search. */
 const FIND_MS = 20;
 
 /**
- * Snippets of other files that are similar to the text at the cursor. The files are those that are open or were looked
- * at, as they were then or when they were saved, and the nearest of the active file's folder. `EditorFiles` decides which
- * of them may be read.
+ * Snippets of other files that are similar to the text at the cursor. The index holds files that are open or were active,
+ * as of then or of the last save, and files from the active file's folder. `EditorFiles` decides which may be read.
  */
 export class EditorSnippets implements vscode.Disposable {
   private readonly index = new SnippetIndex(CAPACITY);
@@ -52,7 +51,7 @@ export class EditorSnippets implements vscode.Disposable {
     void this.restart();
   }
 
-  /** Snippets for the prompt of a completion in a document. They stay the same while the user types on at a place. */
+  /** Snippets for the prompt of a completion in a document. They stay the same while the user types at one place. */
   around(document: vscode.TextDocument, excerpt: Excerpt): readonly Snippet[] {
     if (!this.isOn()) return [];
     return this.stable.at(document.uri.toString(), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
@@ -70,7 +69,7 @@ export class EditorSnippets implements vscode.Disposable {
     if (this.active) await this.look(this.active);
   }
 
-  /** A document is looked at: the files of its folder are near, and the document itself is the most recently used. */
+  /** A document became active. Files of its folder enter the index, and the document becomes the most recently used. */
   private async look(document: vscode.TextDocument): Promise<void> {
     if (!this.isOn()) return;
     for (const sibling of await siblingsOf(document.uri)) {
@@ -87,7 +86,7 @@ export class EditorSnippets implements vscode.Disposable {
   }
 }
 
-/** The files of a folder with the same ending, by name; none if the file system does not answer. */
+/** Files of the same folder with the same extension; none if the folder cannot be read. */
 async function siblingsOf(uri: vscode.Uri): Promise<vscode.Uri[]> {
   if (!vscode.workspace.getWorkspaceFolder(uri)) return [];
   const ending = /\.[^./]+$/.exec(uri.path)?.[0];

@@ -1,5 +1,5 @@
-/** What a position in a document depends on, when a request for it was made. */
-export interface Moment {
+/** The position of a request in a version of its document. */
+export interface RequestedPosition {
   readonly version: number;
   readonly line: number;
   readonly character: number;
@@ -15,15 +15,14 @@ export interface DocumentNow {
 }
 
 /**
- * Whether a position no longer means what it meant when the request was made, because the document has changed or was
- * closed. To be asked after every wait and before the document is read: text for a stale position would be inserted in the
- * wrong place.
+ * Whether a position is invalid because its document has changed or was closed. Check it after every wait and before the
+ * document is read, because text for a stale position would be inserted in the wrong place.
  */
-export function isStale(asked: Moment, now: DocumentNow): boolean {
+export function isStale(requested: RequestedPosition, now: DocumentNow): boolean {
   return (
     now.isClosed ||
-    now.version !== asked.version ||
-    asked.line >= now.lineCount ||
-    asked.character > now.lineLength(asked.line)
+    now.version !== requested.version ||
+    requested.line >= now.lineCount ||
+    requested.character > now.lineLength(requested.line)
   );
 }

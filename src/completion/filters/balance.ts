@@ -4,9 +4,9 @@ import { scan } from '../syntax/lexer';
 import { type Closer, isBracket, type Open, type Scan, withoutLineBound } from '../syntax/reader';
 import { cutAt, type Draft, type Filter } from './filter';
 
-/** Cuts before the first mark that closes nothing open, or something that the text after the cursor already closes. */
+/** Cuts before the first mark that closes no open item, or an item that the text after the cursor already closes. */
 export const balance: Filter = (cursor) => {
-  // Most drafts close nothing, so the text around the cursor is read only when one does.
+  // Most drafts close nothing, so the text around the cursor is scanned only if one does.
   const afterFrom = scansOfSuffix(cursor);
   return (draft) => {
     const { closers, open: openAtEnd } = cursor.scan(draft.text);
@@ -26,7 +26,7 @@ function isHalf(text: string, open: Open | undefined): boolean {
   return open !== undefined && open.closer.length > text.length && open.closer.startsWith(text);
 }
 
-/** Scans of the text after the cursor from an offset on, each made once. */
+/** Scans of the text after the cursor from an offset on. Each is made once. */
 function scansOfSuffix(cursor: Cursor): (offset: number) => Scan {
   const scans = new Map<number, Scan>();
   return (offset) => {
@@ -56,10 +56,10 @@ function isStrayBracket(
 }
 
 function beginsLine(before: string): boolean {
-  return /(^|\n)[\s)\]}]*$/.test(before);
+  return /^[\s)\]}]*$/.test(before.slice(before.lastIndexOf('\n') + 1));
 }
 
-/** The lines after the cursor close the same comment, string, fence or element. */
+/** Whether the lines after the cursor close the same comment, string, fence or element. */
 function isClosedAfter({ prefix, suffix, after, lineSuffix }: Cursor, open: Open, { depth }: Closer): boolean {
   const closer = after.closers.find((other) => other.depth === depth);
   // The filter lineSuffix handles marks on the cursor's line.

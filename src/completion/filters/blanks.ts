@@ -1,7 +1,7 @@
 import { isClosing } from '../syntax/closers';
 import { cutAt, type Draft, type Filter } from './filter';
 
-/** A line that begins so often without anything on it will not begin at all. */
+/** After this number of blank lines, a text counts as empty. */
 const MAX_BLANK_LINES = 3;
 
 /** Empty comment lines at the end of a text. */

@@ -12,7 +12,7 @@ const HEADS = [
 ];
 /** Phrases from the first lines of a licence header. */
 const LICENCE =
-  /\bcopyright\b.*(?:\d{4}|\(c\)|©)|(?:\(c\)|©)\s*\d{4}|SPDX-License-Identifier|\blicen[sc]ed under\b|\bpermission is hereby granted\b|\ball rights reserved\b|\b(?:MIT|BSD|Apache|GNU)\b.*\blicen[sc]e\b/i;
+  /\bcopyright\b.{0,100}(?:\d{4}|\(c\)|©)|(?:\(c\)|©)\s*\d{4}|SPDX-License-Identifier|\blicen[sc]ed under\b|\bpermission is hereby granted\b|\ball rights reserved\b|\b(?:MIT|BSD|Apache|GNU)\b.{0,100}\blicen[sc]e\b/i;
 const COMMENT_MARK = /^\s*(?:\/\/|\/\*+|\*+\/?|#+|--+|;+|<!--|"""|'''|%)/;
 /** These languages name the package once, at the start of the file. */
 const PACKAGE: ReadonlyMap<string, RegExp> = new Map([

@@ -1,16 +1,16 @@
 import type { Cursor } from '../cursor';
 
-/** The text written at the cursor, before it is shown. */
+/** The decoded text before it is shown. */
 export interface Draft {
   readonly text: string;
-  /** Characters after the cursor that the text takes the place of. */
+  /** Number of characters after the cursor that the text replaces. */
   readonly replaces: number;
-  /** More may be decoded: the last line may be unfinished. Once closed, nothing that comes could be shown. */
+  /** More text may be decoded, so the last line may be unfinished. After a closed draft, no further text is shown. */
   readonly open: boolean;
 }
 
 /**
- * Reduces a draft to the part that is fit to be shown. A filter that cuts an open draft closes it, which stops the decode.
+ * Reduces a draft to the part that may be shown. A filter that cuts an open draft closes it, which stops the decode.
  * Therefore it cuts only if no further text could bring back the removed part.
  */
 export type Filter = (cursor: Cursor) => (draft: Draft) => Draft;

@@ -1,6 +1,6 @@
+import { OPENS_BLOCK } from '../../governor/place';
 import type { Cursor } from '../cursor';
 import { indentation, leadingBlanks } from '../syntax/indentation';
-import { OPENS_BLOCK } from '../syntax/lineRules';
 import { columnsOf, type Columns, type Level, levelsAt } from './level';
 import type { Filter } from './filter';
 
@@ -9,7 +9,7 @@ const SAMPLE_LINES = 200;
 const LINES_AFTER = 50;
 const DEFAULT_UNIT = 4;
 /** Good enough in every language for the lines of one short text. */
-const OPENS_COUNTED = new RegExp(`${OPENS_BLOCK.source}|\\b(?:then|do|else)\\s*$`);
+const OPENS_BLOCK_OR_CLAUSE = new RegExp(`${OPENS_BLOCK.source}|\\b(?:then|do|else)\\s*$`);
 const CLOSES_BLOCK = /^\s*(?:[)\]}]|<\/|(?:fi|done|esac|end|else|elif|elsif|except|finally|catch)\b)/;
 
 /** How a document is indented. */
@@ -19,7 +19,7 @@ interface Style extends Columns {
   readonly isShown: boolean;
 }
 
-/** Indents as the document or else the editor does, and puts the first line at a level that the lines above allow. */
+/** Indents like the document, or else like the editor, and moves the first line to a level that the lines above allow. */
 export const indent: Filter = (cursor) => {
   const style = styleOf(cursor);
   const beginsLine = cursor.linePrefix.trim() === '';
@@ -66,7 +66,7 @@ function styleOf({ prefix, linePrefix, following, indent: editor }: Cursor): Sty
   return { tabs, unit: tabs ? tab : unitOf(sample), tab, isShown: true };
 }
 
-/** A line of a text with the blanks of a style. */
+/** A line of the text, indented in a style. */
 function fitted(line: string, style: Style, unitOfText: number): string {
   const blanks = leadingBlanks(line);
   if (style.tabs) {
@@ -102,13 +102,13 @@ function shift(
   const isChild = OPENS_BLOCK.test(first) && at > written && at !== column + columns.unit;
   const isSibling = at === written && !single && !next.trim().startsWith('- ');
   if (!isChild && !isSibling) return rest;
-  let blocks = Number(OPENS_COUNTED.test(first));
+  let blocks = Number(OPENS_BLOCK_OR_CLAUSE.test(first));
   const end = rest.findIndex((line) => {
     const here = columnsOf(line, columns);
     if (line.trim() === '' || here > written) return false;
     const closes = CLOSES_BLOCK.test(line);
     if (here < written || /^\s*- /.test(line) || (closes ? blocks === 0 : single)) return true;
-    blocks += Number(OPENS_COUNTED.test(line)) - Number(closes);
+    blocks += Number(OPENS_BLOCK_OR_CLAUSE.test(line)) - Number(closes);
     return false;
   });
   return rest.map((line, i) => ((end >= 0 && i >= end) || line.trim() === '' ? line : moved(line, by, columns)));

@@ -15,7 +15,7 @@ import { oneLine } from './oneLine';
 import { scope } from './scope';
 import { secrets } from './secrets';
 
-/** In the order of application: first the filters that end the text, then those that fit it to the place. */
+/** All filters in their order: first those that end the text, then those that fit it to the place. */
 export const FILTERS = {
   secrets,
   oneLine,
@@ -40,13 +40,13 @@ export const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
 export interface Trimmed {
   /** Undefined if nothing is left. */
   readonly suggestion: Suggestion | undefined;
-  /** The filter that took the last of it. */
+  /** The filter that removed the rest of the text. */
   readonly emptiedBy?: FilterName;
-  /** Nothing more that is decoded could be shown. */
+  /** No further text could be shown, so the decode may stop. */
   readonly isComplete: boolean;
 }
 
-/** Trims the text that the model has written so far. @param open more may come */
+/** Trims the text that was decoded so far. @param open more text may be decoded */
 export type Trim = (text: string, open: boolean) => Trimmed;
 
 /** All filters at a cursor, one after the other. @param without filters to leave out, to measure their effect */

@@ -32,8 +32,8 @@ export function columnsOf(line: string, { tab }: Columns): number {
   return columns;
 }
 
-/** A line of code above the cursor's. */
-interface Line {
+/** A line above the cursor's. */
+interface CodeLine {
   readonly index: number;
   /** Without strings, comments and blanks around. */
   readonly code: string;
@@ -46,7 +46,7 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   const rows = prefix.split('\n').slice(0, -1);
   const lastRow = rows.findLastIndex((row) => row.trim() !== '');
   const last = rows[lastRow];
-  // Blanks of both kinds align, and say little of levels.
+  // Lines with tabs and spaces are aligned, so they show no levels.
   if (last === undefined || /^ *\t+ /.test(last)) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);
@@ -63,7 +63,7 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   return levelsBelow(cursor, rules, lines, above, own, columns);
 }
 
-function codeLines(code: string, rows: readonly string[], columns: Columns): Line[] {
+function codeLines(code: string, rows: readonly string[], columns: Columns): CodeLine[] {
   const codes = code.split('\n');
   return rows
     .map((row, index) => ({
@@ -78,8 +78,8 @@ function codeLines(code: string, rows: readonly string[], columns: Columns): Lin
 function levelsBelow(
   cursor: Cursor,
   rules: LineRules,
-  lines: readonly Line[],
-  above: Line,
+  lines: readonly CodeLine[],
+  above: CodeLine,
   own: number,
   columns: Columns,
 ): LevelOf {
@@ -135,7 +135,7 @@ function lineRulesKnown({ languageId, lexicon }: Cursor): boolean {
 }
 
 /** The line that opened the brackets which `from` closes. */
-function headOf(lines: readonly Line[], from: Line): Line {
+function headOf(lines: readonly CodeLine[], from: CodeLine): CodeLine {
   if (/^[})\]]/.test(from.code)) return from;
   let depth = 0;
   for (let i = lines.indexOf(from); i >= 0; i--) {
@@ -150,7 +150,7 @@ function headOf(lines: readonly Line[], from: Line): Line {
 }
 
 /** The first line of the statement that a line continues. */
-function statementOf(lines: readonly Line[], head: Line, rules: LineRules): Line {
+function statementOf(lines: readonly CodeLine[], head: CodeLine, rules: LineRules): CodeLine {
   let line = head;
   for (let i = lines.indexOf(line); i > 0 && isContinued(lines, line, rules); i = lines.indexOf(line)) {
     const previous = lines[i - 1];
@@ -161,13 +161,13 @@ function statementOf(lines: readonly Line[], head: Line, rules: LineRules): Line
 }
 
 /** A line continues the one before it. */
-function isContinued(lines: readonly Line[], line: Line, rules: LineRules): boolean {
+function isContinued(lines: readonly CodeLine[], line: CodeLine, rules: LineRules): boolean {
   const previous = lines[lines.indexOf(line) - 1];
   if (!previous || rules.opens.test(previous.code)) return false;
   return rules.continues?.test(line.code) === true || rules.goesOn?.test(previous.code) === true;
 }
 
-function codeFrom(lines: readonly Line[], head: Line, last: Line): string {
+function codeFrom(lines: readonly CodeLine[], head: CodeLine, last: CodeLine): string {
   return lines
     .slice(lines.indexOf(head), lines.indexOf(last) + 1)
     .map(({ code }) => code)
@@ -175,7 +175,7 @@ function codeFrom(lines: readonly Line[], head: Line, last: Line): string {
 }
 
 /** After a body without brackets, statements are back at the level of its head. */
-function afterBraceless(lines: readonly Line[], statement: Line, rules: LineRules): number {
+function afterBraceless(lines: readonly CodeLine[], statement: CodeLine, rules: LineRules): number {
   let { column } = statement;
   for (let i = lines.indexOf(statement) - 1; i >= 0; i--) {
     const line = lines[i];
@@ -186,7 +186,7 @@ function afterBraceless(lines: readonly Line[], statement: Line, rules: LineRule
 }
 
 /** Columns by which the document indents a continuation line. */
-function continuationOf(lines: readonly Line[], rules: LineRules, { unit }: Columns): number {
+function continuationOf(lines: readonly CodeLine[], rules: LineRules, { unit }: Columns): number {
   const { continues, continuationLevels } = rules;
   const shown = lines.map((line, i) => {
     const previous = lines[i - 1];
@@ -197,13 +197,13 @@ function continuationOf(lines: readonly Line[], rules: LineRules, { unit }: Colu
 }
 
 /** The column behind a bracket that a line opens and continues in: the next line may be aligned with it. */
-function alignedColumn({ code, column }: Line): number | undefined {
+function alignedColumn({ code, column }: CodeLine): number | undefined {
   const last = unmatched(code).openers.at(-1);
   return last && last.offset < code.length - 1 ? column + last.offset + 1 : undefined;
 }
 
 /** The column of a query within a line, with which its clauses are aligned. */
-function queryColumn({ code, column }: Line): number | undefined {
+function queryColumn({ code, column }: CodeLine): number | undefined {
   const at = code.search(/\bfrom \w+ in\b/);
   return at < 0 ? undefined : column + at;
 }

@@ -1,6 +1,7 @@
 import type { Cursor } from '../cursor';
 import { unmatched } from '../syntax/brackets';
 import { type Closing, closingHead, isClosing, markEnds } from '../syntax/closers';
+import { leadingBlanks } from '../syntax/indentation';
 import { cutAt, type Draft, type Filter } from './filter';
 
 /**
@@ -35,7 +36,7 @@ interface Rest {
   readonly ends: readonly number[];
 }
 
-/** Characters at the end of a text that follow it already and that it does not need to balance itself. */
+/** Number of characters at the end of a text that follow the cursor already and that it does not need for its balance. */
 function overlapOf(text: string, rests: readonly Rest[], cursor: Cursor): number {
   for (const { following, ends } of rests) {
     for (const n of ends) {
@@ -49,7 +50,7 @@ function overlapOf(text: string, rests: readonly Rest[], cursor: Cursor): number
   return 0;
 }
 
-/** The marks by which a text closes something from before it: by the language's rules in code, by brackets in a string or a comment. */
+/** The marks of a text that close items from before it. In a string or a comment, only brackets count. */
 function closersOf(text: string, cursor: Cursor): string[] {
   const { closers } = cursor.scan(text);
   const marks = closers.map(({ text: mark }) => mark);
@@ -58,7 +59,7 @@ function closersOf(text: string, cursor: Cursor): string[] {
   return [...unmatched(within).closers.map(({ bracket }) => bracket), ...marks];
 }
 
-/** Characters on the rest of the line whose marks a text writes itself, in the same order. */
+/** Number of characters on the rest of the line whose marks the text repeats in the same order. */
 function replacedBy(closers: readonly string[], { marks }: Closing, line: string): number {
   let written = 0;
   for (const closer of closers) if (closer === marks[written]) written++;
@@ -67,13 +68,12 @@ function replacedBy(closers: readonly string[], { marks }: Closing, line: string
   return end > 0 && line.slice(end).trim() === '' ? line.length : end;
 }
 
-/** A text of several lines would separate the rest of the line from its beginning, unless that only closes something. */
+/** Cuts a text of several lines that would separate the rest of the line from its beginning, unless the rest only closes. */
 function beforeRest(draft: Draft, { linePrefix, lineSuffix: rest, scan }: Cursor): Draft {
   const lineEnd = draft.text.indexOf('\n');
   if (lineEnd < 0) return draft;
   if (scan(draft.text).opened.length > 0) return cutAt(draft, lineEnd);
   // The text is a body between two brackets or tags of one line: the closing one moves to a line of its own.
   const isBody = lineEnd === 0 && (/[{([]\s*$/.test(linePrefix) || (/>\s*$/.test(linePrefix) && /^\s*<\//.test(rest)));
-  const indent = /^[ \t]*/.exec(linePrefix)?.[0] ?? '';
-  return isBody ? { ...draft, text: `${draft.text.trimEnd()}\n${indent}` } : draft;
+  return isBody ? { ...draft, text: `${draft.text.trimEnd()}\n${leadingBlanks(linePrefix)}` } : draft;
 }

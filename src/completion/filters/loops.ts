@@ -2,19 +2,19 @@ import type { Cursor } from '../cursor';
 import { cutAt, cutBeforeLine, type Draft, type Filter, finishedLines } from './filter';
 import { repeatedPart } from './parts';
 
-/** Longer lines do not come twice; short ones, a closing brace say, may well, but not so soon. */
+/** A longer line is not repeated. A short one, such as a closing brace, may be, but only after some lines. */
 const SHORT_LINE_CHARS = 12;
 const LINES_BETWEEN_SHORT = 2;
-/** A line that stands so closely above is not wanted again; further up, in another block, it may well be. */
+/** Lines above in which the text may not be repeated. Further up, it may belong to another block. */
 const LINES_ABOVE = 2;
-/** A stretch within a line is a loop when it comes so often on end. */
+/** A stretch within a line is a loop after this number of repetitions in a row. */
 const MIN_REPEATS = 3;
 const MIN_PERIOD_CHARS = 4;
 
-/** A shorter beginning of a line may well be written twice. */
+/** A shorter beginning of a line may be repeated rightly. */
 const MIN_ECHO_CHARS = 6;
 
-/** A small model may repeat itself endlessly: this stops before a line, or a part of one, that it has written before. */
+/** Stops before a repeated line, or a repeated part of one, because a small model may repeat itself endlessly. */
 export const loops: Filter = (cursor) => (draft) => {
   const lines = cutLine(cutEcho(draft, cursor), cursor);
   const end = repeatedPart(cursor, lines.text);
@@ -44,7 +44,7 @@ function cutLine(draft: Draft, cursor: Cursor): Draft {
   return at < 0 ? draft : cutBeforeLine(draft, at);
 }
 
-/** Cut after the first of equal stretches at the end of the text. Rows of numbers and ruled lines are no loops. */
+/** Cuts after the first of equal stretches at the end of the text. Rows of numbers and ruled lines are no loops. */
 function cutStretch(draft: Draft): Draft {
   const { text } = draft;
   for (let period = MIN_PERIOD_CHARS; period * MIN_REPEATS <= text.length; period++) {

@@ -3,7 +3,7 @@ import { isClosing } from '../syntax/closers';
 import type { Lexicon } from '../syntax/lexicon';
 import { cutAt, type Draft, type Filter } from './filter';
 
-/** Before code on the rest of the line, shows only a text that joins it: one that reaches it, or one that it continues. */
+/** Before code on the rest of the line, shows only a text that ends with it or that it continues. */
 export const midLine: Filter = (cursor) => {
   const rest = cursor.lineSuffix.trim();
   if (isClosing(rest, cursor.languageId)) return (draft) => draft;
@@ -34,7 +34,7 @@ function meetingOf({ text, open }: Draft, rest: string, cursor: Cursor): number 
   return undefined;
 }
 
-/** A text up to the bracket that the rest of the line closes: behind that bracket, both differ. */
+/** A text up to the bracket that the rest of the line closes, because the two differ behind that bracket. */
 function beforeCloser(text: string, rest: string, cursor: Cursor): string {
   const [closer] = cursor.scan(text).closers;
   return closer && rest.startsWith(closer.text) ? text.slice(0, closer.offset) : text;

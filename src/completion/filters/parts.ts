@@ -1,7 +1,7 @@
 import type { Cursor } from '../cursor';
 import { isClosing } from '../syntax/closers';
 
-/** Shorter parts, and parts without a letter, often repeat rightly: `0, 1, 0, 1`. */
+/** Shorter parts, and parts without a letter, may be repeated rightly: `0, 1, 0, 1`. */
 const MIN_PART_CHARS = 4;
 const KEY = /^["']?([A-Za-z_$][\w$-]*)["']?\s*([:=])(?![:=])/;
 const STRING = /^(["'`]).*\1$/s;
@@ -12,7 +12,7 @@ const CLOSERS = ')]}';
 interface Part {
   readonly text: string;
   readonly start: number;
-  /** The bracket around it; empty if there is none on its line. */
+  /** The innermost bracket around it on its line; empty if there is none. */
   readonly bracket: string;
   /** The character that ends it; empty for the last part, which may continue. */
   readonly separator: string;
@@ -68,7 +68,7 @@ function isRepeated(before: readonly Part[], part: Part, isCode: boolean): boole
   const [first, second, third] = before.slice(-3);
   if (part.separator !== '' && isLong(part)) {
     const last = before.at(-1);
-    // Two arguments of a call may well be the same.
+    // Two arguments of a call may be equal.
     if (last?.text === part.text && STRING.test(part.text) && part.bracket !== '(') return true;
     if (third && third.text !== part.text && second?.text === part.text && first?.text === third.text)
       return isLong(third);
@@ -87,7 +87,7 @@ function keyOf({ text, separator }: Part): string | undefined {
   return sign === '=' && separator === ';' ? undefined : key;
 }
 
-/** Of two parts in alternation, the first one of the second round. */
+/** The first part of the second round of two parts in alternation. */
 function firstOfTurn(parts: readonly Part[], at: number): Part {
   const [part, before] = [parts[at], parts[at - 1]];
   const isTurn = part && before && part.text !== before.text && keyOf(part) === undefined;

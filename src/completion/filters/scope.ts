@@ -1,6 +1,6 @@
 import { cutAt, type Filter } from './filter';
 
-/** Nothing past the end of the block that was wanted. */
+/** Cuts at the end of the wanted block. */
 export const scope: Filter = (cursor) => (draft) => {
   const end = cursor.multiline ? cursor.blockEnd(draft.text, draft.open) : undefined;
   return end === undefined ? draft : cutAt(draft, end);

@@ -3,18 +3,18 @@ import { endsInPrivateKey } from '../../workspace/secretFormats';
 import type { Cursor } from '../cursor';
 import { cutAt, cutBeforeLine, type Draft, type Filter } from './filter';
 
-/** A secret and the name that promises it are not longer. */
+/** The longest secret together with its name. */
 const LOOK_BACK = 320;
 /** A value before the cursor has ended if one of these follows. */
 const VALUE_END = /[\s"'`;,)]/;
 
 /**
- * Nothing that a training corpus leaked, or that merely looks like it, is shown, and in data and shell no literal at all
- * after a name that promises a secret: a variable, a call or nothing may stand there.
+ * Cuts before secrets, which a training corpus may have leaked, and before texts that look like them. In data and shell,
+ * it cuts before every literal after a name of a secret: only a variable or a call may follow.
  */
 export const secrets: Filter = (cursor) => {
   const { before, isWithinSecret } = textBefore(cursor);
-  // A decode only appends, so only the new end is searched, and as much before it as a secret may take.
+  // A decode only appends, so the search begins one secret's length before the new end.
   let [seen, found]: [string, number | undefined] = ['', undefined];
   return (draft) => {
     if (isWithinSecret) return cutAt(draft, 0);
@@ -26,7 +26,7 @@ export const secrets: Filter = (cursor) => {
   };
 };
 
-/** The text before the cursor that a secret may begin in, without the secrets that are there already. */
+/** The text before the cursor in which a new secret may begin, without complete secrets. */
 function textBefore({ prefix, textKind }: Cursor): { before: string; isWithinSecret: boolean } {
   let before = prefix.slice(-LOOK_BACK);
   for (let at = findSecret(before, { kind: textKind }); at !== undefined;) {
@@ -38,7 +38,7 @@ function textBefore({ prefix, textKind }: Cursor): { before: string; isWithinSec
   return { before, isWithinSecret: endsInPrivateKey(prefix) };
 }
 
-/** Where a secret begins in a draft, negative if before it. @param seen characters in which there was none */
+/** The offset of a secret in a draft, negative if it begins before the draft. @param seen number of searched characters */
 function findIn(draft: Draft, before: string, seen: number, { textKind }: Cursor): number | undefined {
   const from = Math.max(0, seen - LOOK_BACK);
   const head = from === 0 ? before : '';
@@ -46,7 +46,7 @@ function findIn(draft: Draft, before: string, seen: number, { textKind }: Cursor
   return at === undefined ? undefined : at - head.length + from;
 }
 
-/** The lines before the secret: none if it begins in the cursor's. */
+/** The lines before the secret; none if it begins on the cursor's line. */
 function cutAtSecret(draft: Draft, at: number): Draft {
   return cutBeforeLine(draft, Math.max(0, draft.text.slice(0, Math.max(0, at)).split('\n').length - 1));
 }

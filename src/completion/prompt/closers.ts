@@ -6,8 +6,8 @@ const CLOSERS = /^(?:[ \t]*\*\/|['"`]?[)\]}]*(?:<\/[\w:.-]*>)*)(?=[ \t]*(?:\n|$)
 
 /**
  * The text after the cursor without closing marks that the editor may have inserted. The model does not see them and
- * writes them again. Otherwise the whole prompt, which begins with the text after the cursor, would have to be read again
- * whenever the editor closes a bracket and whenever that bracket is typed over.
+ * writes them again. Otherwise the whole prompt, which begins with this text, would have to be prefilled again whenever
+ * the editor closes a bracket or the user types over it.
  */
 export function withoutClosers(suffix: string): string {
   return suffix.replace(CLOSERS, '');

@@ -1,12 +1,12 @@
-/** How a line that names other files begins, in the languages that have such lines. */
+/** The beginnings of import lines in many languages. */
 const BEGINS =
   /^(?:import\b|from\s+\S+\s+import\b|export\s[^;]*\bfrom\b|(?:pub\s+)?use\s|using\s|#\s*include\b|package\s|require(?:_once|_relative)?\b|(?:const|let|var)\s[^=]+=\s*require\()/;
-/** An import that goes on in further lines leaves a bracket open; a few more lines than this are no list of names. */
+/** An import of several lines leaves a bracket open. A longer one is not a list of names. */
 const MAX_LINES_OF_ONE = 30;
 
 /**
- * The imports of a document's head as whole lines, as many as fit; each ends with a line end.
- * @param head the document from its first character on
+ * The imports in a document's head, as many whole ones as fit. Each ends with a line end.
+ * @param head the beginning of the document
  */
 export function importsOf(head: string, maxChars: number): string {
   const lines = head.split('\n').slice(0, -1); // the last may be cut

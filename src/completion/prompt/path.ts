@@ -1,4 +1,4 @@
-/** The extension that tells the model a language, by VS Code's identifier, for documents whose name does not. */
+/** Extensions by VS Code's language identifier, for documents whose name has none. */
 const EXTENSIONS: Readonly<Record<string, string>> = {
   c: 'c',
   cpp: 'cpp',
@@ -19,8 +19,8 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What the prompt calls a document. Of a file outside of the project only the name is told; a notebook, an untitled
- * document and whatever has no extension get that of their language.
+ * A document's name in the prompt. A file outside the project is reduced to its name. A notebook, an untitled document and
+ * a file without extension get that of their language.
  * @param path as VS Code gives it: from the project's root, or else absolute
  */
 export function documentPath(path: string, languageId: string): string {

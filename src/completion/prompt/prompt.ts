@@ -4,9 +4,9 @@ import { importsOf } from './imports';
 import type { Snippet } from './snippets';
 import { healingPrefix } from './heal';
 
-/** What stands around a cursor: an excerpt of a document, line ends as \n. */
+/** An excerpt of a document around a cursor, line ends as \n. */
 export interface Excerpt {
-  /** Path from the project's root, with forward slashes: the head of the prompt. */
+  /** Path from the project's root, with forward slashes. */
   readonly path: string;
   /** Text before the cursor, from some place in the document on. */
   readonly prefix: string;
@@ -14,29 +14,29 @@ export interface Excerpt {
   readonly prefixStart: number;
   /** Text after the cursor, up to some place in the document. */
   readonly suffix: string;
-  /** The head of the document, where `prefix` begins later: what it imports is kept. */
+  /** The head of the document with its imports, if `prefix` begins later. */
   readonly head?: string;
-  /** Stretches of other files, the best first. */
+  /** Snippets of other files, the best first. */
   readonly snippets?: readonly Snippet[];
 }
 
-/** What the model reads, and what it has to write first. */
+/** The input of the model, and the text that its output has to begin with. */
 export interface Prompt {
   readonly tokens: readonly number[];
-  /** The end of the text before the cursor, which the tokens leave out: the model writes it again. */
+  /** The end of the text before the cursor, which the tokens leave out and the model writes again. */
   readonly healingPrefix: string;
 }
 
-/** How the room of a prompt is split, in characters; docs/results/prompt.md has what each part was measured to be worth. */
+/** The parts of a prompt, in characters. docs/results/prompt.md shows the measured worth of each part. */
 export interface PromptBudget {
-  /** Of the text before the cursor: at least these, where the document has them ... */
+  /** The least length of the text before the cursor, if the document is as long. */
   readonly prefixChars: number;
-  /** ... and up to these many more: the window's head moves by so much at once, so that a key only appends. */
+  /** The step by which the window's head moves, so that a key only appends to the prompt. */
   readonly prefixStepChars: number;
   readonly suffixChars: number;
-  /** Of the document's imports, where the window begins after them. */
+  /** The document's imports, if the window begins after them. */
   readonly importChars: number;
-  /** Of snippets of other files, together. */
+  /** All snippets of other files. */
   readonly snippetChars: number;
 }
 
@@ -51,21 +51,21 @@ export const BUDGET: PromptBudget = {
 /** Tokens of the model's context that a prompt leaves for the completion. */
 export const ROOM_TO_WRITE = 100;
 
-/** Where a window has too many tokens, text dense with digits or in Chinese, its head moves on in smaller steps. */
+/** If a window has too many tokens, as in Chinese text or tables of numbers, its head moves in these smaller steps. */
 const SHORTER_BY_CHARS = 250;
 
-/** Characters that an excerpt needs to hold for the prompt to be what the whole document would give. */
+/** Least lengths of an excerpt for which the prompt is the same as for the whole document. */
 export const EXCERPT_PREFIX_CHARS = BUDGET.prefixChars + 2 * BUDGET.prefixStepChars;
 export const EXCERPT_SUFFIX_CHARS = BUDGET.suffixChars + 500;
-/** Of the document's head, where imports are looked for. */
+/** Length of the document's head in which imports are searched for. */
 export const EXCERPT_HEAD_CHARS = 4000;
 
 /**
- * The prompt for a fill-in-the-middle completion: path, suffix, prefix, in this order (SPM), so that typing only appends
- * and a key costs its own tokens. Snippets of other files stand as if the prefix began with them: no checkpoint was
- * trained on two files at once.
- * @param maxTokens room for the prompt; where it is short, snippets are left out first, then the head of the prefix
- * @param giveBack how much of the text before the cursor the model writes again
+ * The prompt for a fill-in-the-middle completion: path, suffix, prefix, in this order (SPM). So typing only appends to it,
+ * and a key costs its own tokens. Snippets of other files come first in the prefix, because no checkpoint was trained on
+ * prompts with two files.
+ * @param maxTokens room for the prompt; if it is short, snippets are left out first, then the head of the prefix
+ * @param giveBack returns the healing prefix of the text before the cursor
  */
 export function buildPrompt(
   tokenizer: Tokenizer,
@@ -87,7 +87,7 @@ function promptTokens(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number,
   return [fileSeparator, fimSuffix, fimPrefix, fimMiddle];
 }
 
-/** The prompt as it should be, then shorter and shorter ones, without most of those that cannot fit. */
+/** The full prompt, then ever shorter ones. Most of those that cannot fit are skipped. */
 function* promptsByLength(
   tokenizer: Tokenizer,
   excerpt: Excerpt,
@@ -99,7 +99,7 @@ function* promptsByLength(
   const suffix = encode(suffixWindow(withoutClosers(excerpt.suffix), budget));
   const head = [fileSeparator, ...encode(`${excerpt.path}\n`), fimSuffix, ...suffix, fimPrefix];
   const [widest = 0, ...narrower] = prefixWindows(excerpt, budget);
-  const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars).reverse(); // the best stands nearest
+  const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars).reverse(); // the best is nearest to the prefix
   const imports = encode(importsBefore(excerpt, widest, budget));
   const quoted = snippets.flatMap(({ text }) => encode(`${text}\n`));
   const prefix = encode(prefixFrom(excerpt, widest, budget));
@@ -114,15 +114,16 @@ function* promptsByLength(
 }
 
 /**
- * Of windows, the widest first, those that may fit if the text from `fits` on does. Tokens depend on where a text
- * begins, so the window before is tried too.
+ * The windows that may fit if the text from `fits` on does, and the next wider one, because the number of tokens depends
+ * on where a text begins.
+ * @param starts of the windows, the widest first
  */
 function windowsWithin(starts: readonly number[], fits: number): readonly number[] {
   const first = starts.findIndex((start) => start >= fits);
   return starts.slice(Math.max(0, (first < 0 ? starts.length : first) - 1));
 }
 
-/** As many as fit together, the first first. */
+/** The snippets that fit together, tried in their order. */
 function withinChars(snippets: readonly Snippet[], chars: number): Snippet[] {
   let left = chars;
   return snippets.filter(({ text }) => {
@@ -132,7 +133,7 @@ function withinChars(snippets: readonly Snippet[], chars: number): Snippet[] {
   });
 }
 
-/** Offset in the document at which the widest window begins: it stays where it is while `prefixStepChars` are typed. */
+/** Offset in the document at which the widest window begins. It stays the same while `prefixStepChars` are typed. */
 export function windowStart(
   { prefix, prefixStart }: Pick<Excerpt, 'prefix' | 'prefixStart'>,
   { prefixChars, prefixStepChars }: PromptBudget = BUDGET,
@@ -154,7 +155,7 @@ function prefixFrom({ prefix, prefixStart }: Excerpt, start: number, budget: Pro
   return start <= prefixStart ? prefix : fromNextLine(prefix, start - prefixStart, budget);
 }
 
-/** What the document imports above the window, as text that ends with a line end. */
+/** The document's imports above the window. The text ends with a line end. */
 function importsBefore({ prefix, prefixStart, head }: Excerpt, start: number, budget: PromptBudget): string {
   if (start === 0 || budget.importChars === 0) return '';
   const above = (prefixStart === 0 ? prefix : (head ?? '')).slice(0, Math.min(start, EXCERPT_HEAD_CHARS));
@@ -167,7 +168,7 @@ function suffixWindow(suffix: string, { suffixChars }: PromptBudget): string {
   return suffix.slice(0, lineEnd > 0 ? lineEnd + 1 : suffixChars);
 }
 
-/** The text from the first line start at or after `offset`; from `offset` itself where the line is very long. */
+/** The text from the first line start at or after `offset`, or from `offset` if the line is very long. */
 function fromNextLine(text: string, offset: number, { prefixChars }: PromptBudget): string {
   const lineEnd = text.indexOf('\n', offset - 1);
   return text.slice(lineEnd >= 0 && lineEnd - offset < prefixChars / 2 ? lineEnd + 1 : offset);

@@ -7,26 +7,26 @@ export interface Snippet {
   readonly text: string;
 }
 
-/** A snippet with what it is found by. */
+/** A snippet with its words, by which it is found. */
 interface Chunk extends Snippet {
   readonly words: ReadonlySet<string>;
 }
 
 const CHUNK_LINES = 16;
 const STEP_LINES = 8;
-/** Lines before the cursor that a snippet has to be like. */
+/** Number of lines before the cursor that snippets are compared with. */
 const QUERY_LINES = 12;
-/** Chunks of one document at most: only the head of a huge one is known. */
+/** The most chunks of one document. The rest of a huge one is left out. */
 const MAX_CHUNKS = 200;
 const MAX_LINE_CHARS = 200;
-/** Less similarity than this is chance. */
+/** A lower similarity is chance. */
 const MIN_SIMILARITY = 0.15;
-/** Chunks between two looks at the clock. */
+/** Number of chunks between two reads of the clock. */
 const STRIDE = 32;
-/** Of the text after the cursor, so much tells one place from another: a bracket that the editor closes moves its far end. */
+/** Number of characters after the cursor that identify a place. The end of the excerpt moves when a bracket is closed. */
 const PLACE_CHARS = 400;
 
-/** Words that every file has tell nothing about a place. */
+/** Words of at least three characters. */
 const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 
 /** The texts of other documents, cut into overlapping snippets, most recently used document first. */
@@ -36,25 +36,25 @@ export class SnippetIndex {
   private additions = 0;
   private removals = 0;
 
-  /** @param capacity documents that are remembered; the least recently used are forgotten first */
+  /** @param capacity number of documents; the least recently used are forgotten first */
   constructor(private readonly capacity: number) {}
 
-  /** Grows with every change of what is remembered. */
+  /** Grows with every change of the index. */
   get revision(): number {
     return this.changes;
   }
 
-  /** Grows when a document comes in that was not known. */
+  /** Grows when a new document is added. */
   get added(): number {
     return this.additions;
   }
 
-  /** Grows when something is forgotten that may have been found before. */
+  /** Grows when a document is forgotten whose snippets may be in use. */
   get forgotten(): number {
     return this.removals;
   }
 
-  /** A document as it is now. Only texts that may be quoted go in: `FilePolicy` tells which. */
+  /** Add or update a document. `FilePolicy` decides which texts may be quoted. */
   set(document: string, path: string, text: string): void {
     this.changes++;
     if (!this.documents.delete(document)) this.additions++;
@@ -67,7 +67,7 @@ export class SnippetIndex {
     return this.documents.has(document);
   }
 
-  /** A document, or all below a folder. */
+  /** Forget a document, or all below a folder. */
   delete(document: string): void {
     for (const known of this.documents.keys()) {
       if (known !== document && !known.startsWith(`${document}/`)) continue;
@@ -84,8 +84,8 @@ export class SnippetIndex {
   }
 
   /**
-   * The snippets of other documents that are most similar to the text before the cursor, by the words they share
-   * (Jaccard), the best first and none that overlaps a better one. The search ends at `deadlineMs`.
+   * The snippets of other documents that are most similar to the text before the cursor, by the Jaccard index of their
+   * words. The best is first, and none overlaps a better one. The search ends at `deadlineMs`.
    */
   find(document: string, prefix: string, count: number, now: () => number, deadlineMs: number): Snippet[] {
     const query = wordsOf(prefix.split('\n').slice(-QUERY_LINES).join('\n'));
@@ -105,11 +105,12 @@ export class SnippetIndex {
 }
 
 /**
- * Snippets that stay while typing only appends to the prompt, because with other ones the engine would have to read it
- * again. They are looked for again if the prompt changes before the cursor's line in any case: in another document, with
- * another window of this one, or with other text after the cursor. If there are none yet, they are looked for whenever the
- * index has changed. A file that comes in late may be more similar: the files of a folder are read one after the other. If a
- * file was forgotten, it may be one that must not be quoted any more.
+ * Snippets that stay the same while typing only appends to the prompt, because otherwise the whole prompt would have to be
+ * prefilled again. They are searched again in these cases:
+ * - The prompt changes before the cursor's line anyway: another document, window or text after the cursor.
+ * - None were found yet and the index has changed.
+ * - A file was added that may be more similar, because the files of a folder are read one after the other.
+ * - A file was forgotten, because it may no longer be quoted.
  */
 export class StableSnippets {
   private place = '';
@@ -123,7 +124,7 @@ export class StableSnippets {
     private readonly count: number,
   ) {}
 
-  /** @param windowStart offset at which the prompt's part of the document begins; see `SnippetIndex.find` for the rest */
+  /** @param windowStart offset in the document at which the prompt's window begins */
   at(
     document: string,
     windowStart: number,
@@ -156,7 +157,7 @@ function best(found: { chunk: Chunk; similarity: number }[], count: number): Sni
   return chosen;
 }
 
-/** Neighbours in a file share their half. */
+/** Whether one chunk ends with the lines that the other begins with. Neighbours in a file share half of their lines. */
 function overlap(a: string, b: string): boolean {
   const half = (text: string) => text.split('\n').slice(-STEP_LINES).join('\n');
   return a.startsWith(half(b)) || b.startsWith(half(a)) || a === b;
@@ -178,7 +179,7 @@ function wordsOf(text: string): Set<string> {
   return new Set(text.match(WORDS));
 }
 
-/** Shared words over all words of both. */
+/** Number of shared words over that of all words. */
 function jaccard(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   let shared = 0;
   for (const word of a) if (b.has(word)) shared++;

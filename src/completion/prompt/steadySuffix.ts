@@ -1,16 +1,16 @@
 import type { Excerpt } from './prompt';
 
-/** What an editor writes after the cursor by itself: brackets and quotes, on lines of their own too. */
+/** Brackets and quotes that an editor inserts after the cursor, also on lines of their own. */
 const CLOSERS = /^[\s)\]}'"`]*/;
-/** More than this closes no block that was opened a moment ago. */
+/** An editor inserts fewer characters than this. */
 const MOST_CLOSERS = 200;
 
 type Text = Pick<Excerpt, 'suffix'> & { readonly document: string };
 
 /**
- * The text after the cursor as the prompt shows it. The prompt begins with it, so the engine would read all of it again when
- * the editor closes a block that was just opened, and once more when that closer is typed over. Therefore the prompt shows
- * what stood there before, for as long as only closers come on top of it.
+ * The text after the cursor for the prompt. The prompt begins with it, so all of it would have to be prefilled again when
+ * the editor closes a new block, and once more when the closer is typed over. Therefore the prompt keeps the earlier text
+ * while only closers are added before it.
  */
 export class SteadySuffix {
   private shown: Text | undefined;
@@ -23,7 +23,7 @@ export class SteadySuffix {
   }
 }
 
-/** Whether a text is another with closers before it. Both may be cut off at their ends. */
+/** Whether a text is an earlier one after added closers. Both may be cut off at their ends. */
 function isBehindClosers(before: string, now: string): boolean {
   const most = Math.min(MOST_CLOSERS, CLOSERS.exec(now)?.[0].length ?? 0);
   for (let added = 0; added <= most; added++) {

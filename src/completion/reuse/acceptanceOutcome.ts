@@ -1,16 +1,16 @@
 import type { Suggesting } from './generation';
 import type { TypedSince } from './typedSince';
 
-/** What became of a suggestion. */
+/** Whether a suggestion became text of the document. */
 export type AcceptanceOutcome =
-  /** The text typed since agrees with it so far. */
+  /** Unknown yet: the text typed since agrees with the suggestion so far. */
   | { readonly kind: 'open' }
-  /** The document now holds so many characters of it: all, or its first lines; 0 if not one line of it was right. */
+  /** The number of its characters that the document now holds: all, those of its first lines, or 0. */
   | { readonly kind: 'settled'; readonly characters: number }
-  /** The cursor moved elsewhere, so it is unknown. */
+  /** Unknown for ever, because the cursor moved elsewhere. */
   | { readonly kind: 'lost' };
 
-/** Compare a suggestion with what the document holds now: accepted or typed, both count. */
+/** Compares a suggestion with the document now. Accepted and typed text count alike. */
 export function acceptanceOutcome(
   { position, suggestion: { text } }: Suggesting,
   since: TypedSince,

@@ -3,8 +3,8 @@ import { type Remaining, remainingOf } from './remaining';
 import type { TypedSince } from './typedSince';
 
 /**
- * What remains of the latest generation with a key that the text at the cursor agrees with. A generation serves every
- * position that typing along with it leads to. So it is found again after something else was typed and deleted.
+ * The rest of the latest generation that has the key and agrees with the text at the cursor. A generation serves every
+ * position within its suggestion, so it is found again after other text was typed and deleted.
  * @param generations the latest first
  */
 export function findCached(

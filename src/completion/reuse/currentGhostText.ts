@@ -3,12 +3,12 @@ import type { Suggesting } from './generation';
 import { type Remaining, remainingOf } from './remaining';
 import type { TypedSince } from './typedSince';
 
-/** The suggestion on the screen, and what may take its place. */
+/** The suggestion on the screen, and the refinement that may replace it. */
 export interface GhostText {
   readonly generation: Suggesting;
   /**
-   * What a larger submodel wrote at the same place. It never replaces a text that is being read: it is shown once the
-   * document has changed.
+   * The suggestion of a larger submodel at the same position. It never replaces a text that the user is reading: it is
+   * shown once the document has changed.
    */
   readonly refinement?: Suggesting;
   /** The key of the settings under which it was shown. */
@@ -17,12 +17,12 @@ export interface GhostText {
   readonly shownAt: string;
 }
 
-/** What to show at a request, and the ghost text as it is from then on. */
+/** The text to show for a request, and the ghost text from then on. */
 export interface GhostTextNow extends Remaining {
   readonly ghostText: GhostText;
 }
 
-/** What remains of the ghost text, or of the refinement that takes its place; undefined if the typed text agrees with neither. */
+/** The rest of the ghost text, or of the refinement that replaces it; undefined if the typed text agrees with neither. */
 export function currentGhostText(
   { generation, refinement, settingsKey, shownAt }: GhostText,
   since: TypedSince,
@@ -41,7 +41,7 @@ export function currentGhostText(
   );
 }
 
-/** What remains of a refinement that is ready and is by the submodel of a plan: it serves who asks by hand. */
+/** The rest of the refinement if it is by the submodel of a plan, for a request by hand. */
 export function readyRefinement(
   { refinement, settingsKey }: GhostText,
   since: TypedSince,

@@ -1,3 +1,4 @@
+import { USER_CONTINUES } from '../abort';
 import type { Work } from '../outcome';
 import type { Plan } from '../plan';
 import { acceptanceOutcome } from './acceptanceOutcome';
@@ -10,7 +11,7 @@ import { isKnownUnsure } from './lowConfidence';
 import type { Remaining } from './remaining';
 import { type DocumentPosition, TypedSince } from './typedSince';
 
-/** Generations with a suggestion that are kept. */
+/** Number of generations in the cache. */
 const CAPACITY = 50;
 
 /** A suggestion of which the document now holds some characters. */
@@ -19,65 +20,62 @@ export interface Accepted {
   readonly characters: number;
 }
 
-/** What remains of a suggestion that is shown. */
+/** The rest of a suggestion that is shown. */
 export interface Shown extends Remaining {
-  /** What it took, told to the first request that shows it: the one that started it may have been cancelled. */
+  /** Its cost, for the first request that shows it, because the request that started it may have been cancelled. */
   readonly work: Work | undefined;
 }
 
-/** What earlier output means for a request, as far as that is known without a plan. */
+/** The earlier output that applies to a request, as far as that is known without a plan. */
 export interface EarlierOutputNow {
   readonly since: TypedSince;
-  /** The suggestion that became text of the document, told once. */
+  /** The suggestion that became text of the document. It is reported once. */
   readonly accepted: Accepted | undefined;
-  /** What remains of the suggestion on the screen. None for a request by hand, which gets a fresh answer. */
+  /** The rest of the ghost text; undefined for a request by hand, which gets a fresh answer. */
   readonly ghostText: Shown | undefined;
-  /** The decode under way, if it may answer the request. */
+  /** The running decode, if it may answer the request. */
   readonly joinable: InFlightCompletion | undefined;
 }
 
-/** Given as a string: without a reason every abort makes an error with its stack, which takes longer than the abort. */
-const USER_GOES_ON = 'the user goes on';
-
 /**
- * All that was generated earlier and is being generated now. It keeps the records; each question about them is a function
- * in a file of its own, and takes what was typed since.
+ * Everything that was generated earlier or is being generated now. This class keeps the records. Each question about them
+ * is a function in a file of its own, which takes the text typed since.
  */
 export class EarlierOutput {
-  /** Those with a suggestion, the latest first. */
+  /** Generations with a suggestion, the latest first. */
   private generations: readonly Suggesting[] = [];
-  /** The latest that a request waited for, shown or not. */
+  /** The latest generation that a request waited for, shown or not. */
   private lastRequested: Generation | undefined;
   private ghostText: GhostText | undefined;
-  /** The suggestion of which it is not known yet what becomes of it. */
+  /** The suggestion whose acceptance outcome is not known yet. */
   private awaited: Suggesting | undefined;
-  /** On the screen, but no outcome has reported its work yet. */
+  /** The shown generation, if no outcome has reported its work yet. */
   private unreported: Suggesting | undefined;
   private running: InFlightCompletion | undefined;
   private pausing = new AbortController();
-  /** The document in which the user pauses: others, such as logs, change meanwhile. */
+  /** The document in which the user pauses. Others, such as logs, may change during the pause. */
   private pausedIn: string | undefined;
 
   get inFlight(): InFlightCompletion | undefined {
     return this.running;
   }
 
-  /** The generation whose suggestion is on the screen, or was there last. */
+  /** The generation of the current or the last ghost text. */
   get onScreen(): Suggesting | undefined {
     return this.ghostText?.generation;
   }
 
-  /** Aborted when the user goes on after the last request, with another one or an edit. */
+  /** Aborted by the next request, or by an edit of the document. */
   get pause(): AbortSignal {
     return this.pausing.signal;
   }
 
   /**
-   * What earlier output means for a request. The decode under way stops if it cannot answer it: only a speculative one
-   * goes on while the ghost text can, because it may answer the next.
+   * The earlier output that applies to a request. The running decode stops if it cannot answer the request. A speculative
+   * one continues if the ghost text answers it, because it may answer the next request.
    */
   at(request: DocumentPosition & { readonly explicit: boolean }, settingsKey: string): EarlierOutputNow {
-    this.pausing.abort(USER_GOES_ON);
+    this.pausing.abort(USER_CONTINUES);
     this.pausing = new AbortController();
     this.pausedIn = request.document;
     const since = new TypedSince(request);
@@ -89,26 +87,26 @@ export class EarlierOutput {
     return { since, accepted, ghostText, joinable };
   }
 
-  /** A document changed. A decode that the change diverges from stops. */
+  /** A document changed. The running decode stops if it disagrees with the change. */
   edited(document: string, inserted: string, removedChars: number): void {
-    if (document === this.pausedIn) this.pausing.abort(USER_GOES_ON);
+    if (document === this.pausedIn) this.pausing.abort(USER_CONTINUES);
     const { running } = this;
     if (running?.plan.request.document === document && !running.survives(inserted, removedChars)) this.stop();
   }
 
   /** The engine is needed for something else. */
   interrupt(): void {
-    this.pausing.abort(USER_GOES_ON);
+    this.pausing.abort(USER_CONTINUES);
     this.stop();
   }
 
-  /** The decode that is under way now. One at a time: another stops. */
+  /** Begin a decode. A running one is stopped. */
   begin(start: () => InFlightCompletion): InFlightCompletion {
     this.stop();
     return (this.running = start());
   }
 
-  /** A decode has ended, by itself or because it was stopped. */
+  /** A decode has ended or was stopped. */
   end(inFlight: InFlightCompletion): void {
     if (this.running === inFlight) this.running = undefined;
   }
@@ -125,8 +123,8 @@ export class EarlierOutput {
   }
 
   /**
-   * A suggestion is on the screen from now on.
-   * @param isNew a decode has just produced it, so that its work is still to be reported
+   * A suggestion becomes the ghost text.
+   * @param isNew a decode has just produced it, so its work is still to be reported
    */
   show(generation: Suggesting, { prefix }: DocumentPosition, settingsKey: string, { isNew = false } = {}): void {
     if (generation === this.ghostText?.refinement) this.awaited = generation;
@@ -134,16 +132,16 @@ export class EarlierOutput {
     this.unreported = isNew ? generation : undefined;
   }
 
-  /** A larger submodel's suggestion is ready to take the place of the one on the screen. */
+  /** A refinement is ready to replace the ghost text. */
   prepare(refinement: Suggesting, settingsKey: string): void {
     if (this.ghostText?.settingsKey === settingsKey) this.ghostText = { ...this.ghostText, refinement };
   }
 
-  /** What remains of the suggestion on the screen, or of the refinement that takes its place now. */
+  /** The rest of the ghost text, or of the refinement that replaces it now. */
   currentGhostText(since: TypedSince, settingsKey: string): Shown | undefined {
     const now = this.ghostText && currentGhostText(this.ghostText, since, settingsKey);
     if (!now) return undefined;
-    // The submodel that wrote what is on the screen gets the credit.
+    // The acceptance outcome counts for the submodel whose text is shown.
     if (now.ghostText.generation !== this.ghostText?.generation) this.awaited = now.ghostText.generation;
     this.ghostText = now.ghostText;
     const { generation, suggestion } = now;
@@ -152,7 +150,7 @@ export class EarlierOutput {
     return { generation, suggestion, work };
   }
 
-  /** What remains of a generation that a plan would only repeat. */
+  /** The rest of a generation that a plan would only repeat. */
   cached(since: TypedSince, plan: Plan): Remaining | undefined {
     const cached = findCached(this.generations, since, plan.cacheKey);
     if (cached || !plan.request.explicit) return cached;
@@ -164,7 +162,7 @@ export class EarlierOutput {
     return this.lastRequested !== undefined && isKnownUnsure(this.lastRequested, since, plan, weights);
   }
 
-  /** Whether something else was typed on this line than the model wrote for the last request. */
+  /** Whether the text typed on this line differs from the model's output for the last request. */
   hasDiverged(since: TypedSince): boolean {
     return this.lastRequested !== undefined && hasDiverged(this.lastRequested, since);
   }
@@ -179,7 +177,7 @@ export class EarlierOutput {
       : undefined;
   }
 
-  /** Forget everything, because another model or other settings would write something else. */
+  /** Forget everything, because the model or the settings have changed. */
   clear(): void {
     this.interrupt();
     this.generations = [];

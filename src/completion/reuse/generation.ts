@@ -5,28 +5,28 @@ import type { Outcome, Suggestion, Work } from '../outcome';
 import type { Plan, Purpose } from '../plan';
 import type { DocumentPosition } from './typedSince';
 
-/** A finished decode: where it was made, by whom and for what, and what came of it. */
+/** A finished decode and its result. */
 export interface Generation {
   readonly position: DocumentPosition;
   readonly purpose: Purpose;
   /** At one position, generations with equal keys are interchangeable. */
   readonly cacheKey: string;
-  /** The name of the submodel that wrote it. */
+  /** The name of the submodel. */
   readonly submodel: string;
   readonly multiline: boolean;
   readonly cursorContext: CursorContext;
-  /** All that was written at the cursor, shown or not. */
+  /** All of the model's output, shown or not. */
   readonly pieces: readonly Piece[];
-  /** What may be shown; undefined if nothing. */
+  /** Undefined if nothing may be shown. */
   readonly suggestion: Suggestion | undefined;
-  /** Something was written, but no part of it is likely enough to be right. */
+  /** There is output, but the confidence in every part of it is too low. */
   readonly isUnsure: boolean;
-  /** The filter that left nothing, if one did. */
+  /** The filter that removed all of the text, if one did. */
   readonly emptiedBy: string | undefined;
   readonly work: Work;
 }
 
-/** A generation of which something may be shown. */
+/** A generation with a suggestion. */
 export type Suggesting = Generation & { readonly suggestion: Suggestion };
 
 export function isSuggesting(generation: Generation): generation is Suggesting {
@@ -50,7 +50,7 @@ export function workOf({ prompt, decision, startedMs }: Plan, decoded: Decoded, 
 }
 
 /**
- * Judge what was decoded: the part that is likely enough to be right, and of that what passes the filters.
+ * Turns decoded pieces into a generation. The suggestion is the confident part after the filters.
  * @param weights of the submodel's score
  */
 export function generationOf(
@@ -80,6 +80,6 @@ export function generationOf(
 /** The outcome of the request that waited for a generation. */
 export function outcomeOf({ suggestion, isUnsure, emptiedBy, submodel, work }: Generation): Outcome {
   if (suggestion) return { kind: 'shown', suggestion, work };
-  if (isUnsure) return { kind: 'unsure', reason: 'the model was not sure', submodel, work };
-  return { kind: 'empty', reason: emptiedBy ? `nothing passed the filter ${emptiedBy}` : 'nothing to add', work };
+  if (isUnsure) return { kind: 'unsure', reason: 'the confidence was too low', submodel, work };
+  return { kind: 'empty', reason: emptiedBy ? `the filter ${emptiedBy} removed all of it` : 'nothing to add', work };
 }

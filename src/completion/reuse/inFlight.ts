@@ -10,17 +10,17 @@ export type Ended =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * A decode that is under way. It outlives a cancelled request, because most requests are cancelled by one more key, and
- * that key often agrees with what is being written.
+ * A running decode. It outlives a cancelled request, because most requests are cancelled by the next key, and that key
+ * often agrees with the decoded text.
  */
 export class InFlightCompletion {
   /** Never rejects. */
   readonly ended: Promise<Ended>;
-  /** It began on another backend, so how long it takes tells nothing of either. */
+  /** It moved to another backend, so its duration is a measurement of neither. */
   hasMoved = false;
   /** The text decoded so far. */
   written = '';
-  /** The text typed since it began, as far as edits have told. */
+  /** The text typed since it began, by the edits so far. */
   private typed = '';
   private readonly controller = new AbortController();
 
@@ -38,10 +38,10 @@ export class InFlightCompletion {
   }
 
   stop(): void {
-    this.controller.abort('the typed text diverged from it');
+    this.controller.abort('its decode is no longer needed');
   }
 
-  /** Whether it may answer a request at another position under settings with a key, as far as it has written by now. */
+  /** Whether it may answer a request at another position, by the text decoded so far. */
   isJoinable(since: TypedSince, settingsKey: string): boolean {
     const typed = this.plan.settings.key === settingsKey ? since.at(this.plan.request) : undefined;
     return typed !== undefined && mayBecome(this, typed);
@@ -49,7 +49,7 @@ export class InFlightCompletion {
 
   /** Whether it still agrees with its document after an edit there. */
   survives(inserted: string, removedChars: number): boolean {
-    // It is made for the document as it will be.
+    // It was started for the document after the acceptance.
     if (this.purpose === 'speculative') return true;
     this.typed += keyOfPair(inserted, this.plan.cursor.languageId);
     return removedChars === 0 && mayBecome(this, this.typed);
@@ -57,8 +57,8 @@ export class InFlightCompletion {
 }
 
 /**
- * Whether a decode may still produce the typed text: one of both texts begins with the other. No request waits for a
- * refinement, so that is kept only if it has already generated the typed text.
+ * Whether a decode may still produce the typed text, so that one text begins with the other. No request waits for a
+ * refinement, so it is kept only if it has already generated the typed text.
  */
 export function mayBecome(
   { written, purpose }: Pick<InFlightCompletion, 'written' | 'purpose'>,

@@ -5,9 +5,9 @@ import type { Generation } from './generation';
 import { isSameSuffix, type TypedSince } from './typedSince';
 
 /**
- * Whether a decode would be rejected for low confidence, as an earlier one was. What was typed since is what the model
- * wrote then, so it would write the rest again; no part of the rest is likely enough to be right, nor could be with more
- * text behind it. The probability of a piece that is typed in part is unknown, so the rest of it counts as certain.
+ * Whether a decode would be rejected for low confidence again. This is so if the typed text agrees with an earlier
+ * prediction, and the rest of that prediction can never reach the required score. The probability of a piece that is typed
+ * in part is unknown, so its rest counts as certain.
  * @param weights of the submodel's score
  */
 export function isKnownUnsure(
@@ -26,7 +26,7 @@ export function isKnownUnsure(
   );
 }
 
-/** The pieces that follow a text that all of them begin with; none if they do not, or end there. */
+/** The pieces after a text with which they begin; none if they do not begin with it. */
 function piecesAfter(pieces: readonly Piece[], text: string): readonly Piece[] {
   let left = text;
   for (const [i, piece] of pieces.entries()) {

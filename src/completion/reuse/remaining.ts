@@ -2,19 +2,19 @@ import type { Suggestion } from '../outcome';
 import type { Suggesting } from './generation';
 import { type DocumentPosition, isSameSuffix, type TypedSince } from './typedSince';
 
-/** What remains of a suggestion, and the generation that it is from. */
+/** The rest of a suggestion, and its generation. */
 export interface Remaining {
   readonly generation: Suggesting;
   readonly suggestion: Suggestion;
 }
 
-/** Brackets and quotes that stand at the head of a text, as an editor closes them. */
+/** Closing brackets and quotes at the start of a text, as an editor inserts them. */
 const CLOSERS = /^[)\]}'"`]*/;
 
 /**
- * What remains of a suggestion after the user typed along with it; undefined if something else was typed, or all of it.
- * Brackets that the editor closed on the way are replaced if the suggestion closes them too, and of those that it replaced
- * from the beginning some may have been typed over.
+ * The rest of a suggestion of which the user typed the beginning; undefined if other text was typed, or all of it. Brackets
+ * that the editor closed since are replaced if the suggestion closes them too. Brackets that it replaced from the start may
+ * have been typed over.
  */
 export function remainingOf(generation: Suggesting, since: TypedSince): Remaining | undefined {
   const { position, suggestion } = generation;
@@ -26,7 +26,7 @@ export function remainingOf(generation: Suggesting, since: TypedSince): Remainin
   return replaces === undefined ? undefined : { generation, suggestion: { text, replaces } };
 }
 
-/** Characters after the cursor that the rest of a suggestion replaces; undefined if it no longer fits what follows. */
+/** Number of characters after the cursor that the rest of a suggestion replaces; undefined if other text follows now. */
 function replacedBy(
   text: string,
   replacedThen: number,
@@ -42,7 +42,7 @@ function replacedBy(
   return undefined;
 }
 
-/** The brackets and quotes that were inserted after the cursor; undefined if something else changed there. */
+/** The brackets and quotes that were inserted after the cursor; undefined if other text changed there. */
 function closedBetween(then: string, now: string): string | undefined {
   const [closers] = CLOSERS.exec(now) ?? [''];
   for (let length = 0; length <= closers.length; length++) {

@@ -1,4 +1,4 @@
-/** A position in a document, by the text around it. */
+/** A position in a document, identified by the text around it. */
 export interface DocumentPosition {
   /** Distinguishes documents. */
   readonly document: string;
@@ -9,8 +9,8 @@ export interface DocumentPosition {
 }
 
 /**
- * What was typed since earlier positions, as seen from a request. Every query about earlier output of one request shares
- * one of these, so that each position is compared with the request once.
+ * The text typed between earlier positions and a request. All queries of a request share one instance, so each position
+ * is compared once.
  */
 export class TypedSince {
   private readonly compared = new Map<DocumentPosition, string | undefined>();
@@ -18,7 +18,7 @@ export class TypedSince {
   /** @param now the position of the request */
   constructor(readonly now: DocumentPosition) {}
 
-  /** The text typed since the cursor was at `then`; undefined if something else changed, or in another document. */
+  /** The text typed since the cursor was at `then`; undefined if other text changed, or in another document. */
   at(then: DocumentPosition): string | undefined {
     if (this.compared.has(then)) return this.compared.get(then);
     const typed = then.document === this.now.document ? typedBetween(then.prefix, this.now.prefix) : undefined;
@@ -27,14 +27,14 @@ export class TypedSince {
   }
 }
 
-/** Excerpts that begin or end elsewhere show the same position if they have so much text in common. */
+/** Two excerpts with different bounds show the same position if they share this many characters. */
 const SAME_CHARS = 200;
-/** More than any suggestion is long. If more was typed, nothing that was suggested there is of use. */
+/** Longer than any suggestion. If more was typed, no suggestion from that position is of use. */
 const MAX_TYPED_CHARS = 1000;
 
 /**
- * The text typed between two texts before the cursor; undefined if something else changed. The excerpt may have begun
- * earlier before, so the end of the earlier text is searched for in the later one.
+ * The text typed between two texts before the cursor; undefined if other text changed. The earlier excerpt may begin
+ * before the later one, so its end is searched for in the later one.
  */
 function typedBetween(then: string, now: string): string | undefined {
   if (now.startsWith(then)) return now.slice(then.length);
@@ -44,7 +44,7 @@ function typedBetween(then: string, now: string): string | undefined {
   return at < 0 ? undefined : recent.slice(at + SAME_CHARS);
 }
 
-/** Whether two excerpts have the same text after the cursor: they may end at different places in it. */
+/** Whether two excerpts have the same text after the cursor. They may end at different offsets. */
 export function isSameSuffix(a: string, b: string): boolean {
   const common = Math.min(a.length, b.length);
   return a === b || (common >= SAME_CHARS && a.slice(0, common) === b.slice(0, common));

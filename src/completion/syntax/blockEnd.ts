@@ -4,10 +4,10 @@ import { indentation } from './indentation';
 import { ancestor, isBlock, isTag, nodeAt } from './tree';
 import type { BlockEnd, Wanted } from './wanted';
 
-/** What may go on after its body, on a line of its own. */
+/** Statements that may continue after their body on a line of their own, as with `else`. */
 const GOES_ON = new Set(['if_statement', 'if_expression', 'try_statement', 'do_statement']);
 
-/** Where a block ends, by the tree of what stands before the cursor and what is written so far. */
+/** The end of a block, by the syntax tree of the text before the cursor and the text so far. */
 export function blockEnd(grammar: Grammar, prefix: string, wanted: Wanted): BlockEnd {
   const indent = indentation(prefix.slice(prefix.lastIndexOf('\n') + 1));
   let last: { readonly finished: string; readonly end: number | undefined } | undefined;
@@ -19,7 +19,7 @@ export function blockEnd(grammar: Grammar, prefix: string, wanted: Wanted): Bloc
 
   function endIn(finished: string): number | undefined {
     const first = finished.search(/\S/);
-    // A block has a second line, or has ended on its first.
+    // Nothing ends before its first word.
     if (first < 0) return undefined;
     const ends = [
       endOf[wanted](grammar, prefix, finished, first),
@@ -33,14 +33,14 @@ export function blockEnd(grammar: Grammar, prefix: string, wanted: Wanted): Bloc
 type End = (grammar: Grammar, prefix: string, text: string, first: number) => number | undefined;
 
 const endOf: Readonly<Record<Wanted, End>> = {
-  /** The closing bracket of the body that the cursor stands in, or the last line of one that ends by indentation. */
+  /** The closing bracket of the body around the cursor, or the last line of a body that ends by indentation. */
   body: (grammar, prefix, text, first) => {
     const node = nodeAt(grammar, prefix + text, prefix.length + first);
     const body = node && ancestor(node, (at) => isBlock(grammar.info, at) && beginsBefore(at, prefix.length));
     if (!body) return undefined;
     return isBracketed(body) ? within(closedEnd(body), prefix, text, false) : within(body.endIndex, prefix, text, true);
   },
-  /** The end of what the head and its body make. */
+  /** The end of the statement or declaration that has the head and the body. */
   head: (grammar, prefix, text) => {
     const { rootNode } = grammar.parse(prefix + text);
     const body = rootNode
@@ -54,7 +54,7 @@ const endOf: Readonly<Record<Wanted, End>> = {
     const end = isBraced ? whole.endIndex : body.endIndex;
     return within(end, prefix, text, mayGoOn);
   },
-  /** The end of a statement of several lines; short ones go on to the next blank line. */
+  /** The end of a statement of several lines. Shorter ones continue to the next blank line. */
   statement: (grammar, prefix, text, first) => {
     const node = nodeAt(grammar, prefix + text, prefix.length + first);
     const whole = node && outermostFrom(node, prefix.length);
@@ -63,7 +63,7 @@ const endOf: Readonly<Record<Wanted, End>> = {
   },
 };
 
-/** Offset in `text` of an end in the tree. @param ifMore only where more is written after it */
+/** The offset in `text` of an end in the tree. @param ifMore only if more text follows it */
 function within(end: number | undefined, prefix: string, text: string, ifMore: boolean): number | undefined {
   if (end === undefined) return undefined;
   const at = end - prefix.length;
@@ -71,7 +71,7 @@ function within(end: number | undefined, prefix: string, text: string, ifMore: b
   return !ifMore || text.slice(at).trim().length > 0 ? at : undefined;
 }
 
-/** The body's opening bracket, or the head of one that has none, stands before an offset. */
+/** Whether the body's opening bracket, or its head if it has no brackets, is before an offset. */
 function beginsBefore(body: Node, offset: number): boolean {
   return (isBracketed(body) ? body.startIndex : (body.parent?.startIndex ?? Infinity)) < offset;
 }
@@ -80,21 +80,21 @@ function isBracketed({ firstChild }: Node): boolean {
   return firstChild !== null && (!firstChild.isNamed || isTag(firstChild));
 }
 
-/** Where a body's closing bracket or tag ends, if it is written. */
+/** The end of a body's closing bracket or tag; undefined if it is missing. */
 function closedEnd(body: Node): number | undefined {
   const { lastChild } = body;
   const isClosed = lastChild && !lastChild.isMissing && (!lastChild.isNamed || isTag(lastChild));
   return isClosed && body.childCount > 1 ? body.endIndex : undefined;
 }
 
-/** The largest node from `node` up that begins at or after an offset, short of the whole. */
+/** The largest ancestor of a node that begins at or after an offset, except the root. */
 function outermostFrom(node: Node, offset: number): Node {
   let at = node;
   while (at.parent?.parent && !at.parent.isError && at.parent.startIndex >= offset) at = at.parent;
   return at;
 }
 
-/** The end before the first line that is indented less than the cursor's and does not close anything. */
+/** The end before the first line that is indented less than the cursor's and is no closing line. */
 function outside(text: string, indent: number): number | undefined {
   const lines = text.split('\n');
   const at = lines.findIndex(

@@ -1,5 +1,3 @@
-/** Brackets of a text that is no code, such as a comment: nothing is said of strings in it. */
-
 const PAIRS: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{' };
 const OPENERS = '([{';
 
@@ -16,7 +14,7 @@ export interface Unmatched {
   readonly closers: readonly Bracket[];
 }
 
-/** The brackets of a text that nothing in it matches. */
+/** The brackets that have no partner in a text. Quotes have no meaning, because the text may be prose. */
 export function unmatched(text: string): Unmatched {
   const openers: Bracket[] = [];
   const closers: Bracket[] = [];

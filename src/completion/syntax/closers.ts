@@ -1,6 +1,6 @@
 import { type Lexicon, lexiconOf, VOID_ELEMENTS } from './lexicon';
 
-/** A pair that an editor completes: when `open` is typed, it writes `close` behind the cursor. */
+/** A pair that an editor completes. When `open` is typed, it inserts `close` after the cursor. */
 export interface Pair {
   readonly open: string;
   readonly close: string;
@@ -20,7 +20,7 @@ const WITH_TAGS = new Set(['typescriptreact', 'javascriptreact', 'markdown', 'md
 const WITH_DOC_COMMENTS = new Set(
   'typescript typescriptreact javascript javascriptreact java c cpp objective-c csharp php groovy'.split(' '),
 );
-/** Marks around words in prose, as patterns of one character: repetition within a pattern would backtrack. */
+/** Marks around words in prose, as patterns of one character, because repetition within a pattern would backtrack. */
 const EMPHASIS: ReadonlyMap<string, string> = new Map([
   ['markdown', '[*_~]'],
   ['mdx', '[*_~]'],
@@ -34,9 +34,9 @@ const SEPARATORS = '[;,:]';
 const TAG_ENDS = ['</[\\w:.-]*\\s*>', '/>'];
 const TEMPLATE_ENDS = ['[-~+]?%\\}', '-?%>', '\\?>', '#\\}', '!!\\}'];
 
-/** Patterns of all marks that close something in a language, the longest first. */
+/** Patterns of all closing marks in a language, the longest first. */
 function marksOf(languageId: string, lexicon: Lexicon): string[] {
-  // Those of Lua are brackets, and told one by one.
+  // Lua's comment ends consist of brackets, which are single marks.
   const comments = lexicon.blockComments.map(([, close]) => close).filter((close) => /[^)\]}]/.test(close));
   const tags = hasTags(languageId, lexicon) ? TAG_ENDS : [];
   const templates = lexicon.kind === 'markup' ? TEMPLATE_ENDS : [];
@@ -84,7 +84,7 @@ export function markEnds(rest: string, languageId: string): readonly number[] {
   return ends;
 }
 
-/** The rest of a line has only closing marks and separators, so a completion may be shown before it. */
+/** Whether the rest of a line has only closing marks and separators, so a completion may be shown before it. */
 export function isClosing(rest: string, languageId: string): boolean {
   // The common case needs no table.
   if (rest.trim() === '') return true;
@@ -92,12 +92,12 @@ export function isClosing(rest: string, languageId: string): boolean {
   return new RegExp(`^(?:\\s|${SEPARATORS}|${marks})*$`).test(rest);
 }
 
-/** The rest of a line has only brackets, quotes and separators, as around a block. */
+/** Whether the rest of a line has only brackets, quotes and separators, as around a block. */
 export function isBracketEnd(rest: string): boolean {
   return /^[\s)\]}>'"`;,]*$/.test(rest);
 }
 
-/** A line of closing marks without a word or a bracket in it: the end of a comment, of a fence, of a long string. */
+/** Whether a line is only the end of a comment, a fence or a long string, without words or brackets. */
 export function isClosingLine(line: string, languageId: string): boolean {
   const text = line.trim();
   if (text === '') return false;
@@ -130,7 +130,7 @@ export function closerOf(key: string, line: string, languageId: string): string 
   return isApostrophe ? undefined : pair?.close;
 }
 
-/** The name of the element that a `>` would open. */
+/** The name of the element that a `>` would open; undefined if it would open none. */
 function tagEndedBy(line: string): string | undefined {
   const name = /(?<![\w$])<([A-Za-z][\w:.-]*)(?:\s[^<>]*)?$/.exec(line)?.[1];
   if (name === undefined || /[/=]$/.test(line) || VOID_ELEMENTS.has(name.toLowerCase())) return undefined;

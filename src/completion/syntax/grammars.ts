@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Edit, Language, Parser, type Point, type Tree } from 'web-tree-sitter';
 import { type GrammarInfo, GRAMMARS } from './languages';
 
-/** A parser of one language, and the tree of what it parsed last. */
+/** A parser of one language, with its last text and tree. */
 export class Grammar {
   private readonly parser = new Parser();
   private text = '';
@@ -16,14 +16,14 @@ export class Grammar {
     this.parser.setLanguage(language);
   }
 
-  /** Parse what differs from the text before. The tree is good until the next call. Broken code has a tree too. */
+  /** Parse the difference from the last text. The tree is valid until the next call. Broken code has a tree too. */
   parse(text: string): Tree {
     const before = this.tree;
     if (before && text === this.text) return before;
     before?.edit(editBetween(this.text, text));
     const tree = this.parser.parse(text, before);
     before?.delete();
-    if (!tree) throw new Error(`${this.info.file} parsed nothing`);
+    if (!tree) throw new Error(`the grammar ${this.info.file} returned no tree`);
     this.text = text;
     this.tree = tree;
     return tree;
@@ -35,7 +35,7 @@ export class Grammar {
   }
 }
 
-/** Grammars as WebAssembly, read when their language is first met. */
+/** Grammars as WebAssembly. Each is loaded on the first use of its language. */
 export class Grammars {
   private readonly loading = new Map<string, Promise<Grammar | undefined>>();
   private readonly loaded = new Map<string, Grammar>();
@@ -44,13 +44,13 @@ export class Grammars {
   /** @param folder holds the parser's runtime and the grammars: `*.wasm` */
   constructor(private readonly folder: string) {}
 
-  /** The grammar of a language where it was loaded before. */
+  /** The grammar of a language, if it is loaded. */
   get(languageId: string): Grammar | undefined {
     const info = infoOf(languageId);
     return info && this.loaded.get(info.file);
   }
 
-  /** Resolves to undefined where there is no grammar of that language, or its file cannot be read. */
+  /** Resolves to undefined if the language has no grammar, or if its file cannot be read. */
   load(languageId: string): Promise<Grammar | undefined> {
     const info = infoOf(languageId);
     if (!info) return Promise.resolve(undefined);
@@ -73,7 +73,7 @@ export class Grammars {
   }
 }
 
-/** An extension may register any language id, `constructor` too. */
+/** Safe for any language id that an extension may register, such as `constructor`. */
 function infoOf(languageId: string): GrammarInfo | undefined {
   return Object.hasOwn(GRAMMARS, languageId) ? GRAMMARS[languageId] : undefined;
 }
@@ -97,7 +97,7 @@ function editBetween(before: string, after: string): Edit {
   });
 }
 
-/** Row and column of an offset; an offset past the end is at the end. */
+/** Row and column of an offset. An offset past the end counts as the end. */
 export function pointAt(text: string, index: number): Point {
   const lines = text.slice(0, index).split('\n');
   return { row: lines.length - 1, column: lines.at(-1)?.length ?? 0 };

@@ -1,21 +1,24 @@
 import type { BlockEnd, Wanted } from './wanted';
 
-/** Columns of a tab, where tabs and spaces are compared. */
+/** Columns of a tab for the comparison of tabs and spaces. */
 const TAB_COLUMNS = 4;
 
-/** The blanks at the head of a line. */
+/** A line that opens a block or a bracket, without arrow functions. */
+const OPENS = /[{([:]\s*$/;
+
+/** The blanks at the start of a line. */
 export function leadingBlanks(line: string): string {
   return /^[ \t]*/.exec(line)?.[0] ?? '';
 }
 
-/** How far a line is indented, in columns. */
+/** The indentation of a line in columns. */
 export function indentation(line: string): number {
   return [...leadingBlanks(line)].reduce((width, c) => width + (c === '\t' ? TAB_COLUMNS : 1), 0);
 }
 
 /**
- * A block's end where no parser knows the language: the first line that is indented less than the cursor's, the line
- * that closes what the first one opened, or two blank lines.
+ * The end of a block in a language without a grammar: before the first line that is indented less than the cursor's, after
+ * the line that closes the bracket of the first one, or before two blank lines.
  */
 export function blockEndByIndentation(linePrefix: string): BlockEnd {
   return (text, open) => {
@@ -26,10 +29,10 @@ export function blockEndByIndentation(linePrefix: string): BlockEnd {
   };
 }
 
-/** Number of lines that belong to the block, or undefined where all may. */
+/** Number of lines that belong to the block; undefined if all may. */
 function endOfBlock(lines: readonly string[], linePrefix: string): number | undefined {
   const indent = indentation(linePrefix);
-  const opens = lines[0] !== undefined && /[{([:]\s*$/.test(linePrefix + lines[0]);
+  const opens = lines[0] !== undefined && OPENS.test(linePrefix + lines[0]);
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i] ?? '';
     if (line.trim() === '') {
@@ -37,7 +40,7 @@ function endOfBlock(lines: readonly string[], linePrefix: string): number | unde
       continue;
     }
     if (indentation(line) < indent) return i;
-    // The line that closes what the first one opened is the last of its block.
+    // The line that closes the bracket of the first one is the last of the block.
     if (opens && indentation(line) === indent) {
       if (!/^\s*[)\]}]/.test(line)) return i;
       return i + 1 < lines.length ? i + 1 : undefined;
@@ -46,7 +49,7 @@ function endOfBlock(lines: readonly string[], linePrefix: string): number | unde
   return undefined;
 }
 
-/** What is wanted at a place where no parser knows the language. */
+/** Which block is wanted at a place in a language without a grammar; undefined if none is. */
 export function wantedByIndentation(prefix: string, suffix: string): Wanted | undefined {
   const lines = prefix.split('\n');
   const linePrefix = lines.at(-1) ?? '';
@@ -57,7 +60,7 @@ export function wantedByIndentation(prefix: string, suffix: string): Wanted | un
     .slice(1)
     .find((line) => line.trim() !== '');
   const isBelow = below !== undefined && indentation(below) > indentation(opening);
-  if ((isEmpty ? /[{([:]\s*$/ : /[{:]\s*$/).test(opening) && !isBelow) return 'body';
+  if ((isEmpty ? OPENS : /[{:]\s*$/).test(opening) && !isBelow) return 'body';
   const isComment = isEmpty && /^\s*(?:\/\/|#|--|;|%|\*\/)/.test(lines.at(-2) ?? '');
   return isComment && (suffix.split('\n')[1] ?? '').trim() === '' ? 'statement' : undefined;
 }

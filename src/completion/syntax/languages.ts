@@ -1,4 +1,4 @@
-/** What the shape of code needs to know of a grammar: names of its nodes. */
+/** The names of a grammar's nodes from which the shape of code is derived. */
 export interface GrammarInfo {
   /** The file of the grammar, without ending. */
   readonly file: string;
@@ -6,7 +6,7 @@ export interface GrammarInfo {
   readonly bodies: readonly string[];
   /** Nodes that hold values between two brackets. */
   readonly literals: readonly string[];
-  /** What may stand where the head of a body ends: a body with the placeholder `_` in it. */
+  /** Bodies that may follow a head, with the placeholder `_` in them. */
   readonly bodiesToTry: readonly string[];
 }
 
@@ -30,7 +30,7 @@ const JAVASCRIPT = { ...ECMASCRIPT, file: 'tree-sitter-javascript', bodiesToTry:
 const JSON = { file: 'tree-sitter-json', bodies: [], literals: ['object', 'array'], bodiesToTry: [] };
 const CSS = { file: 'tree-sitter-css', bodies: ['block', 'keyframe_block_list'], literals: [], bodiesToTry: BRACES };
 
-/** Grammars by the editor's language id. C is read by the grammar of C++, which holds it. */
+/** Grammars by the editor's language id. The grammar of C++ also parses C. */
 export const GRAMMARS: Readonly<Record<string, GrammarInfo>> = {
   typescript: TYPESCRIPT,
   typescriptreact: TSX,
@@ -75,7 +75,7 @@ export const GRAMMARS: Readonly<Record<string, GrammarInfo>> = {
   },
 };
 
-/** Language ids by the ending of a file's name, or by the name, for the command line. */
+/** Language ids by the extension or the name of a file, for callers without an editor. */
 const ENDINGS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     ts: 'typescript',

@@ -1,7 +1,7 @@
 import { type Lexicon, lexiconOf, type StringRule, TEMPLATE_MARKS, VOID_ELEMENTS } from './lexicon';
 import { endsWithLine, isBracket, type Mode, type Open, Reader, type Scan, type ScanOptions } from './reader';
 
-/** Read a text as a language does. Takes time in proportion to its length. */
+/** Scan a text by the rules of a language, in time linear in its length. */
 export function scan(text: string, lexicon: Lexicon, options: ScanOptions = {}): Scan {
   return new Lexer(text, lexicon, options).read();
 }
@@ -266,7 +266,7 @@ class Lexer extends Reader {
   private hereDocument(mark: RegExp): void {
     mark.lastIndex = this.at;
     const match = mark.exec(this.text);
-    const word = match?.groups?.['word'];
+    const word = match?.groups?.word;
     if (!match || word === undefined) return;
     this.hereDocuments.push({ opener: /^<+/.exec(match[0])?.[0] ?? '<<', word });
     this.keep(match[0].length);

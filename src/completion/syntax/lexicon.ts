@@ -198,7 +198,7 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
         { ...DOUBLE, code: [['\\(', ')']] },
       ],
       apostrophe: 'none',
-      rawString: { open: /(#+)"/y, close: (hashes) => `"${hashes}` },
+      rawString: { open: /(#{1,8})"/y, close: (hashes) => `"${hashes}` },
       nestedComments: true,
     }),
     scala: braces({

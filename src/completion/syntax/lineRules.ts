@@ -1,4 +1,6 @@
-/** How the lines of a language follow from one another. The patterns apply to a line with strings and comments blanked. */
+import { OPENS_BLOCK } from '../../governor/place';
+
+/** How the indentation of a line follows from the line above. Strings and comments are blanked before a match. */
 export interface LineRules {
   /** The line opens a block: the next one stands a level deeper. */
   readonly opens: RegExp;
@@ -10,7 +12,7 @@ export interface LineRules {
   readonly goesOn?: RegExp;
   /** A line with this start continues the line before. */
   readonly continues?: RegExp;
-  /** The same, for a line within brackets. */
+  /** `continues` for a line within brackets. */
   readonly continuesInBrackets?: RegExp;
   /** Levels by which a continuation is indented if the document shows none. */
   readonly continuationLevels: number;
@@ -18,8 +20,6 @@ export interface LineRules {
   readonly ends?: RegExp;
 }
 
-/** The end of a line that opens a block, in a language that is not known or has no word for it. */
-export const OPENS_BLOCK = /(?:[{([:]|=>)\s*$/;
 const DEDENTS = /^(?:[})\]]|<\/|(?:case\b.*|default\s*|[\w\s]+):$|else\b|catch\b|finally\b)/;
 const OPERATOR_END = /(?:[^=!<>]=|[^=!<>+\-*/%&|^]=|&&|\|\||\?\?|[^+]\+|[^-]-|\s[*/%&|^<>?]|[([,]\s*[?:])$|\\$/;
 const LEADS = /^(?:\?\.|&\.|\.(?=[A-Za-z_$[(])|\|>|<\||&&|\|\||\?\?|<<|[+\-*/%|&^?:]\s)/;
@@ -88,7 +88,7 @@ const MARKUP: LineRules = {
   continuationLevels: 1,
 };
 const DOCKER: LineRules = { opens: /(?!)/, dedents: /(?!)/, goesOn: /\\$/, continuationLevels: 1 };
-/** In a language that is not in the table, a line may always stand a level deeper. */
+/** In a language that is not in the table, a line may always be a level deeper. */
 const UNKNOWN: LineRules = { ...GENERIC, opens: /(?:[{([:]|=>|->|\b(?:do|then|else|begin))$/ };
 
 const RULES: ReadonlyMap<string, LineRules> = new Map(
@@ -135,5 +135,5 @@ export function lineRulesOf(languageId: string, kind: 'code' | 'prose' | 'markup
   return kind === 'code' ? UNKNOWN : kind === 'markup' ? MARKUP : undefined;
 }
 
-/** JSX: the line ends with an opening tag, so the next one stands in its element. */
+/** JSX: the line ends with an opening tag, so the next one is in its element. */
 export const OPEN_TAG = /(?:^|[\s({>])<(?:[A-Za-z][\w:.-]*(?:\s[^<>]*)?)?(?<![/=])>$|^<[A-Za-z][\w:.-]*(?:\s[^<>]*)?$/;

@@ -1,11 +1,11 @@
 import type { Lexicon, StringRule } from './lexicon';
 
-/** How text is read within an open item. */
+/** The rules for text within an open item. */
 export type Mode =
   | { readonly reads: 'code'; readonly lexicon: Lexicon }
   | { readonly reads: 'string'; readonly rule: StringRule }
   | { readonly reads: 'comment'; readonly opener: string }
-  /** Between `<` and `>`. @param element what it opens, empty for a closing tag */
+  /** Between `<` and `>`. `element` is the name of the opened element, empty for a closing tag. */
   | { readonly reads: 'tag'; readonly element: string }
   | { readonly reads: 'markup' }
   /** Text between two stretches of code, as HTML in a PHP file. */
@@ -30,7 +30,7 @@ export interface Closer {
   readonly depth: number | undefined;
 }
 
-/** A text as its language reads it. */
+/** The result of a scan. */
 export interface Scan {
   /** Items that are open at its end, outermost first. */
   readonly open: readonly Open[];

@@ -7,46 +7,47 @@ import { blockEndByIndentation, wantedByIndentation } from './indentation';
 import { emptyBody, headOfBody, knownText, saysWhatFollows } from './tree';
 import type { BlockEnd, Wanted } from './wanted';
 
-/** What is to be written at a place: the rest of a line, or a block. */
+/** Whether the rest of a line or a block is wanted at a place. */
 export interface Shape {
   readonly block: boolean;
-  /** For a person to read. */
+  /** For people. */
   readonly reason: string;
   readonly blockEnd: BlockEnd;
-  /** Strings and comments before the cursor according to a syntax tree, and whether the cursor is in one. */
+  /** Strings and comments before the cursor according to a syntax tree. */
   readonly known?: readonly KnownStretch[];
+  /** The cursor is in a string or a comment. */
   readonly isText?: boolean;
 }
 
-/** Decides what is to be written at a place. */
+/** Decides between the rest of a line and a block. */
 export interface Syntax {
-  /** @param explicit the user asked by hand: at the end of a line that is answered with a block */
+  /** @param explicit the user asked by hand, so a block is wanted at the end of any line */
   shapeAt(languageId: string, excerpt: Excerpt, explicit: boolean): Promise<Shape>;
 }
 
-/** Characters before and after the cursor that are parsed. */
+/** Number of characters before and after the cursor that are parsed. */
 const PREFIX_CHARS = 1500;
 const SUFFIX_CHARS = 500;
-/** The window's head moves by so much at once, so that the parser sees the text of the last key again. */
+/** The step by which the window's head moves, so that the parser can reuse its last tree. */
 const PREFIX_STEP_CHARS = 500;
-/** What a request waits for a grammar that is not loaded; the next request has it. */
+/** How long a request waits for a grammar that is being loaded. */
 const GRAMMAR_WAIT_MS = 5;
-/** Nothing is missing on the line: what is wanted, if anything, begins on the next. */
+/** A complete line, so that new text belongs on the next one. */
 const FINISHED = /[;}]\s*$/;
 
 const REASONS: Readonly<Record<Wanted, string>> = {
-  body: 'an empty block begins',
-  head: 'a head has no body yet',
-  statement: 'a comment says what follows',
+  body: 'the block is empty',
+  head: 'the body is missing',
+  statement: 'a comment describes the next statement',
 };
 
-/** Shapes by the languages' grammars, by indentation where there is none. */
+/** Shapes by the languages' grammars, or by indentation if there is none. */
 export class SyntaxByGrammar implements Syntax {
   constructor(private readonly grammars: Grammars) {}
 
   async shapeAt(languageId: string, excerpt: Excerpt, explicit: boolean): Promise<Shape> {
     const lineEnd = excerpt.suffix.split('\n', 1)[0] ?? '';
-    // A block needs the end of the line, or brackets that are closed on it.
+    // A block is possible only at the end of the line or before closing brackets.
     if (!isBracketEnd(lineEnd)) return line(excerpt);
     const grammar = this.grammars.get(languageId) ?? (await within(this.grammars.load(languageId), GRAMMAR_WAIT_MS));
     return grammar ? shapeByGrammar(grammar, excerpt, explicit) : shapeByIndentation(excerpt, explicit);
@@ -67,7 +68,7 @@ function shapeByGrammar(grammar: Grammar, excerpt: Excerpt, explicit: boolean): 
   return { ...shape(wanted, excerpt, explicit, (kind) => blockEnd(grammar, prefix, kind)), ...texts };
 }
 
-/** Shapes where no parser knows the language. */
+/** Shapes in a language without a grammar. */
 export function shapeByIndentation(excerpt: Excerpt, explicit: boolean): Shape {
   const linePrefix = linePrefixOf(excerpt);
   return shape(wantedByIndentation(excerpt.prefix, excerpt.suffix), excerpt, explicit, () =>
@@ -85,7 +86,7 @@ function shape(
   const isLineEnd = /^[ \t]*(\n|$)/.test(excerpt.suffix);
   const isFinished = FINISHED.test(linePrefixOf(excerpt));
   if (!isLineEnd || (!explicit && !isFinished)) return line(excerpt);
-  const reason = explicit ? 'asked for by hand' : 'the line is finished';
+  const reason = explicit ? 'asked for by hand' : 'the line is complete';
   return { block: true, reason, blockEnd: blockEndOf('statement') };
 }
 
@@ -97,14 +98,14 @@ function linePrefixOf({ prefix }: Excerpt): string {
   return prefix.slice(prefix.lastIndexOf('\n') + 1);
 }
 
-/** Whole lines before the cursor, from a place on that stays while the cursor moves on. */
+/** Whole lines before the cursor, from an offset that stays the same over many keys. */
 function prefixWindow({ prefix, prefixStart }: Excerpt): string {
   const steps = Math.floor((prefixStart + prefix.length - PREFIX_CHARS) / PREFIX_STEP_CHARS);
   const start = Math.max(0, steps * PREFIX_STEP_CHARS - prefixStart);
   return start === 0 ? prefix : prefix.slice(prefix.indexOf('\n', start) + 1);
 }
 
-/** What a promise resolves to, or undefined where that takes longer. */
+/** The value of a promise, or undefined if it takes longer. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

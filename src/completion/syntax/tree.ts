@@ -4,31 +4,31 @@ import { indentation } from './indentation';
 import type { GrammarInfo } from './languages';
 import type { KnownStretch } from './reader';
 
-/** Stands at the cursor while the tree is asked what may come there: a name in every language. */
+/** Inserted at the cursor to parse the text. It is a name in every language. */
 const PLACEHOLDER = '_';
-/** A block after this would be a value, in a language where blocks have values. */
+/** A block after this would be a value, in languages in which blocks have values. */
 const WANTS_VALUE = /(?:=|\breturn)\s*$/;
 const CLOSERS: Readonly<Record<string, string>> = { '{': '}', '[': ']' };
 const TAG = /tag$|^jsx_(?:opening|closing)_element$/;
 
-/** The node holds statements, members or values of its own. */
+/** Whether a node holds statements, members or values of its own. */
 export function isBlock({ bodies, literals }: GrammarInfo, node: Node): boolean {
   return bodies.includes(node.type) || literals.includes(node.type);
 }
 
-/** The cursor stands in a block that has nothing in it, comments apart. */
+/** Whether the cursor is in a block that is empty except for comments. */
 export function emptyBody(grammar: Grammar, prefix: string, suffix: string): boolean {
   const opener = prefix.trimEnd().at(-1) ?? '';
   const block =
     blockAt(grammar, prefix, suffix) ??
-    // Nothing closes it yet.
+    // Its closing bracket is missing.
     blockAt(grammar, prefix, `\n${CLOSERS[opener] ?? ''}${suffix}`);
   if (!block || isWritten(block)) return false;
-  // Values of one line, `[█]` say, are no block; statements, `{█}`, will get lines of their own.
+  // Values on one line, such as `[█]`, are no block. Statements, as in `{█}`, get lines of their own.
   return isBlankLine(prefix) || (grammar.info.bodies.includes(block.type) && /[\s{:>]$/.test(prefix));
 }
 
-/** The block around a name at the cursor, where the tree has no fault in between. */
+/** The block around a placeholder at the cursor; undefined if the tree has an error in between. */
 function blockAt(grammar: Grammar, prefix: string, suffix: string): Node | undefined {
   const placeholder = nodeAt(grammar, prefix + PLACEHOLDER + suffix, prefix.length);
   const block =
@@ -36,21 +36,21 @@ function blockAt(grammar: Grammar, prefix: string, suffix: string): Node | undef
   return block && !block.isError ? block : undefined;
 }
 
-/** A fault that is more than the placeholder: an opening bracket that nothing closes. */
-function isBegun(fault: Node): boolean {
-  return fault.children.some((child) => !child.isNamed && child.text in CLOSERS);
+/** Whether an error has an opening bracket without a partner. Otherwise the placeholder may be its cause. */
+function isBegun(error: Node): boolean {
+  return error.children.some((child) => !child.isNamed && child.text in CLOSERS);
 }
 
 function isBlankLine(prefix: string): boolean {
   return prefix.slice(prefix.lastIndexOf('\n') + 1).trim() === '';
 }
 
-/** The node is a tag that opens or closes an element. */
+/** Whether a node is a tag that opens or closes an element. */
 export function isTag(node: Node): boolean {
   return TAG.test(node.type);
 }
 
-/** Something but the placeholder and comments stands in the block. */
+/** Whether a block contains more than the placeholder and comments. */
 function isWritten(block: Node): boolean {
   return block.children.some(
     (child) =>
@@ -61,7 +61,7 @@ function isWritten(block: Node): boolean {
   );
 }
 
-/** The line is the head of a function, a class or a branch, and its body is still to come. */
+/** Whether the line is the head of a function, a class or a branch without a body. */
 export function headOfBody(grammar: Grammar, prefix: string, suffix: string): boolean {
   if (isBlankLine(prefix) || WANTS_VALUE.test(prefix)) return false;
   return grammar.info.bodiesToTry.some((tried) => {
@@ -82,7 +82,7 @@ export function headOfBody(grammar: Grammar, prefix: string, suffix: string): bo
   });
 }
 
-/** The line is still empty, and a comment of some words on the line above is not followed by code already. */
+/** Whether the line is empty, and the line above is a comment of some words that is not followed by code already. */
 export function saysWhatFollows(grammar: Grammar, prefix: string, suffix: string): boolean {
   const linePrefix = prefix.slice(prefix.lastIndexOf('\n') + 1);
   const above = prefix.slice(0, prefix.length - linePrefix.length);
@@ -98,7 +98,7 @@ export function saysWhatFollows(grammar: Grammar, prefix: string, suffix: string
   );
 }
 
-/** Nodes that contain text. HTML is left to its lexical rules, which are as good. */
+/** Nodes that contain text. HTML is left to its lexical rules, which are equally good. */
 const TEXTS = [
   'comment',
   'line_comment',
@@ -116,7 +116,7 @@ const TEXTS = [
   'jsx_text',
 ];
 
-/** Strings, comments and the like according to those parts of a tree that have no error. */
+/** Strings, comments and the like, by the parts of a tree without errors. */
 export interface KnownText {
   /** Stretches of the text before the cursor, in order. */
   readonly known: readonly KnownStretch[];
@@ -124,7 +124,7 @@ export interface KnownText {
   readonly isText: boolean;
 }
 
-/** @param shift offset of `prefix` in the text in which the stretches are wanted */
+/** @param shift offset of `prefix` in the text that the stretches refer to */
 export function knownText(grammar: Grammar, prefix: string, suffix: string, shift: number): KnownText {
   const { rootNode } = grammar.parse(prefix + PLACEHOLDER + suffix);
   const texts = rootNode.descendantsOfType(TEXTS, undefined, pointAt(prefix, prefix.length + 1));
@@ -142,7 +142,7 @@ export function nodeAt(grammar: Grammar, text: string, offset: number): Node | u
   return grammar.parse(text).rootNode.descendantForIndex(offset, offset + 1) ?? undefined;
 }
 
-/** The nearest of a node and what holds it that fulfils a condition. */
+/** The first of a node and its ancestors that satisfies a condition. */
 export function ancestor(node: Node, condition: (node: Node) => boolean): Node | undefined {
   let at: Node | null = node;
   while (at && !condition(at)) at = at.parent;

@@ -11,7 +11,7 @@ import { ROOT } from '../model';
 
 const FOLDER = join(ROOT, 'test', 'cases');
 
-/** What the model writes at the cursor, and what is shown of it. */
+/** The model's output at the cursor, and the text that is shown of it. */
 interface Answer {
   readonly explicit: boolean;
   readonly indent: IndentOptions | undefined;
@@ -50,7 +50,7 @@ describe('a case', () => {
     grammars.dispose();
   });
 
-  /** What is inserted there, with what it replaces; where the words come one by one, the filters stop them. */
+  /** The inserted text and the replaced one. If the text is decoded word by word, the filters stop it. */
   async function show(request: CompletionRequest, written: string): Promise<string | undefined> {
     assert.equal(gate(request), undefined);
     await grammars.load(request.languageId);
@@ -64,14 +64,14 @@ describe('a case', () => {
   for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.txt'))) {
     const { path, languageId, before, after: behind, answers } = readCase(file);
     for (const { explicit, indent, written, shown } of answers) {
-      it(`${file}, ${explicit ? 'by hand' : 'unasked'}, of ${JSON.stringify(written)}`, async () => {
+      it(`${file}, ${explicit ? 'by hand' : 'while typing'}, of ${JSON.stringify(written)}`, async () => {
         const request = { ...requestIn(path, before, behind, explicit), languageId, indent };
         assert.equal(await show(request, written), shown);
       });
     }
   }
 
-  it('is shut out while typing where code follows on the line', () => {
+  it('is gated while typing if code follows on the line', () => {
     const { path, before, after: behind } = readCase('13-mid-line-by-hand.txt');
     assert.equal(gate(requestIn(path, before, behind))?.cause, 'code follows');
   });

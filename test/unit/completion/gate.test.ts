@@ -17,21 +17,16 @@ describe('the gate', () => {
     ['opens at the end of a line', {}, undefined],
     ['opens before closing brackets', { lineSuffix: ') });' }, undefined],
     ['opens for untitled and remote documents', { scheme: 'vscode-remote' }, undefined],
-    ['shuts before code', { lineSuffix: ' + b;' }, 'code follows', /^code follows/],
-    ['opens before code when asked by hand', { lineSuffix: ' + b;', explicit: true }, undefined],
-    ['shuts where completion is off', { enabled: false }, 'language off', /off for typescript/],
-    ['opens where it is off when asked by hand', { enabled: false, explicit: true }, undefined],
-    ['shuts with several cursors', { cursors: 2 }, 'several cursors', /more than one cursor/],
-    ['shuts with a selection', { hasSelection: true }, 'selection', /selected/],
-    ['shuts in an output panel', { scheme: 'output' }, 'read-only document', /scheme output/],
+    ['closes before code', { lineSuffix: ' + b;' }, 'code follows', /^code follows/],
+    ['opens before code if asked by hand', { lineSuffix: ' + b;', explicit: true }, undefined],
+    ['closes if completion is off', { enabled: false }, 'language off', /off for typescript/],
+    ['opens by hand even if completion is off', { enabled: false, explicit: true }, undefined],
+    ['closes with several cursors', { cursors: 2 }, 'several cursors', /more than one cursor/],
+    ['closes with a selection', { hasSelection: true }, 'selection', /selected/],
+    ['closes in an output panel', { scheme: 'output' }, 'read-only document', /scheme output/],
+    ['closes in an ignored file, even by hand', { closed: 'ignored', explicit: true }, 'closed file', /^ignored$/],
     [
-      'shuts in a file that is ignored, even by hand',
-      { closed: 'ignored', explicit: true },
-      'closed file',
-      /^ignored$/,
-    ],
-    [
-      'shuts in a line of a megabyte, even by hand',
+      'closes in a line of a megabyte, even by hand',
       { lineLength: 1e6, explicit: true },
       'long line',
       /longer than 2000/,
@@ -45,7 +40,7 @@ describe('the gate', () => {
     });
   }
 
-  /** By language: what may follow the cursor while typing, and what may not. */
+  /** By language, texts that may follow the cursor while typing, and texts that may not. */
   const rests: Record<string, { closing: string[]; code: string[] }> = {
     html: {
       closing: ['</a></li>', '" />', ' -->', ' %}', ' }}', ' -%}', '></p>', ' #}', '">'],
@@ -72,12 +67,12 @@ describe('the gate', () => {
         assert.equal(gate({ ...open, languageId, lineSuffix }), undefined);
       });
     for (const lineSuffix of code)
-      it(`shuts before ${JSON.stringify(lineSuffix)} in ${languageId}`, () => {
+      it(`closes before ${JSON.stringify(lineSuffix)} in ${languageId}`, () => {
         assert.equal(gate({ ...open, languageId, lineSuffix })?.cause, 'code follows');
       });
   }
 
-  it('looks through a long rest of a line in no time that grows by powers', () => {
+  it('examines a long rest of a line in linear time', () => {
     const long = '*_)`"'.repeat(300);
     for (const languageId of ['markdown', 'html', 'typescriptreact', 'latex'])
       assert.equal(gate({ ...open, languageId, lineSuffix: `${long}x` })?.cause, 'code follows');

@@ -1,7 +1,7 @@
 import type { CompletionRequest } from '../../../src/completion/request';
 import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 
-/** An engine whose tokens come when the test says so. */
+/** An engine whose events the test controls. */
 export class HandEngine implements Engine {
   private readonly healed = new Set<GenerateRequest>();
   readonly requests: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[] = [];
@@ -16,7 +16,7 @@ export class HandEngine implements Engine {
     });
   }
 
-  /** What stands after the cursor; the text that was given back comes before it, as the engine promises. */
+  /** Write a text after the cursor. The healing prefix comes first, as the engine guarantees. */
   write(text: string, probability = 0.99): void {
     const { request, emit } = this.requests.at(-1)!;
     const known = this.healed.has(request) ? '' : (request.healingPrefix ?? '');
@@ -29,7 +29,7 @@ export class HandEngine implements Engine {
   }
 }
 
-/** A request where the cursor is drawn. */
+/** A request at the drawn cursor. */
 export function requestAt(text: string, change: Partial<CompletionRequest> = {}): CompletionRequest {
   const [prefix = '', suffix = ''] = text.split('█');
   return {
@@ -50,7 +50,7 @@ export function requestAt(text: string, change: Partial<CompletionRequest> = {})
   };
 }
 
-/** When every promise that could go on has gone on. */
+/** Resolves once all pending promise callbacks have run. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -64,7 +64,7 @@ describe('a completion in unusual text', () => {
     return outcome;
   }
 
-  /** What the model reads before the cursor: what is given back included. */
+  /** The prompt's text before the cursor, with the healing prefix. */
   function readBeforeCursor(): string {
     const { request } = engine.requests.at(-1)!;
     const { tokenizer } = checkpoint;
@@ -80,7 +80,7 @@ describe('a completion in unusual text', () => {
     ['text with marks that turn its direction', 'log("\u202bשלום\u202c", █', 'x);', 'x);'],
   ];
   for (const [name, text, by, suggested] of rightToLeft) {
-    it(`reads and writes in the order of the text, not of the eye: ${name}`, async () => {
+    it(`reads and writes in logical, not visual order: ${name}`, async () => {
       const outcome = await written(text, by);
       assert.equal(textOf(outcome), suggested);
       assert.equal(readBeforeCursor(), text.split('█')[0]);
@@ -94,7 +94,7 @@ describe('a completion in unusual text', () => {
     assert.equal(engine.requests.length, 1);
   });
 
-  it('has no Hebrew word of which only the beginning is sure', async () => {
+  it('drops a Hebrew word that would be cut', async () => {
     const outcome = ask('// █');
     await settle();
     engine.write('return של', 0.999);
@@ -103,7 +103,7 @@ describe('a completion in unusual text', () => {
     assert.equal(textOf(await outcome)?.trimEnd(), 'return');
   });
 
-  it('is not made in a line of 20,000 characters, by hand neither', async () => {
+  it('is not made in a line of 20,000 characters, even by hand', async () => {
     const line = `const data = [${'1, '.repeat(LONG / 3)}`;
     const excerpt = { prefix: line.slice(-EXCERPT_PREFIX_CHARS), prefixStart: line.length - EXCERPT_PREFIX_CHARS };
     for (const explicit of [false, true]) {
@@ -129,7 +129,7 @@ describe('a completion in unusual text', () => {
     assert.ok(readBeforeCursor().endsWith('const a = '));
   });
 
-  it('is trimmed on a line of 20,000 characters as on any other', () => {
+  it('is trimmed on a line of 20,000 characters like on any other', () => {
     const line = `f(${'a, '.repeat(LONG / 3)}`;
     const trim = trimAt(cursorOf({ prefix: line, suffix: ')\n', languageId: 'typescript' }, false));
     assert.deepEqual(trim('b);\nmore();', false).suggestion, { text: 'b);', replaces: 1 });

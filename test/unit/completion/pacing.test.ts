@@ -31,7 +31,7 @@ describe('the pace of requests', () => {
   let rested: string[];
 
   before(async () => {
-    // Scores are the plain product of what the oracle claims.
+    // Without calibration, scores are the product of the oracle's probabilities.
     checkpoint = { ...(await small()), config: exampleConfig(), calibration: undefined };
   });
 
@@ -45,7 +45,7 @@ describe('the pace of requests', () => {
   });
 
   function pipelineWith(costs: Readonly<Record<string, Cost>>): Pipeline {
-    // It takes what the costs say.
+    // Its times are the costs.
     const truth = new CostModel(checkpoint.config, costs);
     const engine: Engine = {
       generate: (request, ...rest) => {
@@ -84,7 +84,7 @@ describe('the pace of requests', () => {
     return pipeline.complete(requestIn('a.ts', prefix, '\n', explicit), signal);
   }
 
-  /** What a request brings is worth a bit more than it takes: it pays in a pause and not in mid-typing. */
+  /** The expected gain is slightly above the price, so a request pays in a pause and not while typing. */
   function typeWhereLittleIsRight(): void {
     for (let i = 0; i < 4000; i++) {
       history.answered(cursorContextAt('deep in a word'), 10);
@@ -115,18 +115,18 @@ describe('the pace of requests', () => {
     await clock.run(() => isTime);
   }
 
-  it('costs no decode where the next key comes while a request waits', async () => {
+  it('needs no decode if the next key comes during the delay', async () => {
     const pipeline = await pipelineThatWorkedMuch();
     const request = new AbortController();
     await at(startMs + 350);
     const outcome = ask(pipeline, 'const value', request.signal);
     await at(startMs + 370);
     request.abort();
-    assert.deepEqual(await outcome, { kind: 'superseded', reason: 'cancelled while it waited for typing to go on' });
+    assert.deepEqual(await outcome, { kind: 'superseded', reason: 'cancelled during the delay before its decode' });
     assert.equal(asked, 0);
   });
 
-  it('decodes after the wait where no key comes, and says how long it waited', async () => {
+  it('decodes after the delay if no key comes, and reports the delay', async () => {
     const pipeline = await pipelineThatWorkedMuch();
     await at(startMs + 350);
     let outcome: Outcome | undefined;
@@ -139,7 +139,7 @@ describe('the pace of requests', () => {
     assert.ok(outcome.work.latencyMs > 30 && outcome.work.latencyMs <= 100, String(outcome.work.latencyMs));
   });
 
-  it('does not wait where the user asks by hand', async () => {
+  it('has no delay if the user asks by hand', async () => {
     const pipeline = await pipelineThatWorkedMuch();
     await at(startMs + 350);
     void ask(pipeline, 'const value', new AbortController().signal, true);
@@ -147,7 +147,7 @@ describe('the pace of requests', () => {
     assert.equal(asked, 1);
   });
 
-  it('declines while one types once the engine has used its share of the core, and answers in the pause all the same', async () => {
+  it('declines while the user types once the engine has used its allowance, and still answers in a pause', async () => {
     const slow: Cost = { prefillMsPerToken: 0, decodeMsPerToken: 60 };
     const pipeline = pipelineWith({ S: slow, XL: slow });
     const answerTo = async (timeMs: number, prefix: string) => {
@@ -157,7 +157,7 @@ describe('the pace of requests', () => {
       await clock.run(() => outcome !== undefined);
       return outcome!;
     };
-    // Each takes most of a second, so a dozen uses up a quarter of half a minute.
+    // Each takes most of a second, so a dozen use a quarter of half a minute.
     let outcome: Outcome | undefined;
     let keys = 0;
     for (let i = 0; outcome?.kind !== 'declined'; i++) {
@@ -181,7 +181,7 @@ describe('the pace of requests', () => {
     assert.ok('work' in afterRest, JSON.stringify(afterRest));
   });
 
-  it('parses the place where a block may come, and not for the rest of a line that is being typed', async () => {
+  it('parses only if a block is possible, not for the rest of a line while typing', async () => {
     for (const timeMs of [0, 100, 200, 300]) rhythm.key(timeMs, 'deep in a word');
     const pipeline = pipelineWith(FLAT);
     const parses = async (timeMs: number, prefix: string, explicit: boolean) => {
@@ -197,7 +197,7 @@ describe('the pace of requests', () => {
     assert.ok((await parses(2000, 'if (value) {', false)) > 0, 'a pause');
   });
 
-  it('learns from what the text came to hold', async () => {
+  it('learns from accepted text', async () => {
     const pipeline = pipelineWith(FLAT);
     const before = history.expect(cursorContextAt('word start')).rightShare;
     const { signal } = new AbortController();
@@ -211,7 +211,7 @@ describe('the pace of requests', () => {
     assert.ok(history.expect(cursorContextAt('word start')).rightShare > before);
   });
 
-  it('follows a change of the power source with the next request', async () => {
+  it('reacts to a change of the power source with the next request', async () => {
     const dear: Readonly<Record<string, Cost>> = {
       S: { prefillMsPerToken: 0, decodeMsPerToken: 1 },
       XL: { prefillMsPerToken: 0, decodeMsPerToken: 6 },
@@ -219,7 +219,7 @@ describe('the pace of requests', () => {
     const pipeline = pipelineWith(dear);
     for (let i = 0; i < 400; i++) {
       history.answered(cursorContextAt('word start'), 10);
-      // So much that what a larger submodel adds is worth its time on mains, whatever that time and its loss are set to.
+      // High enough that a larger submodel is worth its time on mains, whatever the constants are.
       if (i % 8 === 0) history.agreed(cursorContextAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     const submodels: string[] = [];

@@ -25,13 +25,13 @@ describe('a completion request', () => {
   let pipeline: Pipeline;
   let settings: GovernorSettings;
   let machine: Machine;
-  /** Where requests were answered. */
+  /** The contexts of answered requests. */
   let answeredAt: CursorContext[];
-  /** Prompt tokens that were read in what the costs were learned from. */
+  /** The prefilled tokens from which the costs were learned. */
   let observed: number[];
 
   before(async () => {
-    // Scores are the plain product of what the test's engine claims.
+    // Without calibration, scores are the product of the engine's probabilities.
     checkpoint = { ...(await small()), config: exampleConfig(), calibration: undefined };
     await grammars.load('typescript');
   });
@@ -85,7 +85,7 @@ describe('a completion request', () => {
     return outcome;
   }
 
-  it('shows what the model wrote, and says what it took', async () => {
+  it('shows the model’s output and reports the work', async () => {
     const outcome = await shown('const a = █', 'f(x);');
     assert.equal(outcome.kind, 'shown');
     assert.equal(textOf(outcome), 'f(x);');
@@ -101,7 +101,7 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 0);
   });
 
-  it('keeps a suggestion that is typed along with, and decodes nothing', async () => {
+  it('keeps a suggestion while its text is typed, without a decode', async () => {
     await shown('const a = █', 'f(x);');
     const outcome = await ask('const a = f(█');
     assert.deepEqual(outcome, {
@@ -113,8 +113,8 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 1);
   });
 
-  describe('where the model was not sure', () => {
-    /** The product of these is what a head scores: nothing is shown below a half. */
+  describe('after a prediction of low confidence', () => {
+    /** A head's score is the product of its probabilities. It has to be a half at least. */
     const unsure = async () => {
       const outcome = ask('const a = █');
       await settle();
@@ -126,12 +126,12 @@ describe('a completion request', () => {
     };
 
     const places: [string, string, boolean][] = [
-      ['is not asked again while what it wrote is typed', 'const a = f█', false],
-      ['is not asked again at the same place', 'const a = █', false],
-      ['is asked where something else is typed', 'const a = g█', true],
-      ['is asked where only what is sure is left', 'const a = fun(█', true],
-      ['is asked where all is typed that it wrote', 'const a = fun(x█', true],
-      ['is asked where other text follows', 'const a = f█;', true],
+      ['does not decode again while the predicted text is typed', 'const a = f█', false],
+      ['does not decode again at the same place', 'const a = █', false],
+      ['decodes if other text is typed', 'const a = g█', true],
+      ['decodes if the rest is confident', 'const a = fun(█', true],
+      ['decodes if all of the predicted text is typed', 'const a = fun(x█', true],
+      ['decodes if other text follows', 'const a = f█;', true],
     ];
     for (const [name, text, asks] of places) {
       it(name, async () => {
@@ -146,14 +146,14 @@ describe('a completion request', () => {
       });
     }
 
-    it('is asked where a surer answer is not needed', async () => {
+    it('decodes if a lower score is enough', async () => {
       await unsure();
       void ask('const a = f█', undefined, { explicit: true });
       await settle();
       assert.equal(engine.requests.length, 2);
     });
 
-    it('is asked where another size answers', async () => {
+    it('decodes if another size answers', async () => {
       await unsure();
       settings = { ...AUTO, submodel: 'S' };
       void ask('const a = f█');
@@ -162,7 +162,7 @@ describe('a completion request', () => {
     });
   });
 
-  it('knows where the model diverged from what is typed, until the line ends', async () => {
+  it('knows that the typed text diverged, until the line ends', async () => {
     await shown('const a = █', 'f(x);');
     await shown('const a = g█', '(y);');
     await shown('const a = go█', '();');
@@ -173,7 +173,7 @@ describe('a completion request', () => {
     );
   });
 
-  it('comes from the cache where the same was asked before', async () => {
+  it('is answered from the cache if it is repeated', async () => {
     await shown('const a = █', 'f(x);');
     await shown('const b = █', 'g(y);');
     const outcome = await ask('const a = █');
@@ -182,7 +182,7 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 2);
   });
 
-  it('does not reuse what another size suggested', async () => {
+  it('does not reuse a suggestion of another size', async () => {
     await shown('const a = █', 'f(x);');
     settings = { ...AUTO, submodel: 'S' };
     const outcome = await shown('const a = █', 'g();');
@@ -190,7 +190,7 @@ describe('a completion request', () => {
     assert.deepEqual(engine.requests[1]!.request.widths, checkpoint.config.granularities.S);
   });
 
-  it('goes on decoding when it is cancelled, and the next key joins it', async () => {
+  it('continues its decode when it is cancelled, and the next key joins it', async () => {
     const cancelled = new AbortController();
     const first = ask('const a = █', cancelled.signal);
     await settle();
@@ -223,7 +223,7 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 1);
   });
 
-  it('aborts a decode that the typing diverges from', async () => {
+  it('aborts a decode that disagrees with the typed text', async () => {
     const cancelled = new AbortController();
     const first = ask('const a = █', cancelled.signal);
     await settle();
@@ -247,7 +247,7 @@ describe('a completion request', () => {
     assert.equal(textOf(await outcome), 'a);');
   });
 
-  it('asks for the block that the model only opened', async () => {
+  it('has the model continue after it only opened a block', async () => {
     const outcome = ask('function f() █');
     await settle();
     engine.write('{');
@@ -262,13 +262,13 @@ describe('a completion request', () => {
     assert.equal(textOf(await outcome), '{\n  return 1;\n}');
   });
 
-  it('is empty where the model was not sure, unless it was asked by hand', async () => {
+  it('is unsure if the confidence is too low, unless the user asks by hand', async () => {
     const unsure = ask('const a = █');
     await settle();
     engine.write('f(x);', 0.05);
     engine.end();
     const outcome = await unsure;
-    assert.equal(outcome.kind === 'unsure' && outcome.reason, 'the model was not sure');
+    assert.equal(outcome.kind === 'unsure' && outcome.reason, 'the confidence was too low');
 
     const byHand = ask('const a = █', undefined, { explicit: true });
     await settle();
@@ -277,14 +277,14 @@ describe('a completion request', () => {
     assert.equal(textOf(await byHand), 'f(x);');
   });
 
-  it('is empty where the model adds nothing', async () => {
+  it('is empty if the model writes nothing', async () => {
     const outcome = ask('done();█');
     await settle();
     engine.end();
     assert.equal((await outcome).kind, 'empty');
   });
 
-  it('fails with the reason where the engine dies, and the next one is fresh', async () => {
+  it('fails with the reason if the engine fails, and the next one is decoded', async () => {
     const outcome = ask('const a = █');
     await settle();
     engine.requests[0]!.emit({
@@ -299,7 +299,7 @@ describe('a completion request', () => {
     assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
   });
 
-  it('finds a suggestion again after something else was typed and taken back', async () => {
+  it('finds a suggestion again after other text was typed and deleted', async () => {
     await shown('const a = █', 'f(x);');
     await shown('const a = g█', '(y);');
     const outcome = await ask('const a = f(█');
@@ -308,7 +308,7 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 2);
   });
 
-  it('stops as soon as an edit disagrees with what is written, and not for one that agrees', async () => {
+  it('stops its decode for an edit that disagrees, and not for one that agrees', async () => {
     const cancelled = new AbortController();
     const first = ask('const a = █', cancelled.signal);
     await settle();
@@ -324,7 +324,7 @@ describe('a completion request', () => {
     assert.equal(signal.aborted, true);
   });
 
-  it('learns nothing of what it costs from a decode that moved to another backend', async () => {
+  it('learns no costs from a decode that moved to another backend', async () => {
     const outcome = ask('const a = █');
     await settle();
     pipeline.backendChanged();
@@ -336,7 +336,7 @@ describe('a completion request', () => {
     assert.equal(observed.length, 1);
   });
 
-  it('expects a quick answer from an engine that has read the text, and from none that has not', async () => {
+  it('expects a quick answer only from an engine that has prefilled the text', async () => {
     const above = 'call(first, second);\n'.repeat(60);
     const expectedMs = async (line: string) => {
       const outcome = ask(`${above}${line}█`, undefined, { explicit: true });
@@ -367,7 +367,7 @@ describe('a completion request', () => {
       machine = { ...UNKNOWN_MACHINE, powerSource: 'mains', cpuBusyByOthersShare: 0.1 };
     });
 
-    it('decodes what follows the suggestion, which is there when it is accepted', async () => {
+    it('decodes ahead of the suggestion, and the result is ready when it is accepted', async () => {
       await shown('const a = █', 'f(x);');
       await settle();
       assert.equal(engine.requests.length, 2);
@@ -379,7 +379,7 @@ describe('a completion request', () => {
       assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
     });
 
-    it('is joined by whoever accepts before it is done', async () => {
+    it('is joined if the user accepts before it ends', async () => {
       await shown('const a = █', 'f(x);');
       await settle();
       const outcome = ask('const a = f(x);█');
@@ -390,7 +390,7 @@ describe('a completion request', () => {
       assert.equal((await outcome).kind, 'shown', 'it is the first to show that work');
     });
 
-    it('decodes what follows a suggestion from the cache too, unless that is in the cache as well', async () => {
+    it('decodes ahead of a cached suggestion too, unless the result is cached as well', async () => {
       await shown('const a = █', 'f(x);');
       await settle();
       pipeline.edited('file:///a.ts', '', 1);
@@ -414,7 +414,7 @@ describe('a completion request', () => {
       assert.equal(await again(), 0);
     });
 
-    it('decodes nothing behind code that follows on the line', async () => {
+    it('does not decode ahead if code follows on the line', async () => {
       const byHand = ask('const a = █ + b;', undefined, { explicit: true });
       await settle();
       engine.write('f(x)');
@@ -424,7 +424,7 @@ describe('a completion request', () => {
       assert.equal(engine.requests.length, 1);
     });
 
-    it('learns what answers take from those alone that were requested', async () => {
+    it('learns the number of passes from requested decodes only', async () => {
       await shown('const a = █', 'f(x);');
       await settle();
       engine.write('\nnext();');
@@ -434,7 +434,7 @@ describe('a completion request', () => {
       assert.equal(answeredAt.length, 1);
     });
 
-    it('leaves that for any other request, and goes on while one types along', async () => {
+    it('stops decoding ahead for any other request, and continues while its text is typed', async () => {
       await shown('const a = █', 'f(x);');
       await settle();
       const { signal } = engine.requests[1]!;
@@ -446,7 +446,7 @@ describe('a completion request', () => {
     });
   });
 
-  it('offers others than the first, distinct as they are shown', async () => {
+  it('offers alternatives that differ as they are shown', async () => {
     await shown('const a = █', 'f(x);');
     const place = requestAt('const a = █', { explicit: true });
     const others = pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
@@ -463,7 +463,7 @@ describe('a completion request', () => {
     assert.deepEqual(barred, [0, 1, 2]);
   });
 
-  it('stops what is under way for alternatives', async () => {
+  it('stops a running decode for alternatives', async () => {
     void ask('const a = █');
     await settle();
     const place = requestAt('const b = █', { explicit: true });
@@ -472,14 +472,14 @@ describe('a completion request', () => {
   });
 
   describe('after a reset', () => {
-    it('is decoded anew', async () => {
+    it('is decoded again', async () => {
       await shown('const a = █', 'f(x);');
       pipeline.reset();
       assert.equal(textOf(await shown('const a = █', 'g(y);')), 'g(y);');
       assert.equal(engine.requests.length, 2);
     });
 
-    it('does not show what was under way, even if that had just ended', async () => {
+    it('does not show the result of an earlier decode, even if that has just ended', async () => {
       const first = ask('const a = █');
       await settle();
       engine.write('f(x);\nmore();');
@@ -490,7 +490,7 @@ describe('a completion request', () => {
     });
   });
 
-  it('says how long each stage took, and nothing of the text', async () => {
+  it('reports the duration of each stage, and no text', async () => {
     let nowMs = 0;
     const trace = new Trace(() => ++nowMs);
     const outcome = pipeline.complete(requestAt('const secret = █'), new AbortController().signal, trace);

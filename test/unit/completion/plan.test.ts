@@ -45,13 +45,13 @@ describe('a plan', () => {
     assert.equal((await planned(requestAt('if (a) {\n  █\n}'), fixed)).cacheKey, 'M 0.3 block');
   });
 
-  it('counts only the tokens that the engine has not read as new', async () => {
+  it('counts only tokens outside the engine’s cache as new', async () => {
     const byHand = requestAt('const a = █', { explicit: true });
     const msOf = (reason: string) => Number(/about (\d+) ms/.exec(reason)![1]);
     const { prompt, decision } = await planned(byHand, SETTINGS);
     planner.wasRead(prompt.tokens);
     const again = await planned(byHand, SETTINGS);
-    // One millisecond a token, by the costs above.
+    // By the costs above, one millisecond per token.
     assert.equal(msOf(decision.reason) - msOf(again.decision.reason), prompt.tokens.length);
   });
 
@@ -60,7 +60,7 @@ describe('a plan', () => {
     assert.deepEqual(cursorContext, { place: 'word start', seen: false, diverged: true });
   });
 
-  it('is none if it is not wanted any more', async () => {
+  it('is none if it is no longer wanted', async () => {
     assert.equal(await planner.plan(requestAt('const a = █'), SETTINGS, { isWanted: () => false }), undefined);
   });
 
@@ -79,7 +79,7 @@ describe('a plan', () => {
     assert.ok(warm && !('prompt' in warm) && warm.unread === undefined, JSON.stringify(warm));
   });
 
-  it('knows which tokens a submodel read that leaves layers out', async () => {
+  it('knows which tokens a submodel with skipped layers has prefilled', async () => {
     const { S = [], XS = [] } = exampleConfig().granularities;
     const { prompt } = await planned(requestAt('const a = █', { explicit: true }), SETTINGS);
     const msNow = async () => {
@@ -97,7 +97,7 @@ describe('a plan', () => {
     assert.equal(await msNow(), warmMs, 'what was whole stays whole');
   });
 
-  it('shows the model the same text after the cursor while the editor closes what is opened', async () => {
+  it('shows the model the same text after the cursor while the editor closes brackets', async () => {
     const { prompt } = await planned(requestAt('function f() █\nfoo();\n'), SETTINGS);
     planner.wasRead(prompt.tokens);
     const opened = await planned(requestAt('function f() {\n  █\n}\nfoo();\n'), SETTINGS);

@@ -44,7 +44,7 @@ describe('reading a prompt ahead', () => {
     readAhead = new ReadAhead({ engine, costs, planner });
   });
 
-  /** The engine has read what it was asked to. */
+  /** The engine has prefilled the last request. */
   async function isRead(reason: 'length' | 'failed' = 'length'): Promise<void> {
     const { request, emit } = running.at(-1)!;
     const { length } = request.prompt;
@@ -54,7 +54,7 @@ describe('reading a prompt ahead', () => {
   }
   const lengths = () => running.map(({ request }) => request.prompt.length);
 
-  it('goes chunk by chunk, writes nothing, and tells the planner what is read', async () => {
+  it('prefills chunk by chunk, decodes nothing, and reports each chunk to the planner', async () => {
     readAhead.begin({ tokens: prompt(150), submodel });
     assert.equal(planner.unreadOf(prompt(150)), 150);
     await isRead();
@@ -66,13 +66,13 @@ describe('reading a prompt ahead', () => {
     assert.equal(planner.unreadOf(prompt(160)), 10);
   });
 
-  it('reads nothing that is read already', () => {
+  it('prefills no token twice', () => {
     planner.wasRead(prompt(100));
     readAhead.begin({ tokens: prompt(101), submodel });
     assert.deepEqual(lengths(), []);
   });
 
-  it('goes on with the longer prompt of the next key', async () => {
+  it('continues with the longer prompt of the next key', async () => {
     readAhead.begin({ tokens: prompt(100), submodel });
     readAhead.begin({ tokens: prompt(140), submodel });
     await isRead();
@@ -92,7 +92,7 @@ describe('reading a prompt ahead', () => {
     assert.deepEqual(lengths(), [64, 128, 128]);
   });
 
-  it('begins again if it is asked to before it has stopped', async () => {
+  it('begins again if a new prompt comes before it has stopped', async () => {
     readAhead.begin({ tokens: prompt(150), submodel });
     readAhead.stop();
     readAhead.begin({ tokens: prompt(90), submodel });
@@ -103,7 +103,7 @@ describe('reading a prompt ahead', () => {
     assert.deepEqual(lengths(), [64, 64, 90]);
   });
 
-  it('gives up when the engine fails', async () => {
+  it('stops when the engine fails', async () => {
     readAhead.begin({ tokens: prompt(150), submodel });
     await isRead('failed');
     assert.deepEqual(lengths(), [64]);

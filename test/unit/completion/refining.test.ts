@@ -14,13 +14,13 @@ import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { exampleConfig, small } from '../model';
 import { HandEngine, requestAt, settle } from './hand';
 
-/** Too slow for XL between two keys, and quick enough in a pause. */
+/** XL is too slow between two keys, and fast enough in a pause. */
 const COSTS = {
   S: { prefillMsPerToken: 0, decodeMsPerToken: 1 },
   XL: { prefillMsPerToken: 0, decodeMsPerToken: 10 },
 };
 
-describe('a suggestion that a small submodel made while one types', () => {
+describe('a suggestion by a small submodel while typing', () => {
   const { S, XL } = exampleConfig().granularities;
   let checkpoint: Checkpoint;
   let engine: HandEngine;
@@ -31,7 +31,7 @@ describe('a suggestion that a small submodel made while one types', () => {
   let settings: GovernorSettings;
   let nowMs: number;
   let decoded: Purpose[];
-  /** The text before the cursor at which parsing takes until the test says so. */
+  /** The text before the cursor at which the test controls the end of parsing. */
   let slow: { readonly prefix: string; readonly parsed: Promise<void> } | undefined;
   let waiting: { readonly untilMs: number; readonly resolve: () => void }[];
 
@@ -49,7 +49,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
     rhythm = new TypingRhythm();
     history = new History();
-    // At such places much is right.
+    // The expected share of right requests is high at such places.
     for (let i = 0; i < 200; i++) {
       history.answered(cursorContextAt('word start'), 6);
       history.agreed(cursorContextAt('word start'), (100 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
@@ -93,7 +93,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     await settle();
   }
 
-  /** It is shown, and what is decoded ahead of it comes to nothing. */
+  /** It is shown, and the decode ahead of it is empty. */
   async function typed(text: string, suggested: string): Promise<void> {
     for (let key = 0; key < 4; key++) rhythm.key((nowMs += 70), 'word start');
     const outcome = ask(text);
@@ -108,7 +108,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     await settle();
   }
 
-  /** Nobody types, and XL writes. */
+  /** In a pause, XL writes. */
   async function refined(text: string): Promise<void> {
     await pass(TYPING_GAP_MS + 1);
     assert.deepEqual(widths()[2], XL);
@@ -117,7 +117,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     await settle();
   }
 
-  it('is written by a larger one too in a pause, and stays while it is read', async () => {
+  it('is refined by a larger one in a pause, and stays until the next key', async () => {
     await typed('const a = █', 'f(x);');
     await refined('f(x, y);');
     assert.deepEqual(decoded, ['requested', 'speculative', 'refinement']);
@@ -125,7 +125,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 3);
   });
 
-  it('gives way to the larger one’s when one types on along both', async () => {
+  it('is replaced by the refinement when the next key agrees with both', async () => {
     await typed('const a = █', 'f(x);');
     await refined('f(x, y);');
     const outcome = await ask('const a = f(█');
@@ -135,21 +135,21 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 3);
   });
 
-  it('gives way to the larger one’s when one types what only that says', async () => {
+  it('is replaced by the refinement when the next key agrees with that only', async () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     assert.equal(textOf(await ask('const a = g█')), '(y);');
     assert.equal(engine.requests.length, 3);
   });
 
-  it('goes on when one types what only it says', async () => {
+  it('stays when the next key agrees with it only', async () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     assert.equal(textOf(await ask('const a = f█')), '(x);');
     assert.equal(engine.requests.length, 3);
   });
 
-  it('gives way to the larger one’s if one asks by hand', async () => {
+  it('is replaced by the refinement if the user asks by hand', async () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     const outcome = await ask('const a = █', true);
@@ -158,8 +158,8 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(textOf(await ask('const a = █')), 'g(y);', 'which now stays');
   });
 
-  describe('if one asks by hand', () => {
-    it('gives way to a fresh answer by the largest submodel, not to what is on the screen or in the cache', async () => {
+  describe('if the user asks by hand', () => {
+    it('is replaced by a fresh answer of the largest submodel, not by the ghost text or the cache', async () => {
       await typed('const a = █', 'f(x);');
       const before = engine.requests.length;
       const outcome = ask('const a = f█', true);
@@ -173,7 +173,7 @@ describe('a suggestion that a small submodel made while one types', () => {
       assert.equal(textOf(await ask('const a = f(█')), 'x, y);', 'which one may type along with');
     });
 
-    it('is generated once: who asks again gets the same answer', async () => {
+    it('is generated once and repeated for the next request by hand', async () => {
       await typed('const a = █', 'f(x);');
       const first = ask('const a = █', true);
       await settle();
@@ -205,7 +205,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     });
   });
 
-  it('teaches what the larger one was worth where its text was taken', async () => {
+  it('counts for the larger one if its text was accepted', async () => {
     await typed('const a = █', 'f(x);');
     await refined('g(y);');
     await ask('const a = g█');
@@ -214,7 +214,7 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.ok(history.expect(cursorContextAt('word start')).rightShare > before.rightShare);
   });
 
-  it('is not touched while one types on', async () => {
+  it('is not refined while the user types', async () => {
     await typed('const a = █', 'f(x);');
     await pass(TYPING_GAP_MS - 10);
     await ask('const a = f█');
@@ -223,21 +223,21 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(engine.requests.length, 2);
   });
 
-  it('is not touched after an edit that no request followed yet', async () => {
+  it('is not refined after an edit without a request', async () => {
     await typed('const a = █', 'f(x);');
     pipeline.edited('file:///a.ts', 'z', 0);
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);
   });
 
-  it('is written by a larger one also while another document changes, a log maybe', async () => {
+  it('is refined also while another document, such as a log, changes', async () => {
     await typed('const a = █', 'f(x);');
     pipeline.edited('output:log', 'a line', 0);
     await refined('f(x, y);');
     assert.equal(engine.requests.length, 3);
   });
 
-  it('is replaced by what the larger one wrote there earlier, without a decode', async () => {
+  it('is replaced by an earlier generation of the larger one, without a decode', async () => {
     const inPause = ask('const a = █');
     await settle();
     assert.deepEqual(widths(), [XL]);
@@ -267,14 +267,14 @@ describe('a suggestion that a small submodel made while one types', () => {
     assert.equal(textOf(await ask('const a = f█')), '(x, y);');
   });
 
-  it('is not touched for a request that the editor has cancelled', async () => {
+  it('is not refined for a request that the editor has cancelled', async () => {
     await typed('const a = █', 'f(x);');
     await pipeline.complete(requestAt('const a = █'), AbortSignal.abort());
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);
   });
 
-  it('is not touched after everything was reset', async () => {
+  it('is not refined after everything was reset', async () => {
     await typed('const a = █', 'f(x);');
     pipeline.reset();
     await pass(TYPING_GAP_MS + 1);
@@ -301,11 +301,11 @@ describe('a suggestion that a small submodel made while one types', () => {
 
   const unfit: [string, Partial<Machine>][] = [
     ['on battery', { powerSource: 'battery', chargeShare: 0.9 }],
-    ['beside much other work', { cpuBusyByOthersShare: 0.9 }],
+    ['next to much other work', { cpuBusyByOthersShare: 0.9 }],
     ['in heat', { thermal: 'serious' }],
   ];
   for (const [name, change] of unfit) {
-    it(`is not touched ${name}`, async () => {
+    it(`is not refined ${name}`, async () => {
       machine = { ...machine, ...change };
       await typed('const a = █', 'f(x);');
       const before = engine.requests.length;
@@ -314,38 +314,38 @@ describe('a suggestion that a small submodel made while one types', () => {
     });
   }
 
-  it('is not touched where the size is fixed', async () => {
+  it('is not refined if the size is fixed', async () => {
     settings = { ...AUTO, submodel: 'S' };
     await typed('const a = █', 'f(x);');
     await pass(TYPING_GAP_MS + 1);
     assert.deepEqual(widths(), [S, S]);
   });
 
-  it('is not touched where a larger one would save too little', async () => {
+  it('is not refined if a larger one would save too little', async () => {
     for (let i = 0; i < 1000; i++) history.answered(cursorContextAt('word start'), 6);
     await typed('const a = █', 'f(x);');
     await pass(TYPING_GAP_MS + 1);
     assert.equal(engine.requests.length, 2);
   });
 
-  describe('while the larger one writes', () => {
+  describe('during its refinement', () => {
     beforeEach(async () => {
       await typed('const a = █', 'f(x);');
       await pass(TYPING_GAP_MS + 1);
     });
     const isStopped = () => engine.requests[2]!.signal.aborted;
 
-    it('stops it with the next key, where it has not written that already', async () => {
+    it('stops that with the next key, unless it has written the key already', async () => {
       assert.equal(textOf(await ask('const a = f█')), '(x);');
       assert.equal(isStopped(), true);
     });
 
-    it('stops it with the change of the text already', () => {
+    it('stops that with the edit already', () => {
       pipeline.edited('file:///a.ts', 'f', 0);
       assert.equal(isStopped(), true);
     });
 
-    it('lets it go on where what is typed agrees with what it has written', async () => {
+    it('lets it continue if the typed text agrees with its text', async () => {
       engine.write('f(x');
       pipeline.edited('file:///a.ts', 'f', 0);
       assert.equal(textOf(await ask('const a = f█')), '(x);');
@@ -358,7 +358,7 @@ describe('a suggestion that a small submodel made while one types', () => {
       assert.equal(engine.requests.length, 3);
     });
 
-    it('joins it where what is typed is what it has written alone', async () => {
+    it('joins it if only its text agrees with the typed text', async () => {
       engine.write('g(');
       const outcome = ask('const a = g█');
       await settle();
@@ -368,7 +368,7 @@ describe('a suggestion that a small submodel made while one types', () => {
       assert.equal(engine.requests.length, 3);
     });
 
-    it('stops it for whoever asks by hand, who gets a fresh answer', async () => {
+    it('stops it for a request by hand, which gets a fresh answer', async () => {
       engine.write('g(');
       const outcome = ask('const a = █', true);
       await settle();

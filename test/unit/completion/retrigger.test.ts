@@ -24,7 +24,7 @@ describe('a request that was declined while the user typed', () => {
     await clock.run(() => isTime);
   }
 
-  it('is asked for again once the hand rests, and once only', async () => {
+  it('is repeated in a pause, and once only', async () => {
     void retrigger.declined(requestAt('const a = █'));
     await at(10 * TYPING_GAP_MS);
     assert.deepEqual(asked, [{ prefix: 'const a = ', atMs: TYPING_GAP_MS }]);

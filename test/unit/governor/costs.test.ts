@@ -29,7 +29,7 @@ describe('the costs', () => {
     assert.equal(new CostModel(config, measured).predictMs(of('M'), 100, 10), 100 * 0.2 + 10 * 2);
   });
 
-  it('lie on a line over bytes and operations for a submodel that was never run', () => {
+  it('lie on a line over bytes and operations for a submodel that was not measured', () => {
     const { model } = config;
     const onLine = Object.fromEntries(
       ['S', 'XL'].map((name) => {
@@ -49,14 +49,14 @@ describe('the costs', () => {
     assert.ok(Math.abs(new CostModel(config, onLine).predictMs(mix, 100, 10)! - expected) < 1e-6);
   });
 
-  it('are those of another backend from the moment it takes over, whatever was learned before', () => {
+  it('are those of another backend once it takes over, whatever was learned before', () => {
     const costs = new CostModel(config, measured);
     costs.observe(of('S'), 100, 1000, 10, 1000);
-    costs.measureAnew({ S: { prefillMsPerToken: 0.05, decodeMsPerToken: 0.5 } });
+    costs.replaceMeasured({ S: { prefillMsPerToken: 0.05, decodeMsPerToken: 0.5 } });
     assert.equal(costs.predictMs(of('S'), 100, 10), 100 * 0.05 + 10 * 0.5);
   });
 
-  it('are at most those of a larger submodel, where a measurement was noisy', () => {
+  it('are at most those of a larger submodel if a measurement was noisy', () => {
     const [slow, quick] = [
       { prefillMsPerToken: 0.3, decodeMsPerToken: 3 },
       { prefillMsPerToken: 0.2, decodeMsPerToken: 2 },
@@ -66,7 +66,7 @@ describe('the costs', () => {
     assert.ok(costs.predictMs(of('XL'), 100, 10)! > costs.predictMs(of('M'), 100, 10)!);
   });
 
-  it('stay positive and do not fall with size where the measurement was noisy', () => {
+  it('stay positive and do not fall with size if the measurement was noisy', () => {
     const noisy = {
       S: { prefillMsPerToken: 0.3, decodeMsPerToken: 3 },
       XL: { prefillMsPerToken: 0.2, decodeMsPerToken: 2 },
@@ -80,14 +80,14 @@ describe('the costs', () => {
     );
   });
 
-  it('stay finite where a cost was too small for the clock', () => {
+  it('stay finite if a cost was too small for the clock', () => {
     const nothing = { prefillMsPerToken: 0, decodeMsPerToken: 1 };
     const costs = new CostModel(config, { S: nothing, XL: nothing });
     for (let i = 0; i < 2000; i++) costs.observe(of('S'), 100, 5, 10, 10);
     assert.ok(Number.isFinite(costs.predictMs(of('M'), 100, 10)));
   });
 
-  it('are unknown while nothing was measured', () => {
+  it('are unknown before any measurement', () => {
     assert.equal(new CostModel(config, {}).predictMs(of('S'), 100, 10), undefined);
   });
 
@@ -100,13 +100,13 @@ describe('the costs', () => {
     assert.ok(Math.abs(costs.predictMs(of('S'), 100, 10)! - 20) < 1);
   });
 
-  it('are not thrown off by one outlier', () => {
+  it('are hardly changed by one outlier', () => {
     const costs = new CostModel(config, measured);
     costs.observe(of('S'), 100, 60_000, 10, 60_000);
     assert.ok(costs.predictMs(of('S'), 100, 10)! < 2 * 20);
   });
 
-  it('learn nothing from a handful of tokens', () => {
+  it('ignore prefills of a few tokens', () => {
     const costs = new CostModel(config, measured);
     costs.observe(of('S'), 1, 50, 0, 50);
     assert.equal(costs.predictMs(of('S'), 100, 10), 20);

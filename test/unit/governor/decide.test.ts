@@ -25,14 +25,14 @@ const candidates = Object.keys(MS).map((name, i): Candidate => ({
   bytesPerToken: (i + 1) * 1e6,
   excessBits: (0.06 - 0.02 * i) / LOSS_BY_BITS,
 }));
-/** A hundred tokens of prompt take as long as what is written. */
+/** A hundred prompt tokens take as long as the output. */
 const costs: Costs = {
   candidates,
   named: (name) => candidates.find(({ submodel }) => submodel.name === name)!,
   predictMs: ({ name }, promptTokens) => (MS[name] ?? 0) * (1 + promptTokens / 100),
 };
 
-/** Every request right with this chance, where the engine's time costs 1.5 characters a second, and this long. */
+/** Expects this share of right requests and their length, if the engine's time costs 1.5 characters a second. */
 const expecting = (chance: number, characters: number): Expectations => {
   const expectation = { rightShare: (chance / 1.5) * CHARACTERS_PER_SECOND, characters, passes: 12 };
   return { expect: () => expectation, expectInLine: () => expectation };
@@ -134,8 +134,8 @@ describe('the choice of a submodel', () => {
     ['is within the user’s cap on battery', { batteryCap: 'M' }, 'pause … battery', 'M'],
     ['is not capped on mains', { batteryCap: 'M' }, 'pause … mains', 'XL'],
     ['keeps to the user’s latency budget', { latencyBudgetMs: 45 }, 'pause … mains', 'L'],
-    ['is none by itself where the user wants to ask', { manualOnly: true }, 'pause … mains', 'none'],
-    ['is the largest where the user asks', { manualOnly: true }, 'asked … mains', 'XL'],
+    ['is none while typing if suggestions are manual only', { manualOnly: true }, 'pause … mains', 'none'],
+    ['is the largest if the user asks by hand', { manualOnly: true }, 'asked … mains', 'XL'],
   ];
   for (const [name, settings, line, expected] of settled) {
     it(name, () => {
@@ -143,7 +143,7 @@ describe('the choice of a submodel', () => {
     });
   }
 
-  it('waits until the next key is due and no longer, whatever latency the user allows', () => {
+  it('waits until the next key is due at most, whatever latency the user allows', () => {
     const delayMs = (line: string, latencyBudgetMs?: number) => {
       const decision = decide({ ...drawn(line), engineShare: 0.2 }, costs, POOR, { ...AUTO, latencyBudgetMs });
       return decision.submodel && decision.delayMs;
@@ -153,18 +153,18 @@ describe('the choice of a submodel', () => {
     assert.equal(delayMs('pause … mains', 1000), 0);
   });
 
-  it('takes a smaller one where a long prompt has to be read first', () => {
+  it('is smaller if a long prompt has to be prefilled first', () => {
     const snapshot = { ...drawn('160 … mains'), newPromptTokens: 300 };
     assert.equal(nameOf(decide(snapshot, costs, GOOD, AUTO)), 'M');
   });
 
-  it('is the smallest while nothing was measured', () => {
+  it('is the smallest before any measurement', () => {
     const decision = decide(calm, { ...costs, predictMs: () => undefined }, GOOD, AUTO);
     assert.equal(nameOf(decision), 'S');
-    assert.match(decision.reason, /no cost was measured yet/);
+    assert.match(decision.reason, /no cost has been measured yet/);
   });
 
-  it('allows several lines where a block is wanted and a pause is likely or the user asks, not in mid-typing', () => {
+  it('allows several lines for a block if a pause is likely or the user asks by hand, but not while typing', () => {
     const multiline = (line: string, change: Partial<Snapshot> = {}) => {
       const decision = decide({ ...drawn(line), ...change }, costs, GOOD, AUTO);
       return decision.submodel && decision.multiline;
@@ -245,7 +245,7 @@ describe('the duty cycle', () => {
     });
   }
 
-  it('takes a smaller size in a pause if that is what is left', () => {
+  it('takes a smaller size in a pause if the rest of the allowance is enough for that only', () => {
     const almostUsed = { ...drawn('pause … mains'), engineShare: 0.25 - 45 / WINDOW_MS };
     assert.equal(nameOf(decide(almostUsed, costs, GOOD, AUTO)), 'L');
   });
@@ -277,7 +277,7 @@ describe('the duty cycle', () => {
     });
   }
 
-  it('stays with the last resort if the others had to read its prompt again', () => {
+  it('keeps the last resort if the others had to prefill its prompt again', () => {
     const read = { ...drawn('160 … mains'), engineShare: 0.17, halfReadTokens: 0 };
     assert.equal(nameOf(decide(read, withLastResort, GOOD, AUTO)), 'L');
     assert.equal(nameOf(decide({ ...read, halfReadTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
@@ -289,7 +289,7 @@ describe('the duty cycle', () => {
     assert.equal(nameOf(decision), 'XL');
   });
 
-  it('ends work that nobody asked for before all else', () => {
+  it('ends speculative work before all else', () => {
     const speculates = (engineShare: number) => {
       const decision = decide({ ...calm, engineShare }, costs, GOOD, AUTO);
       return decision.submodel && decision.speculateNext;
@@ -319,19 +319,19 @@ describe('the duty cycle', () => {
 describe('the decision', () => {
   const cases: [string, Partial<Machine>, boolean][] = [
     ['on mains', {}, true],
-    ['on mains beside a little work', { cpuBusyByOthersShare: 0.5 }, true],
+    ['on mains next to a little work', { cpuBusyByOthersShare: 0.5 }, true],
     ['on battery, however full', { powerSource: 'battery', chargeShare: 1 }, false],
-    ['where the power source is unknown', { powerSource: 'unknown' }, false],
-    ['where the system saves power', { lowPower: true }, false],
+    ['if the power source is unknown', { powerSource: 'unknown' }, false],
+    ['if the system saves power', { lowPower: true }, false],
     ['with the fan on', { thermal: 'fair' }, true],
-    ['where the processor is slowed down', { thermal: 'serious' }, false],
-    ['beside much work', { cpuBusyByOthersShare: 0.6 }, false],
-    ['beside much work on the GPU that it runs on', onGpu(0.6), false],
+    ['if the processor is throttled', { thermal: 'serious' }, false],
+    ['next to much work', { cpuBusyByOthersShare: 0.6 }, false],
+    ['next to much work on the GPU that it runs on', onGpu(0.6), false],
     ['beside a GPU that tells no load', onGpu(undefined), true],
   ];
   for (const [name, change, expected] of cases) {
-    it(`says whether to decode ahead: ${expected ? 'yes' : 'no'} ${name}`, () => {
-      // The choice itself is the user's, so that nothing else depends on the machine.
+    it(`allows speculative work: ${expected ? 'yes' : 'no'} ${name}`, () => {
+      // The size is fixed, so nothing else depends on the machine.
       const snapshot = { ...calm, machine: { ...calm.machine, ...change } };
       const decision = decide(snapshot, costs, GOOD, { ...AUTO, submodel: 'S' });
       assert.equal(decision.submodel && decision.speculateNext, expected);
@@ -339,8 +339,8 @@ describe('the decision', () => {
   }
 });
 
-describe('what is shown in a pause', () => {
-  // pace, place, machine; who wrote it → who writes it too, for what is shown next
+describe('a suggestion in a pause', () => {
+  // pace, place, machine; the submodel that wrote it → the submodel that refines it
   const rows: [string, string, Expectations, string][] = [
     ['pause … mains', 'S', expecting(0.4, 40), 'XL'],
     ['pause … mains', 'L', expecting(0.4, 40), 'XL'],
@@ -359,12 +359,12 @@ describe('what is shown in a pause', () => {
     });
   }
 
-  it('is not written by another where the size is fixed', () => {
+  it('is not refined if the size is fixed', () => {
     const fixed = { ...AUTO, submodel: 'M' };
     assert.equal(nameOf(refine(drawn('pause … mains'), 'M', costs, expecting(0.4, 40), fixed)), 'none');
   });
 
-  it('is not written again before anything was measured', () => {
+  it('is not refined before any measurement', () => {
     const unmeasured = { ...costs, predictMs: () => undefined };
     assert.equal(nameOf(refine(drawn('pause … mains'), 'S', unmeasured, expecting(0.4, 40), AUTO)), 'none');
   });
@@ -373,7 +373,7 @@ describe('what is shown in a pause', () => {
 describe('a choice, whatever the moment,', () => {
   const MOMENTS = 2000;
 
-  /** Bytes a token of the submodel that is chosen; 0 for none. */
+  /** Bytes per token of the chosen submodel; 0 for none. */
   const sizeOf = (snapshot: Snapshot, history: Expectations) => {
     const { submodel } = decide(snapshot, costs, history, AUTO);
     return submodel ? costs.named(submodel.name).bytesPerToken : 0;
@@ -414,7 +414,7 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
-  it('is never larger on battery, in heat or beside other work than without', () => {
+  it('is never larger on battery, in heat or next to other work than without', () => {
     const random = new Random(2);
     for (let i = 0; i < MOMENTS; i++) {
       const { snapshot, history } = moment(random);
@@ -442,7 +442,7 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
-  it('does not switch within the dwell time, unless it comes too late or takes too much by now', () => {
+  it('does not switch within the dwell time, unless it is too late or too expensive by now', () => {
     const random = new Random(3);
     for (let i = 0; i < MOMENTS; i++) {
       const drawnMoment = moment(random);
@@ -468,7 +468,7 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
-  it('comes before the next key is due, delay and all, where any submodel can', () => {
+  it('comes before the next key is due, the delay included, if any submodel can', () => {
     const random = new Random(4);
     for (let i = 0; i < MOMENTS; i++) {
       const { snapshot, history } = moment(random);
@@ -479,7 +479,7 @@ describe('a choice, whatever the moment,', () => {
     }
   });
 
-  it('waits for the hand to rest if it does not pay and the engine has worked much, and is the cheapest', () => {
+  it('waits for a pause and is the cheapest if it does not pay and the engine has worked much', () => {
     const random = new Random(6);
     let waited = 0;
     for (let i = 0; i < MOMENTS; i++) {
@@ -498,7 +498,7 @@ describe('a choice, whatever the moment,', () => {
     assert.ok(waited > MOMENTS / 50 && waited < MOMENTS / 2, `${waited} of ${MOMENTS}`);
   });
 
-  it('does not flicker while the worth wavers about a limit', () => {
+  it('does not alternate while the worth varies around a threshold', () => {
     const previous: { typing?: Choice } = {};
     const names = new Set<string>();
     for (let i = 0; i < 40; i++) {
@@ -514,7 +514,7 @@ describe('a choice, whatever the moment,', () => {
     assert.equal(names.size, 1, [...names].join());
   });
 
-  it('is made anew at once where the power source changes', () => {
+  it('is revised at once if the power source changes', () => {
     const typing = { submodel: 'XL', sinceMs: 9999, conditions: conditionsOf(MACHINES.mains!) };
     const previous = { pause: typing };
     assert.equal(nameOf(decide({ ...drawn('pause … mains'), previous }, costs, GOOD, AUTO)), 'XL');

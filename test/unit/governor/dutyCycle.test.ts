@@ -24,7 +24,7 @@ describe('the allowance of a core', () => {
 });
 
 describe('the duty cycle of the engine', () => {
-  it('is what the engine worked, as a share of the window that ends now', () => {
+  it('is the engine’s work as a share of the window that ends now', () => {
     const cycle = new DutyCycle();
     assert.equal(cycle.share(0), 0);
     cycle.worked(1000, 1600);
@@ -34,7 +34,7 @@ describe('the duty cycle of the engine', () => {
     assert.equal(cycle.share(5900 + WINDOW_MS), 0);
   });
 
-  it('counts work that is still in the window however much came since', () => {
+  it('counts all work in the window, however many requests followed', () => {
     const cycle = new DutyCycle();
     for (let at = 0; at < 100_000; at += 100) cycle.worked(at, at + 10);
     assert.ok(Math.abs(cycle.share(100_000) - 0.1) < 0.001, String(cycle.share(100_000)));

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { History } from '../../../src/governor/history';
 import { PLACES, type CursorContext, cursorContextAt } from '../../../src/governor/place';
 
-describe('what suggestions have come to', () => {
-  it('is learned by place', () => {
+describe('the history of suggestions', () => {
+  it('is kept by place', () => {
     const history = new History();
     for (let i = 0; i < 200; i++) {
       history.answered(cursorContextAt('line start'), 10);
@@ -19,7 +19,7 @@ describe('what suggestions have come to', () => {
     assert.ok(comment.rightShare < 0.01);
   });
 
-  it('is more where the text before the cursor stands somewhere else, and less where the model diverged', () => {
+  it('expects more if the text before the cursor occurs elsewhere, and less if the typed text diverged', () => {
     const expected = (context: CursorContext) => {
       const { rightShare, characters } = new History().expect(context);
       return rightShare * characters;
@@ -31,7 +31,7 @@ describe('what suggestions have come to', () => {
     }
   });
 
-  it('is learned apart where the model diverged, and all of it counts in a line', () => {
+  it('is separate if the typed text diverged, and summed up within a line', () => {
     const history = new History();
     const diverged = { ...cursorContextAt('comment'), diverged: true };
     const before = [history.expect(cursorContextAt('comment')), history.expectInLine()] as const;
@@ -41,7 +41,7 @@ describe('what suggestions have come to', () => {
     assert.ok(history.expectInLine().rightShare < before[1].rightShare);
   });
 
-  it('follows what has changed', () => {
+  it('follows changes', () => {
     const history = new History();
     for (let i = 0; i < 2000; i++) history.answered(cursorContextAt('after a dot'), 5);
     for (let i = 0; i < 2000; i++) {
@@ -51,7 +51,7 @@ describe('what suggestions have come to', () => {
     assert.ok(history.expect(cursorContextAt('after a dot')).rightShare > 0.9);
   });
 
-  it('counts what a small submodel got right for more', () => {
+  it('gives more weight to right text of a small submodel', () => {
     const [small, large] = [new History(), new History()];
     small.agreed(cursorContextAt('word start'), 10, 0.8);
     large.agreed(cursorContextAt('word start'), 10, 1);

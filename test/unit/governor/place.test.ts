@@ -34,10 +34,10 @@ describe('the place in the code', () => {
 describe('the text before the cursor', () => {
   const line = 'return total(readings);';
   const cases: [string, string, boolean][] = [
-    ['stands above too', `${line}\n${line}█`, true],
-    ['stands below too', `${line}█\n${line}`, true],
-    ['stands there once', `${line}█`, false],
-    ['is unlike what is above', `${line}\nreturn total(values);█`, false],
+    ['occurs above too', `${line}\n${line}█`, true],
+    ['occurs below too', `${line}█\n${line}`, true],
+    ['occurs once', `${line}█`, false],
+    ['differs from the text above', `${line}\nreturn total(values);█`, false],
     ['is too short to tell', 'a = 1;\na = 1;█', false],
   ];
   for (const [name, text, expected] of cases) {

@@ -15,11 +15,11 @@ describe('the typing rhythm', () => {
     assert.equal(typed(0, 100, 210, 300, 390).gapMs(400), 100);
   });
 
-  it('leaves pauses for thought out', () => {
+  it('leaves out pauses', () => {
     assert.equal(typed(0, 100, 200, 900, 1000, 1100).gapMs(1150), 100);
   });
 
-  it('takes what one key sets off as one: pasted lines, closed brackets', () => {
+  it('counts the changes of one key once: pasted lines, closed brackets', () => {
     assert.equal(typed(0, 100, 101, 102, 103, 200, 201).gapMs(210), 100);
   });
 
@@ -31,11 +31,11 @@ describe('the typing rhythm', () => {
     assert.equal(typed(0, 100).gapMs(110), undefined);
   });
 
-  it('begins anew after a long pause', () => {
+  it('restarts after a long pause', () => {
     assert.equal(typed(0, 300, 600, 10_000, 10_050, 10_100).gapMs(10_110), 50);
   });
 
-  it('follows a hand that gets faster', () => {
+  it('follows a user who gets faster', () => {
     const slow = Array.from({ length: 12 }, (_, i) => i * 300);
     const fast = Array.from({ length: 12 }, (_, i) => 3300 + (i + 1) * 60);
     assert.equal(typed(...slow, ...fast).gapMs(4030), 60);
@@ -50,19 +50,19 @@ describe('the typing rhythm', () => {
       timeMs += isLineEnd ? 1500 : 120;
     }
 
-    it('are learned by the place that the key before left the cursor at', () => {
+    it('are learned by the place of the cursor after the last key', () => {
       const [atLineEnd, inWord] = [lines.pauseChance('statement end'), lines.pauseChance('inside a word')];
       assert.ok(atLineEnd > 0.5, String(atLineEnd));
       assert.ok(inWord < 0.02, String(inWord));
     });
 
-    it('are likeliest at the start of a block before anything was typed', () => {
+    it('are most likely at the start of a block before any typing', () => {
       const fresh = new TypingRhythm();
       const chances = PLACES.map((place) => fresh.pauseChance(place));
       assert.ok(chances.every((chance) => chance > 0 && chance <= fresh.pauseChance('block start')));
     });
 
-    it('follow a hand that changes', () => {
+    it('follow a user who changes', () => {
       const hand = new TypingRhythm();
       let timeMs = 0;
       const type = (gapMs: number, keys: number) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { AutoClosed } from '../../../src/replay/autoClosed';
 
-describe('what the editor closes by itself', () => {
-  /** What stands after the cursor when so much of a text was typed. */
+describe('text that the editor closes by itself', () => {
+  /** The inserted text after the cursor once some text was typed. */
   function after(text: string, length: number, languageId = 'typescript'): string {
     const closed = new AutoClosed(languageId);
     for (let at = 0; at < length;) {
@@ -17,11 +17,11 @@ describe('what the editor closes by itself', () => {
     ['is closed behind the cursor', 'call([', '])'],
     ['is typed over', 'call([a])', ''],
     ['goes to the line below, with the indentation of its own', '  if (a) {\n    b', '\n  }'],
-    ['is where the hand goes at the end of the body', 'if (a) {\n  b;\n\n  c;\n}', ''],
+    ['is reached at the end of the body', 'if (a) {\n  b;\n\n  c;\n}', ''],
     ['leaves the bracket of the outer body', 'f() {\n  if (a) {\n    b;\n  }\n  c', '\n}'],
     ['closes a quote', "x = 'a", "'"],
     ['takes no apostrophe for a quote', "// don't", ''],
-    ['is taken away where the hand does not come to it', "// as in 'a\nnext", ''],
+    ['is deleted if it is not typed over', "// as in 'a\nnext", ''],
   ];
   for (const [name, text, expected] of cases) {
     it(name, () => {
@@ -49,7 +49,7 @@ describe('what the editor closes by itself', () => {
     });
   }
 
-  it('is replaced by a suggestion that closes it too, and a suggestion closes by itself', () => {
+  it('is replaced by a suggestion that closes it too', () => {
     const closed = new AutoClosed('typescript');
     closed.typed('(', 'call', '');
     closed.taken(1);

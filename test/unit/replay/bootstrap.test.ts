@@ -5,7 +5,7 @@ import { Random } from '../../../src/replay/random';
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 describe('the bootstrap', () => {
-  it('is as wide as the spread of the items says', () => {
+  it('is as wide as expected from the spread of the items', () => {
     const random = new Random(3);
     const items = Array.from({ length: 100 }, () => 10 + 2 * random.normal());
     const { low, high } = bootstrap(items, (sample) => sum(sample) / sample.length);
@@ -18,7 +18,7 @@ describe('the bootstrap', () => {
     assert.deepEqual(bootstrap([3, 3, 3], sum), { low: 9, high: 9 });
   });
 
-  it('is the same again with the same seed', () => {
+  it('is the same with the same seed', () => {
     const items = [1, 5, 9, 2, 8, 3];
     assert.deepEqual(bootstrap(items, sum), bootstrap(items, sum));
     assert.notDeepEqual(bootstrap(items, sum, 1), bootstrap(items, sum, 2));

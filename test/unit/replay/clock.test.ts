@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { VirtualClock } from '../../../src/replay/clock';
 
 describe('the virtual clock', () => {
-  it('jumps from event to event while nobody works', async () => {
+  it('jumps from event to event while no engine works', async () => {
     const clock = new VirtualClock();
     const seen: number[] = [];
     for (const timeMs of [3000, 1000, 2000]) clock.at(timeMs, () => seen.push(clock.now()));
@@ -10,7 +10,7 @@ describe('the virtual clock', () => {
     assert.deepEqual(seen, [1000, 2000, 3000]);
   });
 
-  it('passes as real time does while the engine works, so many times as fast', () => {
+  it('advances with the real time, times the slowdown, while the engine works', () => {
     let realMs = 0;
     const clock = new VirtualClock(2, () => realMs);
     const stop = clock.work();
@@ -40,10 +40,10 @@ describe('the virtual clock', () => {
     assert.equal(clock.now(), 0);
   });
 
-  it('says so where nothing more can happen', async () => {
+  it('fails if no event is left', async () => {
     await assert.rejects(
       new VirtualClock().run(() => false),
-      /standstill/,
+      /no event is left/,
     );
   });
 });

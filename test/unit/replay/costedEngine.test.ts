@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
-import type { Answer } from '../../../src/replay/answers';
+import type { ModelAnswer } from '../../../src/replay/answers';
 import { VirtualClock } from '../../../src/replay/clock';
 import { CostedEngine } from '../../../src/replay/costedEngine';
 import { PassCosts } from '../../../src/replay/passCosts';
@@ -14,7 +14,7 @@ const COSTS = new PassCosts(config, { submodels: { S: cost(1, 4), XL: cost(1, 16
 
 describe('the engine of known costs', () => {
   let clock: VirtualClock;
-  let answer: Answer;
+  let answer: ModelAnswer;
   let engine: CostedEngine;
 
   beforeEach(() => {
@@ -24,7 +24,7 @@ describe('the engine of known costs', () => {
     engine = new CostedEngine(clock, () => new Promise((resolve) => setTimeout(resolve, 3, answer)), COSTS, pace);
   });
 
-  /** Its events, each with the virtual time at which it came. */
+  /** Its events with their virtual times. */
   async function generate(
     change: Partial<GenerateRequest> = {},
     abortAtMs?: number,
@@ -58,12 +58,12 @@ describe('the engine of known costs', () => {
     assert.deepEqual(events.at(-1)!.event, { type: 'end', reason: 'line', decodedTokens: 3, passes: 2, decodeMs: 8 });
   });
 
-  it('takes a pass more to learn that the model ends', async () => {
+  it('takes one more pass for the end of the text', async () => {
     answer = { ...answer, reason: 'stop' };
     assert.equal((await generate()).at(-1)!.atMs, 16);
   });
 
-  it('checks what is expected together with the prompt', async () => {
+  it('verifies expected tokens together with the prompt', async () => {
     const events = await generate({ expected: [5, 6] });
     assert.deepEqual(
       events.filter(({ type }) => type === 'token').map(({ atMs }) => atMs),
@@ -71,7 +71,7 @@ describe('the engine of known costs', () => {
     );
   });
 
-  it('reads a long prompt in chunks, and what its cache holds not again', async () => {
+  it('prefills a long prompt in chunks, without the tokens in its cache', async () => {
     assert.equal((await generate({ prompt: prompt(100), maxTokens: 0 })).at(-1)!.atMs, 100);
     const { event } = (await generate({ prompt: prompt(110) }))[0]!;
     assert.deepEqual(event, { type: 'prefill', reusedTokens: 100, prefilledTokens: 10, prefillMs: 10 });
@@ -82,7 +82,7 @@ describe('the engine of known costs', () => {
     assert.equal((await generate({ prompt: prompt(110), widths: XL! }))[0]!.atMs, 16);
   });
 
-  it('keeps the whole chunks of a prompt that is not read to its end', async () => {
+  it('keeps the complete chunks of an aborted prefill', async () => {
     assert.deepEqual(timesOf(await generate({ prompt: prompt(150) }, 100)), [['end', 100]]);
     const [read] = await generate({ prompt: prompt(150) });
     assert.ok(read?.event.type === 'prefill');
@@ -95,7 +95,7 @@ describe('the engine of known costs', () => {
     assert.ok(event.type === 'end' && event.reason === 'aborted' && event.decodedTokens === 1);
   });
 
-  it('does one request after the other', async () => {
+  it('processes one request after the other', async () => {
     const ends: number[] = [];
     for (const widths of [S!, XL!]) {
       engine.generate(
@@ -107,11 +107,11 @@ describe('the engine of known costs', () => {
       );
     }
     await clock.run(() => ends.length === 2);
-    // The second finds the first's answer under way, then reads the last token again.
+    // The second request finds the answer of the first in the cache, and prefills the last token again.
     assert.deepEqual(ends, [4, 12 + 16]);
   });
 
-  it('takes as many times as long as the scenario says', async () => {
+  it('is slowed down by the factor of the scenario', async () => {
     const paces = [2, 1, 5];
     engine = new CostedEngine(
       clock,
@@ -127,8 +127,8 @@ describe('the engine of known costs', () => {
   });
 });
 
-describe('what a pass takes', () => {
-  it('is the weights’ or the tokens’ time, and attention over what came before', () => {
+describe('the duration of a pass', () => {
+  it('is the time of the weights or of the tokens, plus attention to earlier positions', () => {
     const costs = new PassCosts(config, { submodels: { S: cost(1, 4), XL: cost(2, 16) }, attentionMs: 0.001 });
     const layers = S!.length;
     assert.equal(costs.passMs(S!, 1, 0), 4 + 2 * 0.5 * layers * 0.001);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Hand, SPEEDS } from '../../../src/replay/hand';
 
-describe('a simulated hand', () => {
+describe('a simulated typist', () => {
   const hand = new Hand(1, 'a.ts', 'average');
 
   const takes: [string, string, string, string][] = [
@@ -9,11 +9,11 @@ describe('a simulated hand', () => {
     ['the head of a line that is right so far', 'return', 'return a;\n}', 'return'],
     ['the lines that are right of several', 'f(x);\ng(y);\nh();', 'f(x);\ng(y);\ni();', 'f(x);\ng(y);'],
     ['nothing of a line that goes wrong', 'return b;', 'return a;', ''],
-    ['nothing where a first line ends too soon', 'return\n}', 'return a;\n}', ''],
-    ['nothing that is as quickly typed', ');', ');', ''],
+    ['nothing if the first line ends too early', 'return\n}', 'return a;\n}', ''],
+    ['nothing that is typed as quickly', ');', ');', ''],
   ];
   for (const [name, suggestion, rest, taken] of takes) {
-    it(`takes ${name}`, () => {
+    it(`accepts ${name}`, () => {
       assert.equal(hand.takes(suggestion, rest), taken);
     });
   }
@@ -29,14 +29,14 @@ describe('a simulated hand', () => {
     }
   });
 
-  it('does the same at the same place, whatever was done before', () => {
+  it('does the same at the same place, whatever happened before', () => {
     const again = new Hand(1, 'a.ts', 'average');
     hand.gapMs('abc', 1);
     assert.equal(hand.gapMs('abc', 2), again.gapMs('abc', 2));
     assert.notEqual(hand.gapMs('abc', 2), new Hand(2, 'a.ts', 'average').gapMs('abc', 2));
   });
 
-  it('reads longer texts longer, to a limit', () => {
+  it('takes longer to read longer texts, up to a limit', () => {
     assert.deepEqual(
       ['', 'ten chars.', 'x'.repeat(500)].map((text) => hand.readingMs(text)),
       [250, 330, 600],

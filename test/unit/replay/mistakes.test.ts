@@ -4,10 +4,10 @@ import { mistakeAt } from '../../../src/replay/mistakes';
 const TEXT = 'const value = compute(first, second);\n'.repeat(200);
 const HAND = { seed: 1, file: 'a.ts', share: 0.04 };
 
-describe('the mistakes of a hand', () => {
+describe('the mistakes of a typist', () => {
   const made = Array.from(TEXT, (_, offset) => ({ offset, mistake: mistakeAt(TEXT, offset, HAND) }));
 
-  it('are as many of the letters as it is said to make', () => {
+  it('have the requested share of the letters', () => {
     const letters = TEXT.replace(/[^a-z]/g, '').length;
     const mistakes = made.filter(({ mistake }) => mistake);
     assert.ok(Math.abs(mistakes.length / letters - 0.04) < 0.01, String(mistakes.length / letters));
@@ -25,7 +25,7 @@ describe('the mistakes of a hand', () => {
     assert.deepEqual([...new Set(made.flatMap(({ mistake }) => mistake?.keys.length ?? []))].sort(), [1, 2, 3]);
   });
 
-  it('are none if the hand makes none', () => {
+  it('are none if the share is 0', () => {
     assert.ok(Array.from(TEXT).every((_, offset) => !mistakeAt(TEXT, offset, { ...HAND, share: 0 })));
   });
 });

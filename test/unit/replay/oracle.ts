@@ -3,8 +3,8 @@ import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import type { VirtualClock } from '../../../src/replay/clock';
 
 /**
- * An engine of known costs that knows the file: it writes what follows in it, up to the line's end, a token every
- * `msPerToken` of virtual time. What `corrupt` makes of a line it writes instead.
+ * An engine that knows the file. It writes the rest of the line after `corrupt` has changed it, one token every
+ * `msPerToken` of virtual time.
  */
 export class OracleEngine implements Engine {
   constructor(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { SIZES } from '../../../src/matlm/config';
-import { replay, type Run } from '../../../src/replay/replay';
+import { replay, type ReplayRun } from '../../../src/replay/replay';
 import { comparisons, summarise } from '../../../src/replay/report';
 import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';
 import { replayTable } from '../../../src/replay/tables';
@@ -43,8 +43,8 @@ describe('a replay', () => {
       corrupt,
       msPerToken,
     }: { scenario?: Scenario; seed?: number; corrupt?: (line: string) => string; msPerToken?: number } = {},
-  ): Promise<Run> {
-    // Scores are the plain product of what the oracle claims.
+  ): Promise<ReplayRun> {
+    // Without calibration, scores are the product of the oracle's probabilities.
     const checkpoint = { ...(await small()), calibration: undefined };
     const cost = { prefillMsPerToken: 0.01, decodeMsPerToken: 1 };
     const costs = Object.fromEntries(SIZES.map((size) => [size, cost]));
@@ -70,22 +70,22 @@ describe('a replay', () => {
     }
   });
 
-  it('saves most keys where every suggestion is right, and no more than there are', async () => {
+  it('saves most keys, but not more than all, if every suggestion is right', async () => {
     const summary = summarise(await run('XL'));
     assert.equal(summary.keysByHand, keysByHand(task.stretch));
     assert.ok(summary.savedShare > 0.3 && summary.savedShare < 1, String(summary.savedShare));
     assert.ok(summary.accepted > 3 && summary.accepted <= summary.shown);
   });
 
-  it('saves nothing where every suggestion is wrong, and accepts none', async () => {
+  it('saves nothing and accepts nothing if every suggestion is wrong', async () => {
     const summary = summarise(await run('XL', { corrupt: () => 'nonsense();' }));
     assert.deepEqual([summary.keysSaved, summary.accepted], [0, 0]);
     assert.ok(summary.shown > 0);
     assert.ok(summary.wastedTokens > 0);
   });
 
-  it('is the same again with the same seed, and another with another', async () => {
-    const figures = (r: Run) => {
+  it('is the same with the same seed, and different with another', async () => {
+    const figures = (r: ReplayRun) => {
       const { cpuSeconds, ...rest } = summarise(r);
       assert.ok(cpuSeconds >= 0);
       return rest;
@@ -95,18 +95,18 @@ describe('a replay', () => {
     assert.notDeepEqual(figures(a), figures(c));
   });
 
-  it('shows text later on an engine that takes longer, and saves fewer keys', async () => {
+  it('shows text later and saves fewer keys with a slower engine', async () => {
     const [quick, slow] = [summarise(await run('XL')), summarise(await run('XL', { msPerToken: 60 }))];
     assert.ok(quick.p50Ms! >= 50, 'the editor waits that long before it asks');
     assert.ok(slow.p50Ms! > quick.p50Ms! + 60, `${String(quick.p50Ms)} and ${String(slow.p50Ms)}`);
     assert.ok(slow.keysSaved < quick.keysSaved);
   });
 
-  it('leaves out what the editor does itself: the blanks at the head of a line', () => {
+  it('does not count the indentation that the editor inserts', () => {
     assert.equal(keysByHand('if (a) {\n    b();\n}'), 'if (a) {\nb();\n}'.length);
   });
 
-  it('types the file with a hand that errs too, which takes more keys', async () => {
+  it('types the file correctly despite mistakes, with more keys', async () => {
     const mistakes = SCENARIOS.find(({ name }) => name === 'mistakes')!;
     const { files } = await run('XL', { scenario: { ...mistakes, mistakes: 0.2 }, corrupt: () => '' });
     const [file] = files;
@@ -118,7 +118,7 @@ describe('a replay', () => {
     assert.ok(helped.files[0]!.keys < file!.keys);
   });
 
-  it('counts the pauses, those in which text stood there, and how soon it came', async () => {
+  it('counts the pauses, those with text, and its latency', async () => {
     const [quick, slow] = [summarise(await run('XL')), summarise(await run('XL', { msPerToken: 60 }))];
     assert.ok(quick.pauses > 5 && quick.pausesWithTextShare > 0.5, JSON.stringify(quick));
     assert.ok(quick.pauseP95Ms! >= 50 && quick.pauseP95Ms! < 150, String(quick.pauseP95Ms));
@@ -133,7 +133,7 @@ describe('a replay', () => {
     assert.ok(summary.mostEngineShare >= summary.engineShare && summary.mostEngineShare < 0.5);
   });
 
-  it('says what can be told apart and what cannot', async () => {
+  it('tells significant differences from others', async () => {
     const auto = summarise(await run('auto'));
     const files = Array.from({ length: 20 }, (_, i) => ({ byHand: 100, saved: 20 + (i % 5) }));
     const row = (scenario: string, policy: string, more: number) => ({
@@ -149,7 +149,7 @@ describe('a replay', () => {
       row('slow', 'auto', 0),
     ]);
     assert.deepEqual(
-      found.map(({ name, isToldApart }) => [name, isToldApart]),
+      found.map(({ name, isSignificant }) => [name, isSignificant]),
       [
         ['quiet: keys of auto less those of S', true],
         ['quiet: keys of auto less those of XL', false],
@@ -158,22 +158,22 @@ describe('a replay', () => {
     );
   });
 
-  it('prints the rows, then what can be told apart', async () => {
+  it('prints the rows, then the comparisons', async () => {
     const rows = [summarise(await run('auto'), 12.34), summarise(await run('XL'))];
     const [head, ...body] = replayTable(rows, true).split('\n');
     assert.match(head!, /^scenario +policy +keys saved +95%/);
     assert.match(body[0]!, /^quiet +auto +\d+ +\d+ to \d+ +\d+\.\d% /);
     const column = (row: string) => row.trim().split(/ {2,}/).at(-1);
     assert.deepEqual([head!, ...body.slice(0, 2)].map(column), ['joules', '12.3', 'unknown']);
-    assert.match(body.join('\n'), /\n\n.*\nquiet: keys of auto less those of XL .* not told apart$/);
+    assert.match(body.join('\n'), /\n\n.*\nquiet: keys of auto less those of XL .* not significant$/);
     assert.doesNotMatch(replayTable(rows, false), /joules/);
   });
 });
 
-describe('what is typed of a file', () => {
+describe('the task of a file', () => {
   const text = Array.from({ length: 60 }, (_, i) => `  line(${i});`).join('\n');
 
-  it('is whole lines, and the rest stands there already', () => {
+  it('has whole lines, and the rest is in the document already', () => {
     for (let seed = 0; seed < 20; seed++) {
       const { before, stretch, after } = taskOf('a.ts', text, 300, seed)!;
       assert.equal(before + stretch + after, `${text}\n`);
@@ -181,7 +181,7 @@ describe('what is typed of a file', () => {
     }
   });
 
-  it('is all of a short one', () => {
+  it('has all of a short file', () => {
     const { before, stretch } = taskOf('a.ts', text, 10_000, 1)!;
     assert.deepEqual([before, stretch], ['', text]);
   });

@@ -31,7 +31,7 @@ describe('the activity', () => {
     engine = { kind: 'starting' };
     preview = {
       submodel: submodelOf(config, 'S'),
-      draft: { widths: [], maxTokens: 0 },
+      speculation: { widths: [], maxTokens: 0 },
       delayMs: 0,
       maxTokens: 40,
       multiline: false,
@@ -161,7 +161,7 @@ describe('the activity', () => {
     activity.outcome({ kind: 'gated', cause: 'selection', reason: 'text is selected' }, WHERE);
     assert.equal(activity.status(HERE, false).kind, 'waiting');
     activity.outcome({ kind: 'empty', reason: 'nothing to add', work: work('M') }, WHERE);
-    activity.outcome({ kind: 'superseded', reason: 'cancelled before it began' }, WHERE);
+    activity.outcome({ kind: 'superseded', reason: 'cancelled before its decode began' }, WHERE);
     const status = activity.status(HERE, false);
     assert.deepEqual([status.kind, status.label], ['completed', 'size M, last completion in 18 ms']);
     assert.match(activity.tooltip(status), /Last: \*\*M\*\* in 18 ms/);

@@ -62,7 +62,7 @@ describe('a missing suggestion is explained', () => {
       'by a document that nobody edits',
       { here: { ...HERE, scheme: 'git', isEnabled: false } },
       /off in this document/,
-      /^Documents of the scheme git are not edited\.$/,
+      /^Documents of the scheme git are read-only\.$/,
       [],
     ],
     [
@@ -152,16 +152,16 @@ describe('a missing suggestion is explained', () => {
     ],
     [
       'by a model without a suggestion',
-      { lastHere: past('empty', { size: 'S', reason: 'nothing passed the filter loops' }) },
+      { lastHere: past('empty', { size: 'S', reason: 'the filter loops removed all of it' }) },
       /^S had nothing to suggest$/,
-      /filter loops\.$/,
+      /filter loops removed all of it\.$/,
       ['trigger'],
     ],
     [
       'by typing that was faster than a fixed size',
-      { lastHere: past('superseded', { reason: 'cancelled before it began' }), submodel: 'XL' },
+      { lastHere: past('superseded', { reason: 'cancelled before its decode began' }), submodel: 'XL' },
       /typed on before the answer was ready/,
-      /^Cancelled before it began\.$/,
+      /^Cancelled before its decode began\.$/,
       ['chooseSize', 'trigger'],
     ],
     ['by typing that was faster than Auto', { lastHere: past('superseded') }, /typed on/, /./, ['trigger']],
@@ -199,7 +199,7 @@ describe('a missing suggestion is explained', () => {
     const outcomes = [
       past('shown', { size: 'M', latencyMs: 43.4, timeMs: 9_000 }),
       past('declined', { size: 'S', reason: 'typing at 90 ms a key', times: 7, fileName: 'b.ts', timeMs: 2_000 }),
-      past('superseded', { reason: 'cancelled; its decode goes on', times: 2 }),
+      past('superseded', { reason: 'cancelled, but its decode continues', times: 2 }),
       past('unsure', { size: 'S', latencyMs: 64, reason: 'src/a.ts is new' }),
     ];
     assert.deepEqual(
@@ -207,7 +207,7 @@ describe('a missing suggestion is explained', () => {
       [
         ['3 s ago, a.ts', 'Shown by M in 43 ms', ''],
         ['10 s ago, b.ts', 'Declined (S), 7 times', 'Typing at 90 ms a key.'],
-        ['12 s ago, a.ts', 'Superseded by typing, 2 times', 'Cancelled; its decode goes on.'],
+        ['12 s ago, a.ts', 'Superseded by typing, 2 times', 'Cancelled, but its decode continues.'],
         ['12 s ago, a.ts', 'Not confident enough (S, 64 ms)', 'src/a.ts is new.'],
       ],
     );

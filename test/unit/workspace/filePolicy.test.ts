@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { FilePolicy, type Folder, MAX_FILE_BYTES, type ProjectFile } from '../../../src/workspace/filePolicy';
 
-/** A workspace in memory: files by absolute path, and what was read of them. */
+/** A workspace in memory, with files by absolute path, and the paths that were read. */
 function workspaceOf(files: Record<string, string | Uint8Array>, excludes: Record<string, unknown> = {}) {
   const reads: string[] = [];
   const warnings: string[] = [];
@@ -28,8 +28,8 @@ function workspaceOf(files: Record<string, string | Uint8Array>, excludes: Recor
 
 const CODE = 'export const a = 1;\n';
 
-describe('which files may be read', () => {
-  it('tells those that are ignored from those that are not', async () => {
+describe('the file policy', () => {
+  it('distinguishes ignored files from others', async () => {
     const { isQuoted } = workspaceOf(
       {
         '/repo/.git': '',
@@ -50,7 +50,7 @@ describe('which files may be read', () => {
     );
   });
 
-  it('quotes nothing that holds a secret, by its name or anywhere in it', async () => {
+  it('quotes no file with a secret in its name or anywhere in its text', async () => {
     const { isQuoted } = workspaceOf({
       '/repo/app/.envrc': CODE,
       '/repo/app/a.ts': `${CODE.repeat(2000)}const password = 'hunter2';\n`,
@@ -61,7 +61,7 @@ describe('which files may be read', () => {
     assert.deepEqual(await Promise.all(paths.map(isQuoted)), [false, false, false, true]);
   });
 
-  it('quotes nothing that is large, or no text', async () => {
+  it('quotes no large and no binary files', async () => {
     const { isQuoted } = workspaceOf({
       '/repo/app/large.ts': 'a'.repeat(MAX_FILE_BYTES + 1),
       '/repo/app/zero.ts': 'a\0b',
@@ -71,13 +71,13 @@ describe('which files may be read', () => {
     assert.deepEqual(quoted, [false, false, false]);
   });
 
-  it('gives the text of the editor where a file is open, line ends as \\n', async () => {
+  it('returns the text of the editor if a file is open, line ends as \\n', async () => {
     const { policy, file } = workspaceOf({});
     const text = await policy.quotableText(file('a.ts'), { languageId: 'typescript', getText: () => 'a();\r\nb();' });
     assert.equal(text, 'a();\nb();');
   });
 
-  it('judges by the rules as they are when the text is there, not when it was asked for', async () => {
+  it('applies the rules at the time of the answer, not of the call', async () => {
     const { files, policy, file } = workspaceOf({ '/repo/app/a.ts': CODE });
     let reads = 0;
     const getText = () => {
@@ -91,7 +91,7 @@ describe('which files may be read', () => {
     assert.equal(text, undefined);
   });
 
-  it('takes the language of a document whose name does not tell it', async () => {
+  it('uses the language of a document whose name has no extension', async () => {
     const { policy, file } = workspaceOf({});
     const getText = () => 'db_password=swordfish\n';
     const textIn = (languageId: string) => policy.quotableText(file('deploy'), { languageId, getText });
@@ -99,18 +99,18 @@ describe('which files may be read', () => {
     assert.equal(policy.unsavedText({ languageId: 'shellscript', getText }), undefined);
   });
 
-  it('keeps MatCoder out of files that hold secrets by their name, and out of those that its own rules list', async () => {
+  it('closes files with the names of secrets, and those that MatCoder’s own rules list', async () => {
     const { policy, file } = workspaceOf({ '/repo/app/.matcoderignore': 'gen/\n', '/repo/app/.gitignore': 'out/\n' });
     const closed = (path: string) => policy.closed(`/repo/app/${path}`, file(path));
     assert.deepEqual(await Promise.all(['.envrc', 'gen/a.ts', 'out/a.ts'].map(closed)), [
-      'the name of the file says that it holds secrets',
+      'files of this name usually contain secrets',
       '.matcoderignore lists the file',
       undefined,
     ]);
     assert.match((await policy.closed('/elsewhere/prod.env', undefined)) ?? '', /secrets/);
   });
 
-  it('reads a rule once, for all files and folders, until it may have changed', async () => {
+  it('reads a rule once for all files and folders until a change', async () => {
     const { policy, isQuoted, reads } = workspaceOf({ '/repo/app/.gitignore': 'x\n', '/repo/app/a/b/c.ts': CODE });
     const count = () => reads.filter((path) => path === '/repo/app/.gitignore').length;
     await Promise.all(['a/b/c.ts', 'a/d.ts', 'e.ts', 'a/b/f.ts'].map(isQuoted));
@@ -120,7 +120,7 @@ describe('which files may be read', () => {
     assert.equal(count(), 2);
   });
 
-  it('says which rules cannot be followed, once, and quotes nothing below them', async () => {
+  it('warns once of rules that cannot be followed, and quotes nothing below them', async () => {
     const { isQuoted, warnings } = workspaceOf(
       { '/repo/app/a/.gitignore': 'x\n'.repeat(20_001), '/repo/app/a/b.ts': CODE, '/repo/app/c.ts': CODE },
       { [`{${'a,'.repeat(600)}b}`]: true },

@@ -13,21 +13,21 @@ function rulesOfExcludes(excludes: Record<string, unknown>, dropped?: (pattern: 
   return new IgnoreRules([{ folder: '', list: patternsOfExcludes(excludes, dropped) }]);
 }
 
-describe('files that are ignored', () => {
+describe('ignored files', () => {
   const cases: [string, Record<string, string>, string, boolean][] = [
-    ['a pattern holds everywhere below', { '': '*.log' }, 'a/b/x.log', true],
-    ['and says nothing of other files', { '': '*.log' }, 'a/b/x.ts', false],
-    ['a folder goes with all that lies in it', { '': 'build/' }, 'build/a/b.ts', true],
-    ['a file that is named like an ignored folder stays', { '': 'build/' }, 'src/build', false],
-    ['a pattern with a slash holds from its folder on', { '': '/dist' }, 'src/dist/a.ts', false],
+    ['a pattern applies to all folders below', { '': '*.log' }, 'a/b/x.log', true],
+    ['and not to other files', { '': '*.log' }, 'a/b/x.ts', false],
+    ['a folder is ignored with all of its files', { '': 'build/' }, 'build/a/b.ts', true],
+    ['a file with the name of an ignored folder is not ignored', { '': 'build/' }, 'src/build', false],
+    ['a pattern with a slash is relative to its folder', { '': '/dist' }, 'src/dist/a.ts', false],
     ['a file deeper down has its own rules', { 'src/gen': '*.ts' }, 'src/gen/a.ts', true],
-    ['which hold nowhere else', { 'src/gen': '*.ts' }, 'src/a.ts', false],
+    ['which apply nowhere else', { 'src/gen': '*.ts' }, 'src/a.ts', false],
     ['and override those above', { '': '*.ts', src: '!keep.ts' }, 'src/keep.ts', false],
-    ['but bring nothing back from an ignored folder', { '': 'src/', src: '!keep.ts' }, 'src/keep.ts', true],
+    ['but include nothing from an ignored folder', { '': 'src/', src: '!keep.ts' }, 'src/keep.ts', true],
     ['comments and empty lines are no patterns', { '': '# a.ts\n\n' }, 'a.ts', false],
-    ['a file outside of the project is not judged', { '': '*' }, '../a.ts', false],
-    ['large and small letters are the same', { '': 'Build/' }, 'build/a.ts', true],
-    ['lines may end as on Windows', { '': 'a.ts\r\nb.ts\r\n' }, 'a.ts', true],
+    ['a file outside the project is not ignored', { '': '*' }, '../a.ts', false],
+    ['case is ignored', { '': 'Build/' }, 'build/a.ts', true],
+    ['lines may end with CRLF', { '': 'a.ts\r\nb.ts\r\n' }, 'a.ts', true],
   ];
   for (const [name, files, path, expected] of cases) {
     it(name, () => {
@@ -78,7 +78,7 @@ describe('files that are ignored', () => {
     );
   });
 
-  it('are not those of an exclude that is too long, which is told', () => {
+  it('are not those of an exclude that is too long, which is reported', () => {
     const dropped: string[] = [];
     const rules = rulesOfExcludes({ [`{${'a,'.repeat(600)}b}`]: true, '*.log': true }, (pattern) =>
       dropped.push(pattern),
@@ -88,7 +88,7 @@ describe('files that are ignored', () => {
 
   describe('are found in few steps', () => {
     const deep = `${'a/'.repeat(40)}c`;
-    // Backtracking would take longer than the world has stood.
+    // Backtracking would take exponential time.
     for (const [name, rules, path] of [
       ['with alternatives', rulesOfExcludes({ ['{a,b}'.repeat(60)]: true }), `${'ab'.repeat(30)}c`],
       ['with folders at any depth', rulesOf({ '': `${'a/**/'.repeat(10)}b` }), deep],
@@ -102,7 +102,7 @@ describe('files that are ignored', () => {
     }
   });
 
-  describe('are all of a folder', () => {
+  describe('are all files of a folder', () => {
     const many = 'x\n'.repeat(20_001);
     for (const [name, text] of [
       ['whose rules are too many', many],
@@ -132,7 +132,7 @@ function ignoredByGit(folder: string, paths: readonly string[]): string[] {
   }
 }
 
-/** Patterns and paths of few names, so that they meet. */
+/** Patterns and paths of few names, so that they often match. */
 function randomProject(seed: number) {
   let state = seed;
   const below = (n: number) => {

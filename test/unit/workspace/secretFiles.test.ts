@@ -19,7 +19,7 @@ const open = `
   .env.d.ts types/.env.d.ts
 `;
 
-describe('files that hold secrets by their name', () => {
+describe('names of files with secrets', () => {
   const names = (list: string) => list.trim().split(/\s+/);
 
   it('are those of tools, keys, certificates and environments', () => {
@@ -29,7 +29,7 @@ describe('files that hold secrets by their name', () => {
     );
   });
 
-  it('are no examples, and no code about secrets', () => {
+  it('are not those of examples or of code about secrets', () => {
     assert.deepEqual(names(open).filter(isSecretFile), []);
   });
 });

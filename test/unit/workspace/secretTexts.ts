@@ -1,7 +1,7 @@
-/** What the text is, the path of the file that it stands in, and the text. */
+/** A description of a text, the path of its file, and the text. */
 export type TextCase = readonly [name: string, path: string, text: string];
 
-// Every key is made up, and put together from parts here so that no scanner takes this file for a leak.
+// All keys are invented, and joined from parts so that no scanner reports this file as a leak.
 const base62 = (length: number) => 'k7Qw2Zx9Lm4Rt8Vb3Np6'.repeat(20).slice(0, length);
 const upper = (length: number) => 'Q7W2ZX9LM4RT8VB3NP6K'.repeat(20).slice(0, length);
 const hex = (length: number) => '9f8a7b6c5d4e3f2a1b0c'.repeat(20).slice(0, length);
@@ -12,7 +12,7 @@ const header = (kind: string) => `${dashes}BEGIN ${kind}${dashes}`;
 const jwtPart = (length: number) => 'eyJ' + base62(length);
 const word = 'Tr0ub4dor' + '3xyz9';
 
-/** Tokens and keys whose form tells who issued them. */
+/** Tokens and keys that are recognised by their form. */
 const ISSUED: readonly TextCase[] = [
   ['an access key of Amazon Web Services', 'a.ts', `const id = '${'AK' + 'IA'}${upper(16)}';`],
   ['a temporary key of Amazon Web Services', 'a.py', `key_id = "${'AS' + 'IA'}${upper(16)}"`],
@@ -71,7 +71,7 @@ const ISSUED: readonly TextCase[] = [
   ['a JSON Web Token', 'a.http', `x ${jwtPart(30)}.${jwtPart(40)}.${base62(43)}`],
 ];
 
-/** Keys and hashes as files hold them. */
+/** Keys and hashes in files. */
 const FORMS: readonly TextCase[] = [
   ['a private key', 'a.txt', `${header('RSA PRIVATE KEY')}\nMIIEow`],
   ['a private key of OpenSSH in a string', 'a.ts', `const k = "${header('OPENSSH PRIVATE KEY')}\\nb3BlbnNz";`],
@@ -95,9 +95,9 @@ const FORMS: readonly TextCase[] = [
   ['a password of a connection string', 'a.cs', `"Server=db;User Id=sa;Password=${word};Encrypt=true"`],
 ];
 
-/** Names that promise a secret, with a value. */
+/** Names of secrets with values. */
 const ASSIGNED: readonly TextCase[] = [
-  // Data and shell: unquoted too.
+  // Data and shell, without quotes too.
   ['a variable of .envrc', 'scripts/x.sh', `export DB_PASSWORD=${word}`],
   ['a variable in a shell without export', 'a.sh', 'DB_PASSWORD=letmein'],
   ['a variable before a command', 'a.sh', `PGPASSWORD=${word} psql -h db`],
@@ -122,7 +122,7 @@ const ASSIGNED: readonly TextCase[] = [
   ['an attribute of XML', 'web.config', '<add key="ApiKey" value="9f8a7b6c5d4e" />'],
   ['a value of JSON', 'config.json', '{ "dbPassword": "swordfish" }'],
   ['an auth token of npm', 'npmrc.ini', `//registry.local/:_authToken=${uuid}`],
-  // Code: what is quoted.
+  // Quoted values in code.
   ['a literal that is called a secret', 'a.ts', 'const apiKey = "x7Kp29qLmZ41";'],
   ['a literal on the next line', 'a.ts', "const databasePassword =\n  'swordfish';"],
   ['a password of few digits', 'a.ts', "const password = 'hunter2';"],
@@ -156,7 +156,7 @@ const ASSIGNED: readonly TextCase[] = [
 export const SECRETS: readonly TextCase[] = [...ISSUED, ...FORMS, ...ASSIGNED];
 
 export const HARMLESS: readonly TextCase[] = [
-  // What looks like a format.
+  // Texts that resemble a format.
   ['a class of a spinner', 'a.css', '.sk-fading-circle .sk-circle2 { width: 100%; }'],
   ['many classes of spinners', 'a.css', '.sk-cube-grid-animation-delay-2 { top: 0 }'],
   ['a key that is a mask', 'a.md', `${'s' + 'k'}-xxxxxxxxxxxxxxxxxxxxxxxxxxxx`],

@@ -17,41 +17,41 @@ describe('secrets in texts', () => {
     });
   }
 
-  it('are found wherever they stand in a long file', () => {
+  it('are found anywhere in a long file', () => {
     const filler = 'for (const key of keys) map.set(key, values[key]);\n'.repeat(500);
     const secret = "const password = 'hunter2';\n";
     assert.equal(findSecret(`${filler}${secret}${filler}`), filler.length + secret.indexOf('hunter2'));
   });
 
-  it('are not judged before they end, if the text goes on', () => {
+  it('are not judged before they end, if more text may follow', () => {
     const text = 'const apiKey = "x7Kp29qLmZ41';
     assert.deepEqual([findSecret(text, { open: true }), findSecret(text)], [undefined, text.indexOf('x7K')]);
   });
 
-  it('are any literal where one is asked for, but no reference', () => {
+  it('are any literals on request, but no references', () => {
     const found = (text: string) => findSecret(text, { kind: 'shell', anyLiteral: true }) !== undefined;
     const texts = ['DB_PASSWORD=changeme', 'DB_PASSWORD=x', 'DB_PASSWORD=$1', 'DB_PASSWORD="$OTHER"', 'DB_PASSWORD='];
     assert.deepEqual(texts.map(found), [true, true, false, false, false]);
   });
 
-  // In time that grows with the square of the length, or faster, each of these would take minutes to hours.
+  // In quadratic time or worse, each of these would take minutes to hours.
   for (const [name, unit] of [
-    ['the same word again and again', 'token'],
-    ['an assignment again and again', 'password: aaaa aaaa '],
+    ['a repeated word', 'token'],
+    ['a repeated assignment', 'password: aaaa aaaa '],
     ['a quote that never ends', 'password="'],
     ['an address that never ends', '://a:bbbb'],
     ['a web token that never ends', 'eyJaaaaaaaaa-'],
-    ['a command again and again', 'curl x '],
+    ['a repeated command', 'curl x '],
     ['names within braces', 'token ={'],
     ['blanks', ' '],
-    ['a key that begins again and again', '-----BEGIN A '],
+    ['a key that begins repeatedly', '-----BEGIN A '],
   ] as const) {
-    it(`are looked for once in ${name}`, () => {
+    it(`are searched in linear time in ${name}`, () => {
       assert.equal(findSecret(unit.repeat(400_000 / unit.length)), undefined);
     });
   }
 
-  it('are what a text within a private key goes on with', () => {
+  it('include all text that follows within a private key', () => {
     const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} RSA PRIVATE KEY-----\n`);
     const body = 'MIIEpAIBAAKCAQEA\n'.repeat(30);
     assert.deepEqual([endsInPrivateKey(`${begin}${body}`), endsInPrivateKey(`${begin}${body}${end}`)], [true, false]);

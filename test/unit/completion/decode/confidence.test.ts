@@ -15,50 +15,50 @@ import { shipped, small } from '../../model';
 const PLACE = { linePrefix: 'const a = ', lineSuffix: '' };
 const pieces = (...list: [string, number][]) => list.map(([text, probability]) => ({ text, probability }));
 
-describe('the confident head of what was written', () => {
-  // Without calibration a head is as likely as the product of its tokens' probabilities.
+describe('the confident head', () => {
+  // Without calibration, the score is the product of the probabilities.
   const head = (minScore: number, ...list: [string, number][]) =>
     confidentHead(pieces(...list), PLACE, undefined, minScore);
 
-  it('is all of it where all is likely enough', () => {
+  it('is all of the text if its score is high enough', () => {
     assert.equal(head(0.4, ['a', 0.9], ['(b)', 0.5]), 'a(b)');
   });
 
-  it('ends before the piece that makes it too unlikely', () => {
+  it('ends before the piece that lowers the score too far', () => {
     assert.equal(head(0.5, ['items', 0.9], ['.', 0.9], ['b', 0.01], ['c', 0.9]), 'items.');
   });
 
-  it('has to be surer where it leaves the line unfinished', () => {
+  it('needs a higher score if it leaves the line unfinished', () => {
     assert.equal(head(0.5, ['items', 0.7]), 'items');
     assert.equal(head(0.5, ['items', 0.7], ['\n', 0.01]), 'items');
     assert.equal(head(0.5, ['items', 0.7], ['.', 0.01]), '');
   });
 
-  it('is not shown where it is hardly anything and not all', () => {
+  it('is empty if it is very short and not all of the text', () => {
     assert.equal(head(0.5, [');', 0.9]), ');');
     assert.equal(head(0.5, ['a.', 0.9], ['b', 0.01]), '');
   });
 
-  it('has no word of which only the beginning is sure', () => {
+  it('drops a word that would be cut', () => {
     assert.equal(head(0.5, ['this', 0.9], ['.', 0.9], ['get', 0.9], ['Foo', 0.01]), 'this.');
   });
 
-  it('has no such word of another script either', () => {
+  it('drops such a word in other scripts too', () => {
     assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['ום', 0.01]), 'return ');
     assert.equal(head(0.5, ['return ', 0.9], ['cafe', 0.9], ['\u0301', 0.01]), 'return ');
     assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['', 0.01], ['ו', 0.9]), 'return ');
     assert.equal(head(0.5, ['return ', 0.9], ['של', 0.9], ['', 0.01]), 'return ');
   });
 
-  it('is empty where the first piece is a guess', () => {
+  it('is empty if the first piece is unlikely', () => {
     assert.equal(head(0.5, ['a', 0.2], ['b', 1]), '');
   });
 
-  it('is all of it where nothing is asked', () => {
+  it('is all of the text if no score is required', () => {
     assert.equal(head(0, ['a', 0.001], ['b', 0.001]), 'ab');
   });
 
-  it('follows the calibration where there is one', () => {
+  it('follows the calibration if there is one', () => {
     const distrustful = FEATURES.map((name) => (name === 'constant' ? -5 : 0));
     const trusting = FEATURES.map((name) => (name === 'constant' ? 5 : 0));
     assert.equal(confidentHead(pieces(['a', 1]), PLACE, distrustful, 0.5), '');
@@ -73,13 +73,13 @@ describe('the features of a head', () => {
     }
   });
 
-  it('are finite where the model gave a token no chance', () => {
+  it('are finite if a token has the probability 0', () => {
     const [features = []] = featuresOf(pieces(['a', 0]), PLACE);
     assert.ok(features.every(Number.isFinite));
     assert.ok(score(features, undefined) > 0);
   });
 
-  it('tell the head of a line, a word that was begun, and what follows on the line', () => {
+  it('show the start of a line, an unfinished word, and text after the cursor', () => {
     const place = (linePrefix: string, lineSuffix: string) =>
       featuresOf(pieces(['a', 1]), { linePrefix, lineSuffix })[0]?.slice(5, 8);
     assert.deepEqual(place('  ', ''), [1, 0, 0]);
@@ -88,7 +88,7 @@ describe('the features of a head', () => {
   });
 });
 
-describe('a decode that shows nothing more', () => {
+describe('a decode that could show no more text', () => {
   const WORDS = ['return', ' this', '.', 'name', '(', ');', '\n  ', '\n}', ' = '];
 
   const CHECKPOINTS: [string, () => Promise<readonly number[] | undefined>][] = [
@@ -97,7 +97,7 @@ describe('a decode that shows nothing more', () => {
     ['one that was not calibrated', () => Promise.resolve(undefined)],
   ];
   for (const [name, weightsOf] of CHECKPOINTS)
-    it(`stops early with ${name}, and shows what it would at its end`, async () => {
+    it(`stops early with ${name}, and shows the same as at its end`, async () => {
       const random = new Random(3);
       const weights = await weightsOf();
       let [stopped, saved, shown] = [0, 0, 0];
@@ -120,7 +120,7 @@ describe('a decode that shows nothing more', () => {
       assert.ok(stopped > 300 && saved > 300 && shown > 300, `${stopped} stopped, ${saved} saved, ${shown} shown`);
     });
 
-  it('goes on to its end where everything is shown', () => {
+  it('continues to its end if everything is shown', () => {
     assert.ok(mayShowMore(pieces(['a', 0.001]), scoreBoundAt(PLACE, undefined, 0)));
   });
 });

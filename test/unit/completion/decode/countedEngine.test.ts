@@ -4,7 +4,7 @@ import type { Engine, GenerateEvent } from '../../../../src/engine/engine';
 import { DutyCycle, WINDOW_MS } from '../../../../src/governor/dutyCycle';
 
 describe('the count of the engine’s work', () => {
-  it('counts prompts, decodes and what was stopped before its prompt was read', () => {
+  it('counts prefills, decodes and aborted prefills', () => {
     let nowMs = 0;
     let emit: (event: GenerateEvent) => void = () => undefined;
     const inner: Engine = { generate: (_request, _signal, listener) => (emit = listener) };

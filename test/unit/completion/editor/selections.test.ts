@@ -9,20 +9,16 @@ describe('the cursors of a document', () => {
   const one = editor('a', cursor);
 
   const cases: [string, ReturnType<typeof selectionsIn>, RegExp | undefined][] = [
-    ['are one where there is one', selectionsIn('a', one, [one]), undefined],
+    ['are one if there is one', selectionsIn('a', one, [one]), undefined],
     ['are many', selectionsIn('a', editor('a', cursor, cursor), []), /more than one cursor/],
     ['may select', selectionsIn('a', editor('a', selection), []), /text is selected/],
     ['are those of the editor in use', selectionsIn('a', editor('a', cursor, cursor), [one]), /more than one cursor/],
     ['are not those of another view', selectionsIn('a', one, [editor('a', cursor, cursor), one]), undefined],
-    [
-      'are looked for where another document is in use',
-      selectionsIn('a', editor('b'), [editor('a', selection)]),
-      /select/,
-    ],
-    ['are one where no editor shows it', selectionsIn('a', undefined, []), undefined],
+    ['are found if another document is in use', selectionsIn('a', editor('b'), [editor('a', selection)]), /select/],
+    ['are one if no editor shows it', selectionsIn('a', undefined, []), undefined],
   ];
   for (const [name, found, reason] of cases) {
-    it(`${name}, and the gate is ${reason ? 'shut' : 'open'}`, () => {
+    it(`${name}, and the gate is ${reason ? 'closed' : 'open'}`, () => {
       const gated = gate({ ...requestAt('a.█'), ...found });
       if (reason) assert.match(gated?.reason ?? '', reason);
       else assert.equal(gated, undefined);

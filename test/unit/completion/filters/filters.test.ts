@@ -14,7 +14,7 @@ after(() => {
   grammars.dispose();
 });
 
-/** What is inserted, and after how many characters the decode was stopped, where the text comes one by one. */
+/** The inserted text, and the number of characters after which the decode stops, character by character. */
 async function run(golden: GoldenCase, without: readonly FilterName[] = []) {
   const { written } = golden;
   const trim = trimAt(await cursorAt(golden), without);
@@ -47,7 +47,7 @@ for (const { name, cases } of files) {
       });
     }
 
-    it('is what makes it so', async () => {
+    it('is necessary', async () => {
       assert.ok(FILTER_NAMES.includes(name as FilterName), `there is no filter ${name}`);
       const results = await Promise.all(cases.map((golden) => run(golden, [name as FilterName])));
       assert.notDeepEqual(results, cases.map(expected), 'every case holds without it');
@@ -66,13 +66,13 @@ describe('the golden files', () => {
   });
 });
 
-describe('what the filters left', () => {
-  it('names the filter that took the last of it', () => {
+describe('the result of the filters', () => {
+  it('names the filter that removed the rest of the text', () => {
     const trim = trimAt(cursorOf({ prefix: 'a();\n', suffix: '\nb();\n' }, false));
     assert.deepEqual(trim('b();', false), { suggestion: undefined, emptiedBy: 'nextLines', isComplete: true });
   });
 
-  it('is nothing, by no filter, where nothing was written', () => {
+  it('is empty without a filter if the model wrote nothing', () => {
     assert.deepEqual(trimAt(cursorOf({ prefix: 'a', suffix: '' }, false))('', false), {
       suggestion: undefined,
       isComplete: true,

@@ -5,25 +5,25 @@ import { ROOT } from '../../model';
 
 const FOLDER = join(ROOT, 'test', 'golden', 'completion');
 
-/** A case as the README beside the golden files describes it. */
+/** A case, as described in the README of the golden files. */
 export interface GoldenCase {
   readonly name: string;
-  /** The rest of the line is wanted, or a block, judged by indentation; or what the language's grammar says. */
+  /** Whether a line or a block by indentation is wanted, or the decision of the language's grammar. */
   readonly wanted: 'line' | 'block' | 'grammar';
   readonly languageId: string;
-  /** How the editor indents, where the case says it. */
+  /** The editor's indentation, if the case has one. */
   readonly indent: IndentOptions | undefined;
   readonly prefix: string;
   readonly suffix: string;
-  /** What is inserted, or undefined where nothing is suggested. */
+  /** The inserted text; undefined if nothing is suggested. */
   readonly inserted: string | undefined;
   readonly replaces: number;
   readonly written: string;
-  /** Characters of `written` after which the decode is stopped, or undefined where the model ends by itself. */
+  /** Number of characters of `written` after which the decode stops; undefined if the model ends by itself. */
   readonly stopsAfter: number | undefined;
 }
 
-/** The golden files: their names without ending, and their cases. */
+/** The golden files: their names without extension, and their cases. */
 export function goldenFiles(): { name: string; cases: GoldenCase[] }[] {
   return readdirSync(FOLDER)
     .filter((file) => file.endsWith('.txt'))
@@ -50,7 +50,7 @@ function parse(file: string): GoldenCase[] {
     });
 }
 
-/** What the parentheses of a heading say: `block`, `rust`, `block rust`, `line go tabs 4`. */
+/** The options in the parentheses of a heading: `block`, `rust`, `block rust`, `line go tabs 4`. */
 function termsOf(terms: string): Pick<GoldenCase, 'wanted' | 'languageId' | 'indent'> {
   const [, shape, languageId = '', kind, size] =
     /^(?:(block|line)\b ?)?((?!tabs|spaces)[\w-]*) ?(?:(tabs|spaces) (\d))?$/.exec(terms) ?? [];

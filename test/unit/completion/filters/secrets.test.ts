@@ -23,7 +23,7 @@ describe('the filter of secrets', () => {
     assert.equal(cutAt, text.length - 1); // with the closing quote
   });
 
-  it('judges another text from its beginning', () => {
+  it('examines another text from its beginning', () => {
     const filter = filterAt('');
     assert.equal(filter(`${SECRET}\n`, true), '');
     assert.equal(filter(CODE, true), CODE);

@@ -3,7 +3,7 @@ import { healingPrefix } from '../../../../src/completion/prompt/heal';
 import type { Tokenizer } from '../../../../src/matlm/tokenizer';
 import { small } from '../../model';
 
-describe('what the prompt gives back for the model to write again', () => {
+describe('the healing prefix', () => {
   let tokenizer: Tokenizer;
   before(async () => {
     ({ tokenizer } = await small());
@@ -20,8 +20,8 @@ describe('what the prompt gives back for the model to write again', () => {
     ['a line end', 'a;\n█', '\n'],
     ['a line end with its indentation', 'a {\n    █', '\n    '],
     ['a line end with tabs', 'a {\n\t\t█', '\n\t\t'],
-    ['a line end of Windows', 'a {\r\n\t█', '\r\n\t'],
-    ['blanks before a line end are none of it', 'a {  \n█', '\n'],
+    ['a CRLF line end', 'a {\r\n\t█', '\r\n\t'],
+    ['a line end without the blanks before it', 'a {  \n█', '\n'],
     ['a run of punctuation', 'foo(() █', ' '],
     ['punctuation together with the blank before it', 'x =>█', ' =>'],
     ['letters beyond ASCII', 'const größ█', 'öß'],
@@ -35,7 +35,7 @@ describe('what the prompt gives back for the model to write again', () => {
     });
   }
 
-  it('leaves tokens that the whole text has too, whatever the text', () => {
+  it('leaves tokens that are a prefix of the whole text’s tokens, for any text', () => {
     const pieces = [
       'cons',
       'ole',

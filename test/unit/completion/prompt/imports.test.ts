@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { importsOf } from '../../../../src/completion/prompt/imports';
 import { documentPath } from '../../../../src/completion/prompt/path';
 
-describe('what a document imports', () => {
+describe('the imports of a document', () => {
   const cases: [string, string, string][] = [
     [
       'TypeScript',
@@ -16,12 +16,12 @@ describe('what a document imports', () => {
     ['nothing', 'const importance = 1;\nimporter();\n', ''],
   ];
   for (const [name, head, expected] of cases) {
-    it(`is found in ${name}`, () => {
+    it(`are found in ${name}`, () => {
       assert.equal(importsOf(head, 1000), expected);
     });
   }
 
-  it('is cut at whole imports, and never at the half line that ends the head', () => {
+  it('are cut at whole imports, without the unfinished line at the end of the head', () => {
     assert.equal(
       importsOf("import a from 'a';\nimport b from 'b';\nimport c fr", 1000),
       "import a from 'a';\nimport b from 'b';\n",
@@ -34,11 +34,11 @@ describe("a document's path in the prompt", () => {
   const cases: [string, string, string, string][] = [
     ['is as it is in the project', 'src/a.ts', 'typescript', 'src/a.ts'],
     ['has forward slashes', 'src\\a.ts', 'typescript', 'src/a.ts'],
-    ['is a name alone outside of it', '/home/me/private/a.ts', 'typescript', 'a.ts'],
+    ['is the name alone outside the project', '/home/me/private/a.ts', 'typescript', 'a.ts'],
     ['tells the language of an untitled document', 'Untitled-1', 'python', 'Untitled-1.py'],
     ["tells the language of a notebook's cell", 'study/a.ipynb', 'python', 'study/a.py'],
-    ['stays where the language is not known', 'Makefile', 'makefile', 'Makefile'],
-    ['stays where the language is called as an object has properties', 'notes', 'constructor', 'notes'],
+    ['stays if the language is not known', 'Makefile', 'makefile', 'Makefile'],
+    ['stays if the language has the name of an object’s property', 'notes', 'constructor', 'notes'],
   ];
   for (const [name, path, language, expected] of cases) {
     it(name, () => {

@@ -22,7 +22,7 @@ describe('the prompt', () => {
     ...buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room).tokens,
   ];
 
-  it('gives path, then what follows, then what comes before', () => {
+  it('has the path, then the suffix, then the prefix', () => {
     const { special } = tokenizer;
     const prompt = build('let x = ', ';\n');
     assert.deepEqual(
@@ -32,21 +32,21 @@ describe('the prompt', () => {
     assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(special.fimPrefix) + 1, -1)), 'let x =');
   });
 
-  it('only grows at its end while one types, but for a few steps of the window', () => {
+  it('only grows at its end while the user types, except for a few steps of the window', () => {
     const before = code(200);
     let previous: number[] | undefined;
     let rebuilt = 0;
     for (let typed = 0; typed < 900; typed++) {
       const prompt = build(before + code(40).slice(0, typed), '\nend();\n');
-      // The last tokens may merge with what is typed; the end mark moves.
+      // The last tokens may merge with the typed text, and the end mark moves.
       if (previous && common(previous, prompt) < previous.length - 24) rebuilt++;
       previous = prompt;
     }
-    // 900 characters: at most one step of 1000, and four of 250 where the text is as dense as this.
+    // 900 characters: at most one step of 1000, and four of 250 if the text is as dense as this.
     assert.ok(rebuilt <= 5, `the window moved ${rebuilt} times`);
   });
 
-  it('begins its window at a line, wherever the excerpt begins', () => {
+  it('begins its window at a line start, wherever the excerpt begins', () => {
     const document = code(200);
     const whole = build(document, '');
     assert.deepEqual(build(document.slice(2000), '', 900, 2000), whole);
@@ -70,7 +70,7 @@ describe('the prompt', () => {
       `${code(30)}${'世'.repeat(700)}${code(20)}`,
     ];
     for (const text of texts) {
-      // In some room or other each window is the one that is taken.
+      // Each window is the widest that fits for some room.
       const rooms = Array.from({ length: 100 }, (_, i) => 20 + 12 * i);
       const lengths = rooms.map((room) => build(text, '', room).length);
       for (const [i, room] of rooms.entries()) {
@@ -80,7 +80,7 @@ describe('the prompt', () => {
     }
   });
 
-  it('costs a key no more to encode in a line of thousands of characters than in a short one', async () => {
+  it('is encoded as fast for a key in a line of thousands of characters as in a short one', async () => {
     const json = JSON.parse(await readFile(join(MODEL, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
     const lines = {
       CJK: (i: number) => String.fromCharCode(0x4e00 + ((i * 7919) % 5000)),
@@ -107,7 +107,7 @@ describe('the prompt', () => {
     }
   });
 
-  it('ends what follows at a line', () => {
+  it('ends the suffix at a line end', () => {
     const { special } = tokenizer;
     const prompt = build('', code(100));
     const suffix = tokenizer.decode(
@@ -117,7 +117,7 @@ describe('the prompt', () => {
     assert.ok(suffix.length <= 500);
   });
 
-  it('costs less than 8 new tokens a key, at the median, in an editor that closes brackets by itself', async () => {
+  it('has less than 8 new tokens per key, at the median, in an editor that closes brackets by itself', async () => {
     const text = await readFile(join(ROOT, 'examples', 'src', 'report.ts'), 'utf8');
     const half = text.indexOf('\n', text.length / 2) + 1;
     const costs: number[] = [];
@@ -127,7 +127,7 @@ describe('the prompt', () => {
       const prompt = build(text.slice(0, typed), closed.text + text.slice(half));
       const line = text.slice(text.lastIndexOf('\n', typed - 1) + 1, typed);
       closed.typed(text.charAt(typed), line, text.slice(typed + 1));
-      // The engine reads the last token anew in any case: its prediction is wanted.
+      // The engine always computes the last token again, because its logits are needed.
       costs.push(Math.max(1, prompt.length - common(previous, prompt)));
       previous = prompt;
     }
@@ -137,7 +137,7 @@ describe('the prompt', () => {
     assert.ok(costs[Math.floor(0.95 * costs.length)]! < 16, 'and seldom more than twice that');
   });
 
-  it('does not tell of what the editor closes on the rest of the line', () => {
+  it('does not show closing marks that the editor inserts on the rest of the line', () => {
     for (const closers of [')', '}', '])', "'", '")', '`)}', '</a>', '}</b></p>', ' */']) {
       assert.deepEqual(build('f(', `${closers}\nend();\n`), build('f(', '\nend();\n'), closers);
     }
@@ -146,7 +146,7 @@ describe('the prompt', () => {
     }
   });
 
-  it('keeps what the file imports where the window begins below it', () => {
+  it('keeps the imports if the window begins below them', () => {
     const imports = "import { compute } from '../compute';\n";
     const budget = { ...BUDGET, importChars: 600 };
     const textOf = (excerpt: Parameters<typeof buildPrompt>[1]) =>
@@ -159,7 +159,7 @@ describe('the prompt', () => {
     assert.equal(textOf({ ...excerpt, prefix: imports }).split(imports.trim()).length, 2, 'and says nothing twice');
   });
 
-  it('begins the prefix with snippets of other files, the best nearest, and drops them where room is short', () => {
+  it('begins the prefix with snippets of other files, the best nearest, and drops them if room is short', () => {
     const snippets = [
       { path: 'best.ts', text: 'best();' },
       { path: 'next.ts', text: 'next();' },

@@ -9,14 +9,14 @@ describe('snippets of other documents', () => {
   const order = 'export interface Order {\n  readonly customer: string;\n  readonly total: number;\n}';
   const before = 'function describeOrder(order: Order) {\n  const customer = order.customer;\n  const total = order.';
 
-  it('are what shares the most words with the text before the cursor', () => {
+  it('share the most words with the text before the cursor', () => {
     const index = new SnippetIndex(8);
     index.set('file:///fruit.ts', 'fruit.ts', filler('Apple', 40));
     index.set('file:///order.ts', 'order.ts', order);
     assert.deepEqual(index.find('file:///a.ts', before, 1, never, 1), [{ path: 'order.ts', text: order }]);
   });
 
-  it('never come from the document itself, nor from where nothing is alike', () => {
+  it('never come from the document itself, nor from dissimilar text', () => {
     const index = new SnippetIndex(8);
     index.set('file:///order.ts', 'order.ts', order);
     index.set('file:///fruit.ts', 'fruit.ts', filler('Apple', 40));
@@ -30,16 +30,16 @@ describe('snippets of other documents', () => {
     assert.equal(found.filter(({ text }) => text.includes('interface Order')).length, 1);
   });
 
-  describe('stay as they are', () => {
+  describe('stay the same', () => {
     const other = order.replace('interface Order', 'interface OtherOrder');
     const long = filler('Apple', 40);
     const place = { document: 'a.ts', start: 0, prefix: before, suffix: `\n${long.slice(0, 999)}` };
     const cases: [string, boolean, Partial<typeof place>][] = [
-      ['while one types on', true, { prefix: `${before}total` }],
+      ['while the user types', true, { prefix: `${before}total` }],
       ['while the editor closes a bracket', true, { prefix: `${before}f(`, suffix: `)\n${long.slice(0, 998)}` }],
-      ['unless the prompt begins at another stretch', false, { start: 1000 }],
+      ['unless the prompt’s window moves', false, { start: 1000 }],
       ['unless other text follows the cursor', false, { suffix: '\n}' }],
-      ['unless another document is written', false, { document: 'b.ts' }],
+      ['unless another document is completed', false, { document: 'b.ts' }],
     ];
     for (const [name, stay, change] of cases) {
       it(name, () => {
@@ -77,7 +77,7 @@ describe('snippets of other documents', () => {
       },
     ],
   ] as const) {
-    it(`are not of a file any more when ${name} is forgotten, at the same place too`, () => {
+    it(`are removed when ${name} is forgotten, even at the same place`, () => {
       const index = new SnippetIndex(8);
       const stable = new StableSnippets(index, 1);
       const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
@@ -88,7 +88,7 @@ describe('snippets of other documents', () => {
     });
   }
 
-  it('come to a place late where its neighbours are read late', () => {
+  it('appear later at a place if other files are read late', () => {
     const index = new SnippetIndex(8);
     const stable = new StableSnippets(index, 1);
     const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
@@ -99,7 +99,7 @@ describe('snippets of other documents', () => {
     assert.deepEqual(at(), ['order.ts']);
   });
 
-  it('give way to those of a more similar file that is read later', () => {
+  it('are replaced by those of a more similar file that is read later', () => {
     const index = new SnippetIndex(8);
     const stable = new StableSnippets(index, 1);
     const at = () => stable.at('a.ts', 0, { prefix: before, suffix: '\n' }, never, 1).map(({ path }) => path);
@@ -108,10 +108,10 @@ describe('snippets of other documents', () => {
     index.set('order.ts', 'order.ts', order);
     assert.deepEqual(at(), ['order.ts']);
     index.set('order.ts', 'order.ts', 'nothing();');
-    assert.deepEqual(at(), ['order.ts'], 'a file that is saved again does not have the prompt read again');
+    assert.deepEqual(at(), ['order.ts'], 'a saved file does not change the prompt');
   });
 
-  it('are of the documents used last, as these are now', () => {
+  it('come from the most recently used documents in their current version', () => {
     const index = new SnippetIndex(2);
     for (const name of ['a', 'b', 'c']) index.set(name, `${name}.ts`, order);
     index.set('b', 'b.ts', 'nothing();');
@@ -119,7 +119,7 @@ describe('snippets of other documents', () => {
     assert.deepEqual(paths, ['c.ts']);
   });
 
-  it('are those found until the time is over', () => {
+  it('are those found before the deadline', () => {
     const index = new SnippetIndex(8);
     index.set('late', 'late.ts', order);
     index.set('first', 'first.ts', filler('Apple', 300));

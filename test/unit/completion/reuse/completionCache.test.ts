@@ -10,26 +10,26 @@ describe('the cache of completions', () => {
   const found = (drawn: string, cacheKey = first.cacheKey, generations: Suggesting[] = [byXL, elsewhere, first]) =>
     findCached(generations, sinceAt(drawn), cacheKey)?.suggestion.text;
 
-  it('finds what was generated at the same position', () => {
+  it('finds a generation at the same position', () => {
     assert.equal(found('a = █'), 'f(x);');
     assert.equal(found('b = █'), 'g(y);');
   });
 
-  it('finds it at every position that typing along with it leads to', () => {
+  it('finds it at every position within its suggestion', () => {
     assert.equal(found('a = f(█'), 'x);');
   });
 
-  it('finds nothing where something else was typed', () => {
+  it('finds nothing if other text was typed', () => {
     assert.equal(found('a = g█'), undefined);
     assert.equal(found('c = █'), undefined);
   });
 
-  it('finds only what has the same key', () => {
+  it('finds only generations with the same key', () => {
     assert.equal(found('a = █', byXL.cacheKey), 'f(x, y);');
     assert.equal(found('a = █', 'L 0.5 line'), undefined);
   });
 
-  it('prefers the latest, and goes on to earlier ones where the latest does not fit', () => {
+  it('prefers the latest, and then earlier ones if the latest does not fit', () => {
     const latest = generationAt('a = █', 'f(z);');
     assert.equal(found('a = f(█', first.cacheKey, [latest, first]), 'z);');
     assert.equal(found('a = f(x█', first.cacheKey, [latest, first]), ');');

@@ -15,10 +15,10 @@ describe('the ghost text', () => {
   const cases: [string, GhostText, string, [string, string] | undefined][] = [
     ['stays while nothing is typed', ghostText, 'a = █', ['S', 'f(x);']],
     ['shrinks while it is typed', ghostText, 'a = f(█', ['S', 'x);']],
-    ['goes if something else is typed', ghostText, 'a = g█', undefined],
-    ['is not replaced by a refinement while it is read', refinedTo('f(x, y);'), 'a = █', ['S', 'f(x);']],
-    ['gives way to a refinement that agrees with the next key', refinedTo('f(x, y);'), 'a = f█', ['XL', '(x, y);']],
-    ['gives way to a refinement that alone agrees with the key', refinedTo('g(y);'), 'a = g█', ['XL', '(y);']],
+    ['disappears if other text is typed', ghostText, 'a = g█', undefined],
+    ['is not replaced by a refinement before a key', refinedTo('f(x, y);'), 'a = █', ['S', 'f(x);']],
+    ['is replaced by a refinement that agrees with the next key', refinedTo('f(x, y);'), 'a = f█', ['XL', '(x, y);']],
+    ['is replaced if only the refinement agrees with the key', refinedTo('g(y);'), 'a = g█', ['XL', '(y);']],
     ['stays if only the refinement disagrees with the key', refinedTo('g(y);'), 'a = f█', ['S', '(x);']],
   ];
   for (const [name, ghost, drawn, expected] of cases) {
@@ -29,16 +29,16 @@ describe('the ghost text', () => {
     });
   }
 
-  it('goes if the settings changed', () => {
+  it('disappears if the settings changed', () => {
     assert.equal(currentGhostText(ghostText, sinceAt('a = █'), 'other settings'), undefined);
   });
 
-  it('keeps a refinement that disagreed with one key, for the next that was deleted and typed again', () => {
+  it('keeps a refinement that disagreed with a key that is deleted again', () => {
     const kept = shown(refinedTo('g(y);'), 'a = f█')!.ghostText;
     assert.equal(shown(kept, 'a = g█')?.generation.submodel, 'XL');
   });
 
-  it('is read where it was shown last: a refinement waits for the key after that', () => {
+  it('is replaced only after a key since it was last shown', () => {
     const { ghostText: at } = shown(ghostText, 'a = f█')!;
     const refined = { ...at, refinement: refinedTo('f(x, y);').refinement! };
     assert.equal(shown(refined, 'a = f█')?.generation.submodel, 'S');
@@ -50,7 +50,7 @@ describe('a refinement that is ready', () => {
   const ready = (change: Parameters<typeof planAt>[1], ghost = refinedTo('g(y);'), drawn = 'a = █') =>
     readyRefinement(ghost, sinceAt(drawn), planAt(drawn, change))?.suggestion.text;
 
-  it('serves a plan for the submodel that wrote it, at the place where the ghost text is read too', () => {
+  it('serves a plan for the submodel that wrote it, also before a key', () => {
     assert.equal(ready({ submodel: 'XL' }), 'g(y);');
   });
 

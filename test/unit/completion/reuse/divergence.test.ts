@@ -5,9 +5,9 @@ import { generationAt, sinceAt } from './earlier';
 describe('the typed text', () => {
   const cases: [string, string, boolean][] = [
     ['has not diverged before a key', 'a = █', false],
-    ['has not diverged while it is what the model wrote', 'a = f(█', false],
-    ['has not diverged if it goes on after what the model wrote', 'a = f(x);  //█', false],
-    ['has diverged if it is something else', 'a = g█', true],
+    ['has not diverged if it agrees with the model’s output', 'a = f(█', false],
+    ['has not diverged if it continues after the model’s output', 'a = f(x);  //█', false],
+    ['has diverged if it is other text', 'a = g█', true],
     ['has not diverged on the next line', 'a = g();\n█', false],
     ['is unknown, and has not diverged, elsewhere', 'b = █', false],
   ];
@@ -17,7 +17,7 @@ describe('the typed text', () => {
     });
   }
 
-  it('is compared with all that the model wrote, shown or not', () => {
+  it('is compared with all of the model’s output, shown or not', () => {
     const hidden = generationAt('a = █', 'f(x);', { suggestion: { text: 'other', replaces: 0 } });
     assert.equal(hasDiverged(hidden, sinceAt('a = f█')), false);
     assert.equal(hasDiverged(hidden, sinceAt('a = o█')), true);

@@ -10,12 +10,12 @@ import { cursorContextAt } from '../../../../src/governor/place';
 import { AUTO } from '../../../../src/governor/settings';
 import { requestAt } from '../hand';
 
-/** What was typed since, as seen from a request where the cursor is drawn. */
+/** The text typed since, for a request at the drawn cursor. */
 export function sinceAt(drawn: string, document?: string): TypedSince {
   return new TypedSince(requestAt(drawn, document === undefined ? {} : { document }));
 }
 
-/** A generation where the cursor is drawn, each character of it a piece. */
+/** A generation at the drawn cursor, with one piece per character. */
 export function generationAt(drawn: string, text: string, change: Partial<Suggesting> = {}): Suggesting {
   const submodel = change.submodel ?? 'S';
   return {
@@ -34,7 +34,7 @@ export function generationAt(drawn: string, text: string, change: Partial<Sugges
   };
 }
 
-/** A generation of which nothing is likely enough to be right: its pieces and their probabilities. */
+/** An unsure generation with pieces and their probabilities. */
 export function unsureAt(
   drawn: string,
   pieces: readonly (readonly [string, number])[],
@@ -49,7 +49,7 @@ export function unsureAt(
   };
 }
 
-/** A plan where the cursor is drawn. */
+/** A plan at the drawn cursor. */
 export function planAt(
   drawn: string,
   {
@@ -64,7 +64,7 @@ export function planAt(
   const cursor = cursorOf(request, multiline);
   const decision: Decision = {
     submodel: { name: submodel, widths: [], copyWeights: [], draftWidths: [] },
-    draft: { widths: [], maxTokens: 0 },
+    speculation: { widths: [], maxTokens: 0 },
     delayMs: 0,
     maxTokens: 40,
     multiline,
@@ -86,7 +86,7 @@ export function planAt(
   };
 }
 
-/** A decode that has written a text and goes on. */
+/** A running decode with its text so far. */
 export function inFlightAt(
   drawn: string,
   written: string,

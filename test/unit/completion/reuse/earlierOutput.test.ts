@@ -29,7 +29,7 @@ describe('earlier output', () => {
     assert.deepEqual([accepted, ghostText, joinable], [undefined, undefined, undefined]);
   });
 
-  it('puts on the screen what a request asked for', () => {
+  it('shows the suggestion of a request', () => {
     earlier.add(byS, key);
     assert.equal(onScreen('a = f█'), 'S: (x);');
   });
@@ -42,7 +42,7 @@ describe('earlier output', () => {
     assert.equal(earlier.cached(sinceAt(accepted), planAt(accepted))?.suggestion.text, '\nnext();');
   });
 
-  it('shows a refinement with the next key, and what was shown then counts as shown', () => {
+  it('shows a refinement with the next key', () => {
     earlier.add(byS, key);
     earlier.add(byXL, key);
     assert.equal(onScreen('a = █'), 'S: f(x);');
@@ -50,7 +50,7 @@ describe('earlier output', () => {
     assert.equal(onScreen('a = █'), 'XL: g(y);');
   });
 
-  it('has no ghost text for a request by hand, and leaves what is on the screen as it is', () => {
+  it('has no ghost text for a request by hand, and keeps the one on the screen', () => {
     earlier.add(byS, key);
     earlier.add(byXL, key);
     assert.equal(at('a = f█', true).ghostText, undefined);
@@ -70,7 +70,7 @@ describe('earlier output', () => {
     assert.equal(cached('a1 = █'), 'f(x);');
   });
 
-  it('gives whoever asks by hand a ready refinement by the promised submodel, and nothing by another', () => {
+  it('answers a request by hand with a ready refinement by the planned submodel only', () => {
     earlier.add(byS, key);
     earlier.add(byXL, key);
     const byHand = (submodel: string) => {
@@ -94,13 +94,13 @@ describe('earlier output', () => {
       assert.equal(unsure(), false);
     });
 
-    it('may have diverged, also if nothing of it was shown', () => {
+    it('may have diverged, even if nothing of it was shown', () => {
       earlier.add(unsureAt('a = █', [['fun', 0.2]]), key);
       assert.equal(earlier.hasDiverged(sinceAt('a = f█')), false);
       assert.equal(earlier.hasDiverged(sinceAt('a = g█')), true);
     });
 
-    it('leaves what is on the screen if it has no suggestion', () => {
+    it('keeps the ghost text if it has no suggestion', () => {
       earlier.add(byS, key);
       earlier.add(unsureAt('a = █', [['x', 0.1]]), key);
       assert.equal(onScreen('a = █'), 'S: f(x);');
@@ -113,14 +113,14 @@ describe('earlier output', () => {
       return taken && [taken.generation.submodel, taken.characters];
     };
 
-    it('is told once', () => {
+    it('is reported once', () => {
       earlier.add(byS, key);
       assert.equal(accepted('a = f(█'), undefined, 'still open');
       assert.deepEqual(accepted('a = f(x);█'), ['S', 5]);
       assert.equal(accepted('a = f(x);█'), undefined);
     });
 
-    it('is not told if it was not right, or the cursor moved, nor later', () => {
+    it('is not reported if it was wrong or the cursor moved, nor later', () => {
       for (const drawn of ['a = g█', 'b█']) {
         earlier.add(byS, key);
         assert.equal(accepted(drawn), undefined);
@@ -128,14 +128,14 @@ describe('earlier output', () => {
       }
     });
 
-    it('is to the credit of the submodel whose text was shown', () => {
+    it('counts for the submodel whose text was shown', () => {
       earlier.add(byS, key);
       earlier.add(byXL, key);
       onScreen('a = g█');
       assert.deepEqual(accepted('a = g(y);█'), ['XL', 5]);
     });
 
-    it('is to the credit of the refinement that a request by hand was given', () => {
+    it('counts for the refinement that answered a request by hand', () => {
       earlier.add(byS, key);
       earlier.add(byXL, key);
       earlier.show(byXL, sinceAt('a = █').now, key);
@@ -143,7 +143,7 @@ describe('earlier output', () => {
     });
   });
 
-  describe('tells what it took', () => {
+  describe('reports the work', () => {
     const workAt = (drawn: string) => earlier.currentGhostText(sinceAt(drawn), key)?.work;
 
     it('once, to the first request that shows it', () => {
@@ -161,7 +161,7 @@ describe('earlier output', () => {
       assert.equal(workAt('a = f(x);█'), undefined);
     });
 
-    it('of what is shown only', () => {
+    it('of shown generations only', () => {
       earlier.add(byS, key);
       earlier.add(byXL, key);
       const { generation, work } = at('a = g█').ghostText!;
@@ -180,7 +180,7 @@ describe('earlier output', () => {
         true,
       ],
       [
-        'goes on while another document changes, a log maybe',
+        'continues while another document, such as a log, changes',
         () => {
           earlier.edited('output:log', 'z', 0);
         },
@@ -239,7 +239,7 @@ describe('earlier output', () => {
       });
     }
 
-    it('stops for an edit that diverges from it, and not for one of another document', () => {
+    it('stops for an edit that disagrees with it, and not for one of another document', () => {
       const inFlight = earlier.begin(() => inFlightAt('a = █', 'f('));
       earlier.edited('file:///b.ts', 'z', 0);
       earlier.edited('file:///a.ts', 'f', 0);
@@ -249,7 +249,7 @@ describe('earlier output', () => {
       assert.equal(earlier.inFlight, undefined);
     });
 
-    it('goes on beside the ghost text if it is speculative, and stops with it', () => {
+    it('continues with the ghost text if it is speculative, and stops with it', () => {
       earlier.add(byS, key);
       const inFlight = earlier.begin(() => inFlightAt('a = f(x);█', '', 'speculative'));
       assert.equal(at('a = f█').ghostText?.suggestion.text, '(x);');
@@ -259,7 +259,7 @@ describe('earlier output', () => {
       assert.equal(inFlight.signal.aborted, true);
     });
 
-    it('stops, if it is a refinement, when the next key keeps the ghost text only', () => {
+    it('stops if it is a refinement and the next key agrees with the ghost text only', () => {
       earlier.add(byS, key);
       const inFlight = earlier.begin(() => inFlightAt('a = █', '', 'refinement'));
       assert.equal(at('a = f█').ghostText?.suggestion.text, '(x);');
@@ -267,7 +267,7 @@ describe('earlier output', () => {
     });
   });
 
-  it('is gone after it was cleared', () => {
+  it('is empty after it was cleared', () => {
     const inFlight = earlier.begin(() => inFlightAt('b = █', ''));
     earlier.add(byS, key);
     earlier.clear();

@@ -21,7 +21,7 @@ function generated(drawn: string, pieces: [string, number][], plan: Parameters<t
 }
 
 describe('a generation', () => {
-  it('suggests the part that is likely enough to be right, as the filters leave it', () => {
+  it('suggests the confident part after the filters', () => {
     const generation = generated('a = █', [
       ['value', 0.9],
       ['s;', 0.9],
@@ -32,7 +32,7 @@ describe('a generation', () => {
     assert.equal(outcomeOf(generation).kind, 'shown');
   });
 
-  it('knows the submodel, the request’s position and what it took', () => {
+  it('knows the submodel, the request’s position and the work', () => {
     const { submodel, position, cacheKey, work } = generated('a = █', [['f();', 0.9]], { submodel: 'XL' });
     assert.deepEqual([submodel, position.prefix, cacheKey], ['XL', 'a = ', 'XL 0.5 line']);
     assert.deepEqual(
@@ -41,12 +41,15 @@ describe('a generation', () => {
     );
   });
 
-  it('is unsure if no part is likely enough, and keeps what was written', () => {
+  it('is unsure if the confidence in every part is too low, and keeps the output', () => {
     const generation = generated('a = █', [['f();', 0.3]]);
     assert.deepEqual([generation.suggestion, generation.isUnsure], [undefined, true]);
     assert.deepEqual(generation.pieces, [{ text: 'f();', probability: 0.3 }]);
     const outcome = outcomeOf(generation);
-    assert.deepEqual(outcome.kind === 'unsure' && [outcome.submodel, outcome.reason], ['S', 'the model was not sure']);
+    assert.deepEqual(outcome.kind === 'unsure' && [outcome.submodel, outcome.reason], [
+      'S',
+      'the confidence was too low',
+    ]);
   });
 
   it('is never unsure if everything is shown', () => {
@@ -57,10 +60,10 @@ describe('a generation', () => {
 
   it('is empty, and names the filter, if the filters leave nothing', () => {
     const outcome = outcomeOf(generated('f(█);', [[');', 0.99]]));
-    assert.match(outcome.kind === 'empty' ? outcome.reason : outcome.kind, /^nothing passed the filter \w+$/);
+    assert.match(outcome.kind === 'empty' ? outcome.reason : outcome.kind, /^the filter \w+ removed all of it$/);
   });
 
-  it('is empty if nothing was written', () => {
+  it('is empty if the model wrote nothing', () => {
     const outcome = outcomeOf(generated('done();█', []));
     assert.equal(outcome.kind === 'empty' && outcome.reason, 'nothing to add');
   });

@@ -23,11 +23,11 @@ describe('a decode in flight', () => {
 
   const { key } = planAt('█').settings;
 
-  it('is joined by a request that the typing led to', () => {
+  it('is joined by a request whose typed text agrees', () => {
     assert.equal(inFlightAt('a = █', 'f(').isJoinable(sinceAt('a = f█'), key), true);
   });
 
-  it('is not joined where something else was typed, in another document, or under other settings', () => {
+  it('is not joined after other text, in another document, or under other settings', () => {
     const inFlight = inFlightAt('a = █', 'f(');
     assert.equal(inFlight.isJoinable(sinceAt('a = g█'), key), false);
     assert.equal(inFlight.isJoinable(sinceAt('█'), key), false);
@@ -36,7 +36,7 @@ describe('a decode in flight', () => {
   });
 
   describe('after an edit', () => {
-    it('survives what it has written, key by key', () => {
+    it('survives its own text, key by key', () => {
       const inFlight = inFlightAt('a = █', 'f(x)');
       assert.equal(inFlight.survives('f', 0), true);
       assert.equal(inFlight.survives('(', 0), true);
@@ -65,6 +65,6 @@ describe('a decode in flight', () => {
   it('stops with a reason', () => {
     const inFlight = inFlightAt('a = █', '');
     inFlight.stop();
-    assert.equal(inFlight.signal.reason, 'the typed text diverged from it');
+    assert.equal(inFlight.signal.reason, 'its decode is no longer needed');
   });
 });

@@ -4,7 +4,7 @@ import { isKnownUnsure } from '../../../../src/completion/reuse/lowConfidence';
 import { planAt, sinceAt, unsureAt } from './earlier';
 
 describe('a prediction that was rejected for low confidence', () => {
-  /** The product of the probabilities is the score: nothing is shown below a half. */
+  /** Without calibration, the score is the product of the probabilities. It has to be a half at least. */
   const PIECES = [
     ['fun', 0.9],
     ['(x', 0.2],
@@ -18,17 +18,17 @@ describe('a prediction that was rejected for low confidence', () => {
 
   const cases: [string, boolean, boolean][] = [
     ['is known at the same place', known('a = █'), true],
-    ['is known while what was written is typed', known('a = f█'), true],
+    ['is known while its text is typed', known('a = f█'), true],
     ['is known after a whole piece', known('a = fun█'), true],
-    ['is not known if something else is typed', known('a = g█'), false],
+    ['is not known if other text is typed', known('a = g█'), false],
     ['is not known within the last piece, which may be certain from there', known('a = fun(█'), false],
-    ['is not known after all that was written', known('a = fun(x█'), false],
+    ['is not known after all of its text', known('a = fun(x█'), false],
     ['is not known if other text follows', known('a = f█;'), false],
     ['is known if the editor closed a bracket after the cursor', known('a = f█)', {}, {}, 'a = █'), true],
     ['is not known to another submodel', known('a = f█', {}, { submodel: 'XL' }), false],
     ['is not known to a request that shows everything', known('a = f█', {}, { minScore: 0 }), false],
     ['is not known for a block', known('a = f█', {}, { multiline: true }), false],
-    ['is not one if something was shown', known('a = f█', { isUnsure: false }), false],
+    ['is not known if a part was shown', known('a = f█', { isUnsure: false }), false],
     ['is not known elsewhere', known('b = █'), false],
   ];
   for (const [name, actual, expected] of cases) {

@@ -9,12 +9,12 @@ const remaining = (then: string, suggested: string, now: string, replaces = 0, d
 describe('typing along with a suggestion', () => {
   const cases: [string, string, string, string, { text: string; replaces: number } | undefined, number?][] = [
     ['keeps it as it is if nothing was typed', 'a.█', 'push(b);', 'a.█', { text: 'push(b);', replaces: 0 }],
-    ['keeps what is left of it', 'a.█', 'push(b);', 'a.pu█', { text: 'sh(b);', replaces: 0 }],
-    ['ends if something else is typed', 'a.█', 'push(b);', 'a.po█', undefined],
+    ['keeps the rest of it', 'a.█', 'push(b);', 'a.pu█', { text: 'sh(b);', replaces: 0 }],
+    ['ends if other text is typed', 'a.█', 'push(b);', 'a.po█', undefined],
     ['ends if all of it is typed', 'a.█', 'b', 'a.b█', undefined],
     ['ends if text before it was deleted', 'a.█', 'push(b);', 'a█', undefined],
     ['replaces the bracket that the editor closed', 'a.█', 'push(b);', 'a.push(█)', { text: 'b);', replaces: 1 }],
-    ['replaces those too that it replaced before', 'f(█)', 'g(b));', 'f(g(█))', { text: 'b));', replaces: 2 }, 1],
+    ['replaces earlier brackets too', 'f(█)', 'g(b));', 'f(g(█))', { text: 'b));', replaces: 2 }, 1],
     ['replaces brackets within brackets', 'a█', '([{x}]);', 'a([{█}])', { text: 'x}]);', replaces: 3 }],
     ['ends if the suggestion does not close that bracket', 'a█', '(b', 'a(█)', undefined],
     ['ends if the text after it changed', 'a.█;', 'b', 'a.█;x', undefined],
@@ -36,13 +36,13 @@ describe('typing along with a suggestion', () => {
 
   const long = Array.from({ length: 40 }, (_, i) => `const value${i} = ${i};\n`).join('');
 
-  it('goes on if the excerpt ends earlier for the bracket that the editor closed', () => {
+  it('continues if the excerpt ends earlier because of an inserted bracket', () => {
     const now = `a.push(█)${`\n${long}`.slice(0, 499)}`;
     assert.deepEqual(remaining(`a.█${`\n${long}`.slice(0, 500)}`, 'push(b);', now), { text: 'b);', replaces: 1 });
     assert.equal(remaining(`a.█${`\n${long}`.slice(0, 500)}`, 'push(b);', now.replace('value1 ', 'other ')), undefined);
   });
 
-  it('goes on if the excerpt begins later meanwhile', () => {
+  it('continues if the excerpt begins later now', () => {
     assert.deepEqual(remaining(`${long}a.█`, 'push(b);', `${long.slice(100)}a.pu█`), { text: 'sh(b);', replaces: 0 });
   });
 });

@@ -3,7 +3,7 @@ import { isSameSuffix, TypedSince } from '../../../../src/completion/reuse/typed
 import { requestAt } from '../hand';
 import { sinceAt } from './earlier';
 
-describe('what was typed since an earlier position', () => {
+describe('the text typed since an earlier position', () => {
   const long = Array.from({ length: 40 }, (_, i) => `const value${i} = ${i};\n`).join('');
 
   const cases: [string, string, string, string | undefined][] = [
@@ -11,7 +11,7 @@ describe('what was typed since an earlier position', () => {
     ['is the text in between', 'a = █', 'a = f(█', 'f('],
     ['may span lines', 'a = █', 'a = f();\nb█', 'f();\nb'],
     ['is unknown after a deletion', 'a = f█', 'a = █', undefined],
-    ['is unknown if other text stands there', 'a = █', 'b = f█', undefined],
+    ['is unknown if other text is there', 'a = █', 'b = f█', undefined],
     ['is found if the excerpt begins later', `${long}a = █`, `${long.slice(100)}a = f█`, 'f'],
     ['is unknown if too little of the excerpt is left', 'x();\na = █', 'a = f█', undefined],
     [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closerOf, closingHead, isClosingLine, keyOfPair } from '../../../../src/completion/syntax/closers';
 
-describe('what closes', () => {
+describe('closing marks', () => {
   const heads: [string, string, string[], number][] = [
     ['typescript', ')]}', [')', ']', '}'], 3],
     ['typescript', ') { a', [')'], 1],
@@ -15,7 +15,7 @@ describe('what closes', () => {
     ['typescript', '; )', [], 0],
   ];
   for (const [languageId, rest, marks, length] of heads) {
-    it(`is told mark by mark in ${languageId}: ${JSON.stringify(rest)}`, () => {
+    it(`are split into single marks in ${languageId}: ${JSON.stringify(rest)}`, () => {
       assert.deepEqual(closingHead(rest, languageId), { marks, length });
     });
   }
@@ -32,19 +32,12 @@ describe('what closes', () => {
     ['typescript', '', false],
   ];
   for (const [languageId, line, isOne] of lines) {
-    it(`${isOne ? 'is' : 'is not'} a line of its own in ${languageId}: ${JSON.stringify(line)}`, () => {
+    it(`${isOne ? 'form' : 'do not form'} a line of their own in ${languageId}: ${JSON.stringify(line)}`, () => {
       assert.equal(isClosingLine(line, languageId), isOne);
     });
   }
 
-  it('is what an editor may have written on the rest of the line', () => {
-    assert.deepEqual(closingHead(');', 'typescript'), { marks: [')'], length: 1 });
-    assert.deepEqual(closingHead('</b>', 'html'), { marks: ['</b>'], length: 4 });
-    assert.deepEqual(closingHead('</b>', 'rust'), { marks: [], length: 0 });
-    assert.deepEqual(closingHead(' */', 'java'), { marks: ['*/'], length: 3 });
-  });
-
-  it('is what an editor writes behind a key', () => {
+  it('are inserted by an editor after a key', () => {
     assert.equal(closerOf('(', 'f', 'rust'), ')');
     assert.equal(closerOf("'", 'f<', 'rust'), undefined);
     assert.equal(closerOf("'", 'don', 'typescript'), undefined);
@@ -55,8 +48,10 @@ describe('what closes', () => {
     assert.equal(closerOf('*', '/*', 'typescript'), ' */');
   });
 
-  it('names the key where an editor wrote a pair at once', () => {
+  it('are not part of the typed text if an edit inserted a whole pair', () => {
     assert.equal(keyOfPair('()', 'typescript'), '(');
+    assert.equal(keyOfPair('/** */', 'typescript'), '/**');
+    assert.equal(keyOfPair('<!---->', 'html'), '<!--');
     assert.equal(keyOfPair("''", 'rust'), "''");
     assert.equal(keyOfPair('ab', 'typescript'), 'ab');
   });

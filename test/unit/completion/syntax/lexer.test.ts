@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { scan } from '../../../../src/completion/syntax/lexer';
 import { lexiconOf } from '../../../../src/completion/syntax/lexicon';
 
-/** By language: a text, and what is open at its end. */
+/** By language, texts and the items that are open at their ends. */
 const open: Record<string, [string, string[]][]> = {
   rust: [
     ["fn f<'a>(b: &'a str", ['(']],
@@ -166,7 +166,7 @@ const open: Record<string, [string, string[]][]> = {
 describe('the lexer', () => {
   for (const [languageId, texts] of Object.entries(open))
     for (const [text, marks] of texts)
-      it(`knows what is open behind ${JSON.stringify(text)} in ${languageId}`, () => {
+      it(`knows the open items behind ${JSON.stringify(text)} in ${languageId}`, () => {
         const found = scan(text, lexiconOf(languageId), { isStart: true });
         assert.deepEqual(
           found.open.map(({ opener }) => opener),
@@ -175,7 +175,7 @@ describe('the lexer', () => {
         assert.equal(found.code.length, text.length);
       });
 
-  it('tells what a text closes that was open before it, and what it closes that was not', () => {
+  it('distinguishes marks that close items from before the text from stray ones', () => {
     const lexicon = lexiconOf('typescript');
     const before = scan("f(['a", lexicon).open;
     const { closers } = scan("b', (c)]);}", lexicon, { open: before, before: "f(['a" });
@@ -190,7 +190,7 @@ describe('the lexer', () => {
     );
   });
 
-  it('takes for text what a tree knows to be one', () => {
+  it('treats stretches as text if a tree says so', () => {
     const odd = "#'(#";
     const text = `const a = ${odd}; f(`;
     const known = [{ start: text.indexOf(odd), end: text.indexOf(odd) + odd.length }];
@@ -211,7 +211,7 @@ describe('the lexer', () => {
     assert.equal(scan(`case a in\n${names} a b )`, lexiconOf('shellscript')).closers.length, 1);
   });
 
-  it('reads every language of the table to the end, whatever stands there', () => {
+  it('scans odd text to its end in every language of the table', () => {
     const odd = `\\'"\`/**/<!--{%<a b='\n\`\`\`\n<<EOF\n#{$(\${[[--[["""'''//#`.repeat(3);
     for (const languageId of ['rust', 'html', 'markdown', 'shellscript', 'lua', 'ruby', 'yaml', 'csharp', 'unheard-of'])
       assert.equal(scan(odd, lexiconOf(languageId)).code.length, odd.length, languageId);

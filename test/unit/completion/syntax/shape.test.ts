@@ -5,12 +5,12 @@ import { GRAMMARS } from '../../../../src/completion/syntax/languages';
 import { shapeByIndentation, SyntaxByGrammar } from '../../../../src/completion/syntax/shape';
 import { ROOT } from '../../model';
 
-const EMPTY = 'an empty block begins';
-const HEAD = 'a head has no body yet';
-const COMMENT = 'a comment says what follows';
+const EMPTY = 'the block is empty';
+const HEAD = 'the body is missing';
+const COMMENT = 'a comment describes the next statement';
 const LINE = 'the rest of a line';
 
-/** Where a block is wanted, by language: the text with its cursor drawn, and why. */
+/** By language, texts with a drawn cursor and the reasons for a block or a line. */
 const shapes: Record<string, [string, string][]> = {
   typescript: [
     ['function f() {\n  █\n}', EMPTY],
@@ -36,7 +36,7 @@ const shapes: Record<string, [string, string][]> = {
     ['const a = █', LINE],
     ['const a = [█];', LINE],
     ['return █;', LINE],
-    ['a();█', 'the line is finished'],
+    ['a();█', 'the line is complete'],
     ['a();█ // why', LINE],
     ['const text = "function f() {█";', LINE],
     ['// function f() {█', LINE],
@@ -138,7 +138,7 @@ describe('one line or a block', () => {
   });
 });
 
-describe('one line or a block, in a language that no grammar knows', () => {
+describe('one line or a block, in a language without a grammar', () => {
   const cases: [string, string][] = [
     ['function f() {\n  █\n}', EMPTY],
     ['def f():\n  █', EMPTY],
@@ -152,7 +152,7 @@ describe('one line or a block, in a language that no grammar knows', () => {
     });
   }
 
-  it('a block where it was asked for by hand at the end of a line', () => {
+  it('a block if the user asks by hand at the end of a line', () => {
     assert.equal(shapeByIndentation(excerptOf('a = █\n'), true).reason, 'asked for by hand');
     assert.equal(shapeByIndentation(excerptOf('f(█)\n'), true).block, false);
   });
