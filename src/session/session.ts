@@ -277,7 +277,7 @@ export class Session {
       completing.pipeline.backendChanged();
       return;
     }
-    const { settings, syntax, clock, onDecoded, onRested } = this.parts;
+    const { settings, syntax, clock, log, onDecoded, onRested } = this.parts;
     const lease = new EngineLease(engine);
     const fresh = new CostModel(checkpoint.config, measured);
     const pipeline = new Pipeline({
@@ -297,6 +297,9 @@ export class Session {
       },
       onRested: () => {
         if (!lease.isClosed) onRested();
+      },
+      onFault: (reason) => {
+        log.error(`work in the background failed, and completions go on without it: ${reason}`);
       },
     });
     run.costs = fresh;
