@@ -63,10 +63,7 @@ export function show(
   without: readonly FilterName[],
 ): Suggestion | undefined {
   const all = textOf(pieces);
-  const text =
-    way === 'by hand'
-      ? all
-      : confidentHead(pieces, cursor, weights, EAGERNESS[way satisfies Eagerness]);
+  const text = way === 'by hand' ? all : confidentHead(pieces, cursor, weights, EAGERNESS[way satisfies Eagerness]);
   return trimAt(cursor, without)(text, false, isCut && text === all).suggestion;
 }
 

@@ -53,8 +53,7 @@ function cutLine(draft: Draft, cursor: Cursor): Draft {
 function cutRun(draft: Draft, { prefix, linePrefix }: Cursor): Draft {
   const lines = finishedLines(draft).map((line, i) => shapeOf(i === 0 ? linePrefix + line : line));
   const at = lines.findIndex(
-    (line, i) =>
-      line !== undefined && lines.slice(i, i + MIN_RUN).filter((other) => other === line).length === MIN_RUN,
+    (line, i) => line !== undefined && lines.slice(i, i + MIN_RUN).filter((other) => other === line).length === MIN_RUN,
   );
   if (at < 0) return draft;
   const above = prefix.split('\n').slice(-MIN_RUN, -1).map(shapeOf);
