@@ -5,9 +5,19 @@ import type { Open, Scan } from '../syntax/reader';
 export function balancedEnd(text: string, cursor: Cursor): number {
   let end = text.length;
   while (end > 0 && leftOpen(cursor.scan(text.slice(0, end))).length > 0) end--;
-  // The prefix of a string belongs to it, as in `f"`.
-  const prefix = /["'`]/.test(text.charAt(end)) ? /\w*$/.exec(text.slice(0, end))?.[0].length : undefined;
-  return end - (prefix ?? 0);
+  if (end === text.length) return end;
+  // The first characters of an opener belong to it, as in `f"`, `"""`, `${` and `<li>`.
+  const opener = /["'`]/.test(text.charAt(end)) ? /[\w@$]*["'`]*$/ : /[<$#]$/;
+  return end - (opener.exec(text.slice(0, end))?.[0].length ?? 0);
+}
+
+/** Marks that need something behind them. */
+const DANGLING_IN_CODE = /(?:=>|[\s,.=+*/&|<-])+$/;
+const DANGLING_IN_TEXT = /[\s,]+$/;
+
+/** A text without the separators and operators at its end. */
+export function withoutDangling(text: string, { isWithinText, lexicon }: Cursor): string {
+  return text.replace(isWithinText || lexicon.kind !== 'code' ? DANGLING_IN_TEXT : DANGLING_IN_CODE, '');
 }
 
 /** The items that a text opens and leaves open, without comments. */

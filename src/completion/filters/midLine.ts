@@ -43,8 +43,10 @@ function meetingOf({ text, open }: Draft, rest: string, cursor: Cursor): number 
  */
 function closedAt(text: string, rest: string, cursor: Cursor): number | undefined {
   if (!cursor.isWithinText) return undefined;
-  const mark = closingHead(rest, cursor.languageId).marks[0];
-  if (mark === undefined || !rest.startsWith(mark)) return undefined;
+  const first = closingHead(rest, cursor.languageId).marks[0];
+  if (first === undefined || !rest.startsWith(first)) return undefined;
+  // Emphasis may have two marks: `**`.
+  const mark = !/[)\]}]/.test(first) && rest.startsWith(first + first) ? first + first : first;
   const [line = ''] = text.split('\n');
   if (/[)\]}]/.test(mark)) {
     const [closer] = unmatched(line).closers;

@@ -1,5 +1,5 @@
 import { isClosing } from '../syntax/closers';
-import { balancedEnd, leftOpen } from './balancedEnd';
+import { balancedEnd, leftOpen, withoutDangling } from './balancedEnd';
 import { cutAt, type Filter } from './filter';
 
 /** Before the closing marks of the line, cuts a text that opens a bracket or a string and does not close it. */
@@ -13,6 +13,6 @@ export const unclosed: Filter = (cursor) => {
     // Marks on the line that close nothing before the cursor may close items of the text.
     const free = cursor.after.closers.filter(({ depth, offset }) => depth === undefined && offset < lineSuffix.length);
     if (free.length >= opened.length) return draft;
-    return cutAt(draft, draft.text.slice(0, balancedEnd(draft.text, cursor)).trimEnd().length);
+    return cutAt(draft, withoutDangling(draft.text.slice(0, balancedEnd(draft.text, cursor)), cursor).length);
   };
 };

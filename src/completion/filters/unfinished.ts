@@ -1,13 +1,12 @@
 import type { Cursor } from '../cursor';
 import { leadingBlanks } from '../syntax/indentation';
-import { balancedEnd } from './balancedEnd';
+import { balancedEnd, withoutDangling } from './balancedEnd';
 import { cutAt, type Draft, type Filter } from './filter';
 
 /** A word that may continue. */
 const LAST_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
-/** Marks that need something behind them. */
-const DANGLING_IN_CODE = /[\s,.=+*/&|<-]+$/;
-const DANGLING_IN_TEXT = /[\s,]+$/;
+/** The end of a statement or an expression, if nothing is open there. */
+const COMPLETE_END = /[;)\]}"'`>]$/;
 
 /** The end of a line of code that opens a block. */
 const OPENS_BLOCK = /(?:[{([:]|=>|\b(?:then|do|else|in|begin))$|^\s*#\s*(?:if|ifdef|ifndef|elif|else)\b/;
@@ -23,15 +22,14 @@ export const unfinished: Filter = (cursor) => (draft) =>
 /** The finished lines of a text that was cut off, or the finished part of its only line. */
 function finishedPart(draft: Draft, cursor: Cursor): Draft {
   const { text } = draft;
+  if (COMPLETE_END.test(text) && balancedEnd(text, cursor) === text.length) return draft;
   const lineEnd = text.lastIndexOf('\n');
   if (text.slice(0, Math.max(0, lineEnd)).trim() !== '') return cutAt(draft, lineEnd);
-  const isText = cursor.isWithinText || cursor.lexicon.kind !== 'code';
   const words = text.replace(LAST_WORD, '');
   const end = balancedEnd(words, cursor);
-  const kept = words.slice(0, end);
-  // A text that ends with a closing mark has no word that could continue.
-  if (end === text.length) return draft;
-  return cutAt(draft, kept.replace(isText ? DANGLING_IN_TEXT : DANGLING_IN_CODE, '').length);
+  const kept = withoutDangling(words.slice(0, end), cursor);
+  // One word before an open bracket, such as `if`, is no suggestion.
+  return cutAt(draft, end < words.length && /^\s*\w*$/.test(kept) ? 0 : kept.length);
 }
 
 /** Cuts last lines of several that only open a block. A single line that opens one is the head that the user asked for. */
