@@ -48,7 +48,9 @@ describe('a checkpoint folder', () => {
     });
 
     it(`is refused if ${file} is a folder`, async () => {
-      replaceBy((path) => mkdirSync(path));
+      replaceBy((path) => {
+        mkdirSync(path);
+      });
       await assert.rejects(openCheckpoint(folder), { message: new RegExp(`${file}: it is a folder, not a file\\. R`) });
     });
   }
