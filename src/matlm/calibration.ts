@@ -23,7 +23,7 @@ const REMEDY = 'Recreate it with `matcoder eval --heldout FILE --calibrate`, or 
 export async function readCalibration(file: string): Promise<Calibration | undefined> {
   const exists = await stat(file).then(
     () => true,
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+    (error: unknown) => (error as NodeJS.ErrnoException).code !== 'ENOENT',
   );
   if (!exists) return undefined;
   await regularFileBytes(file, REMEDY);
