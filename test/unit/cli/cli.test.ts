@@ -23,6 +23,15 @@ describe('matcoder complete', () => {
     assert.notEqual(stdout.trim(), '');
   });
 
+  it('completes the example of the README rightly with each size', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const place = /complete -- (\S+)/.exec(readme)?.[1] ?? '';
+    for (const size of ['S', 'XL']) {
+      const { stdout } = matcoder(['complete', join(ROOT, place), '--submodel', size]);
+      assert.equal(stdout, '\n      this.readings.splice(index, 1);\n', size);
+    }
+  });
+
   it('prints all details with --json', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json', '--submodel', 'S']);
     const completion = JSON.parse(stdout) as Record<string, unknown>;
@@ -417,6 +426,31 @@ describe('matcoder, if its output cannot be written', () => {
     closeSync(full);
     assert.equal(status, 1);
   });
+});
+
+describe('the bench', () => {
+  const bench = (...args: string[]) =>
+    spawnSync(process.execPath, [join(ROOT, 'scripts', 'bench.mjs'), ...args], { encoding: 'utf8', timeout: 60_000 });
+
+  it('explains itself, and installs nothing', () => {
+    const { status, stdout } = bench('--help');
+    assert.equal(status, 0);
+    assert.match(stdout, /^npm run bench -- \[--json\]/);
+  });
+
+  for (const args of [
+    ['--bogus'],
+    ['--rounds', 'x'],
+    ['--rounds'],
+    ['--engines', 'other'],
+    ['gpu', '--threads', '3'],
+  ]) {
+    it(`ends with one line and exit code 1: ${args.join(' ')}`, () => {
+      const { status, stdout, stderr } = bench(...args);
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.match(stderr, /^bench: .+; see npm run bench -- --help\n$/);
+    });
+  }
 });
 
 describe('matcoder', () => {
