@@ -34,6 +34,9 @@ const pipeline = new Pipeline({
   machine: () => UNKNOWN_MACHINE,
   now,
   wait: () => Promise.resolve(),
+  onFault: (reason) => {
+    throw new Error(reason);
+  },
 });
 
 const msBySource = new Map<string, number[]>();

@@ -6,6 +6,7 @@ import { EditorSnippets } from './completion/editor/snippets';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient } from './engine/client';
+import { SYSTEM_CLOCK } from './machine/clock';
 import { openCheckpoint, SHIPPED } from './matlm/checkpoint';
 import { systemClock } from './session/clock';
 import { hardwareProbes } from './session/hardwareProbes';
@@ -33,7 +34,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const settings = new EditorSettings(warn);
   const statistics = new KeptStatistics(context.globalState, warn);
   const files = new EditorFiles(warn);
-  const snippets = new EditorSnippets(files, () => settings.all.relatedFiles);
+  const snippets = new EditorSnippets(
+    files,
+    () => settings.all.relatedFiles,
+    (reason) => {
+      warn(`text of other files could not be read, and prompts go without it: ${reason}`);
+    },
+  );
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const here = new HereTracker(files, settings);
 
@@ -63,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   const activity = new Activity({
     statistics: statistics.counts,
-    now: systemClock.now,
+    clock: SYSTEM_CLOCK,
     settings: () => settings.all,
     governorSettings: () => settings.governor(session.config),
     session,
@@ -100,7 +107,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 
   context.subscriptions.push(
-    ...[log, settings, files, snippets, statistics, statusBar, grammars, dashboard, here, session],
+    ...[log, settings, files, snippets, statistics, activity, statusBar, grammars, dashboard, here, session],
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
     vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, dashboard),
     ...registerCommands({ session, activity, statistics: statistics.counts, settings, here, dashboard, log, onChange }),

@@ -195,6 +195,7 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
       o.Set("copiedAccepted", event.drafts.copied_accepted);
       o.Set("writtenDrafts", event.drafts.written);
       o.Set("writtenAccepted", event.drafts.written_accepted);
+      if (event.cached_tokens >= 0) o.Set("cachedTokens", event.cached_tokens);
       if (!event.message.empty()) o.Set("message", event.message);
       break;
   }

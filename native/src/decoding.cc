@@ -63,7 +63,11 @@ Event Decoder::run(Request& request) {
   if (request.aborted) return end_event("aborted");
   const std::vector<int32_t> expected = request.all_logits ? std::vector<int32_t>() : expected_tokens(request);
   Draft draft{expected, 0, {}};
-  if (!prefill(request, draft)) return end_event("aborted");
+  if (!prefill(request, draft)) {
+    Event event = end_event("aborted");
+    event.cached_tokens = static_cast<int>(cache_.tokens.size());
+    return event;
+  }
   if (request.all_logits) return end_event("stop");
   return decode(request, expected, std::move(draft));
 }

@@ -130,7 +130,7 @@ struct Sent {
   std::shared_ptr<Request> request = std::make_shared<Request>();
   std::vector<int32_t> tokens;
   std::vector<int> progress;
-  int reused = -1;
+  int reused = -1, cached = -1;
   std::atomic<int> ends{0};
   std::string reason, message;
   std::function<void()> on_progress = [] {};
@@ -170,6 +170,7 @@ struct Sent {
       }
       if (event.kind == Event::kEnd) {
         reason = event.reason;
+        cached = event.cached_tokens;
         message = event.message;
         ends++;
       }
@@ -301,6 +302,7 @@ void test_read_ahead(const Weights& weights) {
     check(stopped->ends == 1 && stopped->reason == "aborted", "reading ahead is aborted between two chunks");
     check(stopped->progress == std::vector<int>{64, 128}, "no further chunk is read before the next request");
     check(next->reused == 128, "an abort keeps the chunks that were read");
+    check(stopped->cached == 128, "and reports them");
     check(next->tokens == alone->tokens, "the answer after an abort is the same");
   }
 

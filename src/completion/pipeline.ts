@@ -1,11 +1,13 @@
 import type { Engine } from '../engine/engine';
 import { CountedEngine } from './decode/countedEngine';
+import { WatchedEngine } from './decode/watchedEngine';
 import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import type { Declined } from '../governor/decide';
 import { quality } from '../governor/value';
 import { aborted, isAborted } from './abort';
-import { alternativesTo } from './alternatives';
+import { ALTERNATIVES_MS, alternativesTo } from './alternatives';
+import { inBackground, type OnFault } from './background';
 import type { Eagerness } from './decode/confidence';
 import { gate } from './gate';
 import type { Outcome, Suggestion, Work } from './outcome';
@@ -31,12 +33,14 @@ export interface PipelineParts extends PlannerParts, PlanRunnerParts {
   readonly eagerness: () => Eagerness;
   readonly wait: Stages['wait'];
   readonly onRested?: RetriggerParts['onRested'];
+  /** Work that no request waits for has failed, such as a refinement. */
+  readonly onFault: OnFault;
 }
 
 /** Answers requests for completions. `answer` handles one request from top to bottom. */
 export class Pipeline {
   private readonly dutyCycle = new DutyCycle();
-  private readonly engine: Engine;
+  private readonly engine: WatchedEngine;
   private readonly earlier = new EarlierOutput();
   private readonly planner: Planner;
   private readonly stages: Stages;
@@ -46,11 +50,11 @@ export class Pipeline {
   constructor(private readonly parts: PipelineParts) {
     const { earlier, dutyCycle } = this;
     const { wait, onRested = () => undefined } = parts;
-    this.engine = new CountedEngine(parts.engine, dutyCycle, parts.now);
     const planner = (this.planner = new Planner(parts, dutyCycle));
-    const runner = new PlanRunner({ ...parts, engine: this.engine }, planner, earlier);
+    this.engine = new WatchedEngine(new CountedEngine(parts.engine, dutyCycle, parts.now), planner);
+    const runner = new PlanRunner({ ...parts, engine: this.engine }, earlier);
     this.stages = { earlier, planner, runner, settings: () => this.settings(), wait };
-    this.readAhead = new ReadAhead({ engine: this.engine, costs: parts.costs, planner });
+    this.readAhead = new ReadAhead({ engine: this.engine, costs: parts.costs, planner, onFault: parts.onFault });
     this.retrigger = new Retrigger({ wait, onRested });
   }
 
@@ -66,7 +70,9 @@ export class Pipeline {
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     this.retrigger.cancel();
     const outcome = await this.answer(request, signal, trace);
-    if ('suggestion' in outcome && !signal.aborted) void refine(this.stages, request, this.earlier.pause);
+    if ('suggestion' in outcome && !signal.aborted) {
+      this.inBackground(refine(this.stages, request, this.earlier.pause));
+    }
     return outcome;
   }
 
@@ -95,7 +101,7 @@ export class Pipeline {
     if (!plan) return superseded(CANCELLED_BEFORE_DECODE);
     if (!('prompt' in plan)) {
       if (plan.unread) this.readAhead.begin(plan.unread);
-      if (plan.considered) void this.retrigger.declined(request);
+      if (plan.considered) this.inBackground(this.retrigger.declined(request));
       return declined(plan);
     }
 
@@ -103,7 +109,7 @@ export class Pipeline {
     trace.end('cache');
     if (cached) {
       this.earlier.show(cached.generation, request, settings.key);
-      if (plan.decision.speculateNext) void speculate(this.stages, plan, cached.suggestion);
+      if (plan.decision.speculateNext) this.inBackground(speculate(this.stages, plan, cached.suggestion));
       return shown(cached, 'cached');
     }
     if (this.earlier.isKnownUnsure(since, plan, this.parts.checkpoint.calibration?.weights)) {
@@ -123,12 +129,41 @@ export class Pipeline {
 
     const onScreen = this.earlier.currentGhostText(since, settings.key);
     if (!isSuggesting(ended.generation)) return emptyOrKept(ended.generation, onScreen);
-    if (plan.decision.speculateNext) void speculate(this.stages, plan, ended.generation.suggestion);
+    if (plan.decision.speculateNext) {
+      this.inBackground(speculate(this.stages, plan, ended.generation.suggestion));
+    }
     return outcomeOf(ended.generation);
   }
 
-  /** At most two alternatives to the first suggestion. The user can choose one after asking by hand. */
-  async alternatives(request: CompletionRequest, first: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
+  /**
+   * At most two alternatives to the first suggestion. The user can choose one after asking by hand.
+   * @param tookMs by the first suggestion: the alternatives have the rest of their time, and none are tried if none is left
+   */
+  async alternatives(
+    request: CompletionRequest,
+    first: Suggestion,
+    signal: AbortSignal,
+    tookMs: number,
+  ): Promise<Suggestion[]> {
+    if (tookMs >= ALTERNATIVES_MS) return [];
+    const done = new AbortController();
+    const late = new AbortController();
+    const timer = this.parts.wait(ALTERNATIVES_MS - tookMs, done.signal).then(() => {
+      late.abort('the first suggestion waits no longer for alternatives');
+    });
+    this.inBackground(timer);
+    try {
+      return await this.alternativesUntil(request, first, AbortSignal.any([signal, late.signal]));
+    } finally {
+      done.abort('the alternatives are ready');
+    }
+  }
+
+  private async alternativesUntil(
+    request: CompletionRequest,
+    first: Suggestion,
+    signal: AbortSignal,
+  ): Promise<Suggestion[]> {
     this.readAhead.stop();
     this.earlier.interrupt();
     const diverged = this.earlier.hasDiverged(new TypedSince(request));
@@ -136,8 +171,7 @@ export class Pipeline {
     const plan = await this.planner.plan(request, this.settings(), { purpose: 'requested', diverged, isWanted });
     if (!plan || !('prompt' in plan)) return [];
     const { engine } = this;
-    const { checkpoint, now } = this.parts;
-    return alternativesTo(first, plan, { engine, tokenizer: checkpoint.tokenizer, now }, signal);
+    return alternativesTo(first, plan, { engine, tokenizer: this.parts.checkpoint.tokenizer }, signal);
   }
 
   /**
@@ -161,6 +195,10 @@ export class Pipeline {
     this.readAhead.stop();
     this.planner.wasRead([]);
     this.earlier.clear();
+  }
+
+  private inBackground(work: Promise<void>): void {
+    inBackground(work, this.parts.onFault);
   }
 
   private settings(): RequestSettings {

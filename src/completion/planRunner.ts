@@ -5,7 +5,7 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import { scoreBoundAt } from './decode/confidence';
 import { decode, type Decoded } from './decode/decode';
 import type { Work } from './outcome';
-import type { Plan, Planner, Purpose } from './plan';
+import type { Plan, Purpose } from './plan';
 import type { EarlierOutput } from './reuse/earlierOutput';
 import { generationOf, workOf } from './reuse/generation';
 import { type Ended, InFlightCompletion } from './reuse/inFlight';
@@ -25,7 +25,6 @@ export interface PlanRunnerParts {
 export class PlanRunner {
   constructor(
     private readonly parts: PlanRunnerParts,
-    private readonly planner: Planner,
     private readonly earlier: EarlierOutput,
   ) {}
 
@@ -46,8 +45,6 @@ export class PlanRunner {
         if (isRead) return;
         isRead = true;
         trace.end('prefill');
-        // A decode that is aborted during its prefill leaves the known cache unchanged.
-        this.planner.wasRead(prompt.tokens, decision.submodel.widths);
       },
     });
     trace.end('decode');
@@ -58,17 +55,14 @@ export class PlanRunner {
   private finish(inFlight: InFlightCompletion, decoded: Decoded, trace: Trace): Ended {
     const { plan, purpose, signal, hasMoved } = inFlight;
     const { checkpoint, costs, history, now, onDecoded } = this.parts;
-    if (decoded.fault !== undefined) {
-      this.planner.wasRead([]);
-      return { kind: 'failed', reason: decoded.fault };
-    }
+    if (decoded.fault !== undefined) return { kind: 'failed', reason: decoded.fault };
     const work = workOf(plan, decoded, now());
     onDecoded?.(work, purpose);
     if (decoded.aborted || signal.aborted) return { kind: 'superseded', reason: String(signal.reason) };
     const { prefilledTokens, prefillMs, passes, decodeMs } = decoded;
     if (!hasMoved) costs.observe(plan.decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     if (purpose === 'requested') history.answered(plan.cursorContext, passes);
-    const generation = generationOf(plan, purpose, decoded.pieces, checkpoint.calibration?.weights, work);
+    const generation = generationOf(plan, purpose, decoded, checkpoint.calibration?.weights, work);
     trace.end('trim');
     this.earlier.add(generation, plan.settings.key);
     return { kind: 'generated', generation };

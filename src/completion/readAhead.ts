@@ -1,12 +1,16 @@
-import { type Engine, PREFILL_CHUNK } from '../engine/engine';
+import { PREFILL_CHUNK } from '../engine/engine';
 import type { CostModel } from '../governor/costs';
 import type { Submodel } from '../matlm/submodel';
+import { isAborted } from './abort';
+import { inBackground, type OnFault } from './background';
+import type { WatchedEngine } from './decode/watchedEngine';
 import type { Planner, Unread } from './plan';
 
 export interface ReadAheadParts {
-  readonly engine: Engine;
+  readonly engine: WatchedEngine;
   readonly costs: CostModel;
   readonly planner: Planner;
+  readonly onFault: OnFault;
 }
 
 const DECODE_BEGINS = 'a decode begins';
@@ -24,7 +28,7 @@ export class ReadAhead {
   /** Read this prompt from now on. Usually it begins like the earlier one, whose current chunk is finished first. */
   begin(unread: Unread): void {
     this.wanted = unread;
-    if (!this.reading) void this.read();
+    if (!this.reading) this.start();
   }
 
   stop(): void {
@@ -32,10 +36,22 @@ export class ReadAhead {
     this.reading?.abort(DECODE_BEGINS);
   }
 
-  private async read(): Promise<void> {
-    const { planner } = this.parts;
+  private start(): void {
     const { signal } = (this.reading = new AbortController());
+    const reading = this.read(signal).finally(() => {
+      this.reading = undefined;
+      // Another prompt may have come since it was stopped.
+      if (signal.aborted && this.wanted) this.start();
+    });
+    inBackground(reading, this.parts.onFault);
+  }
+
+  private async read(signal: AbortSignal): Promise<void> {
+    const { engine, planner } = this.parts;
     while (this.wanted && !signal.aborted) {
+      // How much of the prompt the cache holds is not known before, and a prompt that ends earlier would shorten the cache.
+      if (!engine.isIdle) await engine.idle();
+      if (isAborted(signal)) break;
       const { tokens, submodel } = this.wanted;
       const readTokens = tokens.length - planner.unreadOf(tokens);
       // The last token is computed with the decode, because its logits are wanted.
@@ -43,11 +59,7 @@ export class ReadAhead {
       // A request waits at most for the rest of a chunk, and finished chunks stay in the cache.
       const chunk = tokens.slice(0, readTokens + PREFILL_CHUNK);
       if (!(await this.readChunk(chunk, submodel, signal))) break;
-      planner.wasRead(chunk, submodel.widths);
     }
-    this.reading = undefined;
-    // Another prompt may have come since it was stopped.
-    if (signal.aborted && this.wanted) void this.read();
   }
 
   /** Resolves to whether the chunk was prefilled completely. */

@@ -24,5 +24,5 @@ export async function refine(
   if (!plan || !('prompt' in plan)) return;
   const cached = earlier.cached(since, plan);
   if (cached) earlier.prepare(cached.generation, plan.settings.key);
-  else runner.start(plan, 'refinement');
+  else await runner.start(plan, 'refinement').ended;
 }

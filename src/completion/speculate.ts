@@ -24,5 +24,5 @@ export async function speculate(
     diverged: earlier.hasDiverged(since),
     isWanted: () => !earlier.inFlight,
   });
-  if (plan && 'prompt' in plan && !earlier.cached(since, plan)) runner.start(plan, 'speculative');
+  if (plan && 'prompt' in plan && !earlier.cached(since, plan)) await runner.start(plan, 'speculative').ended;
 }

@@ -91,6 +91,8 @@ export type GenerateEvent =
       /** Passes over the submodel's weights after the prefill: fewer than the tokens if drafts were accepted. */
       readonly passes: number;
       readonly decodeMs: number;
+      /** Set if the prefill was aborted after it had begun: how many of the prompt's tokens the cache holds now. */
+      readonly cachedTokens?: number;
       readonly message?: string;
       /** Set if the request failed and would fail on any backend, see `FinalError`. */
       readonly isFinal?: true;

@@ -76,8 +76,10 @@ export interface Costs {
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
 }
 
-/** If the first answer in a pause would take longer, the prompt is read ahead. */
-const FIRST_ANSWER_MS = 300;
+/** If the prefill in a pause would take longer, the prompt is read ahead. */
+const FIRST_READ_MS = 150;
+/** Reading ahead is bounded by a multiple of the allowance. Without a bound it would spend the time that declining saves. */
+const USABLE_FOR_READ_AHEAD = 2;
 /** A chosen submodel is kept for this time at least. */
 export const DWELL_MS = 1500;
 /** After that it is replaced if another is worth more by this share of the expected characters. */
@@ -166,7 +168,8 @@ export function decide(
   const affordable = inTime.filter((candidate) => isWithin(usable, candidate));
   if (affordable.length === 0 && situation !== 'pause') {
     const reason = overAllowance(allowance, describeMoment(snapshot, situation));
-    const readAhead = answerMs(quickest, here.passes) > FIRST_ANSWER_MS;
+    // The time for the decode does not count, because reading ahead does not save it.
+    const readAhead = answerMs(quickest, 0) > FIRST_READ_MS && engineShare < USABLE_FOR_READ_AHEAD * allowance.share;
     return { ...declined(reason), considered: quickest.submodel, readAhead };
   }
 

@@ -23,15 +23,21 @@ const LOW_CHARGE = 0.2;
 
 /** The smallest of the allowances that apply to the machine's state. */
 export function allowanceOf(machine: Machine): Allowance {
+  return restrictionsOf(machine).reduce(
+    (least, allowance) => (allowance.share < least.share ? allowance : least),
+    ON_MAINS,
+  );
+}
+
+/** Everything in the machine's state that leaves the engine less than on a quiet machine on mains. */
+export function restrictionsOf(machine: Machine): readonly Allowance[] {
   const { powerSource, chargeShare = 1, lowPower } = machine;
-  const given = [
-    isHot(machine) && HOT,
-    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? BUSY : BUSY_GPU),
+  return [
     powerSource === 'battery' && (chargeShare < LOW_CHARGE ? ON_LOW_BATTERY : ON_BATTERY),
     lowPower === true && SAVING_POWER,
-    ON_MAINS,
+    isHot(machine) && HOT,
+    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? BUSY : BUSY_GPU),
   ].filter((allowance) => allowance !== false);
-  return given.reduce((least, allowance) => (allowance.share < least.share ? allowance : least));
 }
 
 interface WorkInterval {

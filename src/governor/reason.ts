@@ -1,6 +1,6 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
-import { type Allowance, WINDOW_MS } from './dutyCycle';
-import { isBusy, isHot, type Machine } from './machine';
+import { type Allowance, restrictionsOf, WINDOW_MS } from './dutyCycle';
+import type { Machine } from './machine';
 import type { Rhythm, Situation } from './situation';
 
 /** Why a request is declined: the engine has used its allowance. */
@@ -24,13 +24,7 @@ export function explain(
   answerMs: number,
   budgetMs: number,
 ): string {
-  const { machine } = moment;
-  const dear = [
-    machine.powerSource === 'battery' && 'on battery',
-    machine.lowPower === true && 'saving power',
-    isHot(machine) && 'hot',
-    isBusy(machine) && (isBusy({ ...machine, runsOnGpu: false }) ? 'busy processor' : 'busy GPU'),
-  ].filter((text) => text !== false);
+  const dear = restrictionsOf(moment.machine).map(({ because }) => because);
   const answer = `${submodel.name} answers in about ${Math.max(1, Math.round(answerMs))} ms`;
   const late = answerMs <= budgetMs ? '' : ', late, but no size is faster';
   return `${[describeMoment(moment, situation), ...dear].join(', ')}: ${answer}${late}`;

@@ -1,5 +1,5 @@
 import { isAborted } from '../completion/abort';
-import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
+import { type EndEvent, type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
 import type { Answers, ModelAnswer } from './answers';
 import type { VirtualClock } from './clock';
 import type { PassCosts } from './passCosts';
@@ -53,8 +53,8 @@ export class CostedEngine implements Engine {
     const { prompt, widths, maxTokens, expected = [] } = request;
     const startMs = this.clock.now();
     let [decodedTokens, passes, readMs] = [0, 0, startMs];
-    const end = (reason: ModelAnswer['reason']) => {
-      listener({ type: 'end', reason, decodedTokens, passes, decodeMs: this.clock.now() - readMs });
+    const end = (reason: ModelAnswer['reason'], cached: Pick<EndEvent, 'cachedTokens'> = {}) => {
+      listener({ type: 'end', reason, decodedTokens, passes, decodeMs: this.clock.now() - readMs, ...cached });
     };
     const layers = layersOf(widths);
     const reused = Math.min(this.reusable(prompt, layers), prompt.length - 1);
@@ -68,7 +68,7 @@ export class CostedEngine implements Engine {
     }
     readMs = this.clock.now();
     if (isAborted(signal)) {
-      end('aborted');
+      end('aborted', { cachedTokens: this.cache.length });
       return;
     }
     listener({

@@ -72,6 +72,9 @@ export async function replay(
     onRested: () => {
       typing?.askAgain();
     },
+    onFault: (reason) => {
+      throw new Error(reason);
+    },
   });
   const tokens = (text: string) => checkpoint.tokenizer.encode(text).length;
   const files: Typed[] = [];

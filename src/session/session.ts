@@ -157,7 +157,7 @@ export class Session {
   /** Start the engine with the checkpoint of the settings, or start both again. */
   async start(): Promise<void> {
     if (this.isDisposed) return;
-    this.detection?.abort.abort();
+    this.stopDetection();
     this.stopRun();
     const run: Run = {};
     this.run = run;
@@ -233,10 +233,16 @@ export class Session {
 
   dispose(): void {
     this.isDisposed = true;
-    this.detection?.abort.abort();
+    this.stopDetection();
     this.stopRun();
     this.run = {};
     this.current = { kind: 'stopped' };
+  }
+
+  /** Its process may take a while to end; another detection does not wait for that. */
+  private stopDetection(): void {
+    this.detection?.abort.abort();
+    this.detection = undefined;
   }
 
   private stopRun(): void {
@@ -277,7 +283,7 @@ export class Session {
       completing.pipeline.backendChanged();
       return;
     }
-    const { settings, syntax, clock, onDecoded, onRested } = this.parts;
+    const { settings, syntax, clock, log, onDecoded, onRested } = this.parts;
     const lease = new EngineLease(engine);
     const fresh = new CostModel(checkpoint.config, measured);
     const pipeline = new Pipeline({
@@ -297,6 +303,9 @@ export class Session {
       },
       onRested: () => {
         if (!lease.isClosed) onRested();
+      },
+      onFault: (reason) => {
+        log.error(`work in the background failed, and completions go on without it: ${reason}`);
       },
     });
     run.costs = fresh;
@@ -340,7 +349,7 @@ export class Session {
     const abort = new AbortController();
     this.run.probe?.stop();
     const report = this.detect(checkpoint, abort.signal).finally(() => {
-      this.detection = undefined;
+      if (this.detection?.abort === abort) this.detection = undefined;
     });
     return { report, abort };
   }

@@ -69,12 +69,12 @@ describe('the cache that all submodels share', () => {
     /** Reads ahead until `progress` returns true, and then aborts it. */
     function readAhead(tokens: number[], progress: (prefilledTokens: number) => boolean) {
       const heard: number[] = [];
-      return new Promise<{ heard: number[]; reason: string }>((resolve) => {
+      return new Promise<{ heard: number[]; reason: string; cachedTokens: number | undefined }>((resolve) => {
         const request = { tokens: Int32Array.from(tokens), widths: Int32Array.from(XL), maxTokens: 0 };
         const handle = reader.generate({ ...request, stopTokens: new Int32Array() }, (event) => {
           if (event.type === 'progress') heard.push(event.prefilledTokens);
           if (event.type === 'progress' && progress(event.prefilledTokens)) handle.abort();
-          if (event.type === 'end') resolve({ heard, reason: event.reason });
+          if (event.type === 'end') resolve({ heard, reason: event.reason, cachedTokens: event.cachedTokens });
         });
       });
     }
@@ -90,9 +90,9 @@ describe('the cache that all submodels share', () => {
       fresh.dispose();
     });
 
-    it('keeps the chunks that were read when it is aborted, for the request that comes next', async () => {
+    it('keeps the chunks that were read when it is aborted, and reports how much it keeps', async () => {
       let next: Promise<Generated> | undefined;
-      const { heard, reason } = await readAhead(long, (prefilledTokens) => {
+      const { heard, reason, cachedTokens } = await readAhead(long, (prefilledTokens) => {
         if (prefilledTokens < 2 * chunk) return false;
         // The prompt that is wanted now is a part of it, and waits for what is left of one chunk.
         next ??= generate(reader, long.slice(0, 2 * chunk + 9), XL, 4);
@@ -100,7 +100,9 @@ describe('the cache that all submodels share', () => {
       });
       assert.equal(reason, 'aborted');
       assert.ok(heard.at(-1)! < long.length - chunk, `it was aborted after ${heard.at(-1)} tokens`);
+      assert.ok(cachedTokens! >= heard.at(-1)! && cachedTokens! % chunk === 0, `${cachedTokens} tokens are cached`);
       const { reusedTokens } = (await next)!;
+      assert.equal(reusedTokens, Math.min(cachedTokens!, 2 * chunk + 8));
       // Either two chunks or, if more were read before the abort arrived, all but the last token.
       assert.ok([2 * chunk, 2 * chunk + 8].includes(reusedTokens), `${reusedTokens} tokens were reused`);
     });

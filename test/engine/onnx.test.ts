@@ -191,6 +191,18 @@ describe('requests to ONNX Runtime', () => {
     assert.deepEqual((await complete(engine, { prompt, widths: XL })).tokens, expected.tokens);
   });
 
+  it('report what the cache keeps of a prompt whose prefill was aborted', async () => {
+    const controller = new AbortController();
+    const cachedTokens = await new Promise((resolve) => {
+      engine.generate({ prompt, widths: XL, maxTokens: 0, stopTokens: [] }, controller.signal, (event) => {
+        if (event.type === 'progress' && event.prefilledTokens === 32) controller.abort();
+        if (event.type === 'end') resolve(event.cachedTokens);
+      });
+    });
+    assert.equal(cachedTokens, 32);
+    assert.equal((await complete(engine, { prompt, widths: XL })).reusedTokens, 32);
+  });
+
   it('end at once when aborted before their turn', async () => {
     const order: string[] = [];
     const first = complete(engine, { prompt, widths: XL }).then(() => order.push('first'));

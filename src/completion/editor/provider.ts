@@ -1,7 +1,9 @@
 import * as vscode from 'vscode';
 import { isAborted } from '../abort';
+import { AskingAgain, type EditorCursor } from './askingAgain';
 import { excerptAt } from './excerpt';
 import type { EditorFiles } from './files';
+import { inBackground } from '../background';
 import type { IndentOptions } from '../cursor';
 import type { EditorSnippets } from './snippets';
 import { describe, type Outcome } from '../outcome';
@@ -51,10 +53,7 @@ const STALE: Outcome = { kind: 'superseded', reason: 'the document changed befor
  */
 export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   private requests = 0;
-  /** The cursor of the last declined request. */
-  private declinedAt: EditorCursor | undefined;
-  /** The cursor at which the editor was told to repeat the request, until it has. */
-  private retriggeredAt: EditorCursor | undefined;
+  private readonly askingAgain = new AskingAgain();
 
   constructor(private readonly parts: ProviderParts) {}
 
@@ -92,14 +91,21 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   askAgain(): void {
     const { activeTextEditor: editor, state } = vscode.window;
     const cursor = editor && cursorIn(editor.document, editor.selection.active);
-    if (!cursor || !state.focused || !editor.selection.isEmpty || !isSame(cursor, this.declinedAt)) return;
-    this.retriggeredAt = cursor;
-    const forget = () => {
-      this.retriggeredAt = undefined;
+    if (!cursor || !state.focused || !editor.selection.isEmpty || !this.askingAgain.begin(cursor)) return;
+    const end = () => {
+      this.askingAgain.end();
     };
     // Versions of VS Code that do not know the argument report a request by hand.
     const how = { explicit: false };
-    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', how).then(forget, forget);
+    inBackground(
+      vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', how).then(end, (error: unknown) => {
+        end();
+        throw error;
+      }),
+      (reason) => {
+        this.parts.log.warn(`the editor could not be told to ask again: ${reason}`);
+      },
+    );
   }
 
   private async itemsAt(
@@ -110,8 +116,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
     const offset = document.offsetAt(position);
     const cursor = cursorIn(document, position);
-    const explicit =
-      context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isSame(cursor, this.retriggeredAt);
+    const isAskingAgain = this.askingAgain.take(cursor);
+    const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !isAskingAgain;
     const hasChanged = staleness(document, position);
     const trace = new Trace(() => performance.now());
     const closed = await files.closed(document.uri);
@@ -122,15 +128,18 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     const here = { context, explicit, closed, enabled: isEnabledIn(document) };
     const { request, range, lead } = targetAt(document, position, here, snippets);
     trace.end('context');
+    const startedMs = performance.now();
     const answer = pipeline.complete(request, signal, trace);
     onRequest(answer);
     const outcome = await answer;
     log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${quotedFiles(request)}`);
     onOutcome(outcome, document);
-    this.declinedAt = outcome.kind === 'declined' ? cursor : undefined;
+    this.askingAgain.answered(outcome.kind === 'declined' ? cursor : undefined);
     if (signal.aborted || !('suggestion' in outcome)) return undefined;
     const { suggestion } = outcome;
-    const others = request.explicit ? await pipeline.alternatives(request, suggestion, signal) : [];
+    const others = request.explicit
+      ? await pipeline.alternatives(request, suggestion, signal, performance.now() - startedMs)
+      : [];
     if (isAborted(signal)) return undefined;
     if (hasChanged()) {
       this.superseded(number, document);
@@ -152,19 +161,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
   }
 }
 
-/** A cursor in one version of a document. */
-interface EditorCursor {
-  readonly document: string;
-  readonly version: number;
-  readonly offset: number;
-}
-
 function cursorIn(document: vscode.TextDocument, position: vscode.Position): EditorCursor {
   return { document: document.uri.toString(), version: document.version, offset: document.offsetAt(position) };
-}
-
-function isSame(a: EditorCursor, b: EditorCursor | undefined): boolean {
-  return a.document === b?.document && a.version === b.version && a.offset === b.offset;
 }
 
 /** A request as the editor makes it, with its number for the log. */

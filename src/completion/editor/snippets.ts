@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { type Snippet, SnippetIndex, StableSnippets } from '../prompt/snippets';
 import { pathOf } from './excerpt';
 import type { EditorFiles } from './files';
+import { inBackground, type OnFault } from '../background';
 import { isEdited } from '../gate';
 import { type Excerpt, windowStart } from '../prompt/prompt';
 
@@ -22,19 +23,28 @@ export class EditorSnippets implements vscode.Disposable {
   private readonly subscriptions: readonly vscode.Disposable[];
   private active = vscode.window.activeTextEditor?.document;
 
-  /** @param isOn whether text of other files may be read */
+  /**
+   * @param isOn whether text of other files may be read
+   * @param onFault told why other files could not be read
+   */
   constructor(
     private readonly files: EditorFiles,
     private readonly isOn: () => boolean,
+    onFault: OnFault,
   ) {
+    const start = (work: Promise<void>) => {
+      inBackground(work, onFault);
+    };
     this.subscriptions = [
       vscode.window.onDidChangeActiveTextEditor((editor) => {
         const left = this.active;
         this.active = editor?.document;
-        if (left && !left.isClosed) void this.remember(left.uri);
-        if (editor) void this.look(editor.document);
+        if (left && !left.isClosed) start(this.remember(left.uri));
+        if (editor) start(this.look(editor.document));
       }),
-      vscode.workspace.onDidSaveTextDocument((document) => void this.remember(document.uri)),
+      vscode.workspace.onDidSaveTextDocument((document) => {
+        start(this.remember(document.uri));
+      }),
       vscode.workspace.onDidDeleteFiles(({ files: deleted }) => {
         for (const uri of deleted) this.index.delete(uri.toString());
       }),
@@ -42,13 +52,13 @@ export class EditorSnippets implements vscode.Disposable {
         for (const { oldUri } of renamed) this.index.delete(oldUri.toString());
       }),
       files.onDidChangeRules(() => {
-        void this.restart();
+        start(this.restart());
       }),
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration('matcoder.relatedFiles')) void this.restart();
+        if (event.affectsConfiguration('matcoder.relatedFiles')) start(this.restart());
       }),
     ];
-    void this.restart();
+    start(this.restart());
   }
 
   /** Snippets for the prompt of a completion in a document. They stay the same while the user types at one place. */

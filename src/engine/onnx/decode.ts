@@ -48,7 +48,7 @@ const LINE_END = 0x0a;
 const NO_DRAFT: TokenDraft = { tokens: [], matchLength: 0, probabilities: [] };
 
 /**
- * Greedy decoding, as Engine::decode in native/src/engine.cc. Drafts change only the time: the target verifies all of them
+ * Greedy decoding, as Decoder::decode in native/src/decoding.cc. Drafts change only the time: the target verifies all of them
  * in one pass, and rejects the first that it would not have chosen and all after it.
  */
 export async function decode(reader: TokenReader, decoding: Decoding): Promise<EndReason> {

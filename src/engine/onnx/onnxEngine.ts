@@ -1,4 +1,5 @@
 import {
+  type EndEvent,
   type EndReason,
   type EngineInfo,
   type GenerateEvent,
@@ -67,7 +68,7 @@ export class OnnxEngine implements LocalBackend {
     let ended = false;
     const done = { tokens: 0, passes: 0, ...noDrafts() };
     let startMs = performance.now();
-    const end = (reason: EndReason, message?: string) => {
+    const end = (reason: EndReason, details: Partial<EndEvent> = {}) => {
       if (ended) return;
       ended = true;
       signal.removeEventListener('abort', endWaiting);
@@ -79,7 +80,7 @@ export class OnnxEngine implements LocalBackend {
         decodedTokens,
         decodeMs,
         ...drafts,
-        ...(message === undefined ? {} : { message }),
+        ...details,
       });
     };
     // A request that waits for its turn ends at once. A running one ends after its current step.
@@ -95,11 +96,12 @@ export class OnnxEngine implements LocalBackend {
       try {
         const logits = await this.prompt(request, isAborted, listener);
         startMs = performance.now();
-        end(logits ? await this.decode({ request, logits, isAborted, listener, done }) : 'aborted');
+        if (logits) end(await this.decode({ request, logits, isAborted, listener, done }));
+        else end('aborted', { cachedTokens: this.cache.length });
       } catch (error) {
         // The content of the cache is unknown after a fault.
         this.cache.truncate(0);
-        end('failed', (error as Error).message);
+        end('failed', { message: (error as Error).message });
       }
     });
   }
@@ -155,7 +157,6 @@ export class OnnxEngine implements LocalBackend {
     isAborted: () => boolean,
     listener: (event: GenerateEvent) => void,
   ): Promise<Float32Array | undefined> {
-    if (isAborted()) return undefined;
     const startMs = performance.now();
     // The last token always runs, because its logits are wanted.
     const reusedTokens = Math.min(this.cache.reusable(prompt, widths), prompt.length - 1);

@@ -46,6 +46,7 @@ describe('a completion in unusual text', () => {
       syntax: new SyntaxByGrammar(grammars),
       settings: () => ({ ...AUTO, submodel: 'XL' }),
       eagerness: () => 'eager',
+      onFault: (reason) => assert.fail(reason),
       machine: () => UNKNOWN_MACHINE,
       now: () => ++nowMs,
       wait: () => Promise.resolve(),

@@ -70,6 +70,7 @@ describe('the pace of requests', () => {
         },
       },
       eagerness: () => 'eager',
+      onFault: (reason) => assert.fail(reason),
       machine: () => machine,
       now,
       wait,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { ALTERNATIVES_MS } from '../../../src/completion/alternatives';
 import type { Outcome } from '../../../src/completion/outcome';
 import { describe as describeOutcome } from '../../../src/completion/outcome';
 import { Pipeline } from '../../../src/completion/pipeline';
@@ -24,6 +25,9 @@ describe('a completion request', () => {
   let engine: HandEngine;
   let pipeline: Pipeline;
   let settings: GovernorSettings;
+  let readMachine: () => Machine;
+  let wait: (delayMs: number) => Promise<void>;
+  let faults: string[];
   let machine: Machine;
   /** The contexts of answered requests. */
   let answeredAt: CursorContext[];
@@ -44,6 +48,9 @@ describe('a completion request', () => {
     let nowMs = 0;
     settings = AUTO;
     machine = UNKNOWN_MACHINE;
+    readMachine = () => machine;
+    wait = () => Promise.resolve();
+    faults = [];
     answeredAt = [];
     observed = [];
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
@@ -67,9 +74,10 @@ describe('a completion request', () => {
       syntax: new SyntaxByGrammar(grammars),
       settings: () => settings,
       eagerness: () => 'balanced',
-      machine: () => machine,
+      onFault: (reason) => faults.push(reason),
+      machine: () => readMachine(),
       now: () => ++nowMs,
-      wait: () => Promise.resolve(),
+      wait: (delayMs) => wait(delayMs),
     });
   });
 
@@ -94,6 +102,19 @@ describe('a completion request', () => {
       /^shown, XL, \d+ ms \(prefill \d+ of \d+ tokens, 4 decoded\): a pause in typing/,
     );
   });
+
+  for (const [reason, text] of [
+    ['length', 'first'],
+    ['context', 'first'],
+    ['stop', 'first + sec'],
+  ] as const)
+    it(`shows by hand “${text}” of a text that the engine ended with the reason ${reason}`, async () => {
+      const outcome = ask('const a = █', undefined, { explicit: true });
+      await settle();
+      engine.write('first + sec');
+      engine.end(reason);
+      assert.equal(textOf(await outcome), text);
+    });
 
   it('is gated without asking the engine', async () => {
     const outcome = await ask('const a = █ + b');
@@ -449,7 +470,8 @@ describe('a completion request', () => {
   it('offers alternatives that differ as they are shown', async () => {
     await shown('const a = █', 'f(x);');
     const place = requestAt('const a = █', { explicit: true });
-    const others = pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
+    wait = () => new Promise(() => undefined);
+    const others = pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal, 0);
     for (const text of ['g(y);', 'f(x);', 'h(z);']) {
       await settle();
       engine.write(text);
@@ -467,8 +489,58 @@ describe('a completion request', () => {
     void ask('const a = █');
     await settle();
     const place = requestAt('const b = █', { explicit: true });
-    void pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal);
+    void pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal, 0);
     assert.equal(engine.requests[0]!.signal.aborted, true);
+  });
+
+  it('offers the alternatives that are ready in time, and counts the time of the first suggestion', async () => {
+    await shown('const a = █', 'f(x);');
+    const place = requestAt('const a = █', { explicit: true });
+    let isLate: () => void = () => undefined;
+    let waited = 0;
+    wait = (delayMs) => {
+      waited = delayMs;
+      return new Promise((resolve) => (isLate = resolve));
+    };
+    const others = pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, new AbortController().signal, 200);
+    await settle();
+    assert.equal(waited, ALTERNATIVES_MS - 200);
+    engine.write('g(y);');
+    engine.end();
+    await settle();
+    isLate();
+    assert.deepEqual(
+      (await others).map(({ text }) => text),
+      ['g(y);'],
+    );
+    assert.equal(engine.requests.at(-1)!.signal.aborted, true);
+  });
+
+  it('tries no alternative if the first suggestion took all of the time', async () => {
+    await shown('const a = █', 'f(x);');
+    const { length } = engine.requests;
+    const place = requestAt('const a = █', { explicit: true });
+    const { signal } = new AbortController();
+    wait = () => new Promise(() => undefined);
+    const none = await Promise.race([
+      settle(),
+      pipeline.alternatives(place, { text: 'f(x);', replaces: 0 }, signal, ALTERNATIVES_MS),
+    ]);
+    assert.deepEqual([none, engine.requests.length], [[], length]);
+  });
+
+  it('reports a fault of work that no request waits for', async () => {
+    machine = { ...UNKNOWN_MACHINE, powerSource: 'mains' };
+    const outcome = ask('const a = █');
+    await settle();
+    readMachine = () => {
+      throw new Error('the sensors are gone');
+    };
+    engine.write('f(x);');
+    engine.end();
+    assert.equal((await outcome).kind, 'shown');
+    await settle();
+    assert.ok(faults.length > 0 && faults.every((fault) => fault === 'the sensors are gone'), faults.join());
   });
 
   describe('after a reset', () => {

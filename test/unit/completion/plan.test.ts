@@ -70,7 +70,7 @@ describe('a plan', () => {
       { ...parts, rhythm: typingAt(100), machine: () => UNKNOWN_MACHINE, now: () => NOW_MS },
       dutyCycle,
     );
-    dutyCycle.worked(NOW_MS - WINDOW_MS, NOW_MS);
+    dutyCycle.worked(NOW_MS - 0.4 * WINDOW_MS, NOW_MS);
     const cold = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
     assert.ok(cold && 'unread' in cold && cold.unread, JSON.stringify(cold));
     assert.ok(cold.unread.tokens.length > 300 && cold.unread.submodel.name === 'XS');

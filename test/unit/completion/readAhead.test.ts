@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { WatchedEngine } from '../../../src/completion/decode/watchedEngine';
 import { Planner } from '../../../src/completion/plan';
 import { ReadAhead } from '../../../src/completion/readAhead';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
@@ -15,7 +16,12 @@ const COST = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
 
 describe('reading a prompt ahead', () => {
   let planner: Planner;
+  let faults: string[];
+  let refuses: boolean;
   let readAhead: ReadAhead;
+  let watched: WatchedEngine;
+  /** Whether an abort waits for the rest of a chunk, as in the engine. */
+  let isSlow: boolean;
   let running: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[];
   const submodel = submodelOf(exampleConfig(), 'S');
   const prompt = (length: number) => Array.from({ length }, (_, i) => i);
@@ -24,11 +30,15 @@ describe('reading a prompt ahead', () => {
     const checkpoint = { ...(await small()), config: exampleConfig() };
     const costs = new CostModel(checkpoint.config, { S: COST, XL: COST });
     running = [];
+    faults = [];
+    refuses = false;
+    isSlow = false;
     const engine: Engine = {
       generate: (request, signal, emit) => {
+        if (refuses) throw new Error('the request makes no sense');
         running.push({ request, signal, emit });
         signal.addEventListener('abort', () => {
-          emit({ type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 });
+          if (!isSlow) emit({ type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 });
         });
       },
     };
@@ -41,7 +51,8 @@ describe('reading a prompt ahead', () => {
       machine: () => UNKNOWN_MACHINE,
       now: () => 0,
     });
-    readAhead = new ReadAhead({ engine, costs, planner });
+    watched = new WatchedEngine(engine, planner);
+    readAhead = new ReadAhead({ engine: watched, costs, planner, onFault: (reason) => faults.push(reason) });
   });
 
   /** The engine has prefilled the last request. */
@@ -101,6 +112,43 @@ describe('reading a prompt ahead', () => {
     await isRead();
     await isRead();
     assert.deepEqual(lengths(), [64, 64, 90]);
+  });
+
+  it('goes on from what a decode that was aborted has left in the cache', async () => {
+    isSlow = true;
+    const decode = new AbortController();
+    const { widths } = submodel;
+    watched.generate({ prompt: prompt(500), widths, maxTokens: 9, stopTokens: [] }, decode.signal, () => undefined);
+    decode.abort();
+    readAhead.begin({ tokens: prompt(450), submodel });
+    await settle();
+    assert.deepEqual(lengths(), [500], 'how much it has left is not known yet');
+    const aborted = { type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 } as const;
+    running[0]!.emit({ ...aborted, cachedTokens: 320 });
+    await settle();
+    assert.deepEqual(lengths(), [500, 384]);
+    await isRead();
+    assert.deepEqual(lengths(), [500, 384, 448]);
+  });
+
+  it('does not begin after a decode if it was stopped meanwhile', async () => {
+    const { widths } = submodel;
+    const { signal } = new AbortController();
+    watched.generate({ prompt: prompt(500), widths, maxTokens: 9, stopTokens: [] }, signal, () => undefined);
+    readAhead.begin({ tokens: prompt(600), submodel });
+    readAhead.stop();
+    await isRead();
+    assert.deepEqual(lengths(), [500]);
+  });
+
+  it('reports a request that the engine refuses, and begins again with the next', async () => {
+    refuses = true;
+    readAhead.begin({ tokens: prompt(150), submodel });
+    await settle();
+    assert.deepEqual(faults, ['the request makes no sense']);
+    refuses = false;
+    readAhead.begin({ tokens: prompt(150), submodel });
+    assert.deepEqual(lengths(), [64]);
   });
 
   it('stops when the engine fails', async () => {

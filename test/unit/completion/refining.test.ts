@@ -68,6 +68,7 @@ describe('a suggestion by a small submodel while typing', () => {
       },
       settings: () => settings,
       eagerness: () => 'balanced',
+      onFault: (reason) => assert.fail(reason),
       machine: () => machine,
       now: () => nowMs,
       onDecoded: (_, purpose) => decoded.push(purpose),

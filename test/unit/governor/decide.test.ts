@@ -106,9 +106,9 @@ describe('the choice of a submodel', () => {
     ['85 ␤ mains', GOOD, 'M', /^typing at 85 ms a key, line start: M/],
     ['85 { mains', expecting(0.4, 40), 'XL', /^typing at 85 ms a key, block start: XL answers in about 90 ms$/],
     ['asked … mains', HOPELESS, 'XL', /^asked for by hand: XL/],
-    ['asked … low battery', HOPELESS, 'XL', /^asked for by hand, on battery: XL/],
+    ['asked … low battery', HOPELESS, 'XL', /^asked for by hand, low battery: XL/],
     ['pause … battery', GOOD, 'L', /^a pause in typing, on battery: L/],
-    ['pause … low battery', GOOD, 'M', /on battery: M/],
+    ['pause … low battery', GOOD, 'M', /^a pause in typing, low battery: M/],
     ['pause … saver', GOOD, 'L', /^a pause in typing, saving power: L/],
     ['pause … hot', GOOD, 'M', /^a pause in typing, hot: M/],
     ['pause … critical', GOOD, 'S', /^a pause in typing, hot: S/],
@@ -282,6 +282,31 @@ describe('the duty cycle', () => {
     assert.equal(nameOf(decide(read, withLastResort, GOOD, AUTO)), 'L');
     assert.equal(nameOf(decide({ ...read, halfReadTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
     assert.equal(nameOf(decide({ ...read, newPromptTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
+  });
+
+  it('reads ahead what a pause would have to wait for, up to twice the allowance', () => {
+    /** Slow to decode: 500 ms an answer, and a millisecond a token of the prompt. */
+    const slow: Costs = {
+      ...costs,
+      predictMs: (_submodel, promptTokens, passes) => promptTokens + (500 / 12) * passes,
+    };
+    const readsAhead = (newPromptTokens: number, engineShare: number, line = '160 … mains') => {
+      const decision = decide({ ...drawn(line), newPromptTokens, engineShare }, slow, GOOD, AUTO);
+      return decision.submodel ? 'answered' : decision.readAhead;
+    };
+    assert.deepEqual(
+      [1, 150, 151, 2000].map((newPromptTokens) => readsAhead(newPromptTokens, 0.3)),
+      [false, false, true, true],
+      'the time for the decode does not count',
+    );
+    assert.deepEqual(
+      [0.3, 0.49, 0.5, 1].map((engineShare) => readsAhead(2000, engineShare)),
+      [true, true, false, false],
+    );
+    assert.deepEqual(
+      [0.09, 0.1].map((engineShare) => readsAhead(2000, engineShare, '160 … busy')),
+      [true, false],
+    );
   });
 
   it('leaves a fixed size alone', () => {
