@@ -11,8 +11,8 @@ const folder = temporaryFolder();
 const source = join(folder, 'list.ts');
 writeFileSync(source, 'export class List {\n  private items: string[] = [];\n\n  add(item: string) {\n    \n  }\n}\n');
 
-function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js')) {
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder });
+function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js'), cwd = folder) {
+  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd });
 }
 
 describe('matcoder complete', () => {
@@ -27,7 +27,8 @@ describe('matcoder complete', () => {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
     const place = /complete -- (\S+)/.exec(readme)?.[1] ?? '';
     for (const size of ['S', 'XL']) {
-      const { stdout } = matcoder(['complete', join(ROOT, place), '--submodel', size]);
+      // From the root, as in the README: the model reads the path too.
+      const { stdout } = matcoder(['complete', place, '--submodel', size], undefined, ROOT);
       assert.equal(stdout, '\n      this.readings.splice(index, 1);\n', size);
     }
   });
