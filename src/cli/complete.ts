@@ -83,7 +83,7 @@ export async function complete(
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     const reason = asked === 'auto' ? plan.decision.reason : `${asked} was asked for`;
     const work = { ...workOf(plan, decoded, 0), reason };
-    const generation = generationOf(plan, 'requested', decoded.pieces, checkpoint.calibration?.weights, work);
+    const generation = generationOf(plan, 'requested', decoded, checkpoint.calibration?.weights, work);
     return completionOf(outcomeOf(generation), generation, holdsSecret(plan.cursor, decoded.pieces));
   } finally {
     grammars.dispose();
