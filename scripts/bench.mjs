@@ -11,13 +11,18 @@ const bench = join(root, 'bench');
 const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
 const onGpu = process.argv[2] === 'gpu';
 const args = process.argv.slice(onGpu ? 3 : 2);
-// The programs below check their options; here only the names of checkpoints are told apart from the values of options.
-const { values, positionals } = parseArgs({
-  args,
-  strict: false,
-  allowPositionals: true,
-  options: { rounds: { type: 'string' }, threads: { type: 'string' }, engines: { type: 'string' } },
-});
+const USAGE = `npm run bench -- [--json] [--rounds N] [--threads N] [--engines A,B] [NAME...]
+    Compare this engine with its peers on the processor. The engines are matcoder, node-llama-cpp and onnxruntime-node;
+    matcoder comes first. NAME is a checkpoint: shipped or random.
+
+npm run bench -- gpu [--json] [--rounds N] [NAME...]
+    Compare the backends on a GPU. NAME is a checkpoint: shipped, 60m, 150m or 500m.
+`;
+const { values, positionals } = options();
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 const names = positionals.length > 0 ? positionals : onGpu ? ['shipped', '60m', '150m', '500m'] : ['shipped', 'random'];
 
 await main(async () => {
@@ -28,12 +33,45 @@ await main(async () => {
   const { python, why } = await preparePython('bench');
   if (!python) throw new Fault(`The bench needs PyTorch: ${why}.`);
   await must(python, ['-m', 'bench.prepare', ...names]);
-  if (onGpu) return run('gpu.mts', ...args.filter((word) => word.startsWith('-')), ...names);
+  const rounds = values.rounds === undefined ? [] : ['--rounds', values.rounds];
+  if (onGpu) return run('gpu.mts', ...(values.json ? ['--json'] : []), ...rounds, ...names);
   const flags = ['-O3', '-march=native', '-std=c++17', '-pthread'];
   const peak = [join(bench, 'peak.cc'), '-o', join(root, 'build', 'bench', 'peak')];
   await must(process.env.CXX ?? 'c++', [...flags, ...peak]);
   return run('run.mts', ...args);
 });
+
+/** Checks the options before anything is installed or built. */
+function options() {
+  const onProcessor = { threads: { type: 'string' }, engines: { type: 'string' } };
+  try {
+    const parsed = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        rounds: { type: 'string' },
+        ...(onGpu ? {} : onProcessor),
+      },
+    });
+    for (const name of ['rounds', 'threads']) {
+      const value = parsed.values[name];
+      if (value !== undefined && !/^[1-9]\d{0,5}$/.test(value)) {
+        throw new Fault(`--${name} ${value}: expected a whole number from 1 on`);
+      }
+    }
+    const { engines } = parsed.values;
+    if (engines !== undefined && engines.split(',')[0] !== 'matcoder') {
+      throw new Fault(`--engines ${engines}: matcoder must come first, because the others are compared with it`);
+    }
+    return parsed;
+  } catch (error) {
+    const [fault] = error.message.split('\n');
+    process.stderr.write(`bench: ${fault.replace(/\. To specify.*/, '')}; see npm run bench -- --help\n`);
+    process.exit(1);
+  }
+}
 
 function run(file, ...args) {
   return spawnSync(process.execPath, [tsx, join(bench, file), ...args], { stdio: 'inherit' }).status ?? 1;

@@ -1,7 +1,13 @@
 import { join, relative, resolve } from 'node:path';
 import { decode } from '../completion/decode/decode';
+import type { Piece } from '../completion/decode/confidence';
+import type { Cursor } from '../completion/cursor';
+import { FILTERS } from '../completion/filters';
+import { gate } from '../completion/gate';
+import type { Outcome } from '../completion/outcome';
 import { Planner, requestSettings } from '../completion/plan';
 import { requestIn } from '../completion/request';
+import { type Generation, generationOf, outcomeOf, workOf } from '../completion/reuse/generation';
 import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { hardwareFile, readReport } from '../engine/hardwareFile';
@@ -13,19 +19,26 @@ import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
-import type { CheckpointConfig } from '../matlm/config';
-import { submodelOf } from '../matlm/submodel';
-import { type SourcePosition, splitAt, UsageError } from './place';
+import { checkOpen } from './closedFile';
+import { type SourcePosition, splitAt } from './place';
+import { submodelNamed } from './submodelNamed';
 
-/** The output of `matcoder complete --json`. */
-export interface Completion {
-  /** The text that would be inserted. */
+/** The output of `matcoder complete --json`. The details are missing if nothing was decoded. */
+export type Completion = Answer & Partial<DecodeDetails>;
+
+interface Answer {
+  /** The text that would be inserted; empty if nothing would be shown. */
   readonly text: string;
+  /** How the request ended, and the reason why nothing would be shown or why this submodel was chosen. */
+  readonly outcome: { readonly kind: Outcome['kind']; readonly reason: string };
+}
+
+interface DecodeDetails {
   readonly submodel: string;
   readonly reason: string;
   readonly promptTokens: number;
   readonly prefillMs: number;
-  /** As decoded, before trimming. */
+  /** As decoded, before trimming. Empty if the filter for secrets cut any of them. */
   readonly tokens: readonly { text: string; probability: number }[];
   readonly decodeMs: number;
 }
@@ -40,15 +53,18 @@ export async function complete(
   place: SourcePosition,
   submodel: string,
 ): Promise<Completion> {
+  await checkOpen(place.file);
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
-  if (submodel !== 'auto') checkSubmodel(checkpoint.config, submodel);
+  const asked = submodel === 'auto' ? submodel : submodelNamed(checkpoint.config, '--submodel', submodel, ', or auto');
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
   const engine = openEngine(root, checkpoint, 0, report);
   try {
     const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
     const request = requestIn(path, prefix, suffix, true);
+    const gated = gate(request);
+    if (gated) return { text: '', outcome: { kind: 'gated', reason: gated.reason } };
     await grammars.load(request.languageId);
     const planner = new Planner({
       checkpoint,
@@ -59,33 +75,39 @@ export async function complete(
       machine: () => UNKNOWN_MACHINE,
       now: () => 0,
     });
-    const plan = await planner.plan(request, requestSettings({ ...AUTO, submodel }, 'balanced'));
-    if (!plan || !('prompt' in plan)) throw new Error(plan?.reason);
-    const { prompt, decision, trim } = plan;
+    const plan = await planner.plan(request, requestSettings({ ...AUTO, submodel: asked }, 'balanced'));
+    if (!plan) throw new Error('the request was dropped');
+    if (!('prompt' in plan)) return { text: '', outcome: { kind: 'declined', reason: plan.reason } };
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, never);
+    const decoded = await decode(engine, checkpoint.tokenizer, plan.prompt, plan.decision, plan.trim, never);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
-    return {
-      text: trim(decoded.pieces.map((piece) => piece.text).join(''), false).suggestion?.text ?? '',
-      submodel: decision.submodel.name,
-      reason: decision.reason,
-      promptTokens: prompt.tokens.length,
-      prefillMs: round(decoded.prefillMs),
-      tokens: decoded.pieces.map(({ text, probability }) => ({ text, probability: round(probability) })),
-      decodeMs: round(decoded.decodeMs),
-    };
+    const reason = asked === 'auto' ? plan.decision.reason : `${asked} was asked for`;
+    const work = { ...workOf(plan, decoded, 0), reason };
+    const generation = generationOf(plan, 'requested', decoded, checkpoint.calibration?.weights, work);
+    return completionOf(outcomeOf(generation), generation, holdsSecret(plan.cursor, decoded.pieces));
   } finally {
     grammars.dispose();
     engine.dispose();
   }
 }
 
-function checkSubmodel(config: CheckpointConfig, name: string): void {
-  try {
-    submodelOf(config, name);
-  } catch (error) {
-    throw new UsageError(`--submodel ${name}: ${(error as Error).message}, or auto`);
-  }
+function completionOf(outcome: Outcome, { suggestion, pieces, work }: Generation, isSecret: boolean): Completion {
+  return {
+    text: suggestion?.text ?? '',
+    outcome: { kind: outcome.kind, reason: 'reason' in outcome ? outcome.reason : work.reason },
+    submodel: work.submodel,
+    reason: work.reason,
+    promptTokens: work.promptTokens,
+    prefillMs: round(work.prefillMs),
+    tokens: isSecret ? [] : pieces.map(({ text, probability }) => ({ text, probability: round(probability) })),
+    decodeMs: round(work.decodeMs),
+  };
+}
+
+/** Whether the filter for secrets cuts what was decoded. */
+function holdsSecret(cursor: Cursor, pieces: readonly Piece[]): boolean {
+  const text = pieces.map((piece) => piece.text).join('');
+  return FILTERS.secrets(cursor)({ text, replaces: 0, open: false }).text !== text;
 }
 
 function round(value: number): number {

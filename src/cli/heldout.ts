@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { isObject } from '../matlm/config';
 import { Random } from '../replay/random';
-import { UsageError } from './place';
+import { checkRegular, UsageError } from './place';
 
 /** A file of a corpus. */
 export interface HeldoutFile {
@@ -11,6 +12,8 @@ export interface HeldoutFile {
   readonly language: string;
   readonly text: string;
 }
+
+const REMEDY = '`python -m training.corpus` makes it';
 
 /** The use of a held-out package: one half of them is for fitting, the other for the figures that are reported. */
 export type Half = 'fit' | 'figures';
@@ -26,10 +29,10 @@ function halfOf(name: string): Half {
  * @throws {UsageError} naming the line that is no such object
  */
 export async function readHeldout(file: string, seed: number, half: Half): Promise<HeldoutFile[]> {
+  // /dev/null is an empty corpus, which the caller reports.
+  if (file !== devNull) await checkRegular(file, REMEDY);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(
-      `${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); \`python -m training.corpus\` makes it`,
-    );
+    throw new UsageError(`${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); ${REMEDY}`);
   });
   const rows = text
     .split('\n')

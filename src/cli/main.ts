@@ -14,7 +14,8 @@ import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
 
 const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--model DIR]
-    Complete at that position (line and column from 1) and print the text that would be inserted. NAME is a submodel
+    Complete at that position (line and column from 1) and print the text that would be inserted, or to
+    standard error the reason why there is none. Files that .matcoderignore lists are refused. NAME is a submodel
     that \`matcoder inspect\` lists, such as XS, S, M, L or XL.
 
 matcoder inspect [--json] [--model DIR]
@@ -123,11 +124,17 @@ async function main(args: readonly string[]): Promise<void> {
       const [place, ...more] = rest;
       if (place === undefined || more.length > 0) throw new UsageError('complete takes one FILE:LINE:COL');
       const completion = await complete(root, model, parsePlace(place), values.submodel);
-      process.stdout.write(values.json ? `${JSON.stringify(completion)}\n` : `${completion.text}\n`);
+      const { text, outcome } = completion;
+      if (values.json) process.stdout.write(`${JSON.stringify(completion)}\n`);
+      else if (text !== '') process.stdout.write(`${text}\n`);
+      else process.stderr.write(`matcoder: nothing to show: ${outcome.reason}\n`);
       return;
     }
     case 'inspect': {
       if (rest.length > 0) throw new UsageError('inspect takes no file: name a checkpoint with --model DIR');
+      if (values.machine && values.hardware) {
+        throw new UsageError('inspect takes --machine or --hardware, not both');
+      }
       if (values.machine) {
         const report = await inspectMachine(root);
         process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${machineTable(report)}\n`);
@@ -147,10 +154,10 @@ async function main(args: readonly string[]): Promise<void> {
         files: rest.map((file) => resolve(file)),
         places: values.places,
         heldout: values.heldout,
-        count: count('files', values.files),
+        count: count('files', values.files, 1),
         language: values.language,
         submodels: values.submodels,
-        each: count('each', values.each),
+        each: count('each', values.each, 1),
         seed: count('seed', values.seed),
         without: values.without,
         calibrate: values.calibrate,
@@ -169,13 +176,13 @@ async function main(args: readonly string[]): Promise<void> {
             ? undefined
             : {
                 file: resolve(heldout),
-                count: count('files', values.files),
+                count: count('files', values.files, 1),
                 half: values.calibrate ? 'fit' : 'figures',
               },
         policies: values.policy.split(',').map((name) => name.trim()),
         scenario: values.scenario,
         seed: count('seed', values.seed),
-        maxChars: values['max-chars'] === undefined ? Infinity : count('max-chars', values['max-chars']),
+        maxChars: values['max-chars'] === undefined ? Infinity : count('max-chars', values['max-chars'], 1),
         costs: values.costs,
         answers: values.answers,
         isRealTime: values['real-time'],
@@ -195,13 +202,30 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-function count(option: string, value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new UsageError(`--${option} ${value}: expected a whole number`);
-  return Number(value);
+function count(option: string, value: string, least = 0): number {
+  if (/^\d{1,9}$/.test(value) && Number(value) >= least) return Number(value);
+  throw new UsageError(`--${option} ${value}: expected a whole number${least > 0 ? ` from ${least} on` : ''}`);
+}
+
+/** The fault of a command line that parseArgs refuses, in one line. */
+function usageFault(error: unknown, args: readonly string[]): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const option = /(--?[\w-]+)(?: <value>)?'/.exec(messageOf(error))?.[1];
+  if (option === undefined) return error;
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return new UsageError(`unknown option ${option}; see --help`);
+  if (code !== 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') return error;
+  const value = args[args.indexOf(option) + 1];
+  const isDashed = args.includes(option) && value?.startsWith('-') === true;
+  return new UsageError(
+    isDashed
+      ? `${option} ${value}: expected a value, which does not begin with -`
+      : messageOf(error).replaceAll('\n', ' '),
+  );
 }
 
 guardOutput();
-main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`matcoder: ${messageOf(error)}\n`);
+const args = process.argv.slice(2);
+main(args).catch((error: unknown) => {
+  process.stderr.write(`matcoder: ${messageOf(usageFault(error, args))}\n`);
   process.exitCode = 1;
 });

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
 /** A wrong call of a command. Its message names the fault, and no stack trace is shown. */
@@ -21,11 +22,25 @@ export function parsePlace(text: string): SourcePosition {
 
 const MAX_FILE_BYTES = 50_000_000;
 
+/**
+ * Call it before a file is opened, because opening a pipe waits for a writer, and reading a device may never end.
+ * @throws {UsageError} if there is no regular file of that name
+ */
+export async function checkRegular(file: string, remedy = ''): Promise<Stats> {
+  const advice = remedy === '' ? '' : `; ${remedy}`;
+  const entry = await stat(file).catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    const fault = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${String(code)})`;
+    throw new UsageError(`${file}: ${fault}${advice}`);
+  });
+  if (entry.isDirectory()) throw new UsageError(`${file}: it is a folder, not a file${advice}`);
+  if (!entry.isFile()) throw new UsageError(`${file}: it is not a regular file${advice}`);
+  return entry;
+}
+
 /** The text of a source file, with line ends as \n. */
 export async function readSource(file: string): Promise<string> {
-  const entry = await stat(file).catch(() => undefined);
-  if (!entry) throw new UsageError(`${file}: there is no such file`);
-  if (!entry.isFile()) throw new UsageError(`${file}: it is not a file`);
+  const entry = await checkRegular(file);
   if (entry.size > MAX_FILE_BYTES) throw new UsageError(`${file}: it is larger than ${MAX_FILE_BYTES / 1e6} MB`);
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new UsageError(`${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)})`);
@@ -41,12 +56,13 @@ export async function readSource(file: string): Promise<string> {
 
 /** Read a source file and split it at a position. */
 export async function splitAt({ file, line, column }: SourcePosition): Promise<{ prefix: string; suffix: string }> {
+  if (line < 1 || column < 1) throw new UsageError(`${file}:${line}:${column}: lines and columns count from 1`);
   const text = await readSource(file);
   const lines = text.split('\n');
   const target = lines[line - 1];
   if (target === undefined)
     throw new UsageError(`${file}: line ${line} is past the end, the file has ${lines.length} lines`);
-  if (column < 1 || column > target.length + 1) {
+  if (column > target.length + 1) {
     throw new UsageError(
       `${file}:${line}: column ${column} is past the end, columns go from 1 to ${target.length + 1}`,
     );

@@ -8,7 +8,6 @@ import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { LocalEngine } from '../engine/native';
 import { openSensors } from '../engine/sensors';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
-import { submodelOf } from '../matlm/submodel';
 import { keptAnswers } from '../replay/answers';
 import { CostedEngine } from '../replay/costedEngine';
 import { EnergyMeter } from '../replay/energy';
@@ -20,7 +19,8 @@ import { paceOf, type Scenario, SCENARIOS } from '../replay/scenario';
 import { taskOf } from '../replay/tasks';
 import type { Task } from '../replay/typist';
 import { type Half, readHeldout } from './heldout';
-import { readSource, UsageError } from './place';
+import { checkRegular, readSource, UsageError } from './place';
+import { submodelNamed } from './submodelNamed';
 
 export interface ReplayOptions {
   readonly files: readonly string[];
@@ -48,8 +48,10 @@ export async function replayFiles(
   onRow: (row: Summary) => void = () => undefined,
 ): Promise<Summary[]> {
   const checkpoint = await openCheckpoint(model);
-  checkPolicies(checkpoint, options.policies);
+  const policies = policiesOf(checkpoint, options.policies);
   const scenarios = scenariosOf(options.scenario);
+  for (const file of [options.costs, options.answers])
+    if (file !== undefined && existsSync(file)) await checkRegular(file);
   const tasks = await tasksOf(options);
   const sensors = openSensors(root);
   const meter = new EnergyMeter(sensors.read, () => performance.now());
@@ -61,7 +63,7 @@ export async function replayFiles(
     const timed = options.isRealTime ? await inRealTime(engines.open()) : await byCosts(engines, checkpoint, options);
     const rows: Summary[] = [];
     for (const scenario of scenarios) {
-      for (const policy of options.policies) {
+      for (const policy of policies) {
         meter.start();
         const run = await replay({ ...timed, checkpoint, syntax }, tasks, policy, scenario, options.seed);
         meter.stop();
@@ -141,14 +143,10 @@ class Engines {
   }
 }
 
-function checkPolicies({ config }: Checkpoint, policies: readonly string[]): void {
-  for (const policy of policies) {
-    try {
-      if (policy !== 'auto') submodelOf(config, policy);
-    } catch (error) {
-      throw new UsageError(`--policy ${policy}: ${(error as Error).message}`);
-    }
-  }
+function policiesOf({ config }: Checkpoint, policies: readonly string[]): string[] {
+  return policies.map((policy) =>
+    policy === 'auto' ? policy : submodelNamed(config, '--policy', policy, ', or auto'),
+  );
 }
 
 function scenariosOf(name: string): readonly Scenario[] {
@@ -169,6 +167,7 @@ async function tasksOf({ files, heldout, maxChars, seed }: ReplayOptions): Promi
     tasks.push(task);
   }
   if (heldout) tasks.push(...(await heldoutTasks(heldout, maxChars, seed)));
+  if (tasks.length === 0 && heldout) throw new UsageError(`${heldout.file}: there is no file to replay in it`);
   if (tasks.length === 0) throw new UsageError('replay takes files, or --heldout FILE');
   return tasks;
 }

@@ -65,7 +65,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 
 async function readText(file: string, maxBytes: number): Promise<string> {
   try {
-    if ((await regularFileBytes(file)) > maxBytes) throw new CheckpointError(file, `it is larger than ${maxBytes / 1e6} MB`);
+    if ((await regularFileBytes(file)) > maxBytes)
+      throw new CheckpointError(file, `it is larger than ${maxBytes / 1e6} MB`);
     return await readFile(file, 'utf8');
   } catch (error) {
     if (error instanceof CheckpointError) throw error;

@@ -87,7 +87,7 @@ export function submodelOf(config: CheckpointConfig, name: string): Submodel {
   const { model, granularities, frontier, copyWeights } = config;
   const isGranularity = Object.hasOwn(granularities, name);
   const widths = isGranularity ? granularities[name] : frontier.find((row) => row.name === name)?.widths;
-  if (!widths) throw new Error(`the checkpoint has no submodel ${name}; it has ${namesOf(config).join(', ')}`);
+  if (!widths) throw new Error(`the checkpoint has no submodel ${name}; it has ${submodelNames(config).join(', ')}`);
   const bytes = bytesPerToken(model, widths);
   const draft = granularities.XS ?? [];
   const isWithin = draft.every((width, layer) => width <= (widths[layer] ?? 0));
@@ -104,7 +104,7 @@ export function submodelOf(config: CheckpointConfig, name: string): Submodel {
 }
 
 /** The names of a checkpoint's submodels, each once. */
-function namesOf({ granularities, frontier }: CheckpointConfig): string[] {
+export function submodelNames({ granularities, frontier }: CheckpointConfig): string[] {
   return [...new Set([...Object.keys(granularities), ...frontier.map((row) => row.name)])];
 }
 

@@ -71,5 +71,9 @@ async function sourcesOf({ files, heldout, count, language, seed, calibrate }: E
   if (heldout === undefined) return sources;
   const rows = await readHeldout(resolve(heldout), seed, calibrate ? 'fit' : 'figures');
   const wanted = rows.filter((row) => language === undefined || row.language === language);
+  if (wanted.length === 0) {
+    const kind = language === undefined ? '' : ` in ${language}`;
+    throw new UsageError(`${heldout}: it holds no places${kind} for this half of its packages`);
+  }
   return [...sources, ...wanted.slice(0, count)];
 }

@@ -3,6 +3,7 @@ import { LocalEngine } from '../../engine/native';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { isObject } from '../../matlm/config';
 import { CheckpointError } from '../../matlm/errors';
+import { regularFileBytes } from '../../matlm/regularFile';
 import type { Submodel } from '../../matlm/submodel';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { editSimilarity } from './editSimilarity';
@@ -95,6 +96,7 @@ function withLines(lines: LineScore | undefined): Pick<EvaluationRow, 'lines'> {
 }
 
 async function readPlaces(file: string): Promise<Places> {
+  await regularFileBytes(file, REMEDY);
   let json: unknown;
   try {
     json = JSON.parse(await readFile(file, 'utf8'));

@@ -9,6 +9,7 @@ import { LocalEngine } from '../../engine/native';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { UsageError } from '../place';
+import { submodelNamed } from '../submodelNamed';
 import { type Bin, calibrationError, curveOf, type Figures, figuresOf, round } from './figures';
 import { judge, type Judgement } from './judge';
 import { fitLogistic } from './logistic';
@@ -60,6 +61,7 @@ export async function evaluateCompletion(
 ): Promise<Evaluation> {
   const spans = sources.flatMap(({ path, text }) => spansOf(path, text, options.each, options.seed));
   return withParts(root, model, spans, async (parts) => {
+    const submodels = submodelsOf(parts, options.submodels);
     const judgements = new Map<string, { row: Omit<CompletionRow, keyof Figures | 'kind'>; spans: Judged[] }>();
     const add = (row: Omit<CompletionRow, keyof Figures | 'kind'>, span: Span, judgement: Judgement) => {
       const key = JSON.stringify(row);
@@ -67,10 +69,10 @@ export async function evaluateCompletion(
       judgements.set(key, group);
       group.spans.push({ kind: span.kind, judgement });
     };
-    const heads = new Map<string, Head[]>(options.submodels.map((name) => [name, []]));
+    const heads = new Map<string, Head[]>(submodels.map((name) => [name, []]));
     const weights = parts.checkpoint.calibration?.weights;
     for (const span of spans) {
-      for (const submodel of options.submodels) {
+      for (const submodel of submodels) {
         const written = await write(parts, span, submodel, []);
         for (const way of WAYS) add({ submodel, way }, span, judge(span, show(written, weights, way, [])));
         heads.get(submodel)?.push(...headsOf(span, written, weights));
@@ -101,10 +103,11 @@ export async function calibrate(
   root: string,
   model: string,
   sources: readonly Source[],
-  { submodels, each, seed }: EvaluationOptions,
+  { submodels: names, each, seed }: EvaluationOptions,
 ): Promise<string> {
   const spans = sources.flatMap(({ path, text }) => spansOf(path, text, each, seed));
   return withParts(root, model, spans, async (parts) => {
+    const submodels = submodelsOf(parts, names);
     const heads = new Map<string, Head[]>();
     for (const submodel of submodels) {
       const of: Head[] = [];
@@ -155,12 +158,18 @@ function figuresFor(judged: readonly Judged[], kind: Kind | 'all'): Figures {
   ) as unknown as Figures;
 }
 
+function submodelsOf({ checkpoint }: MeasureParts, names: readonly string[]): string[] {
+  return names.map((name) => submodelNamed(checkpoint.config, '--submodels', name));
+}
+
 async function withParts<T>(
   root: string,
   model: string,
   spans: readonly Span[],
   work: (parts: MeasureParts) => Promise<T>,
 ): Promise<T> {
+  if (spans.length === 0)
+    throw new UsageError('eval found no place to complete: name files that contain lines of code');
   const checkpoint = await openCheckpoint(model);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const engine = new LocalEngine(root, checkpoint);

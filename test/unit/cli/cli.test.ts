@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { MODEL, ROOT, shipped } from '../model';
 import { temporaryFolder } from '../../temporary';
@@ -10,8 +11,8 @@ const folder = temporaryFolder();
 const source = join(folder, 'list.ts');
 writeFileSync(source, 'export class List {\n  private items: string[] = [];\n\n  add(item: string) {\n    \n  }\n}\n');
 
-function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js')) {
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder });
+function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js'), cwd = folder) {
+  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd });
 }
 
 describe('matcoder complete', () => {
@@ -22,11 +23,22 @@ describe('matcoder complete', () => {
     assert.notEqual(stdout.trim(), '');
   });
 
+  it('completes the example of the README rightly with each size', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const place = /complete -- (\S+)/.exec(readme)?.[1] ?? '';
+    for (const size of ['S', 'XL']) {
+      // From the root, as in the README: the model reads the path too.
+      const { stdout } = matcoder(['complete', place, '--submodel', size], undefined, ROOT);
+      assert.equal(stdout, '\n      this.readings.splice(index, 1);\n', size);
+    }
+  });
+
   it('prints all details with --json', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json', '--submodel', 'S']);
     const completion = JSON.parse(stdout) as Record<string, unknown>;
     assert.deepEqual(Object.keys(completion), [
       'text',
+      'outcome',
       'submodel',
       'reason',
       'promptTokens',
@@ -35,6 +47,7 @@ describe('matcoder complete', () => {
       'decodeMs',
     ]);
     assert.equal(completion.submodel, 'S');
+    assert.deepEqual(completion.outcome, { kind: 'shown', reason: 'S was asked for' });
     const tokens = completion.tokens as { text: string; probability: number }[];
     assert.ok(
       tokens
@@ -66,6 +79,49 @@ describe('matcoder complete', () => {
     }
   });
 
+  it('accepts the name of a size in lower case', () => {
+    const { stdout, stderr } = matcoder(['complete', 'list.ts:5:5', '--json', '--submodel', 'xl', '--model', MODEL]);
+    assert.equal((JSON.parse(stdout) as { submodel: string }).submodel, 'XL', stderr);
+  });
+
+  it('prints the reason, and no text, if there is nothing to show', () => {
+    writeFileSync(join(folder, 'long.ts'), `const long = '${'a'.repeat(2500)}';\n`);
+    const { status, stdout, stderr } = matcoder(['complete', 'long.ts:1:15']);
+    assert.deepEqual([status, stdout], [0, '']);
+    assert.equal(stderr, 'matcoder: nothing to show: the line is longer than 2000 characters\n');
+    const { outcome } = JSON.parse(matcoder(['complete', 'long.ts:1:15', '--json']).stdout) as { outcome: object };
+    assert.deepEqual(outcome, { kind: 'gated', reason: 'the line is longer than 2000 characters' });
+  });
+
+  it('prints no token of a secret', () => {
+    // The file repeats a key, so the model copies it.
+    const key = `const token = 'ghp_aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5';\n`;
+    writeFileSync(join(folder, 'repeated.ts'), `${key.repeat(4)}const token = 'ghp_`);
+    const { status, stdout } = matcoder(['complete', 'repeated.ts:5:20', '--json']);
+    assert.equal(status, 0);
+    const { outcome, tokens } = JSON.parse(stdout) as { outcome: object; tokens: unknown[] };
+    assert.deepEqual(outcome, { kind: 'empty', reason: 'the filter secrets removed all of it' });
+    assert.deepEqual(tokens, []);
+  });
+
+  it('refuses the files in which the editor does nothing', () => {
+    const repository = join(folder, 'repository');
+    mkdirSync(join(repository, '.git'), { recursive: true });
+    mkdirSync(join(repository, 'inside', 'generated'), { recursive: true });
+    writeFileSync(join(repository, '.matcoderignore'), 'generated/\n');
+    const refused: [string, RegExp][] = [
+      [join('repository', 'inside', 'generated', 'list.ts'), /list\.ts: MatCoder .* because \.matcoderignore lists/],
+      ['.env', /\.env: MatCoder does not complete in it, because files of this name usually contain secrets/],
+    ];
+    for (const [file, message] of refused) {
+      writeFileSync(join(folder, file), 'export {};\n');
+      const { status, stdout, stderr } = matcoder(['complete', `${file}:1:1`]);
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.match(stderr, message);
+      assert.equal(stderr.trim().split('\n').length, 1);
+    }
+  });
+
   it('chooses the size by itself, and gives the reason', () => {
     const { stdout } = matcoder(['complete', 'list.ts:5:5', '--json']);
     assert.match((JSON.parse(stdout) as { reason: string }).reason, /^asked for by hand: .+ answers in about \d+ ms/);
@@ -85,18 +141,19 @@ describe('matcoder complete', () => {
     ['no place', [], /complete takes one FILE:LINE:COL/],
     ['a place without a line', ['list.ts'], /list\.ts: expected FILE:LINE:COL/],
     ['a file that is missing', ['none.ts:1:1'], /none\.ts: there is no such file/],
-    ['a folder', ['.:1:1'], /\.: it is not a file/],
+    ['a folder', ['.:1:1'], /\.: it is a folder, not a file/],
     ['a binary file', ['image.png:1:1'], /image\.png: it is a binary file/],
     ['a file that is not UTF-8', ['latin1.ts:1:1'], /latin1\.ts: it is not UTF-8/],
     ['a line past the end', ['list.ts:99:1'], /list\.ts: line 99 is past the end, the file has 8 lines/],
     ['a column past the end', ['list.ts:1:50'], /list\.ts:1: column 50 is past the end, columns go from 1 to 20/],
-    ['a column of zero', ['list.ts:1:0'], /column 0 is past the end/],
+    ['a column of zero', ['list.ts:1:0'], /list\.ts:1:0: lines and columns count from 1/],
+    ['a line of zero', ['empty.ts:0:0'], /empty\.ts:0:0: lines and columns count from 1/],
     [
       'a size that does not exist',
       ['list.ts:1:1', '--submodel', 'XXL'],
-      /--submodel XXL: the checkpoint has no submodel XXL; it has XS, S, .*, or auto/,
+      /: the checkpoint has no submodel XXL; its sizes are XS, S, M, L, XL, or auto, and `matcoder inspect` lists the mixes$/m,
     ],
-    ['an option that does not exist', ['list.ts:1:1', '--fast'], /--fast/],
+    ['an option that does not exist', ['list.ts:1:1', '--fast'], /unknown option --fast; see --help/],
     ['an option of another command', ['list.ts:1:1', '--submodels', 'S'], /complete takes no --submodels; see --help/],
     [
       'a checkpoint that is missing',
@@ -166,6 +223,11 @@ describe('matcoder inspect', () => {
     assert.equal(rows.at(-1)?.agreementWithXL, 1);
   });
 
+  it('refuses two reports at once', () => {
+    const { status, stderr } = matcoder(['inspect', '--machine', '--hardware']);
+    assert.deepEqual([status, stderr], [1, 'matcoder: inspect takes --machine or --hardware, not both\n']);
+  });
+
   it('prints a table', () => {
     assert.match(matcoder(['inspect']).stdout, /^submodel +parameters +bytes per token .*agrees with XL/);
   });
@@ -173,6 +235,9 @@ describe('matcoder inspect', () => {
 
 describe('matcoder eval', () => {
   const cases: [string, string[], RegExp][] = [
+    ['no places', ['list.ts', '--each', '0'], /--each 0: expected a whole number from 1 on/],
+    ['a number below zero', ['list.ts', '--each', '-3'], /--each -3: expected a value, which does not begin with -/],
+    ['an empty file', ['empty.ts'], /eval found no place to complete: name files that contain lines of code/],
     ['no file', [], /eval takes files, --heldout FILE or --places FILE/],
     [
       'a filter that does not exist',
@@ -183,7 +248,7 @@ describe('matcoder eval', () => {
     [
       'a file that is missing',
       ['--places', 'none.json'],
-      /none\.json: it cannot be read .*training\.evaluate --places FILE/,
+      /none\.json: it does not exist\. .*training\.evaluate --places FILE/,
     ],
     ['a file of something else', ['--places', 'list.ts'], /list\.ts: it cannot be read/],
     [
@@ -206,6 +271,12 @@ describe('matcoder eval', () => {
       assert.equal(stderr.trim().split('\n').length, 1);
     });
   }
+
+  it('says that a corpus holds no places', () => {
+    const { status, stderr } = matcoder(['eval', '--heldout', devNull]);
+    assert.equal(status, 1);
+    assert.match(stderr, /^matcoder: .+: it holds no places for this half of its packages\n$/);
+  });
 });
 
 describe('matcoder replay', () => {
@@ -270,7 +341,14 @@ describe('matcoder replay', () => {
       /--scenario noisy: expected all, or some of quiet, battery/,
     ],
     ['a length that is not a number', ['list.ts', '--max-chars', 'many'], /--max-chars many: expected a whole number/],
-    ['held-out code that is missing', ['--heldout', 'none.jsonl'], /none\.jsonl: it cannot be read .*training\.corpus/],
+    ['a length of nothing', ['list.ts', '--max-chars', '0'], /--max-chars 0: expected a whole number from 1 on/],
+    ['costs in a device', ['list.ts', '--costs', devNull], /: it is not a regular file/],
+    ['answers in a folder', ['list.ts', '--answers', '.'], /\.: it is a folder, not a file/],
+    [
+      'held-out code that is missing',
+      ['--heldout', 'none.jsonl'],
+      /none\.jsonl: there is no such file; .*training\.corpus/,
+    ],
     ['held-out code of another kind', ['--heldout', 'list.ts'], /list\.ts:1: expected a JSON object with package/],
   ];
   for (const [name, args, message] of cases) {
@@ -349,6 +427,31 @@ describe('matcoder, if its output cannot be written', () => {
     closeSync(full);
     assert.equal(status, 1);
   });
+});
+
+describe('the bench', () => {
+  const bench = (...args: string[]) =>
+    spawnSync(process.execPath, [join(ROOT, 'scripts', 'bench.mjs'), ...args], { encoding: 'utf8', timeout: 60_000 });
+
+  it('explains itself, and installs nothing', () => {
+    const { status, stdout } = bench('--help');
+    assert.equal(status, 0);
+    assert.match(stdout, /^npm run bench -- \[--json\]/);
+  });
+
+  for (const args of [
+    ['--bogus'],
+    ['--rounds', 'x'],
+    ['--rounds'],
+    ['--engines', 'other'],
+    ['gpu', '--threads', '3'],
+  ]) {
+    it(`ends with one line and exit code 1: ${args.join(' ')}`, () => {
+      const { status, stdout, stderr } = bench(...args);
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.match(stderr, /^bench: .+; see npm run bench -- --help\n$/);
+    });
+  }
 });
 
 describe('matcoder', () => {

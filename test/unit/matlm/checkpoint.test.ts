@@ -43,7 +43,7 @@ describe('a checkpoint folder', () => {
 
     it(`is refused if ${file} is a pipe, which nobody may ever write to`, async function () {
       if (process.platform === 'win32') this.skip();
-      replaceBy((path) => execFileSync('mkfifo', [path]));
+      replaceBy((path) => void execFileSync('mkfifo', [path]));
       await assert.rejects(openCheckpoint(folder), { message: new RegExp(`${file}: it is not a regular file\\. R`) });
     });
 
