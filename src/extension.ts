@@ -6,6 +6,7 @@ import { EditorSnippets } from './completion/editor/snippets';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient } from './engine/client';
+import { SYSTEM_CLOCK } from './machine/clock';
 import { openCheckpoint, SHIPPED } from './matlm/checkpoint';
 import { systemClock } from './session/clock';
 import { hardwareProbes } from './session/hardwareProbes';
@@ -69,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   const activity = new Activity({
     statistics: statistics.counts,
-    now: systemClock.now,
+    clock: SYSTEM_CLOCK,
     settings: () => settings.all,
     governorSettings: () => settings.governor(session.config),
     session,
@@ -106,7 +107,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 
   context.subscriptions.push(
-    ...[log, settings, files, snippets, statistics, statusBar, grammars, dashboard, here, session],
+    ...[log, settings, files, snippets, statistics, activity, statusBar, grammars, dashboard, here, session],
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
     vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, dashboard),
     ...registerCommands({ session, activity, statistics: statistics.counts, settings, here, dashboard, log, onChange }),

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine';
 import type { Tokenizer } from '../matlm/tokenizer';
 import { textOf } from './decode/confidence';
-import { decode } from './decode/decode';
+import { decode, isCutOff } from './decode/decode';
 import type { Suggestion } from './outcome';
 import type { Plan } from './plan';
 
@@ -33,7 +33,7 @@ export async function alternativesTo(
     const [token] = decoded.tokens;
     if (decoded.aborted || token === undefined) break;
     tried.push(token);
-    const { suggestion } = trim(textOf(decoded.pieces), false);
+    const { suggestion } = trim(textOf(decoded.pieces), false, isCutOff(decoded));
     const isNew = suggestion && [first, ...found].every(({ text }) => text !== suggestion.text);
     if (isNew) found.push(suggestion);
   }

@@ -62,7 +62,7 @@ export class PlanRunner {
     const { prefilledTokens, prefillMs, passes, decodeMs } = decoded;
     if (!hasMoved) costs.observe(plan.decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     if (purpose === 'requested') history.answered(plan.cursorContext, passes);
-    const generation = generationOf(plan, purpose, decoded.pieces, checkpoint.calibration?.weights, work);
+    const generation = generationOf(plan, purpose, decoded, checkpoint.calibration?.weights, work);
     trace.end('trim');
     this.earlier.add(generation, plan.settings.key);
     return { kind: 'generated', generation };

@@ -1,10 +1,17 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** No probe takes this long, because each of its few processes has half a minute. */
 const EXPIRES_MS = 20 * 60_000;
 /** A lock without a process id is one that is being written, or could not be. */
 const EMPTY_EXPIRES_MS = 5_000;
+
+/** What a lock file held, and when it was written. */
+interface LockContent {
+  readonly text: string;
+  readonly writtenMs: number;
+}
 
 /** A file that one process at a time holds, with its id. A lock that its process left behind is ignored. */
 export class LockFile {
@@ -17,7 +24,8 @@ export class LockFile {
   /** @returns whether this process holds it now. @throws if it cannot be written; nothing is left behind then */
   take(): boolean {
     mkdirSync(dirname(this.file), { recursive: true });
-    if (!this.isHeld()) this.release();
+    const found = readLock(this.file);
+    if (found && !this.isValid(found) && !this.removeStale(found)) return false;
     try {
       writeFileSync(this.file, '', { flag: 'wx' });
     } catch (error) {
@@ -35,18 +43,30 @@ export class LockFile {
 
   /** Whether a running process holds it, and has not held it for longer than EXPIRES_MS. */
   isHeld(): boolean {
-    let pid: number;
+    const found = readLock(this.file);
+    return found !== undefined && this.isValid(found);
+  }
+
+  /**
+   * Leaves the lock of another process, which has taken over one that expired. Never throws: a file that cannot be removed
+   * expires.
+   */
+  release(): void {
+    const text = readLock(this.file)?.text;
+    if (text && text !== String(process.pid)) return;
     try {
-      const text = readFileSync(this.file, 'utf8');
-      const ageMs = this.epochNow() - statSync(this.file).mtimeMs;
-      if (ageMs > EXPIRES_MS) return false;
-      if (!/^\d{1,9}$/.test(text) || Number(text) === 0) return ageMs <= EMPTY_EXPIRES_MS;
-      pid = Number(text);
+      rmSync(this.file, { force: true });
     } catch {
-      return false;
+      // It expires.
     }
+  }
+
+  private isValid({ text, writtenMs }: LockContent): boolean {
+    const ageMs = this.epochNow() - writtenMs;
+    if (ageMs > EXPIRES_MS) return false;
+    if (!/^\d{1,9}$/.test(text) || Number(text) === 0) return ageMs <= EMPTY_EXPIRES_MS;
     try {
-      process.kill(pid, 0);
+      process.kill(Number(text), 0);
       return true;
     } catch (error) {
       // The process runs, but belongs to another user.
@@ -54,12 +74,42 @@ export class LockFile {
     }
   }
 
-  /** Never throws: a file that cannot be removed expires. */
-  release(): void {
+  /**
+   * Remove a lock that its process left behind. Another process may have replaced it by its own lock since it was read. The
+   * file is therefore moved first, compared, and moved back if it is another.
+   * @returns whether the way is free for this process
+   */
+  private removeStale(stale: LockContent): boolean {
+    const moved = `${this.file}.${randomUUID()}`;
     try {
-      rmSync(this.file, { force: true });
-    } catch {
-      // It expires.
+      renameSync(this.file, moved);
+    } catch (error) {
+      // Another process has just moved it. Any other fault shows when the lock is written.
+      return (error as NodeJS.ErrnoException).code !== 'ENOENT';
     }
+    const found = readLock(moved);
+    if (found?.text === stale.text && found.writtenMs === stale.writtenMs) {
+      rmSync(moved, { force: true });
+      return true;
+    }
+    renameSync(moved, this.file);
+    return false;
+  }
+}
+
+/** Undefined if there is no such file, or if it cannot be read. */
+function readLock(file: string): LockContent | undefined {
+  let opened: number;
+  try {
+    opened = openSync(file, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    return { text: readFileSync(opened, 'utf8'), writtenMs: fstatSync(opened).mtimeMs };
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(opened);
   }
 }

@@ -37,7 +37,7 @@ export const OPENS_BLOCK = /(?:[{([:]|=>)\s*$/;
 function codePlaceOf(linePrefix: string, lineBefore: string): CodePlace {
   if (COMMENT.test(linePrefix)) return 'comment';
   if (linePrefix.trim() === '') return OPENS_BLOCK.test(lineBefore) ? 'block start' : 'line start';
-  const word = /[\w$]*$/.exec(linePrefix)?.[0] ?? '';
+  const word = /(?<![\w$])[\w$]*$/.exec(linePrefix)?.[0] ?? '';
   if (word.length >= 3) return 'deep in a word';
   if (word !== '') return 'inside a word';
   if (linePrefix.endsWith('.')) return 'after a dot';

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { isObject } from './config';
 import { CheckpointError } from './errors';
+import { regularFileBytes } from './regularFile';
 
 /**
  * Maps a checkpoint's probabilities to the chance of being right: weights of a logistic function, the same for all its
@@ -20,11 +21,16 @@ const REMEDY = 'Recreate it with `matcoder eval --heldout FILE --calibrate`, or 
  * @throws {CheckpointError} if it cannot be used
  */
 export async function readCalibration(file: string): Promise<Calibration | undefined> {
+  const exists = await stat(file).then(
+    () => true,
+    (error: unknown) => (error as NodeJS.ErrnoException).code !== 'ENOENT',
+  );
+  if (!exists) return undefined;
+  await regularFileBytes(file, REMEDY);
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new CheckpointError(file, `it cannot be read (${(error as Error).message})`, REMEDY);
   }
   let json: unknown;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Calibration, CALIBRATION_FILE, readCalibration } from './calibration';
 import { type CheckpointConfig, parseConfig, parseObject } from './config';
 import { CheckpointError } from './errors';
+import { regularFileBytes } from './regularFile';
 import { readTensorEntries, type TensorEntry } from './safetensors';
 import { checkTensors } from './tensors';
 import { Tokenizer } from './tokenizer';
@@ -64,9 +65,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 
 async function readText(file: string, maxBytes: number): Promise<string> {
   try {
-    const entry = await stat(file);
-    if (!entry.isFile()) throw new CheckpointError(file, 'it is not a file');
-    if (entry.size > maxBytes) throw new CheckpointError(file, `it is larger than ${maxBytes / 1e6} MB`);
+    if ((await regularFileBytes(file)) > maxBytes) throw new CheckpointError(file, `it is larger than ${maxBytes / 1e6} MB`);
     return await readFile(file, 'utf8');
   } catch (error) {
     if (error instanceof CheckpointError) throw error;

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { isObject, parseObject } from './config';
 import { CheckpointError } from './errors';
 import { named } from './named';
+import { regularFileBytes } from './regularFile';
 
 export type TensorType = 'I8' | 'F16' | 'F32';
 
@@ -28,6 +29,7 @@ const MAX_HEADER_BYTES = 4_000_000;
  * @throws {CheckpointError} naming the tensor at fault
  */
 export async function readTensorEntries(file: string): Promise<Record<string, TensorEntry>> {
+  await regularFileBytes(file);
   const handle = await open(file).catch((error: unknown) => {
     const code = (error as NodeJS.ErrnoException).code;
     throw new CheckpointError(file, code === 'ENOENT' ? 'it does not exist' : `it cannot be opened (${String(code)})`);

@@ -1,25 +1,34 @@
 import { type Engine, failed, type GenerateEvent, type GenerateRequest } from '../engine/engine';
 
+/** With a reason, because without one every abort creates an error with its stack. */
+const CLOSED = 'the engine is restarted or stopped';
+
 /**
  * The use of an engine by one pipeline, which ends with the pipeline: `close` stops every decode in progress and ends it at
  * once, and later events of the engine are dropped. A replaced pipeline therefore receives and starts nothing any more.
  */
 export class EngineLease implements Engine {
-  private readonly closing = new AbortController();
+  /** Each stops a request that has not ended. No signal lives as long as the lease, so that no request leaves anything. */
+  private readonly stops = new Set<() => void>();
+  private closed = false;
 
   constructor(private readonly engine: Engine) {}
 
   get isClosed(): boolean {
-    return this.closing.signal.aborted;
+    return this.closed;
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
-    const closing = this.closing.signal;
-    if (closing.aborted) {
+    if (this.closed) {
       listener(failed('the engine was restarted'));
       return;
     }
-    const onClose = () => {
+    const controller = new AbortController();
+    const onAbort = () => {
+      controller.abort(signal.reason);
+    };
+    const stop = () => {
+      controller.abort(CLOSED);
       hear({ type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 });
     };
     let hasEnded = false;
@@ -27,16 +36,19 @@ export class EngineLease implements Engine {
       if (hasEnded) return;
       if (event.type === 'end') {
         hasEnded = true;
-        closing.removeEventListener('abort', onClose);
+        this.stops.delete(stop);
+        signal.removeEventListener('abort', onAbort);
       }
       listener(event);
     };
-    closing.addEventListener('abort', onClose, { once: true });
-    this.engine.generate(request, AbortSignal.any([signal, closing]), hear);
+    this.stops.add(stop);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    this.engine.generate(request, controller.signal, hear);
   }
 
   close(): void {
-    // With a reason, because without one every abort creates an error with its stack.
-    this.closing.abort('the engine is restarted or stopped');
+    this.closed = true;
+    for (const stop of [...this.stops]) stop();
   }
 }

@@ -157,7 +157,7 @@ export class Session {
   /** Start the engine with the checkpoint of the settings, or start both again. */
   async start(): Promise<void> {
     if (this.isDisposed) return;
-    this.detection?.abort.abort();
+    this.stopDetection();
     this.stopRun();
     const run: Run = {};
     this.run = run;
@@ -233,10 +233,16 @@ export class Session {
 
   dispose(): void {
     this.isDisposed = true;
-    this.detection?.abort.abort();
+    this.stopDetection();
     this.stopRun();
     this.run = {};
     this.current = { kind: 'stopped' };
+  }
+
+  /** Its process may take a while to end; another detection does not wait for that. */
+  private stopDetection(): void {
+    this.detection?.abort.abort();
+    this.detection = undefined;
   }
 
   private stopRun(): void {
@@ -343,7 +349,7 @@ export class Session {
     const abort = new AbortController();
     this.run.probe?.stop();
     const report = this.detect(checkpoint, abort.signal).finally(() => {
-      this.detection = undefined;
+      if (this.detection?.abort === abort) this.detection = undefined;
     });
     return { report, abort };
   }

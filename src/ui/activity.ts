@@ -3,6 +3,7 @@ import type { Outcome, Work } from '../completion/outcome';
 import type { Purpose } from '../completion/plan';
 import { describeHardware } from '../engine/describe';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
+import type { Clock } from '../machine/clock';
 import type { Session } from '../session/session';
 import type { Statistics } from '../statistics/statistics';
 import { SuggestionTracker } from '../statistics/suggestionTracker';
@@ -15,17 +16,17 @@ import { type Explanation, explainSilence } from './explainSilence';
 import { type Here, offHere } from './here';
 import { PastOutcomes } from './pastOutcomes';
 import { RecentAnswers } from './recent';
+import { RecentDeclines } from './recentDeclines';
 import type { Settings } from './settings';
 import { labelOf } from './sizes';
-import { statusOf, type StatusView } from './status';
+import { DECLINED_FROM, statusOf, type StatusView } from './status';
 import { strainOf } from './strain';
 import { tooltip } from './tooltip';
 import { weightsRead } from './weightsRead';
 
 export interface ActivityParts {
   readonly statistics: Statistics;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly settings: () => Settings;
   /** The settings that choose a size, as they hold for the model that runs. */
   readonly governorSettings: () => GovernorSettings;
@@ -49,6 +50,8 @@ export class Activity {
   readonly suggestions: SuggestionTracker;
   private readonly recent = new RecentAnswers();
   private readonly past = new PastOutcomes();
+  private readonly declines = new RecentDeclines();
+  private cancelChange: () => void = () => undefined;
   private last: { readonly work: Work; readonly settings: string } | undefined;
 
   constructor(private readonly parts: ActivityParts) {
@@ -60,8 +63,11 @@ export class Activity {
 
   /** A request has ended. @param source the URI of its document, and the name of the file */
   outcome(outcome: Outcome, source: { readonly document: string; readonly fileName: string }): void {
-    const timeMs = this.parts.now();
+    const timeMs = this.parts.clock.now();
     this.past.add({ ...this.summaryOf(outcome), ...source, timeMs });
+    if (outcome.kind === 'declined') this.declines.add(source.document, timeMs);
+    else if (outcome.kind !== 'superseded') this.declines.end(source.document);
+    this.changeOnExpiry();
     if ('work' in outcome) this.answered(outcome.work, timeMs);
     this.parts.onChange();
   }
@@ -78,7 +84,7 @@ export class Activity {
   offered({ request, document, offset, text, submodel }: OfferedText): void {
     const size = this.shortNameOf(submodel);
     if (size === undefined) return;
-    this.suggestions.offered({ request, document, offset, text, size }, this.parts.now());
+    this.suggestions.offered({ request, document, offset, text, size }, this.parts.clock.now());
   }
 
   /**
@@ -97,20 +103,32 @@ export class Activity {
     return submodel && chosen(submodel.name, decision.reason);
   }
 
-  /** Forget the completions of another checkpoint. */
+  /** Forget everything about another checkpoint: its completions, and the outcomes of its requests. */
   forget(): void {
+    this.forgetCompletions();
+    this.past.clear();
+    this.declines.clear();
+    this.cancelChange();
+  }
+
+  /** Forget the completions, but keep the outcomes that explain a missing suggestion. */
+  forgetCompletions(): void {
     this.last = undefined;
     this.recent.clear();
   }
 
+  dispose(): void {
+    this.cancelChange();
+  }
+
   /** @param here the active document; undefined if there is none */
   status(here: Here | undefined, isBusy: boolean): StatusView {
-    const { session, governorSettings } = this.parts;
+    const { session, governorSettings, clock } = this.parts;
     return statusOf({
       engine: session.state,
       off: here && offHere(here),
       manualOnly: governorSettings().manualOnly,
-      declinedInARow: here ? this.past.declinedInARow(here.document) : 0,
+      declinedInARow: here ? this.declines.count(here.document, clock.now()) : 0,
       strains: strainOf(session.machine),
       last: this.completed,
       isBusy,
@@ -119,7 +137,7 @@ export class Activity {
 
   /** The reason why there is no suggestion in the active document. */
   explain(here: Here | undefined): Explanation {
-    const { session, settings, governorSettings, now } = this.parts;
+    const { session, settings, governorSettings, clock } = this.parts;
     return explainSilence({
       engine: session.state,
       here,
@@ -129,7 +147,7 @@ export class Activity {
       strains: strainOf(session.machine),
       lastHere: here && this.past.lastIn(here.document),
       outcomes: this.past.last(LISTED_OUTCOMES),
-      nowMs: now(),
+      nowMs: clock.now(),
     });
   }
 
@@ -149,9 +167,9 @@ export class Activity {
   }
 
   dashboard(): DashboardState {
-    const { session, governorSettings, statistics, now } = this.parts;
+    const { session, governorSettings, statistics, clock } = this.parts;
     const { state, config } = session;
-    const nowMs = now();
+    const nowMs = clock.now();
     const choice = this.present(governorSettings());
     return dashboardState({
       engine: { ready: state.kind === 'ready', text: describeEngine(state) },
@@ -163,6 +181,19 @@ export class Activity {
       today: statistics.today(),
       total: statistics.total(),
       machine: describeMachine(session.sensors),
+    });
+  }
+
+  /** The status changes by itself when declined requests are no longer recent. */
+  private changeOnExpiry(): void {
+    const { clock, onChange } = this.parts;
+    this.cancelChange();
+    const nowMs = clock.now();
+    const atMs = this.declines.fallsBelowAtMs(DECLINED_FROM, nowMs);
+    if (atMs === undefined) return;
+    this.cancelChange = clock.after(atMs - nowMs, () => {
+      onChange();
+      this.changeOnExpiry();
     });
   }
 

@@ -100,7 +100,7 @@ async function resetStatistics({ statistics, activity, onChange }: CommandParts)
   const question = 'Delete the counts of suggestions, saved keystrokes and latencies?';
   if ((await vscode.window.showWarningMessage(question, { modal: true }, reset)) !== reset) return;
   await statistics.reset();
-  activity.forget();
+  activity.forgetCompletions();
   onChange();
 }
 

@@ -1,6 +1,7 @@
 import type { Eagerness } from '../completion/decode/confidence';
 import type { GateCause } from '../completion/gate';
 import type { EngineState } from '../engine/client';
+import { WINDOW_MS } from '../governor/dutyCycle';
 import { agoOf, milliseconds } from './format';
 import { type Here, type OffCause, offHere } from './here';
 import type { PastOutcome } from './pastOutcomes';
@@ -116,8 +117,8 @@ const OFF: Readonly<Record<OffCause, (here: Here, reason: string) => CauseParts>
   ],
 };
 
-function outcomeCause({ eagerness, submodel, strains }: SilenceFacts, last: PastOutcome): Cause {
-  const { kind, reason, size, latencyMs } = last;
+function outcomeCause({ eagerness, submodel, strains, nowMs }: SilenceFacts, last: PastOutcome): Cause {
+  const { kind, reason, size, latencyMs, timeMs } = last;
   const detail = sentence(reason);
   switch (kind) {
     case 'gated':
@@ -130,7 +131,14 @@ function outcomeCause({ eagerness, submodel, strains }: SilenceFacts, last: Past
             TRIGGER,
             FIX_SIZE,
           )
-        : cause('The engine has used its share of the processor for now', detail, TRIGGER, FIX_SIZE);
+        : cause(
+            nowMs - timeMs < WINDOW_MS
+              ? 'The engine has used its share of the processor for now'
+              : 'The engine had used its share of the processor at the last request here',
+            detail,
+            TRIGGER,
+            FIX_SIZE,
+          );
     case 'unsure':
       return cause(
         `${size ?? 'The model'} was not confident enough`,

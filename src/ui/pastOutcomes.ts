@@ -33,6 +33,10 @@ export class PastOutcomes {
         : [{ ...outcome, times: 1 }, ...this.outcomes].slice(0, MAX_KEPT);
   }
 
+  clear(): void {
+    this.outcomes = [];
+  }
+
   /** Newest first. */
   last(count: number): readonly PastOutcome[] {
     return this.outcomes.slice(0, count);
@@ -42,13 +46,6 @@ export class PastOutcomes {
   lastIn(document: string): PastOutcome | undefined {
     const here = this.outcomes.filter((outcome) => outcome.document === document);
     return here.find(({ kind }) => kind !== 'superseded') ?? here[0];
-  }
-
-  /** Requests in a document that the governor declined since it last decided otherwise. */
-  declinedInARow(document: string): number {
-    const here = this.outcomes.filter((outcome) => outcome.document === document && outcome.kind !== 'superseded');
-    const end = here.findIndex(({ kind }) => kind !== 'declined');
-    return here.slice(0, end < 0 ? undefined : end).reduce((sum, { times }) => sum + times, 0);
   }
 }
 

@@ -13,7 +13,7 @@ export interface StatusInput {
   /** Why MatCoder is off in the active document; undefined if it is on, or if no document is active. */
   readonly off: OffHere | undefined;
   readonly manualOnly: boolean;
-  /** Requests in the active document that the governor declined since it last decided otherwise. */
+  /** Requests in the active document that the governor declined lately and since it last decided otherwise. */
   readonly declinedInARow: number;
   readonly strains: readonly Strain[];
   /** The last completion. */
@@ -36,7 +36,7 @@ export interface StatusView {
 type StatusCommand = 'matcoder.recover' | 'matcoder.pickSubmodel' | 'matcoder.whyNoSuggestion';
 
 /** Fewer declined requests than this in a row are part of ordinary typing. */
-const DECLINED_FROM = 3;
+export const DECLINED_FROM = 3;
 
 /** The state of MatCoder at a glance. If a suggestion is missing, a click gives the reason. */
 export function statusOf(input: StatusInput): StatusView {

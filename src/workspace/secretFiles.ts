@@ -1,7 +1,7 @@
 /** Names of files that usually contain secrets, in lower case. Their contents are not examined. */
 const NAMES = [
   // Environments
-  /^\.env(?:[.-].+)?$/,
+  /^\.env(?:[.-](?!d\.[cm]?ts$).+)?$/,
   /\.env(?:\.(?:local|dev|development|test|staging|prod|production))?$/,
   /^\.(?:envrc|dev\.vars|renviron|flaskenv)(?:\..+)?$/,
   // Credentials of tools
@@ -35,8 +35,9 @@ const SECRETS =
 const SOURCE =
   /(?:^|\.)(?:[cm]?[jt]sx?|d\.ts|go|rs|java|kts?|scala|swift|rb|cs|fs|vb|php|cc|cpp|cxx|hpp|m|mm|dart|ex|exs|erl|hs|clj|lua|vue|svelte|html|css|s[ac]ss|less|md|mdx|rst|adoc|svg|png|snap)$/;
 
-/** Folders that mainly contain secrets. */
-const FOLDERS = /(?:^|\/)(?:\.(?:ssh|aws|azure|gnupg|kube|docker|gcloud|secrets?|password-store)|\.config\/gcloud)\//;
+/** Folders that mainly contain secrets, and one file of a folder that may also belong to a project. */
+const FOLDERS =
+  /(?:^|\/)(?:\.(?:ssh|aws|azure|gnupg|kube|gcloud|secrets?|password-store)|\.config\/gcloud)\/|(?:^|\/)\.docker\/config\.json$/;
 
 /** An example that a project commits contains no secrets. */
 const EXAMPLE = /(?:^|[._-])(?:example|examples|sample|template|tmpl|tpl|dist|defaults|schema)(?:[._-]|$)/;

@@ -1,6 +1,6 @@
-import { confidentHead, type Eagerness, EAGERNESS, type Piece } from '../../completion/decode/confidence';
+import { confidentHead, type Eagerness, EAGERNESS, type Piece, textOf } from '../../completion/decode/confidence';
 import { type Cursor, cursorOf } from '../../completion/cursor';
-import { decode } from '../../completion/decode/decode';
+import { decode, isCutOff } from '../../completion/decode/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
 import type { Suggestion } from '../../completion/outcome';
 import { buildPrompt, ROOM_TO_WRITE } from '../../completion/prompt/prompt';
@@ -19,6 +19,8 @@ export type Way = (typeof WAYS)[number];
 export interface Written {
   readonly pieces: readonly Piece[];
   readonly cursor: Cursor;
+  /** The decode ran out of tokens. */
+  readonly isCut: boolean;
 }
 
 export interface MeasureParts {
@@ -50,21 +52,19 @@ export async function write(
   const never = new AbortController().signal;
   const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never);
   if (decoded.fault !== undefined) throw new Error(decoded.fault);
-  return { pieces: decoded.pieces, cursor };
+  return { pieces: decoded.pieces, cursor, isCut: isCutOff(decoded) };
 }
 
 /** The part of the text that would be shown. */
 export function show(
-  { pieces, cursor }: Written,
+  { pieces, cursor, isCut }: Written,
   weights: readonly number[] | undefined,
   way: Way,
   without: readonly FilterName[],
 ): Suggestion | undefined {
-  const text =
-    way === 'by hand'
-      ? pieces.map((piece) => piece.text).join('')
-      : confidentHead(pieces, cursor, weights, EAGERNESS[way satisfies Eagerness]);
-  return trimAt(cursor, without)(text, false).suggestion;
+  const all = textOf(pieces);
+  const text = way === 'by hand' ? all : confidentHead(pieces, cursor, weights, EAGERNESS[way satisfies Eagerness]);
+  return trimAt(cursor, without)(text, false, isCut && text === all).suggestion;
 }
 
 /** Below this probability the model is guessing. Text after a guess is never shown, so it would only blur the fit. */

@@ -41,7 +41,7 @@ const MIN_HEAD_CHARS = 4;
 
 /** Words of any script: accents and vowel marks are part of them. */
 const BEGINS_WITHIN_WORD = /^[\w\p{L}\p{M}\p{N}]/u;
-const ENDS_WITHIN_WORD = /[\w$\p{L}\p{M}\p{N}]+$/u;
+const ENDS_WITHIN_WORD = /(?<![\w$\p{L}\p{M}\p{N}])[\w$\p{L}\p{M}\p{N}]+$/u;
 
 /** The features of every head of the output: of its first piece, its first two, and so on. [pieces, features] */
 export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {

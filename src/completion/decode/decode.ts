@@ -1,4 +1,4 @@
-import type { Engine, GenerateRequest, ScoreBound } from '../../engine/engine';
+import type { EndReason, Engine, GenerateRequest, ScoreBound } from '../../engine/engine';
 import type { Decision } from '../../governor/decide';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { mayShowMore, type Piece, textOf } from './confidence';
@@ -19,6 +19,13 @@ export interface Decoded {
   /** Why the engine failed; undefined if it did not. */
   readonly fault?: string;
   readonly aborted: boolean;
+  /** Why the decode ended. `aborted` includes a decode that the filters stopped. */
+  readonly endedBy: EndReason;
+}
+
+/** Whether a text ends because no more tokens were allowed. Its last line is unfinished, and perhaps its last word. */
+export function isCutOff({ endedBy }: Pick<Decoded, 'endedBy'>): boolean {
+  return endedBy === 'length' || endedBy === 'context';
 }
 
 export interface DecodeOptions {
@@ -77,7 +84,7 @@ export async function decode(
   };
   const first = await stream(engine, tokenizer, healing, trim, signal, [], watch);
   const text = textOf(first.pieces);
-  if (!first.endedByModel || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
+  if (first.endedBy !== 'stop' || !multiline || !OPENS_BLOCK.test(text) || signal.aborted) return first;
   const more = await stream(
     engine,
     tokenizer,
@@ -99,10 +106,6 @@ export async function decode(
   };
 }
 
-interface Streamed extends Decoded {
-  readonly endedByModel: boolean;
-}
-
 /** One request to the engine. It is stopped once no more text could be shown after `before` and its own output. */
 function stream(
   engine: Engine,
@@ -112,7 +115,7 @@ function stream(
   signal: AbortSignal,
   before: readonly Piece[],
   { scoreBound, onProgress = () => undefined }: Omit<DecodeOptions, 'bannedFirstTokens'>,
-): Promise<Streamed> {
+): Promise<Decoded> {
   const enough = new AbortController();
   const pieces: Piece[] = [];
   const tokens: number[] = [];
@@ -152,7 +155,7 @@ function stream(
             decodedTokens: event.decodedTokens,
             passes: event.passes,
             decodeMs: event.decodeMs,
-            endedByModel: event.reason === 'stop',
+            endedBy: event.reason,
             aborted: event.reason === 'aborted' && !enough.signal.aborted,
             ...(event.reason === 'failed' ? { fault: event.message ?? 'the engine failed' } : {}),
           });

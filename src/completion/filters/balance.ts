@@ -56,7 +56,7 @@ function isStrayBracket(
 }
 
 function beginsLine(before: string): boolean {
-  return /(^|\n)[\s)\]}]*$/.test(before);
+  return /^[\s)\]}]*$/.test(before.slice(before.lastIndexOf('\n') + 1));
 }
 
 /** Whether the lines after the cursor close the same comment, string, fence or element. */

@@ -3,15 +3,16 @@ import { cutBeforeLine, type Filter } from './filter';
 /** Lines that stand only at the start of a file. */
 const HEADS = [
   /^#!\s*\//,
-  /^<\?(?:xml|php)\b/i,
+  // Not `<?php`, which a template has many times.
+  /^<\?xml\b/i,
   /^<!doctype\b/i,
   /^(["'])use (?:strict|client|server)\1;?$/,
-  /^# (?:frozen_string_literal|encoding|vim|-\*-)\b|^# -\*-/,
+  /^# (?:frozen_string_literal: (?:true|false)\s*$|(?:en)?coding[:=] ?[\w.-]+\s*$|vim: |-\*-)/,
   /^syntax\s*=\s*["']proto/,
 ];
 /** Phrases from the first lines of a licence header. */
 const LICENCE =
-  /\bcopyright\b.*(?:\d{4}|\(c\)|©)|(?:\(c\)|©)\s*\d{4}|SPDX-License-Identifier|\blicen[sc]ed under\b|\bpermission is hereby granted\b|\ball rights reserved\b|\b(?:MIT|BSD|Apache|GNU)\b.*\blicen[sc]e\b/i;
+  /\bcopyright\b.{0,100}(?:\d{4}|\(c\)|©)|(?:\(c\)|©)\s*\d{4}|SPDX-License-Identifier|\blicen[sc]ed under\b|\bpermission is hereby granted\b|\ball rights reserved\b|\b(?:MIT|BSD|Apache|GNU)\b.{0,100}\blicen[sc]e\b/i;
 const COMMENT_MARK = /^\s*(?:\/\/|\/\*+|\*+\/?|#+|--+|;+|<!--|"""|'''|%)/;
 /** These languages name the package once, at the start of the file. */
 const PACKAGE: ReadonlyMap<string, RegExp> = new Map([

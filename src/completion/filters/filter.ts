@@ -7,6 +7,8 @@ export interface Draft {
   readonly replaces: number;
   /** More text may be decoded, so the last line may be unfinished. After a closed draft, no further text is shown. */
   readonly open: boolean;
+  /** The decode ran out of tokens, so the last line is unfinished although no more text follows. */
+  readonly isCut?: boolean;
 }
 
 /**
@@ -17,7 +19,7 @@ export type Filter = (cursor: Cursor) => (draft: Draft) => Draft;
 
 /** The draft up to an offset, closed. */
 export function cutAt(draft: Draft, end: number): Draft {
-  return { ...draft, text: draft.text.slice(0, end), open: false };
+  return { ...draft, text: draft.text.slice(0, end), open: false, isCut: false };
 }
 
 /** The lines of a draft that will not change any more. */

@@ -9,7 +9,7 @@ const SAMPLE_LINES = 200;
 const LINES_AFTER = 50;
 const DEFAULT_UNIT = 4;
 /** Good enough in every language for the lines of one short text. */
-const OPENS_BLOCK_OR_CLAUSE = /(?:[{([:]|=>|\b(?:then|do|else))\s*$/;
+const OPENS_BLOCK_OR_CLAUSE = new RegExp(`${OPENS_BLOCK.source}|\\b(?:then|do|else)\\s*$`);
 const CLOSES_BLOCK = /^\s*(?:[)\]}]|<\/|(?:fi|done|esac|end|else|elif|elsif|except|finally|catch)\b)/;
 
 /** How a document is indented. */

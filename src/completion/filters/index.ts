@@ -14,6 +14,8 @@ import { nextLines } from './nextLines';
 import { oneLine } from './oneLine';
 import { scope } from './scope';
 import { secrets } from './secrets';
+import { unclosed } from './unclosed';
+import { unfinished } from './unfinished';
 
 /** All filters in their order: first those that end the text, then those that fit it to the place. */
 export const FILTERS = {
@@ -26,9 +28,11 @@ export const FILTERS = {
   scope,
   length,
   nextLines,
+  unfinished,
   blanks,
   lineSuffix,
   balance,
+  unclosed,
   comma,
 } satisfies Record<string, Filter>;
 
@@ -46,8 +50,12 @@ export interface Trimmed {
   readonly isComplete: boolean;
 }
 
-/** Trims the text that was decoded so far. @param open more text may be decoded */
-export type Trim = (text: string, open: boolean) => Trimmed;
+/**
+ * Trims the text that was decoded so far.
+ * @param open more text may be decoded
+ * @param isCut the decode ran out of tokens, so the end of the text is no end that the model chose
+ */
+export type Trim = (text: string, open: boolean, isCut?: boolean) => Trimmed;
 
 /** All filters at a cursor, one after the other. @param without filters to leave out, to measure their effect */
 export function trimAt(cursor: Cursor, without: readonly FilterName[] = []): Trim {
@@ -55,8 +63,8 @@ export function trimAt(cursor: Cursor, without: readonly FilterName[] = []): Tri
     name,
     apply: FILTERS[name](cursor),
   }));
-  return (text, open) => {
-    let draft: Draft = { text, replaces: 0, open };
+  return (text, open, isCut = false) => {
+    let draft: Draft = { text, replaces: 0, open, isCut };
     for (const { name, apply } of filters) {
       const isEmpty = draft.text.trim() === '';
       draft = apply(draft);

@@ -2,6 +2,7 @@ import type { Cursor } from '../cursor';
 import { unmatched } from '../syntax/brackets';
 import { leadingBlanks } from '../syntax/indentation';
 import { type LineRules, lineRulesOf, OPEN_TAG } from '../syntax/lineRules';
+import type { Open } from '../syntax/reader';
 
 /** The columns at which a line may begin. */
 export interface Level {
@@ -49,7 +50,7 @@ export function levelsAt(cursor: Cursor, columns: Columns): LevelOf {
   if (last === undefined || /^ *\t+ /.test(last)) return () => undefined;
   const own = columnsOf(last, columns);
   if (isYaml(languageId)) return (first, written) => yamlLevel(first, written, rows, columns);
-  if (cursor.isWithinText && lexicon.kind === 'code' && before.open.at(-1)?.mode.reads !== 'markup') {
+  if (cursor.isWithinText && lexicon.kind === 'code' && !readsMarkup(before.open.at(-1))) {
     const isComment = before.open.at(-1)?.mode.reads === 'comment';
     // The star of a comment is aligned, not indented.
     return (first) => (isComment && !first.startsWith('*') ? { least: 0, most: own + 1 } : undefined);
@@ -208,6 +209,11 @@ function queryColumn({ code, column }: CodeLine): number | undefined {
 }
 
 const YAML = new Set(['yaml', 'dockercompose', 'github-actions-workflow']);
+
+/** The text is no code, but its lines are indented by the rules of the language. */
+function readsMarkup(open: Open | undefined): boolean {
+  return open?.mode.reads === 'markup' || open?.mode.reads === 'outside';
+}
 
 function isYaml(languageId: string): boolean {
   return YAML.has(languageId);

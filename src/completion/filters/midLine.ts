@@ -1,5 +1,6 @@
 import type { Cursor } from '../cursor';
-import { isClosing } from '../syntax/closers';
+import { unmatched } from '../syntax/brackets';
+import { closingHead, isClosing } from '../syntax/closers';
 import type { Lexicon } from '../syntax/lexicon';
 import { cutAt, type Draft, type Filter } from './filter';
 
@@ -11,6 +12,8 @@ export const midLine: Filter = (cursor) => {
     // Once a text has reached the rest of the line, nothing more is needed.
     const met = meetingOf(draft, rest, cursor);
     if (met !== undefined) return cutAt(draft, endBefore(draft.text, met, cursor));
+    const closed = closedAt(draft.text, rest, cursor);
+    if (closed !== undefined) return cutAt(draft, closed);
     if (draft.open) return draft;
     const text = beforeCloser(draft.text.split('\n', 1)[0] ?? '', rest, cursor);
     return joins(text, rest, cursor) ? cutAt(draft, text.length) : cutAt(draft, 0);
@@ -30,6 +33,30 @@ function meetingOf({ text, open }: Draft, rest: string, cursor: Cursor): number 
     if (!line.endsWith(rest.slice(0, n)) || !isBoundary(line, at, rest)) continue;
     // One bracket alone may match by chance.
     if (/\w{2}|\W{2}/.test(rest.slice(0, n)) && isBalanced(line.slice(0, at), cursor)) return at;
+  }
+  return undefined;
+}
+
+/**
+ * The offset at which a text in prose or in a string first writes the mark with which the rest of the line begins. That
+ * mark closes an item from before the cursor, so the rest begins there. Quotes within words are apostrophes.
+ */
+function closedAt(text: string, rest: string, cursor: Cursor): number | undefined {
+  if (!cursor.isWithinText) return undefined;
+  const first = closingHead(rest, cursor.languageId).marks[0];
+  if (first === undefined || !rest.startsWith(first)) return undefined;
+  // Emphasis may have two marks: `**`.
+  const mark = !/[)\]}]/.test(first) && rest.startsWith(first + first) ? first + first : first;
+  const [line = ''] = text.split('\n');
+  if (/[)\]}]/.test(mark)) {
+    const [closer] = unmatched(line).closers;
+    return closer?.bracket === mark ? closer.offset : undefined;
+  }
+  // Only a mark that is open on the line before the cursor is closed there.
+  if (cursor.linePrefix.split(mark).length % 2 === 1) return undefined;
+  for (let at = line.indexOf(mark); at >= 0; at = line.indexOf(mark, at + 1)) {
+    const isApostrophe = /\w$/.test(line.slice(0, at)) && /^\w/.test(line.slice(at + mark.length));
+    if (!isApostrophe && unmatched(line.slice(0, at)).openers.length === 0) return at;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import type { CursorContext } from '../../governor/place';
-import { confidentHead, type Piece } from '../decode/confidence';
-import type { Decoded } from '../decode/decode';
+import { confidentHead, type Piece, textOf } from '../decode/confidence';
+import { type Decoded, isCutOff } from '../decode/decode';
 import type { Outcome, Suggestion, Work } from '../outcome';
 import type { Plan, Purpose } from '../plan';
 import type { DocumentPosition } from './typedSince';
@@ -50,18 +50,21 @@ export function workOf({ prompt, decision, startedMs }: Plan, decoded: Decoded, 
 }
 
 /**
- * Turns decoded pieces into a generation. The suggestion is the confident part after the filters.
+ * Turns decoded text into a generation. The suggestion is the confident part after the filters.
  * @param weights of the submodel's score
  */
 export function generationOf(
   { request, decision, cursor, cursorContext, cacheKey, minScore, trim }: Plan,
   purpose: Purpose,
-  pieces: readonly Piece[],
+  decoded: Pick<Decoded, 'pieces' | 'endedBy'>,
   weights: readonly number[] | undefined,
   work: Work,
 ): Generation {
+  const { pieces } = decoded;
   const sure = confidentHead(pieces, cursor, weights, minScore);
-  const { suggestion, emptiedBy } = trim(sure, false);
+  // A confident head that is shorter ends before the place at which the tokens ran out.
+  const isCut = isCutOff(decoded) && sure === textOf(pieces);
+  const { suggestion, emptiedBy } = trim(sure, false, isCut);
   return {
     position: request,
     purpose,

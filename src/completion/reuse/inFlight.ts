@@ -1,4 +1,5 @@
 import type { Plan, Purpose } from '../plan';
+import { keyOfPair } from '../syntax/closers';
 import type { Generation } from './generation';
 import type { TypedSince } from './typedSince';
 
@@ -7,9 +8,6 @@ export type Ended =
   | { readonly kind: 'generated'; readonly generation: Generation }
   | { readonly kind: 'superseded'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
-
-/** Pairs of brackets and quotes that an editor inserts for one key. */
-const CLOSED_PAIRS = new Set(['()', '[]', '{}', '""', "''", '``']);
 
 /**
  * A running decode. It outlives a cancelled request, because most requests are cancelled by the next key, and that key
@@ -53,7 +51,7 @@ export class InFlightCompletion {
   survives(inserted: string, removedChars: number): boolean {
     // It was started for the document after the acceptance.
     if (this.purpose === 'speculative') return true;
-    this.typed += CLOSED_PAIRS.has(inserted) ? inserted.slice(0, 1) : inserted;
+    this.typed += keyOfPair(inserted, this.plan.cursor.languageId);
     return removedChars === 0 && mayBecome(this, this.typed);
   }
 }

@@ -136,3 +136,9 @@ function tagEndedBy(line: string): string | undefined {
   if (name === undefined || /[/=]$/.test(line) || VOID_ELEMENTS.has(name.toLowerCase())) return undefined;
   return name;
 }
+
+/** The typed key, if an edit inserted a whole pair such as `()`; otherwise the inserted text itself. */
+export function keyOfPair(inserted: string, languageId: string): string {
+  const pair = pairsOf(languageId).find(({ open, close }) => inserted === open + close);
+  return pair ? pair.open : inserted;
+}

@@ -1,5 +1,5 @@
 import { type Lexicon, lexiconOf, type StringRule, TEMPLATE_MARKS, VOID_ELEMENTS } from './lexicon';
-import { endsWithLine, type Mode, type Open, Reader, type Scan, type ScanOptions } from './reader';
+import { endsWithLine, isBracket, type Mode, type Open, Reader, type Scan, type ScanOptions } from './reader';
 
 /** Scan a text by the rules of a language, in time linear in its length. */
 export function scan(text: string, lexicon: Lexicon, options: ScanOptions = {}): Scan {
@@ -15,21 +15,28 @@ const BEGUN_CHARACTER = /^'(?:\\.*|[^'\w\s]?)$/;
 const MAX_CHARACTER_CHARS = 12;
 const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/y;
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?;{+\-*%~^>])\s*$|\b(?:return|typeof|case|in|of|do|else)\s+$/;
-const HERE_DOCUMENT = /<<-?\s*\\?(["']?)([A-Za-z_]\w*)\1/y;
+/** A keyword or the name of a function, not of a variable with a sigil. */
+const WORD_BEFORE_REGEX = /(?<![$@%&\w])[a-z]\w*[?!]?\s+$/;
 const TAG = /<(\/?)([A-Za-z!][\w:.-]*|(?=>))/y;
 const ELEMENT = /<(?:[A-Za-z][\w:.-]*(?!\s*,|\s+extends\b)(?![\w:.-])|>)/y;
 const BEFORE_ELEMENT = /(?:^|[(,=:[&|?{}>;])\s*$|\b(?:return|yield|default|else)\s+$/;
 const FENCE = /^[ \t]*(?:[-*+>]\s+|\d+[.)]\s+)*(`{3,}|~{3,})/;
-const CASE_PATTERN = /^\s*\(?[^\s()]+(?:\s*\|\s*[^\s()]+)*$/;
+/** A name cannot contain the separator, because otherwise a long list could be read in exponentially many ways. */
+const CASE_PATTERN = /^\s*\(?[^\s()|]+(?:\s*\|\s*[^\s()|]+)*\s*$/;
+/** The line before a value of YAML outside of brackets: nothing, marks of a list, a key, a tag or an anchor. */
+const VALUE_START = /(?:^(?:[ \t]*[-?](?=[ \t]))*|:[ \t]|[ \t][!&]\S{0,80}[ \t])[ \t]*$/;
+/** How the code of a PHP file begins; `<?php` and `<?=` do too. */
+const CODE_START = '<?';
 const EMBEDDED: Readonly<Record<string, string>> = { script: 'typescript', style: 'css' };
 const EMBEDDED_END = /^<\/(script|style)>/i;
 
 class Lexer extends Reader {
   private nextKnown = 0;
-  /** End marks of the here-documents that begin on the next line. */
-  private hereDocuments: string[] = [];
+  /** The here-documents that begin on the next line. */
+  private hereDocuments: { readonly opener: string; readonly word: string }[] = [];
 
   read(): Scan {
+    if (this.beginsOutsideCode()) this.push('?>', CODE_START, { reads: 'outside' });
     if (!this.options.before) this.beginLine();
     const { from = 0 } = this.options;
     while (this.at < this.text.length) {
@@ -69,6 +76,9 @@ class Lexer extends Reader {
       case 'markup':
         this.inMarkup();
         break;
+      case 'outside':
+        this.outsideCode();
+        break;
       case 'lines':
         this.blank(1);
         break;
@@ -77,7 +87,7 @@ class Lexer extends Reader {
 
   /** Words and spaces, which are most of a text, neither open nor close anything. */
   private plainRun(mode: Mode): boolean {
-    const isText = mode.reads !== 'code' && mode.reads !== 'tag' && mode.reads !== 'markup';
+    const isText = mode.reads === 'string' || mode.reads === 'comment' || mode.reads === 'lines';
     if (mode.reads === 'code' && mode.lexicon.rawString && this.opensRawString(mode.lexicon.rawString)) return true;
     PLAIN.lastIndex = this.at;
     if (!PLAIN.test(this.text)) return false;
@@ -104,7 +114,12 @@ class Lexer extends Reader {
   private inCode(lexicon: Lexicon): void {
     const { text, at } = this;
     const character = text.charAt(at);
-    if (this.closesTop()) return;
+    if (lexicon.escapesInCode && character === '\\' && at + 1 < text.length) {
+      this.keep(1);
+      if (text.charAt(this.at) !== '\n') this.blank(1);
+      return;
+    }
+    if (this.closesTop() || this.leavesCode(lexicon)) return;
     const end = character === '<' ? EMBEDDED_END.exec(text.slice(at, at + 10))?.[1] : undefined;
     if (end !== undefined && this.lexicon.kind === 'markup') {
       this.closeElement(end);
@@ -114,8 +129,14 @@ class Lexer extends Reader {
     if (this.opensComment(lexicon) || this.opensString(lexicon)) return;
     if (lexicon.tags && character === '<' && this.beginsElement() && this.tag()) return;
     if (lexicon.brackets.includes(character)) this.bracket(character, lexicon);
-    else if (lexicon.hereDocuments && character === '<' && this.matches(HERE_DOCUMENT)) this.hereDocument();
-    else if (lexicon.regex && character === '/' && BEFORE_REGEX.test(this.codeBefore()) && this.matches(REGEX))
+    else if (
+      lexicon.hereDocument &&
+      character === '<' &&
+      !this.isWithinArithmetic() &&
+      this.matches(lexicon.hereDocument)
+    )
+      this.hereDocument(lexicon.hereDocument);
+    else if (lexicon.regex && character === '/' && this.mayBeginRegex(lexicon.regex) && this.matches(REGEX))
       this.blank(REGEX.lastIndex - at);
     else this.keep(1);
   }
@@ -136,7 +157,8 @@ class Lexer extends Reader {
   private opensComment(lexicon: Lexicon): boolean {
     const { text, at } = this;
     const block = lexicon.blockComments.find(([open]) => text.startsWith(open, at));
-    if (block) {
+    // Marks such as `=begin` count only at the start of a line.
+    if (block && (!block[0].startsWith('=') || this.lineBefore() === '')) {
       this.open(block[0], block[1], { reads: 'comment', opener: block[0] });
       return true;
     }
@@ -145,7 +167,7 @@ class Lexer extends Reader {
     const before = this.characterBefore();
     // `://` is part of an address, and `#[` an attribute.
     if (line === '//' && before === ':') return false;
-    if (line === '#' && text.charAt(at + 1) === '[') return false;
+    if (line === '#' && lexicon.attributes && text.charAt(at + 1) === '[') return false;
     if (lexicon.commentBeginsWord && line === '#' && before !== '' && !/[\s;()&|]/.test(before)) return false;
     this.open(line, '\n', { reads: 'comment', opener: line });
     return true;
@@ -161,13 +183,13 @@ class Lexer extends Reader {
     return true;
   }
 
-  private opensRawString({ open, close }: NonNullable<Lexicon['rawString']>): boolean {
+  private opensRawString({ open, close, escape = 'none' }: NonNullable<Lexicon['rawString']>): boolean {
     if (WORD.test(this.characterBefore())) return false;
     open.lastIndex = this.at;
     const match = open.exec(this.text);
     if (!match) return false;
-    const closer = close(match[1] ?? '');
-    const rule: StringRule = { open: match[0], close: closer, escape: 'none', multiline: true };
+    const closer = close(match.slice(1).find((group) => group) ?? '');
+    const rule: StringRule = { open: match[0], close: closer, escape, multiline: true };
     this.open(match[0], closer, { reads: 'string', rule });
     return true;
   }
@@ -175,7 +197,10 @@ class Lexer extends Reader {
   /** A quote within a word belongs to that word: `don't`, `1'000`. */
   private mayBegin({ stringPrefix, quoteBeginsValue }: Lexicon): boolean {
     const before = this.characterBefore();
-    if (quoteBeginsValue) return /^$|[\s[{,:(]/.test(before);
+    if (quoteBeginsValue) {
+      const isFlow = isBracket(this.stack.at(-1)?.opener ?? '');
+      return VALUE_START.test(this.lineBefore()) || (isFlow && /[[{,:]\s*$/.test(this.lineBefore()));
+    }
     if (!WORD.test(before)) return true;
     return stringPrefix?.test(this.lineBefore()) === true;
   }
@@ -199,12 +224,52 @@ class Lexer extends Reader {
     return true;
   }
 
-  private hereDocument(): void {
-    const length = HERE_DOCUMENT.lastIndex - this.at;
-    HERE_DOCUMENT.lastIndex = this.at;
-    const word = HERE_DOCUMENT.exec(this.text)?.[2];
-    if (word !== undefined) this.hereDocuments.push(word);
-    this.keep(length);
+  /** Within `((`, which is arithmetic in a shell, `<<` shifts bits. */
+  private isWithinArithmetic(): boolean {
+    return this.stack.some(({ opener, offset }, i) => {
+      const next = this.stack[i + 1];
+      return opener.endsWith('(') && next?.opener === '(' && next.offset === offset + opener.length;
+    });
+  }
+
+  /** The slash stands in place of a value, or of the first argument of a call without brackets: `scan /a/`. */
+  private mayBeginRegex(regex: NonNullable<Lexicon['regex']>): boolean {
+    const before = this.codeBefore();
+    if (BEFORE_REGEX.test(before)) return true;
+    return regex === 'or argument' && WORD_BEFORE_REGEX.test(before) && /[^\s=]/.test(this.text.charAt(this.at + 1));
+  }
+
+  /** Whether the text begins outside the marks of code: the first of these marks tells. */
+  private beginsOutsideCode(): boolean {
+    const { lexicon, options, text } = this;
+    if (!lexicon.codeMarks || (options.open && !options.isStart)) return false;
+    const mark = /<\?|\?>/.exec(text)?.[0];
+    return mark === undefined ? options.isStart === true && /^\s*</.test(text) : mark === CODE_START;
+  }
+
+  private leavesCode({ codeMarks }: Lexicon): boolean {
+    if (!codeMarks || !this.text.startsWith('?>', this.at)) return false;
+    this.open('?>', CODE_START, { reads: 'outside' });
+    return true;
+  }
+
+  /** Text outside the marks of code: quotes and brackets in it mean nothing. */
+  private outsideCode(): void {
+    if (!this.text.startsWith(CODE_START, this.at)) {
+      this.keep(1);
+      return;
+    }
+    this.drop();
+    this.keep(CODE_START.length);
+  }
+
+  private hereDocument(mark: RegExp): void {
+    mark.lastIndex = this.at;
+    const match = mark.exec(this.text);
+    const word = match?.groups?.word;
+    if (!match || word === undefined) return;
+    this.hereDocuments.push({ opener: /^<+/.exec(match[0])?.[0] ?? '<<', word });
+    this.keep(match[0].length);
   }
 
   private inString(rule: StringRule): void {
@@ -219,8 +284,8 @@ class Lexer extends Reader {
       } else this.blank(2);
       return;
     }
-    if (rule.escape === 'doubled' && text.startsWith(rule.close + rule.close, at)) {
-      this.blank(2 * rule.close.length);
+    if (rule.escape === 'doubled' && this.escapesMark(rule.close)) {
+      this.blank(1 + rule.close.length);
       return;
     }
     if (this.closesTop()) return;
@@ -229,8 +294,20 @@ class Lexer extends Reader {
     else this.blank(1);
   }
 
+  /** `''`; some dialects also write `\'`, which is recognised if a word goes on behind it. */
+  private escapesMark(mark: string): boolean {
+    const { text, at } = this;
+    if (text.startsWith(mark + mark, at)) return true;
+    return text.startsWith(`\\${mark}`, at) && /\w/.test(text.charAt(at + 1 + mark.length));
+  }
+
   private inComment(opener: string): void {
     if (this.closesTop()) return;
+    if (this.stack.at(-1)?.closer === '\n' && this.lexicon.codeMarks && this.text.startsWith('?>', this.at)) {
+      this.drop();
+      this.leavesCode(this.lexicon);
+      return;
+    }
     const isNested = this.lexicon.nestedComments && opener.length > 1 && this.text.startsWith(opener, this.at);
     const closer = this.stack.at(-1)?.closer ?? '';
     if (isNested && closer !== '\n') this.open(opener, closer, { reads: 'comment', opener });
@@ -328,19 +405,22 @@ class Lexer extends Reader {
     const line = this.text.slice(this.at, lineEnd < 0 ? undefined : lineEnd);
     if (top?.mode.reads === 'lines') this.closeLines(top, line);
     else if (this.hereDocuments.length > 0) {
-      for (const word of this.hereDocuments.reverse()) this.push('<<', word, { reads: 'lines' });
+      for (const { opener, word } of this.hereDocuments.reverse()) this.push(opener, word, { reads: 'lines' });
       this.hereDocuments = [];
     } else if (this.mode().reads === 'markup') this.openFence(line);
   }
 
-  private closeLines({ closer }: Open, line: string): void {
-    const isClosed =
-      closer.startsWith('`') || closer.startsWith('~') ? line.trim().startsWith(closer) : line.trim() === closer;
-    if (!isClosed) return;
+  private closeLines({ opener, closer }: Open, line: string): void {
+    const words = line.trim();
+    const isFence = closer.startsWith('`') || closer.startsWith('~');
+    // In PHP, the statement may go on behind the word.
+    const isPhp = opener === '<<<';
+    const isClosed = isFence || isPhp ? words.startsWith(closer) : words === closer;
+    if (!isClosed || (isPhp && /\w/.test(words.charAt(closer.length)))) return;
     const blanks = line.length - line.trimStart().length;
     this.keep(blanks);
     this.pop(closer);
-    this.keep(line.length - blanks);
+    this.keep(isPhp ? closer.length : line.length - blanks);
   }
 
   private openFence(line: string): void {

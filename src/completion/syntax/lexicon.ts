@@ -32,17 +32,28 @@ export interface Lexicon {
   /** Matches a line before a quote if its end is a string prefix. */
   readonly stringPrefix?: RegExp;
   /** How a raw string begins. Its first group decides how it ends. */
-  readonly rawString?: { readonly open: RegExp; readonly close: (group: string) => string };
+  readonly rawString?: {
+    readonly open: RegExp;
+    readonly close: (group: string) => string;
+    /** None if it is not given. */
+    readonly escape?: StringRule['escape'];
+  };
   /** Brackets that pair, as `()[]{}`. */
   readonly brackets: string;
-  /** A slash in place of a value begins a regular expression. */
-  readonly regex?: true;
+  /** A slash in place of a value begins a regular expression; also as an argument without brackets, as in Ruby. */
+  readonly regex?: true | 'or argument';
   /** Quotes open a string only at the start of a value, as in YAML. */
   readonly quoteBeginsValue?: true;
   /** `)` after a pattern closes nothing, as in the `case` of a shell. */
   readonly casePatterns?: true;
-  /** `<<WORD` is followed by a text up to a line WORD. */
-  readonly hereDocuments?: true;
+  /** A mark such as `<<WORD`, with the group `word`: a text follows on the next line, up to a line with that word. */
+  readonly hereDocument?: RegExp;
+  /** A backslash in code takes the meaning from the next character: `\'` opens no string. */
+  readonly escapesInCode?: true;
+  /** `#[` begins an attribute, not a comment. */
+  readonly attributes?: true;
+  /** Code stands only between `<?` and `?>`. */
+  readonly codeMarks?: true;
   /** Tags may stand in the code, as in JSX. */
   readonly tags?: true;
   /** A trailing comma is forbidden before every closing bracket, or before a parenthesis. */
@@ -79,6 +90,10 @@ const prose = (lexicon: Partial<Lexicon> = {}) =>
 const JAVASCRIPT = braces({ strings: [DOUBLE, SINGLE, TEMPLATE], regex: true });
 const JSX: Lexicon = { ...JAVASCRIPT, tags: true };
 const JSON = code({ strings: [DOUBLE], noTrailingComma: 'everywhere' });
+const PAIRS: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}', '<': '>' };
+/** How a string ends that begins with any mark. */
+const matching = (mark: string) => PAIRS[mark] ?? mark;
+
 const C = braces({
   apostrophe: 'character',
   stringPrefix: /(?:^|\W)(?:u8|[uUL])$/,
@@ -102,11 +117,14 @@ const SHELL = hashed({
         ['${', '}'],
       ],
     },
+    { open: "$'", close: "'", escape: 'backslash', multiline: true },
     { ...SINGLE, escape: 'none', multiline: true },
   ],
   stringPrefix: /./,
   casePatterns: true,
-  hereDocuments: true,
+  // `<<<` is followed by a string.
+  hereDocument: /(?<!<)<<(?!<)-?[ \t]*\\?(["']?)(?<word>[A-Za-z_]\w*)\1/y,
+  escapesInCode: true,
 });
 const MARKUP = prose({
   kind: 'markup',
@@ -119,7 +137,20 @@ const MARKUP = prose({
 });
 const MARKDOWN = prose({ blockComments: [['<!--', '-->']] });
 const SQL = code({ lineComments: ['--'], blockComments: STARS, strings: [doubled('"'), doubled("'")] });
-const PERL = hashed({ stringPrefix: /./ });
+const PERL = hashed({
+  blockComments: ['pod', 'head', 'over', 'item', 'begin', 'for', 'encoding'].map(
+    (word) => [`=${word}`, '=cut'] as const,
+  ),
+  stringPrefix: /./,
+  rawString: {
+    // Of `s/a/b/`, the first part is taken as the start.
+    open: /(?<![$@%&>])(?:q[qrwx]?([([{<|!])|(?:qr|m)\s?([/#,~])(?=[^\n]*\2)|(?:s|tr|y)\/(?:\\.|[^/\\\n])*(\/)|m([([{<|!]))/y,
+    close: matching,
+    escape: 'backslash',
+  },
+  hereDocument: /<<~?(["']?)(?<word>[A-Z_]\w*)\1/y,
+  regex: 'or argument',
+});
 
 const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
   Object.entries({
@@ -145,7 +176,7 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
       strings: [{ ...triple('"""'), escape: 'none' }, DOUBLE, SINGLE],
       apostrophe: 'character',
       stringPrefix: /[$@]$/,
-      rawString: { open: /\$?@\$?"()/y, close: () => '"' },
+      rawString: { open: /\$?@\$?"()/y, close: () => '"', escape: 'doubled' },
       noTrailingComma: 'parentheses',
     }),
     go: braces({ strings: [DOUBLE, SINGLE, BACKTICK], apostrophe: 'character' }),
@@ -167,6 +198,7 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
         { ...DOUBLE, code: [['\\(', ')']] },
       ],
       apostrophe: 'none',
+      rawString: { open: /(#{1,8})"/y, close: (hashes) => `"${hashes}` },
       nestedComments: true,
     }),
     scala: braces({
@@ -175,10 +207,17 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
       stringPrefix: /[a-z]$/,
       nestedComments: true,
     }),
-    dart: braces({ strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE], stringPrefix: /(?:^|\W)r$/ }),
-    groovy: braces({ strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE] }),
+    dart: braces({
+      strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE],
+      stringPrefix: /(?:^|\W)r$/,
+      rawString: { open: /r("""|'''|"(?=[^"\n]*")|'(?=[^'\n]*'))/y, close: matching },
+    }),
+    groovy: braces({ strings: [triple('"""'), triple("'''"), DOUBLE, SINGLE], regex: true }),
     php: braces({
       lineComments: ['//', '#'],
+      attributes: true,
+      codeMarks: true,
+      hereDocument: /<<<[ \t]*(["']?)(?<word>[A-Za-z_]\w*)\1/y,
       strings: [
         { ...DOUBLE, multiline: true },
         { ...SINGLE, multiline: true },
@@ -195,29 +234,46 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
         { ...DOUBLE, multiline: true, code: [['#{', '}']] },
         { ...SINGLE, multiline: true },
       ],
+      rawString: { open: /%[qQwWiIrsx]([([{<|!/])/y, close: matching, escape: 'backslash' },
+      hereDocument: /<<[~-]?(["'`]?)(?<word>[A-Z_]\w*)\1/y,
+      regex: 'or argument',
     }),
     elixir: hashed({
-      strings: [{ ...triple('"""'), code: [['#{', '}']] }, { ...DOUBLE, code: [['#{', '}']] }, SINGLE],
+      strings: [{ ...triple('"""'), code: [['#{', '}']] }, triple("'''"), { ...DOUBLE, code: [['#{', '}']] }, SINGLE],
+      rawString: { open: /~[A-Za-z]+("""|'''|["'([{<|/])/y, close: matching, escape: 'backslash' },
     }),
     lua: code({
       lineComments: ['--'],
-      blockComments: [['--[[', ']]']],
+      blockComments: [
+        ['--[[', ']]'],
+        ['--[=[', ']=]'],
+        ['--[==[', ']==]'],
+      ],
+      rawString: { open: /\[(=+)\[/y, close: (signs) => `]${signs}]` },
       strings: [{ open: '[[', close: ']]', escape: 'none', multiline: true }, DOUBLE, SINGLE],
     }),
     perl: PERL,
     r: hashed(),
-    julia: hashed({ strings: [triple('"""'), DOUBLE, SINGLE], apostrophe: 'character' }),
+    // An apostrophe that encloses no character transposes a matrix.
+    julia: hashed({ strings: [triple('"""'), DOUBLE], apostrophe: 'character' }),
     shellscript: SHELL,
     powershell: hashed({
       blockComments: [['<#', '#>']],
+      rawString: { open: /@(["'])(?=[ \t]*\n)/y, close: (mark) => `${mark}@` },
       strings: [
         { ...DOUBLE, escape: 'none', multiline: true },
         { ...SINGLE, escape: 'none', multiline: true },
       ],
     }),
-    dockerfile: hashed({ strings: [DOUBLE] }),
+    dockerfile: hashed({ strings: [DOUBLE], escapesInCode: true }),
     makefile: hashed({ strings: [], apostrophe: 'none', brackets: '(){}' }),
-    cmake: hashed({ strings: [{ ...DOUBLE, multiline: true }], apostrophe: 'none' }),
+    cmake: hashed({
+      blockComments: [['#[[', ']]']],
+      strings: [{ ...DOUBLE, multiline: true }],
+      apostrophe: 'none',
+      rawString: { open: /\[(=*)\[/y, close: (signs) => `]${signs}]` },
+      escapesInCode: true,
+    }),
     toml: hashed({
       strings: [triple('"""'), { ...triple("'''"), escape: 'none' }, DOUBLE, { ...SINGLE, escape: 'none' }],
     }),
@@ -234,11 +290,25 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
     haskell: code({
       lineComments: ['--'],
       blockComments: [['{-', '-}']],
+      // A lone apostrophe belongs to a name or quotes one.
+      strings: [DOUBLE],
       apostrophe: 'character',
       nestedComments: true,
     }),
-    ocaml: code({ blockComments: [['(*', '*)']], apostrophe: 'character', nestedComments: true }),
-    clojure: code({ lineComments: [';'], strings: [{ ...DOUBLE, multiline: true }], apostrophe: 'none' }),
+    ocaml: code({
+      blockComments: [['(*', '*)']],
+      // A lone apostrophe begins the name of a type.
+      strings: [{ ...DOUBLE, multiline: true }],
+      rawString: { open: /\{([a-z_]*)\|/y, close: (name) => `|${name}}` },
+      apostrophe: 'character',
+      nestedComments: true,
+    }),
+    clojure: code({
+      lineComments: [';'],
+      strings: [{ ...DOUBLE, multiline: true }],
+      apostrophe: 'none',
+      escapesInCode: true,
+    }),
     html: MARKUP,
     xml: MARKUP,
     svg: MARKUP,
@@ -275,7 +345,7 @@ const LEXICONS: ReadonlyMap<string, Lexicon> = new Map(
 );
 
 /** Most languages that are not in the table resemble C or a shell. */
-const UNKNOWN = braces({ lineComments: ['//', '#'], commentBeginsWord: true });
+const UNKNOWN = braces({ lineComments: ['//', '#'], commentBeginsWord: true, attributes: true });
 
 /** The lexical rules of a language, by the editor's identifier, with a common set for languages not in the table. */
 export function lexiconOf(languageId: string): Lexicon {

@@ -1,3 +1,5 @@
+import { OPENS_BLOCK } from '../../governor/place';
+
 /** How the indentation of a line follows from the line above. Strings and comments are blanked before a match. */
 export interface LineRules {
   /** The line opens a block: the next one stands a level deeper. */
@@ -18,13 +20,12 @@ export interface LineRules {
   readonly ends?: RegExp;
 }
 
-const OPENS = /(?:[{([:]|=>)$/;
 const DEDENTS = /^(?:[})\]]|<\/|(?:case\b.*|default\s*|[\w\s]+):$|else\b|catch\b|finally\b)/;
 const OPERATOR_END = /(?:[^=!<>]=|[^=!<>+\-*/%&|^]=|&&|\|\||\?\?|[^+]\+|[^-]-|\s[*/%&|^<>?]|[([,]\s*[?:])$|\\$/;
 const LEADS = /^(?:\?\.|&\.|\.(?=[A-Za-z_$[(])|\|>|<\||&&|\|\||\?\?|<<|[+\-*/%|&^?:]\s)/;
 
 const GENERIC: LineRules = {
-  opens: OPENS,
+  opens: OPENS_BLOCK,
   dedents: DEDENTS,
   goesOn: OPERATOR_END,
   continues: LEADS,

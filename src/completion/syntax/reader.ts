@@ -8,6 +8,8 @@ export type Mode =
   /** Between `<` and `>`. `element` is the name of the opened element, empty for a closing tag. */
   | { readonly reads: 'tag'; readonly element: string }
   | { readonly reads: 'markup' }
+  /** Text between two stretches of code, as HTML in a PHP file. */
+  | { readonly reads: 'outside' }
   /** Up to a line that closes it, as in a fence or a here-document. */
   | { readonly reads: 'lines' };
 
@@ -92,7 +94,8 @@ export class Reader {
 
   /** Items opened since `tellFromHere`. */
   protected opened(): Open[] {
-    return this.stack.slice(this.floor);
+    // Text outside the code is no part that a later mark has to close.
+    return this.stack.slice(this.floor).filter(({ mode }) => mode.reads !== 'outside');
   }
 
   protected tellFromHere(): void {
@@ -155,8 +158,9 @@ export class Reader {
 
   /** The current line up to the reading position. */
   protected lineBefore(): string {
-    const start = this.lineStart === 0 ? 0 : Math.max(this.lineStart, this.at - MAX_LINE_CHARS);
-    return (this.lineStart === 0 ? (this.options.before ?? '') : '') + this.text.slice(start, this.at);
+    const start = Math.max(this.lineStart, this.at - MAX_LINE_CHARS);
+    const before = start === 0 ? (this.options.before ?? '').slice(-MAX_LINE_CHARS) : '';
+    return before + this.text.slice(start, this.at);
   }
 
   protected characterBefore(): string {

@@ -1,5 +1,5 @@
 import type { CompletionRequest } from '../../../src/completion/request';
-import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
+import type { EndReason, Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 
 /** An engine whose events the test controls. */
 export class HandEngine implements Engine {
@@ -24,8 +24,8 @@ export class HandEngine implements Engine {
     for (const token of this.encode(known + text)) emit({ type: 'token', token, probability });
   }
 
-  end(): void {
-    this.requests.at(-1)!.emit({ type: 'end', reason: 'stop', decodedTokens: 4, passes: 3, decodeMs: 4 });
+  end(reason: EndReason = 'stop'): void {
+    this.requests.at(-1)!.emit({ type: 'end', reason, decodedTokens: 4, passes: 3, decodeMs: 4 });
   }
 }
 

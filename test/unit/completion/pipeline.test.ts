@@ -103,6 +103,19 @@ describe('a completion request', () => {
     );
   });
 
+  for (const [reason, text] of [
+    ['length', 'first'],
+    ['context', 'first'],
+    ['stop', 'first + sec'],
+  ] as const)
+    it(`shows by hand “${text}” of a text that the engine ended with the reason ${reason}`, async () => {
+      const outcome = ask('const a = █', undefined, { explicit: true });
+      await settle();
+      engine.write('first + sec');
+      engine.end(reason);
+      assert.equal(textOf(await outcome), text);
+    });
+
   it('is gated without asking the engine', async () => {
     const outcome = await ask('const a = █ + b');
     assert.deepEqual(outcome, { kind: 'gated', cause: 'code follows', reason: 'code follows on the line' });

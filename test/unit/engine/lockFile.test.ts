@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockFile } from '../../../src/engine/lockFile';
 import { temporaryFolder } from '../../temporary';
@@ -44,6 +44,31 @@ describe('a lock file', () => {
       assert.equal(heldAfter(content, seconds), isHeld);
     });
   }
+
+  it('that is stale goes to one of two that find it so at the same time, and stays there', () => {
+    const file = at(GONE);
+    const second = new LockFile(file);
+    let hasSecond = false;
+    const first = new LockFile(file, () => {
+      hasSecond = second.take(); // after the first has read the file, before it acts on it
+      return Date.now();
+    });
+    assert.equal(first.take(), false);
+    assert.equal(hasSecond, true);
+    assert.equal(readFileSync(file, 'utf8'), String(process.pid));
+    assert.deepEqual(readdirSync(join(file, '..')), ['a.lock']);
+    second.release();
+    assert.ok(new LockFile(file).take());
+  });
+
+  it('that was taken over because it expired is not released by the first', () => {
+    const file = at();
+    const lock = new LockFile(file);
+    assert.ok(lock.take());
+    writeFileSync(file, '1');
+    lock.release();
+    assert.equal(readFileSync(file, 'utf8'), '1');
+  });
 
   it('is not held if it is missing', () => {
     assert.ok(!new LockFile(at()).isHeld());

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import type { GenerateEvent } from '../../../src/engine/engine';
 import { EngineLease } from '../../../src/session/engineLease';
 import { FakeEngine } from './fakes';
@@ -27,10 +28,26 @@ describe('the lease of an engine', () => {
     generate(controller.signal);
     const { signal, emit } = engine.requests[0]!;
     emit({ type: 'token', token: 1, probability: 1 });
+    controller.abort('typing goes on');
+    assert.deepEqual([signal.aborted, signal.reason], [true, 'typing goes on']);
     emit(END);
     assert.deepEqual(heard(), ['prefill', 'token', 'end stop']);
+  });
+
+  it('stops a request at once if it was aborted before', () => {
+    generate(AbortSignal.abort());
+    assert.equal(engine.requests[0]!.signal.aborted, true);
+  });
+
+  it('keeps nothing of a request that has ended', () => {
+    const controller = new AbortController();
+    generate(controller.signal);
+    const { signal, emit } = engine.requests[0]!;
+    emit(END);
+    assert.deepEqual(getEventListeners(controller.signal, 'abort'), []);
     controller.abort();
-    assert.equal(signal.aborted, true);
+    lease.close();
+    assert.equal(signal.aborted, false);
   });
 
   it('that is closed stops what is in progress, ends it once, and drops what comes later', () => {

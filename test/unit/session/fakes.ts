@@ -111,6 +111,8 @@ export class World {
   readonly detections: { signal: AbortSignal; answer: ReturnType<typeof settleable<HardwareReport>> }[] = [];
   /** Thrown by everything that probes, if set. */
   probeFault: Error | undefined;
+  /** The process of a stopped probe ends when the test says so. */
+  probesEndLate = false;
   private readonly waits: { atMs: number; resolve: () => void; signal: AbortSignal }[] = [];
 
   parts(): SessionParts {
@@ -153,7 +155,7 @@ export class World {
         detect: (_checkpoint, _threads, signal) => {
           const answer = settleable<HardwareReport>();
           signal.addEventListener('abort', () => {
-            answer.reject(new Error('the probe was stopped'));
+            if (!this.probesEndLate) answer.reject(new Error('the probe was stopped'));
           });
           this.detections.push({ signal, answer });
           return answer.promise;

@@ -297,6 +297,27 @@ describe('a session', () => {
     });
   });
 
+  describe('that is asked to probe the hardware again after a restart', () => {
+    it('makes a new probe, though the process of the stopped one has not ended', async () => {
+      world.probesEndLate = true;
+      await started();
+      void session.detectHardware();
+      await started();
+      const again = session.detectHardware();
+      const [stopped, running] = world.detections;
+      assert.deepEqual([stopped!.signal.aborted, running?.signal.aborted], [true, false]);
+      stopped!.answer.reject(new Error('the probe was stopped'));
+      await settle();
+      void session.detectHardware();
+      assert.equal(world.detections.length, 2, 'the end of the stopped one does not hide the running one');
+      running!.answer.resolve(REPORT);
+      await settle();
+      await opened();
+      await again;
+      assert.deepEqual(world.stored, [REPORT]);
+    });
+  });
+
   it('that is disposed stops everything and starts nothing again', async () => {
     await started();
     void session.detectHardware();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Work } from '../../../src/completion/outcome';
 import type { EngineState } from '../../../src/engine/client';
 import type { Decision, Declined } from '../../../src/governor/decide';
+import { WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { submodelOf } from '../../../src/matlm/submodel';
@@ -11,12 +12,13 @@ import { Activity } from '../../../src/ui/activity';
 import { RECENT_SPAN_MS } from '../../../src/ui/dashboard/state';
 import type { Here } from '../../../src/ui/here';
 import { readSettings } from '../../../src/ui/settings';
+import { ManualClock } from '../../manualClock';
 import { exampleConfig } from '../model';
 import { INFO } from '../session/fakes';
 
 describe('the activity', () => {
   const config = exampleConfig();
-  let nowMs: number;
+  let clock: ManualClock;
   let changes: number;
   let settings: GovernorSettings;
   let statistics: Statistics;
@@ -25,7 +27,7 @@ describe('the activity', () => {
   let engine: EngineState;
 
   beforeEach(() => {
-    nowMs = 0;
+    clock = new ManualClock();
     changes = 0;
     settings = AUTO;
     engine = { kind: 'starting' };
@@ -54,7 +56,7 @@ describe('the activity', () => {
     );
     activity = new Activity({
       statistics,
-      now: () => nowMs,
+      clock,
       settings: () =>
         readSettings(
           () => undefined,
@@ -102,6 +104,11 @@ describe('the activity', () => {
     activity.outcome({ kind: 'shown', suggestion: { text: 'x', replaces: 0 }, work: work(submodel) }, WHERE);
   };
 
+  const decline = (times: number) => {
+    for (let i = 0; i < times; i++)
+      activity.outcome({ kind: 'declined', reason: 'it hardly pays', considered: 'S' }, WHERE);
+  };
+
   it('presents the governor’s choice before the first completion', () => {
     assert.deepEqual(activity.present(AUTO), { submodel: 'S', shortName: 'S', reason: 'typing fast' });
   });
@@ -137,9 +144,9 @@ describe('the activity', () => {
 
   it('gives the dashboard the answers of the last ten minutes', () => {
     shown('S');
-    nowMs = RECENT_SPAN_MS / 2;
+    clock.advance(RECENT_SPAN_MS / 2);
     shown('XL');
-    nowMs = RECENT_SPAN_MS + 1;
+    clock.advance(RECENT_SPAN_MS / 2 + 1);
     const { recent, choice, frontier, bySize } = activity.dashboard();
     assert.deepEqual(
       recent.map(({ shortName, agoMs, level }) => ({ shortName, agoMs, level })),
@@ -172,8 +179,7 @@ describe('the activity', () => {
   it('says in the status bar and its tooltip that requests are declined in this file, and explains it', () => {
     engine = { kind: 'ready', info: INFO };
     shown('M');
-    for (let i = 0; i < 3; i++)
-      activity.outcome({ kind: 'declined', reason: 'it hardly pays', considered: 'S' }, WHERE);
+    decline(3);
     const status = activity.status(HERE, false);
     assert.equal(status.kind, 'declined');
     assert.match(activity.tooltip(status), /Now: \*\*quiet, because/);
@@ -184,5 +190,49 @@ describe('the activity', () => {
       outcomes.map(({ title }) => title),
       ['Declined (S), 3 times', 'Shown by M in 18 ms'],
     );
+  });
+
+  it('shows that requests are declined until the duty cycle has forgotten them, and then changes by itself', () => {
+    engine = { kind: 'ready', info: INFO };
+    decline(1);
+    clock.advance(5000);
+    decline(1);
+    activity.outcome({ kind: 'superseded', reason: 'cancelled before it began' }, WHERE);
+    decline(1);
+    const before = changes;
+    clock.advance(WINDOW_MS - 5001);
+    assert.deepEqual([activity.status(HERE, false).kind, changes], ['declined', before]);
+    assert.match(activity.explain(HERE).now.title, /^The engine has used its share/);
+    clock.advance(1);
+    assert.deepEqual([activity.status(HERE, false).kind, changes], ['waiting', before + 1]);
+    clock.advance(5000);
+    assert.match(activity.explain(HERE).now.title, /^The engine had used its share .* at the last request here$/);
+    assert.equal(changes, before + 1);
+  });
+
+  it('changes no more after it is disposed', () => {
+    decline(3);
+    const before = changes;
+    activity.dispose();
+    clock.advance(WINDOW_MS);
+    assert.equal(changes, before);
+  });
+
+  it('forgets the outcomes of another model', () => {
+    engine = { kind: 'ready', info: INFO };
+    shown('M');
+    decline(3);
+    activity.forget();
+    assert.equal(activity.status(HERE, false).kind, 'waiting');
+    const { now, outcomes } = activity.explain(HERE);
+    assert.deepEqual([now.title, outcomes], ['No request in this file yet', []]);
+  });
+
+  it('keeps the outcomes if only the completions are to be forgotten', () => {
+    engine = { kind: 'ready', info: INFO };
+    shown('M');
+    activity.forgetCompletions();
+    assert.equal(activity.status(HERE, false).kind, 'waiting');
+    assert.equal(activity.explain(HERE).outcomes.length, 1);
   });
 });

@@ -52,17 +52,10 @@ describe('past outcomes', () => {
     assert.equal(past.lastIn('file:///a.ts')?.kind, 'empty');
   });
 
-  it('count the requests that were declined in a row, without superseded ones', () => {
-    assert.equal(past.declinedInARow('file:///a.ts'), 0);
+  it('are forgotten together', () => {
     add('shown');
-    for (let i = 0; i < 3; i++) {
-      add('declined');
-      add('superseded');
-    }
-    add('declined', 'because', 'file:///b.ts');
-    assert.equal(past.declinedInARow('file:///a.ts'), 3);
-    add('reused');
-    assert.equal(past.declinedInARow('file:///a.ts'), 0);
+    past.clear();
+    assert.deepEqual(told(), []);
   });
 
   it('are bounded', () => {

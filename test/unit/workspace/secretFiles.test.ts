@@ -15,7 +15,8 @@ const open = `
   .env.example .env.sample .env.template prod.env.example src/env.ts env.d.ts environment.prod.ts src/secrets.ts
   test/unit/workspace/secrets.test.ts secrets.go docs/secrets.md secretFiles.ts credentials.ts keyboard.ts monkey.md
   tokens.css key.ts certificate.ts docker-compose.yml package.json .eslintrc .envoy.yaml wp-config-sample.php
-  terraform.tfvars.example secretsmanager.tf
+  terraform.tfvars.example secretsmanager.tf .docker/Dockerfile .docker/nginx/default.conf .docker/app/config.json
+  .env.d.ts types/.env.d.ts
 `;
 
 describe('names of files with secrets', () => {

@@ -16,7 +16,7 @@ declare function acquireVsCodeApi(): Host;
 const host = acquireVsCodeApi();
 
 /** A part of the page that is redrawn only if its content has changed, so that a reader is not interrupted. */
-class Part {
+class PagePart {
   readonly element: HTMLElement;
   private shown = '';
 
@@ -33,15 +33,15 @@ class Part {
 }
 
 const parts = {
-  engine: new Part('p', 'engine'),
-  choice: new Part('p', 'choice'),
-  periods: new Part('div', 'periods'),
-  frontier: new Part('div', 'plot'),
-  frontierTable: new Part('div', 'table'),
-  time: new Part('div', 'plot'),
-  timeTable: new Part('div', 'table'),
-  bySize: new Part('div', 'table'),
-  machine: new Part('div', 'table'),
+  engine: new PagePart('p', 'engine'),
+  choice: new PagePart('p', 'choice'),
+  periods: new PagePart('div', 'periods'),
+  frontier: new PagePart('div', 'plot'),
+  frontierTable: new PagePart('div', 'table'),
+  time: new PagePart('div', 'plot'),
+  timeTable: new PagePart('div', 'table'),
+  bySize: new PagePart('div', 'table'),
+  machine: new PagePart('div', 'table'),
 };
 
 function button(label: string, command: DashboardCommand): HTMLElement {

@@ -16,10 +16,10 @@ after(() => {
 
 /** The inserted text, and the number of characters after which the decode stops, character by character. */
 async function run(golden: GoldenCase, without: readonly FilterName[] = []) {
-  const { written } = golden;
+  const { written, isCut } = golden;
   const trim = trimAt(await cursorAt(golden), without);
   const stopsAfter = Array.from({ length: written.length }, (_, i) => i + 1).find((n) => stops(trim, written, n));
-  const { suggestion } = trim(written.slice(0, stopsAfter), false);
+  const { suggestion } = trim(written.slice(0, stopsAfter), false, isCut && stopsAfter === undefined);
   return { inserted: suggestion?.text, replaces: suggestion?.replaces ?? 0, stopsAfter };
 }
 

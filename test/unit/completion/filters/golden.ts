@@ -21,6 +21,8 @@ export interface GoldenCase {
   readonly written: string;
   /** Number of characters of `written` after which the decode stops; undefined if the model ends by itself. */
   readonly stopsAfter: number | undefined;
+  /** The decode ran out of tokens at the end of `written`. */
+  readonly isCut: boolean;
 }
 
 /** The golden files: their names without extension, and their cases. */
@@ -36,7 +38,7 @@ function parse(file: string): GoldenCase[] {
     .split(/^=== /m)
     .slice(1)
     .map((section) => {
-      const match = /^(.*?)(?: \(([\w -]+)\))?\n(.*?)\n---\n(.*?)([■□])([^]*)$/s.exec(section);
+      const match = /^(.*?)(?: \(([\w -]+)\))?\n(.*?)\n---\n(.*?)([■□◪])([^]*)$/s.exec(section);
       if (!match) throw new Error(`${file}: this is no case: ${section}`);
       const [, name = '', terms = '', document = '', before = '', end, after = ''] = match;
       const stops = end === '■';
@@ -46,6 +48,7 @@ function parse(file: string): GoldenCase[] {
         ...place(file, document),
         written: before + (stops ? after.trimEnd() : ''),
         stopsAfter: stops ? before.length : undefined,
+        isCut: end === '◪',
       };
     });
 }

@@ -12,12 +12,13 @@ const DECODED: Decoded = {
   prefillMs: 4,
   decodeMs: 5,
   aborted: false,
+  endedBy: 'stop',
 };
 
 function generated(drawn: string, pieces: [string, number][], plan: Parameters<typeof planAt>[1] = {}) {
   const planned = planAt(drawn, plan);
   const decoded = { ...DECODED, pieces: pieces.map(([text, probability]) => ({ text, probability })) };
-  return generationOf(planned, 'requested', decoded.pieces, undefined, workOf(planned, decoded, 130));
+  return generationOf(planned, 'requested', decoded, undefined, workOf(planned, decoded, 130));
 }
 
 describe('a generation', () => {

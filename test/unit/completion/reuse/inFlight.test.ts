@@ -50,6 +50,12 @@ describe('a decode in flight', () => {
       assert.equal(inFlight.survives('x', 0), true);
     });
 
+    it('survives a comment that the editor closes by itself', () => {
+      const inFlight = inFlightAt('█', '/** Adds two numbers. */');
+      assert.equal(inFlight.survives('/** */', 0), true);
+      assert.equal(inFlight.survives(' A', 0), true);
+    });
+
     it('does not survive a deletion, unless it is speculative', () => {
       assert.equal(inFlightAt('a = █', 'f(').survives('', 1), false);
       assert.equal(inFlightAt('a = █', 'f(', 'speculative').survives('', 1), true);

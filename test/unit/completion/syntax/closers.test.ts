@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closerOf, closingHead, isClosingLine } from '../../../../src/completion/syntax/closers';
+import { closerOf, closingHead, isClosingLine, keyOfPair } from '../../../../src/completion/syntax/closers';
 
 describe('closing marks', () => {
   const heads: [string, string, string[], number][] = [
@@ -46,5 +46,13 @@ describe('closing marks', () => {
     assert.equal(closerOf('>', '<br', 'html'), undefined);
     assert.equal(closerOf('>', 'a: Map<string', 'typescriptreact'), undefined);
     assert.equal(closerOf('*', '/*', 'typescript'), ' */');
+  });
+
+  it('are not part of the typed text if an edit inserted a whole pair', () => {
+    assert.equal(keyOfPair('()', 'typescript'), '(');
+    assert.equal(keyOfPair('/** */', 'typescript'), '/**');
+    assert.equal(keyOfPair('<!---->', 'html'), '<!--');
+    assert.equal(keyOfPair("''", 'rust'), "''");
+    assert.equal(keyOfPair('ab', 'typescript'), 'ab');
   });
 });

@@ -24,7 +24,10 @@ const open: Record<string, [string, string[]][]> = {
     ["f(1_000, '\\u0028', '('", ['(']],
     ['String a = """\n  ( "quoted" (\n  """; {', ['{']],
   ],
-  csharp: [['f(@"C:\\", $"{a}"', ['(']]],
+  csharp: [
+    ['f(@"C:\\", $"{a}"', ['(']],
+    ['f(@"C:\\ ""(""\n", $@"{a} ""', ['(', '$@"']],
+  ],
   go: [["f('(', `[\n{`", ['(']]],
   python: [
     ['f(a // 2', ['(']],
@@ -60,19 +63,84 @@ const open: Record<string, [string, string[]][]> = {
     ['echo $# a#( b', ['(']],
     ['echo a # (', ['#']],
     ['curl https://a.b/$(c', ['(']],
+    ["echo 'it'\\''s' {", ['{']],
+    ["grep \\'a {", ['{']],
+    ['a=$(( 1 << shift ))\nif (', ['(']],
+    ['cat <<< "bar" {', ['{']],
+    ['cat <<<bar\nb {', ['{']],
+    ["a=$'it\\'s' {", ['{']],
+    ['echo a #[ (', ['#']],
   ],
   yaml: [
     ['a: [https://b.c/d', ['[']],
     ["a: don't (b\nc: [", ['[']],
     ["a: 'it''s [", ["'"]],
     ['a: b #(\nc: {', ['{']],
+    ["a: rock 'n roll\nb: [", ['[']],
+    ['a: yes, "no\nb: [', ['[']],
+    ['- - "a: [', ['"']],
+    ["- !b 'it''s", ["'"]],
+    ['a: {"b":"[", c: [', ['{', '[']],
   ],
   css: [['a { background: url(https://b.c/d', ['{', '(']]],
   scss: [['// a (\n.b {', ['{']]],
   json: [['{"a": "https://b.c/(", "d": [', ['{', '[']]],
-  sql: [["select 'it''s (' from (", ['(']]],
-  lua: [['--[[ (\n]] f(a, [[(', ['(', '[[']]],
-  ruby: [['puts "a #{f("(', ['"', '#{', '(', '"']]],
+  sql: [
+    ["select 'it''s (' from (", ['(']],
+    ["select 'it\\'s (' from (", ['(']],
+    ["select 'C:\\' from (", ['(']],
+  ],
+  lua: [
+    ['--[[ (\n]] f(a, [[(', ['(', '[[']],
+    ['a = [==[ ]] ( ]==] f(', ['(']],
+    ["--[==[ it's\n( ]==] {", ['{']],
+  ],
+  ruby: [
+    ['puts "a #{f("(', ['"', '#{', '(', '"']],
+    ["a =~ /'/\nf(", ['(']],
+    ["if /it's (/ =~ a\n  f(", ['(']],
+    ["a.scan /'/\nf(", ['(']],
+    ['a = b / c; f(d / e', ['(']],
+    ["a = <<~TEXT\n  it's (\nTEXT\nf(", ['(']],
+    ["%w[it's (] + %r{'}; f(", ['(']],
+    ["=begin\nit's (\n=end\nf(", ['(']],
+  ],
+  perl: [
+    ["if ($a =~ /'/) {", ['{']],
+    ["if ($a =~ m/'/) {", ['{']],
+    ['$a =~ s/\'/"/g; f(', ['(']],
+    ["my @a = qw(it's b); f(", ['(']],
+    ['print <<"EOT";\n it\'s (\nEOT\nf(', ['(']],
+    ["=pod\n\nit's (\n\n=cut\n\nf(", ['(']],
+    ['$h{q}; $m{a}; f(', ['(']],
+    ['my $b = $a / 2; f($c / 3', ['(']],
+  ],
+  php: [
+    ["<p>It's \"5'</p>\n<?php f(", ['(']],
+    ["<?php if ($a): ?>\n<p>It's \"5'</p>\n<?php f(", ['(']],
+    ["<?php if ($a) { // it ?>\n<p>It's (", ['{', '?>']],
+    ['<?php if ($a) { ?>(<?php } f(', ['(']],
+    ["$a = <<<EOT\n it's (\n  EOT;\nf(", ['(']],
+    ['f("a', ['(', '"']],
+    ['#[A]\nf(', ['(']],
+  ],
+  swift: [['let a = #"say "(" \\"#; f(', ['(']]],
+  dart: [["f(r'C:\\', [", ['(', '[']]],
+  haskell: [["f (foldl' '[a] (", ['(', '(']]],
+  ocaml: [
+    ["let f (a : 'a list) = (", ['(']],
+    ['let a = {q|say "(|q} in (', ['(']],
+  ],
+  julia: [["f((a * b)' * (", ['(', '(']]],
+  elixir: [['a =~ ~r/it\'s "/; f(', ['(']]],
+  clojure: [['(f \\" \\( [', ['(', '[']]],
+  powershell: [["$a = @'\nit's (\n'@\nf(", ['(']]],
+  cmake: [['f([=[ it "( ]=] \\" "a', ['(', '"']]],
+  dockerfile: [['RUN echo \\" && (', ['(']]],
+  makefile: [["a:\n\techo $$b it's $(c", ['(']]],
+  toml: [["a = 'C:\\'\nb = [", ['[']]],
+  kotlin: [['val a = \"""it "(" \\\"""; f(', ['(']]],
+  groovy: [["a =~ /it's (/; f(", ['(']]],
   html: [
     ['<ul>\n<li>1) a <b>(</b>', ['<ul>', '<li>']],
     ['<!-- <b> ', ['<!--']],
@@ -134,6 +202,13 @@ describe('the lexer', () => {
       scan(text, lexiconOf('typescript')).open.map(({ opener }) => opener),
       ['('],
     );
+  });
+
+  it('reads a long list of names before a bracket in the time of its length', () => {
+    const names = Array.from({ length: 34 }, () => 'name').join(' | ');
+    const { closers } = scan(`case a in\n${names} )`, lexiconOf('shellscript'));
+    assert.deepEqual(closers, []);
+    assert.equal(scan(`case a in\n${names} a b )`, lexiconOf('shellscript')).closers.length, 1);
   });
 
   it('scans odd text to its end in every language of the table', () => {
