@@ -14,7 +14,7 @@ import argparse
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -116,12 +116,17 @@ def losses(model: PreTrainedModel, shapes: dict[str, list[int]], rows: list[Tens
 
 
 def fine_tune(
-    model: PreTrainedModel, shapes: dict[str, list[int]], rows: list[Tensor], minutes: float, rate: float
+    model: PreTrainedModel,
+    shapes: dict[str, list[int]],
+    rows: list[Tensor],
+    minutes: float,
+    rate: float,
+    clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Nested training, one submodel drawn for every update; how many updates there were."""
-    rng, until, updates = random.Random(0), time.monotonic() + 60 * minutes, 0
+    """Nested training, one submodel drawn for every update; the number of updates. `clock` is in seconds."""
+    rng, until, updates = random.Random(0), clock() + 60 * minutes, 0
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
-    while (left := until - time.monotonic()) > 0:
+    while (left := until - clock()) > 0:
         with submodel(model, shapes[rng.choice(NAMES)]):
             loss(model, rng.choice(rows)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
