@@ -86,9 +86,8 @@ describe('a replay', () => {
 
   it('is the same with the same seed, and different with another', async () => {
     const figures = (r: ReplayRun) => {
-      const { cpuSeconds, ...rest } = summarise(r);
-      assert.ok(cpuSeconds >= 0);
-      return rest;
+      // The processor time is the only figure that the seed does not settle.
+      return { ...summarise(r), cpuSeconds: undefined };
     };
     const [a, b, c] = [await run('auto'), await run('auto'), await run('auto', { seed: 2 })];
     assert.deepEqual(figures(a), figures(b));
