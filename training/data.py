@@ -189,7 +189,7 @@ def require_tokens_of(tokenizer: Path, folder: Path, mix: Mix | None = None) -> 
 class Stream:
     """The tokens of the epoch files, end to end; after the last file the first comes again.
 
-    Files may be added while training reads: at the end of a pass the folder is looked through anew, and the next pass
+    Files may be added while training reads: at the end of a pass the folder is read again, and the next pass
     begins with those that are new. `state` says how far that has come, for whoever goes on later.
     """
 

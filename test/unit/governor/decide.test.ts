@@ -130,7 +130,7 @@ describe('the choice of a submodel', () => {
   }
 
   const settled: [string, Partial<GovernorSettings>, string, string][] = [
-    ['is the user’s where the user fixed it', { submodel: 'XL' }, '65 … low battery', 'XL'],
+    ['is the user’s if the user fixed it', { submodel: 'XL' }, '65 … low battery', 'XL'],
     ['is within the user’s cap on battery', { batteryCap: 'M' }, 'pause … battery', 'M'],
     ['is not capped on mains', { batteryCap: 'M' }, 'pause … mains', 'XL'],
     ['keeps to the user’s latency budget', { latencyBudgetMs: 45 }, 'pause … mains', 'L'],
