@@ -21,7 +21,7 @@ describe('the arithmetic of the engine', () => {
     new addon.Engine({ ...weights, config: TINY, threads: 1, ...options });
 
   for (const [name, widths] of Object.entries(SUBMODELS)) {
-    it(`gives the logits of the equations, but for rounding to int8: ${name}`, async () => {
+    it(`computes the logits of the equations, up to rounding to int8: ${name}`, async () => {
       const engine = open();
       const found = await logits(engine, tokens, widths);
       const expected = referenceLogits(TINY, tensors, widths, tokens);
@@ -35,7 +35,7 @@ describe('the arithmetic of the engine', () => {
     });
   }
 
-  it('gives the same bits with every instruction set and any number of threads', async () => {
+  it('computes the same bits with every instruction set and any number of threads', async () => {
     const plain = open({ isa: 'scalar' });
     const expected = new Map<string, Float32Array>();
     for (const [name, widths] of Object.entries(SUBMODELS)) expected.set(name, await logits(plain, tokens, widths));
@@ -54,7 +54,7 @@ describe('the arithmetic of the engine', () => {
     }
   });
 
-  it('gives the same completion whether the prompt comes at once or token by token', async () => {
+  it('generates the same completion if the prompt arrives at once or token by token', async () => {
     const widths = SUBMODELS['XL, all of them']!;
     const engine = open();
     const atOnce = await generate(engine, tokens, widths, 20);
@@ -68,7 +68,7 @@ describe('the arithmetic of the engine', () => {
     other.dispose();
   });
 
-  it('gives probabilities that a softmax of the logits gives', async () => {
+  it('reports the softmax of the logits as probabilities', async () => {
     const engine = open();
     const widths = SUBMODELS['XL, all of them']!;
     const { tokens: written, probabilities } = await generate(engine, tokens, widths, 1);

@@ -7,7 +7,7 @@ const S = [32, 32, 32, 32];
 const XL = [128, 128, 128, 128];
 const XS = [32, 0, 32, 0];
 
-describe('the cache that all submodels share', () => {
+describe('the cache shared by all submodels', () => {
   const weights = writeWeights(randomTensors(TINY));
   const next = random(9);
   const prompt = Array.from({ length: 70 }, () => Math.floor(next() * TINY.vocabularySize));
@@ -17,13 +17,13 @@ describe('the cache that all submodels share', () => {
     engine.dispose();
   });
 
-  it('reads a prompt once, and of a longer one only what is new', async () => {
+  it('prefills a prompt once, and of a longer one only the new tokens', async () => {
     assert.equal((await generate(engine, prompt, XL, 0)).prefilledTokens, 70);
     const longer = await generate(engine, [...prompt, 1, 2, 3], XL, 0);
     assert.deepEqual([longer.reusedTokens, longer.prefilledTokens], [70, 3]);
   });
 
-  it('reads nothing again when the submodel changes in the middle of a completion', async () => {
+  it('prefills nothing again when the submodel changes in the middle of a completion', async () => {
     const begun = await generate(engine, prompt, XL, 8);
     const sofar = [...prompt, ...begun.tokens];
     for (const widths of [S, XL, [64, 32, 128, 96]]) {
@@ -34,19 +34,19 @@ describe('the cache that all submodels share', () => {
     }
   });
 
-  it('keeps what was read up to the first difference', async () => {
+  it('keeps the tokens before the first difference', async () => {
     await generate(engine, prompt, XL, 5);
     const changed = prompt.with(40, (prompt[40]! + 1) % TINY.vocabularySize);
     assert.equal((await generate(engine, changed, XL, 0)).reusedTokens, 40);
   });
 
-  it('reads again what a submodel that skips layers wrote, and not the other way round', async () => {
+  it('prefills again the positions of a submodel that skips layers, but not the other way round', async () => {
     await generate(engine, prompt, XS, 0);
     assert.equal((await generate(engine, prompt, S, 0)).reusedTokens, 0);
     assert.equal((await generate(engine, prompt, XS, 0)).reusedTokens, 69);
   });
 
-  it('gives what a fresh engine gives after all of that', async () => {
+  it('leads to the same output as a new engine after all of that', async () => {
     for (const widths of [XS, S, XL]) await generate(engine, prompt.slice(0, 50), widths, 10);
     await generate(engine, prompt.with(0, 5), XL, 3);
     const fresh = new addon.Engine({ ...weights, config: TINY, threads: 1 });
@@ -108,7 +108,7 @@ describe('the cache that all submodels share', () => {
     });
   });
 
-  it('ends with the context, and says so', async () => {
+  it('ends at the end of the context, with that reason', async () => {
     const { reason, tokens } = await generate(engine, prompt, S, 1000);
     assert.equal(reason, 'context');
     assert.equal(tokens.length, TINY.contextLength - prompt.length + 1);

@@ -58,7 +58,7 @@ describe('copying from the context', () => {
     assert.ok(copied > 20, `copying decided ${copied} times only`);
   });
 
-  it('changes nothing where it weighs nothing', async () => {
+  it('changes nothing if its weight is zero', async () => {
     const [prompt, widths] = [prompts[1]!, SHAPES[2]!];
     const alone = await generate(engine, prompt, widths, 12);
     for (const copyWeights of [[], [0, 0]]) {
@@ -67,7 +67,7 @@ describe('copying from the context', () => {
     }
   });
 
-  it('looks past the marks, which spell nothing: the first token after the mark of the middle may be a copy', async () => {
+  it('ignores special tokens: the first token after the FIM middle token may be a copy', async () => {
     const tokenBytes = Array.from({ length: TINY.vocabularySize }, (_, token) => Buffer.from(token < 6 ? '' : 'a'));
     const spelling = new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes });
     const first = async (prompt: readonly number[]) =>
@@ -77,7 +77,7 @@ describe('copying from the context', () => {
     spelling.dispose();
   });
 
-  it('never copies a token that must not be the first', async () => {
+  it('never copies a banned first token', async () => {
     const prompt = [7, 8, 9, 10, 11, 7, 8, 9, 10];
     const free = await generate(engine, prompt, SHAPES[2]!, 1, { copyWeights: [0.99] });
     assert.deepEqual(free.tokens, [11]);
@@ -85,7 +85,7 @@ describe('copying from the context', () => {
     assert.notEqual(barred.tokens[0], 11);
   });
 
-  it('refuses weights that are none', async () => {
+  it('refuses invalid weights', async () => {
     const attempt = (copyWeights: readonly number[]) => generate(engine, [1], SHAPES[0]!, 1, { copyWeights });
     await assert.rejects(attempt([1]), /a copy weight is not at least 0 and below 1/);
     await assert.rejects(attempt([Number.NaN]), /a copy weight is not/);

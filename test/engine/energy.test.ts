@@ -4,7 +4,7 @@ import { EnergyMeter } from '../../src/replay/energy';
 import { RecordedMachine } from '../recordedMachine';
 import { ROOT } from './harness';
 
-describe('the energy that a machine takes', function () {
+describe('the energy consumption of a machine', function () {
   before(function () {
     if (process.platform !== 'linux') this.skip(); // the recordings are of Linux
   });
@@ -33,7 +33,7 @@ describe('the energy that a machine takes', function () {
     machine.write(path, `${(Number(machine.read(path)) + addMicrojoules) % range}\n`);
   };
 
-  it('is what the processor’s packages count', () => {
+  it('is read from the processor’s packages', () => {
     const machine = new RecordedMachine('laptop-on-battery');
     const meter = metered(machine);
     counter(machine, 'intel-rapl:0', 2_000_000);
@@ -46,7 +46,7 @@ describe('the energy that a machine takes', function () {
     assert.equal(meter.joules, 0, 'a meter begins anew');
   });
 
-  it('is what leaves the battery where the processor does not count', () => {
+  it('is the discharge of the battery if the processor reports no energy', () => {
     const machine = new RecordedMachine('laptop-on-battery');
     machine.remove('sys/class/powercap');
     const meter = metered(machine);
@@ -56,7 +56,7 @@ describe('the energy that a machine takes', function () {
   });
 
   for (const name of ['laptop-on-mains', 'desktop', 'container']) {
-    it(`is unknown of a ${name.replaceAll('-', ' ')} that does not show it`, () => {
+    it(`is unknown of a ${name.replaceAll('-', ' ')} that does not report it`, () => {
       const meter = metered(new RecordedMachine(name));
       nowMs += 60_000;
       meter.stop();
@@ -64,7 +64,7 @@ describe('the energy that a machine takes', function () {
     });
   }
 
-  it('is unknown where the counter went away meanwhile, whatever the battery says', () => {
+  it('is unknown if the counter disappeared meanwhile, whatever the battery reports', () => {
     const machine = new RecordedMachine('laptop-on-battery');
     const meter = metered(machine);
     nowMs += 1000;
@@ -73,7 +73,7 @@ describe('the energy that a machine takes', function () {
     assert.equal(meter.joules, undefined);
   });
 
-  it('is unknown where the battery began to charge meanwhile', () => {
+  it('is unknown if the battery began to charge meanwhile', () => {
     const machine = new RecordedMachine('laptop-on-battery');
     machine.remove('sys/class/powercap');
     const meter = metered(machine);

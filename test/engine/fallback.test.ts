@@ -44,7 +44,7 @@ function events(engine: Engine): Promise<GenerateEvent[]> {
 const tokensOf = (heard: readonly GenerateEvent[]) =>
   heard.flatMap((event) => (event.type === 'token' ? [event.token] : []));
 
-describe('where the native addon cannot load', () => {
+describe('if the native addon cannot be loaded', () => {
   /** An installation that has ONNX Runtime, and whatever stands in for the addon. */
   function installation(addon?: string): string {
     const root = temporaryFolder();
@@ -60,7 +60,7 @@ describe('where the native addon cannot load', () => {
     ['it is not for this platform', 'not a library', /the native engine does not load/],
   ];
   for (const [why, addon, reason] of faults) {
-    it(`ONNX Runtime completes on the processor, and says so: ${why}`, async () => {
+    it(`ONNX Runtime completes on the processor and names the reason: ${why}`, async () => {
       const engine = openEngine(installation(addon), checkpoint, 1);
       assert.equal(tokensOf(await events(engine)).length, 12);
       const { backend, rejected } = await engine.measure();
@@ -72,7 +72,7 @@ describe('where the native addon cannot load', () => {
     });
   }
 
-  it('the engine’s process goes on without its sensors too', async () => {
+  it('the engine’s process continues without its sensors too', async () => {
     const info = await new Promise<EngineInfo>((resolve, reject) => {
       const client: EngineClient = new EngineClient({
         hostFile: join(ROOT, 'dist', 'engine.js'),
@@ -91,7 +91,7 @@ describe('where the native addon cannot load', () => {
     assert.ok((info.costs.XL?.decodeMsPerToken ?? 0) > 0);
   });
 
-  it('and ONNX Runtime neither, the fault of the addon is told', () => {
+  it('and ONNX Runtime cannot either, the fault of the addon is reported', () => {
     assert.throws(() => openEngine(temporaryFolder(), checkpoint, 1), /The native engine for \S+ is missing/);
   });
 });
@@ -119,7 +119,7 @@ describe('a backend that fails', () => {
   }
 
   for (const afterTokens of [0, 1, 5]) {
-    it(`in the middle of a request, after ${afterTokens} tokens, is replaced and the request goes on`, async () => {
+    it(`in the middle of a request, after ${afterTokens} tokens, is replaced and the request continues`, async () => {
       const native = new LocalEngine(ROOT, checkpoint, 1);
       const whole = await events(native);
       const opened: string[] = [];
@@ -144,7 +144,7 @@ describe('a backend that fails', () => {
     });
   }
 
-  it('as the last there is ends the request with its reason', async () => {
+  it('ends the request with its reason if it is the last one', async () => {
     const engine = fallback([{ backend: 'onnx-webgpu', open: () => losingItsDevice(2) }]);
     const end = (await events(engine)).at(-1)!;
     assert.ok(end.type === 'end' && end.reason === 'failed' && end.message === 'the device was lost');
@@ -166,7 +166,7 @@ describe('a backend that fails', () => {
 });
 
 describe('a long prefill', () => {
-  it('is heard of chunk by chunk, whichever backend reads it', async () => {
+  it('reports each chunk, whichever backend runs it', async () => {
     const tiny = tinyCheckpoint(TINY);
     const onnx = new OnnxEngine(ROOT, tiny, ONNX_CPU, 1);
     const engine = new FallbackEngine([{ backend: 'onnx-cpu', open: () => onnx }], []);
@@ -189,7 +189,7 @@ describe('a long prefill', () => {
   });
 });
 
-describe('a fault that every backend would meet', () => {
+describe('a fault that concerns every backend', () => {
   const never: BackendCandidate = { backend: 'onnx-cpu', open: () => assert.fail('it was opened') };
 
   it('ends the start with its message, and no other backend is opened', () => {
@@ -218,7 +218,7 @@ describe('a fault that every backend would meet', () => {
     engine.dispose();
   });
 
-  it('is what the native engine reports if weights are too large to compute with', async () => {
+  it('is reported by the native engine if weights are too large to compute with', async () => {
     const tensors = randomTensors(TINY);
     tensors['model.norm.weight']!.values.fill(3e38);
     const engine = new LocalEngine(ROOT, tinyCheckpoint(TINY, tensors), 1);
@@ -300,7 +300,7 @@ describe('a GPU that other programs need', () => {
   }
   const native = { backend: 'native', open: () => new LocalEngine(ROOT, checkpoint, 1) } as const;
 
-  it('is left for the processor, with its reason, and taken up again', async () => {
+  it('is yielded to the processor with the reason, and used again later', async () => {
     const { seen, candidate } = onGpu();
     const engine = fallback([candidate, native]);
     const told: string[] = [];
@@ -322,7 +322,7 @@ describe('a GPU that other programs need', () => {
     engine.dispose();
   });
 
-  it('lets go of a request that runs on it, which goes on from the token where it stood', async () => {
+  it('hands over a running request, which continues from its current token', async () => {
     const alone = new LocalEngine(ROOT, checkpoint, 1);
     const whole = tokensOf(await events(alone));
     alone.dispose();
@@ -358,7 +358,7 @@ describe('a GPU that other programs need', () => {
     engine.dispose();
   });
 
-  it('that does not open again is put aside, and the processor goes on', async () => {
+  it('is rejected if it does not open again, and the processor continues', async () => {
     const { candidate } = onGpu();
     let isBroken = false;
     const open = () => {
@@ -376,7 +376,7 @@ describe('a GPU that other programs need', () => {
     engine.dispose();
   });
 
-  it('serves again at once where the processor’s engine fails meanwhile', async () => {
+  it('serves again at once if the processor’s engine fails meanwhile', async () => {
     const { candidate } = onGpu();
     let fail = false;
     const failing = () => {
@@ -403,7 +403,7 @@ describe('a GPU that other programs need', () => {
     engine.dispose();
   });
 
-  it('is no matter while the processor is what runs the model', async () => {
+  it('is ignored while the model runs on the processor', async () => {
     const engine = fallback([native, onGpu().candidate]);
     await engine.yieldGpu('other programs use 80% of its time');
     const { backend, yielded } = await engine.measure();
@@ -412,10 +412,10 @@ describe('a GPU that other programs need', () => {
   });
 });
 
-describe('what a probe finds while the engine runs', () => {
+describe('the result of a probe while the engine runs', () => {
   const open = () => new LocalEngine(ROOT, checkpoint, 1);
 
-  it('takes over where it is better, and nothing moves where it is not', async () => {
+  it('is adopted if it names a better backend, and only then', async () => {
     const engine = fallback([{ backend: 'native', open }]);
     let replaced = 0;
     engine.whenReplaced(() => replaced++);
@@ -434,7 +434,7 @@ describe('what a probe finds while the engine runs', () => {
     engine.dispose();
   });
 
-  it('is put aside where it does not open here, and the engine stays', async () => {
+  it('is rejected if the backend does not open, and the engine stays', async () => {
     const engine = fallback([{ backend: 'native', open }]);
     const broken = () => {
       throw new Error('out of device memory');
@@ -449,7 +449,7 @@ describe('what a probe finds while the engine runs', () => {
     engine.dispose();
   });
 
-  it('reaches the engine’s process, which goes on as another backend', async () => {
+  it('reaches the engine’s process, which continues with another backend', async () => {
     const costs = (ms: number) => ({ XL: { prefillMsPerToken: ms, decodeMsPerToken: ms } });
     const kept = { kept: true, prefillTokens: 64, error: 0 } as const;
     const backends: string[] = [];

@@ -51,7 +51,7 @@ describe('token healing', () => {
     return { token: chances.indexOf(best), probability: best / chances.reduce((a, b) => a + b) };
   }
 
-  it('chooses the likeliest token that spells what was given back, with its probability among those', async () => {
+  it('chooses the likeliest token that spells the healing prefix, with its probability among such tokens', async () => {
     let [healed, copied] = [0, 0];
     for (let round = 0; round < 40; round++) {
       const prompt = drawn(5 + below(40), 2 + below(20));
@@ -79,7 +79,7 @@ describe('token healing', () => {
     assert.ok(healed > 60 && copied > 5, `${healed} tokens spelled what was given back, ${copied} of them copied`);
   });
 
-  it('writes the same, with the same probabilities, whatever drafts', async () => {
+  it('generates the same tokens with the same probabilities, whatever the source of drafts', async () => {
     let rejected = 0;
     for (let round = 0; round < 80; round++) {
       const prompt = drawn(2 + below(80), 5 + below(60));
@@ -102,7 +102,7 @@ describe('token healing', () => {
     assert.ok(rejected > 20, `${rejected} drafts were rejected`);
   });
 
-  it('reads in one pass what was expected, and goes on from where it was wrong', async () => {
+  it('verifies the expected tokens in one pass, and continues after the first wrong one', async () => {
     const prompt = drawn(30, 40);
     const ways = async (expected: (plain: readonly number[]) => readonly number[]) => {
       await logits(engine, prompt, WIDTHS);
@@ -119,7 +119,7 @@ describe('token healing', () => {
     assert.equal(await ways(wrong), 9);
   });
 
-  it('never chooses a mark before the text is spelled, and never a token that must not be first', async () => {
+  it('chooses no special token before the prefix is spelled, and no banned first token', async () => {
     const prompt = drawn(30, 90);
     const healingPrefix = Buffer.from('a');
     const first = await generate(engine, prompt, WIDTHS, 1, { healingPrefix });
@@ -128,7 +128,7 @@ describe('token healing', () => {
     assert.match(textOf(barred.tokens), /^a/);
   });
 
-  it('refuses a text that no tokens spell', async () => {
+  it('refuses a prefix that no tokens spell', async () => {
     await assert.rejects(
       generate(engine, [1], WIDTHS, 1, { healingPrefix: Buffer.from('aé') }),
       /no token spells the byte 195/,

@@ -179,7 +179,7 @@ describe('loading the addon', () => {
     assert.equal(addon.prefillChunkTokens, PREFILL_CHUNK);
   });
 
-  it('names every place it looked at where there is none', () => {
+  it('names every path that was tried if there is none', () => {
     const root = temporaryFolder();
     assert.throws(
       () => loadAddon(root),
@@ -190,7 +190,7 @@ describe('loading the addon', () => {
     );
   });
 
-  it('names the file and the fault where it is not an addon', () => {
+  it('names the file and the fault if it is not an addon', () => {
     const root = temporaryFolder();
     const folder = join(root, 'native', 'build', 'Release');
     mkdirSync(folder, { recursive: true });
@@ -198,7 +198,7 @@ describe('loading the addon', () => {
     assert.throws(() => loadAddon(root), /matcoder_engine\.node: the native engine does not load \(.+\)\. Reinstall/);
   });
 
-  it('takes a prebuilt one where none was built here', () => {
+  it('loads a prebuilt one if none was built here', () => {
     const root = temporaryFolder();
     const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
     mkdirSync(folder, { recursive: true });

@@ -60,7 +60,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
     }
 
     for (const name of ['XS', 'S', 'M', 'L', 'XL', 'a mix']) {
-      it(`gives the native engine's logits for ${name}, within what int8 activations explain`, async () => {
+      it(`computes the native engine's logits for ${name}, within the error of int8 activations`, async () => {
         const widths = widthsOf(name);
         const first = prompt.length - 30;
         const expected = (await native.logits(prompt, widths)).subarray(first * checkpoint.config.model.vocabularySize);
@@ -70,7 +70,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
         assert.ok(relativeError(found, expected) < 0.035, `the relative error is ${relativeError(found, expected)}`);
       });
 
-      it(`writes the native engine's text for ${name}, but where it holds another token nearly as likely`, async () => {
+      it(`generates the native engine's text for ${name}, except where another token is nearly as likely`, async () => {
         const widths = widthsOf(name);
         const ratios: number[] = [];
         for (const tokens of prompts) {
@@ -100,7 +100,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
       }
     });
 
-    it('spells what is given back, as the native engine does', async () => {
+    it('spells the healing prefix as the native engine does', async () => {
       const widths = checkpoint.config.granularities.L!;
       const request = { prompt, widths, maxTokens: 6, healingPrefix: 'valu', copyWeights: [0.3, 0.5] };
       for (const engine of [native, onnx]) {
@@ -128,13 +128,13 @@ describe('requests to ONNX Runtime', () => {
     engine.dispose();
   });
 
-  it('read a prompt once, and of a longer one only what is new', async () => {
+  it('prefill a prompt once, and of a longer one only the new tokens', async () => {
     assert.equal((await complete(engine, { prompt, widths: XL, maxTokens: 0 })).prefilledTokens, 70);
     const longer = await complete(engine, { prompt: [...prompt, 1, 2, 3], widths: XL, maxTokens: 0 });
     assert.deepEqual([longer.reusedTokens, longer.prefilledTokens], [70, 3]);
   });
 
-  it('read nothing again when the submodel changes in the middle of a completion', async () => {
+  it('prefill nothing again when the submodel changes in the middle of a completion', async () => {
     const begun = await complete(engine, { prompt, widths: XL, maxTokens: 8 });
     for (const widths of [S, XL, MIX]) {
       const went = await complete(engine, { prompt: [...prompt, ...begun.tokens], widths, maxTokens: 4 });
@@ -142,13 +142,13 @@ describe('requests to ONNX Runtime', () => {
     }
   });
 
-  it('read again what a submodel that skips layers wrote, and not the other way round', async () => {
+  it('prefill again the positions of a submodel that skips layers, but not the other way round', async () => {
     await complete(engine, { prompt, widths: XS, maxTokens: 0 });
     assert.equal((await complete(engine, { prompt, widths: S, maxTokens: 0 })).reusedTokens, 0);
     assert.equal((await complete(engine, { prompt, widths: XS, maxTokens: 0 })).reusedTokens, 69);
   });
 
-  it('answer as a fresh engine does, whatever was asked before', async () => {
+  it('are answered as by a new engine, whatever was asked before', async () => {
     for (const widths of [XS, S, XL]) await complete(engine, { prompt: prompt.slice(0, 50), widths, maxTokens: 10 });
     await complete(engine, { prompt: prompt.with(0, 5), widths: XL, maxTokens: 3 });
     const used = await complete(engine, { prompt, widths: XL });
@@ -166,19 +166,19 @@ describe('requests to ONNX Runtime', () => {
     assert.deepEqual(stopped.tokens, free.tokens.slice(0, free.tokens.indexOf(free.tokens[4]!)));
   });
 
-  it('do not begin with what their caller excludes', async () => {
+  it('do not begin with a banned token', async () => {
     const free = await complete(engine, { prompt, widths: XL });
     const other = await complete(engine, { prompt, widths: XL, bannedFirstTokens: [free.tokens[0]!] });
     assert.notEqual(other.tokens[0], free.tokens[0]);
   });
 
-  it('end with the context, and say so', async () => {
+  it('end at the end of the context, with that reason', async () => {
     const { reason, tokens } = await complete(engine, { prompt, widths: S, maxTokens: 1000 });
     assert.equal(reason, 'context');
     assert.equal(tokens.length, TINY.contextLength - prompt.length + 1);
   });
 
-  it('stop when aborted, between tokens, and the next is not touched', async () => {
+  it('stop between tokens when aborted, without an effect on the next', async () => {
     const expected = await complete(engine, { prompt, widths: XL });
     const aborted = await complete(
       engine,
@@ -236,13 +236,13 @@ describe('requests to ONNX Runtime', () => {
     ['a prompt longer than the context', Array<number>(161).fill(1), S, /has 161 tokens, the model's context 160/],
   ];
   for (const [name, tokens, widths, message] of bad) {
-    it(`are refused with the fault named: ${name}`, async () => {
+    it(`are refused with a message that names the fault: ${name}`, async () => {
       await assert.rejects(async () => complete(engine, { prompt: tokens, widths }), message);
       assert.equal((await complete(engine, { prompt, widths: S, maxTokens: 1 })).tokens.length, 1);
     });
   }
 
-  it('fail where a tensor is missing, which is named', async () => {
+  it('fail with the tensor's name if it is missing', async () => {
     const entries = Object.entries(checkpoint.tensors).filter(([name]) => name !== 'model.norm.weight');
     const tensors = Object.fromEntries(entries);
     const broken = new OnnxEngine(ROOT, { ...checkpoint, tensors }, ONNX_CPU, 1);
@@ -250,7 +250,7 @@ describe('requests to ONNX Runtime', () => {
     broken.dispose();
   });
 
-  it('fail rather than answer with numbers that are none', async () => {
+  it('fail if the logits are not numbers', async () => {
     const tensors = randomTensors(TINY);
     tensors['model.layers.1.mlp.down_proj.weight_scale']!.values[3] = Number.NaN;
     const broken = new OnnxEngine(ROOT, tinyCheckpoint(TINY, tensors), ONNX_CPU, 1);
@@ -259,7 +259,7 @@ describe('requests to ONNX Runtime', () => {
   });
 });
 
-describe('matrices that are float in the file', () => {
+describe('matrices that are stored as float', () => {
   for (const dtype of ['F32', 'F16'] as const) {
     it(`are quantised by row: ${dtype}`, async () => {
       const tensors = randomTensors(TINY);

@@ -42,7 +42,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     engine.dispose();
   });
 
-  it('writes what plain greedy decoding writes, whatever drafts', async () => {
+  it('generates the same tokens as plain greedy decoding, whatever the source of drafts', async () => {
     const seen = { copied: 0, written: 0, copiedAccepted: 0, writtenAccepted: 0, rejected: 0 };
     let parted = 0;
     for (let round = 0; round < 60; round++) {
@@ -111,7 +111,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     assert.ok(drafted > 20 && accepted > 0.9 * drafted, `${accepted} of ${drafted}`);
   });
 
-  it('goes on afterwards from a cache that holds the target alone', async () => {
+  it('continues afterwards from a cache that holds only the target's positions', async () => {
     const speculation = { widths: XS, maxTokens: 8, always: true };
     const prompt = Array.from({ length: 30 }, (_, i) => (i * 7) % 50);
     const first = await complete(engine, { prompt, widths: XL, maxTokens: 10, speculation });
@@ -123,7 +123,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     fresh.dispose();
   });
 
-  it('ends with the context, as plain decoding does', async () => {
+  it('ends at the end of the context, as plain decoding does', async () => {
     const prompt = Array.from({ length: TINY.contextLength - 5 }, (_, i) => i % 11);
     const plain = await complete(engine, { prompt, widths: S, maxTokens: 100 });
     const speculation = { widths: S, maxTokens: 8, always: true };
@@ -142,7 +142,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     assert.deepEqual((await complete(engine, request)).tokens, plain.tokens);
   });
 
-  it('refuses drafts that make no sense', async () => {
+  it('refuses invalid drafts', async () => {
     const attempt = async (maxTokens: number, widths: readonly number[]) =>
       complete(engine, { prompt: [1], widths: [32, 32, 0, 32], speculation: { widths, maxTokens } });
     await assert.rejects(attempt(9, []), /a draft has 0 to 8 tokens, not 9/);

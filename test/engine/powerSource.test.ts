@@ -22,7 +22,7 @@ describe('the governor, when the power source changes', function () {
     if (process.platform !== 'linux') this.skip(); // the recordings are of Linux
   });
 
-  it('decides by the new one within two seconds, however short ago it chose', async () => {
+  it('uses the new source within two seconds, even directly after a choice', async () => {
     const machine = new RecordedMachine('laptop-on-battery');
     machine.write('sys/firmware/acpi/platform_profile', 'balanced\n');
     machine.write('sys/devices/system/cpu/cpu0/cpufreq/energy_performance_preference', 'balance_performance\n');

@@ -51,19 +51,19 @@ describe('requests to the engine', () => {
     assert.deepEqual(stopped.tokens, free.tokens.slice(0, free.tokens.indexOf(stop)));
   });
 
-  it('end with their length', async () => {
+  it('end at their token limit', async () => {
     const { reason, tokens } = await generate(engine, prompt, S, 7);
     assert.equal(reason, 'length');
     assert.equal(tokens.length, 7);
   });
 
-  it('do not begin with what their caller excludes', async () => {
+  it('do not begin with a banned token', async () => {
     const free = await generate(engine, prompt, XL, 1);
     const other = await generate(engine, prompt, XL, 3, { bannedFirstTokens: [free.tokens[0]!] });
     assert.notEqual(other.tokens[0], free.tokens[0]);
   });
 
-  it('stop when aborted, and the next is not touched', async () => {
+  it('stop when aborted, without an effect on the next', async () => {
     const expected = await generate(engine, prompt, XL, 30);
     const aborted = await generate(engine, prompt.toReversed(), XL, VERY_LONG, {
       onToken: (count, abort) => {
@@ -89,7 +89,7 @@ describe('requests to the engine', () => {
     assert.deepEqual((await behind).tokens, expected.tokens);
   });
 
-  it('are not reached by an abort of one that has ended', async () => {
+  it('are not affected by an abort of one that has ended', async () => {
     const ended = start(prompt, S, 1);
     assert.equal(await ended.end, 'length');
     const after = start(prompt, S, 500);
@@ -114,7 +114,7 @@ describe('requests to the engine', () => {
     ],
   ];
   for (const [name, tokens, widths, message] of bad) {
-    it(`are refused with the fault named: ${name}`, async () => {
+    it(`are refused with a message that names the fault: ${name}`, async () => {
       assert.throws(() => {
         generateNow(engine, tokens, widths);
       }, message);
@@ -158,7 +158,7 @@ describe('requests to the engine', () => {
     assert.equal(said, 'the engine was disposed\n');
   });
 
-  it('come to their end though the listener throws, which the process is told, and nobody holds the engine', () => {
+  it('end even if the listener throws, the process learns of it, and nothing keeps the engine alive', () => {
     const said = inChild(`
       const told = new Set();
       process.on('uncaughtException', ({ message }) => told.add(message));
@@ -173,7 +173,7 @@ describe('requests to the engine', () => {
     assert.equal(said, 'length a fault of the listener\n');
   });
 
-  it('do not hold up a process that exits while one runs', () => {
+  it('do not keep a process from exiting while one runs', () => {
     inChild(`engine.generate(request, (event) => { if (event.type === 'token') process.exit(0); });`);
   });
 });

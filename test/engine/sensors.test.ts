@@ -63,7 +63,7 @@ describe('the machine’s sensors', function () {
     });
   }
 
-  it('say where a value came from, and why another is unknown', () => {
+  it('name the source of a value, and the reason if it is unknown', () => {
     const sensors = open('laptop-on-battery');
     const { powerSource, cpuBusyByOthersShare } = sensors.read();
     assert.match(powerSource.note, /power_supply: BAT0 is discharging$/);
@@ -91,13 +91,13 @@ describe('the machine’s sensors', function () {
     );
   });
 
-  it('read this machine, whatever it tells, and its load in any case', async () => {
+  it('read this machine, at least its load', async () => {
     const { sensors } = await inspectMachine(ROOT);
     const share = sensors.cpuBusyByOthersShare.value;
     assert.ok(share !== undefined && share >= 0 && share <= 1, JSON.stringify(sensors.cpuBusyByOthersShare));
   });
 
-  it('refuse to be read after they were closed', () => {
+  it('refuse a reading after they were closed', () => {
     const sensors = new addon.Sensors();
     sensors.close();
     sensors.close();

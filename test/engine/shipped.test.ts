@@ -27,7 +27,7 @@ interface Golden {
 /**
  * Rounding activations to int8 is all that the engine does otherwise than PyTorch with the same weights: half a step of
  * 1/127 of the largest at the inputs of attention and of gate and up. A simulation of that rounding in PyTorch gives 1%
- * of the logits' spread on average, and several percent where one activation is far larger than all others.
+ * of the logits' spread on average, and several percent if one activation is far larger than all others.
  */
 const MEAN_TOLERANCE = 0.025;
 const WORST_TOLERANCE = 0.08;
@@ -61,7 +61,7 @@ describe('the shipped checkpoint in the engine', () => {
     return new addon.Engine({ weightsPath: weightsFile, tensors, config: config.model, threads: 2 });
   }
 
-  it('gets the prompts that Python makes', () => {
+  it('builds the same prompts as Python', () => {
     for (const { path, prefix, suffix, tokens } of golden.prompts) {
       const prompt = buildPrompt(checkpoint.tokenizer, { path, prefix, prefixStart: 0, suffix }, 900, () => '');
       assert.deepEqual(prompt.tokens, tokens);
@@ -69,7 +69,7 @@ describe('the shipped checkpoint in the engine', () => {
   });
 
   for (const size of ['XS', 'S', 'M', 'L', 'XL']) {
-    it(`gives PyTorch's logits for ${size}, within what int8 activations explain`, async () => {
+    it(`computes PyTorch's logits for ${size}, within the error of int8 activations`, async () => {
       const errors: number[] = [];
       for (const { tokens, submodels } of golden.prompts) {
         const { widths, lastLogits } = submodels[size]!;
@@ -83,7 +83,7 @@ describe('the shipped checkpoint in the engine', () => {
       assert.ok(Math.max(...errors) < WORST_TOLERANCE, `the worst relative error is ${Math.max(...errors)}`);
     });
 
-    it(`writes PyTorch's greedy text for ${size}, up to where two tokens are nearly as likely`, async () => {
+    it(`generates PyTorch's greedy text for ${size}, up to a place where two tokens are nearly as likely`, async () => {
       const stopTokens = [checkpoint.tokenizer.special.endOfText];
       for (const { path, tokens, submodels } of golden.prompts) {
         const { widths, greedy } = submodels[size]!;
@@ -101,7 +101,7 @@ describe('the shipped checkpoint in the engine', () => {
     });
   }
 
-  it('writes what was given back again, to the byte, and goes on from there', async () => {
+  it('generates the healing prefix to the byte, and continues from there', async () => {
     const { tokenizer, config } = checkpoint;
     const spelling = new addon.Engine({
       ...{ weightsPath: checkpoint.weightsFile, tensors: checkpoint.tensors, config: config.model },
@@ -133,7 +133,7 @@ describe('the shipped checkpoint in the engine', () => {
     spelling.dispose();
   });
 
-  it('measures what Python measures at the same places', async () => {
+  it('measures the same as Python at the same places', async () => {
     const { places, submodels } = golden.evaluation;
     const file = join(temporaryFolder(), 'places.json');
     writeFileSync(file, JSON.stringify(places));

@@ -17,7 +17,7 @@ describe('speculative decoding', () => {
   /** A submodel that may draft for another: no wider anywhere. */
   const within = (target: readonly number[]) => target.map((width) => 32 * below(width / 32 + 1));
 
-  it('writes what plain greedy decoding writes, with the same probabilities, whatever drafts', async () => {
+  it('generates the same tokens with the same probabilities as plain greedy decoding, whatever the source of drafts', async () => {
     const seen = { copied: 0, written: 0, copiedAccepted: 0, writtenAccepted: 0, rejected: 0 };
     for (let round = 0; round < 160; round++) {
       // Few different tokens, so that the context often matches.
@@ -65,7 +65,7 @@ describe('speculative decoding', () => {
     assert.equal(drafts?.writtenAccepted, drafts?.writtenDrafts);
   });
 
-  it('goes on afterwards from a cache that holds the target alone', async () => {
+  it('continues afterwards from a cache that holds only the target's positions', async () => {
     const prompt = Array.from({ length: 30 }, (_, i) => (i * 7) % 50);
     const target = [128, 128, 128, 128];
     const options = { draftTokens: 8, draftWidths: [32, 0, 32, 0], draftAlways: true };
@@ -78,7 +78,7 @@ describe('speculative decoding', () => {
     fresh.dispose();
   });
 
-  it('ends with the context, as plain decoding does', async () => {
+  it('ends at the end of the context, as plain decoding does', async () => {
     const prompt = Array.from({ length: TINY.contextLength - 5 }, (_, i) => i % 11);
     const target = [32, 32, 32, 32];
     const plain = await generate(engine, prompt, target, 100);
@@ -101,7 +101,7 @@ describe('speculative decoding', () => {
     long.dispose();
   });
 
-  it('refuses drafts that make no sense', async () => {
+  it('refuses invalid drafts', async () => {
     const attempt = (draftTokens: number, draftWidths: readonly number[]) =>
       generate(engine, [1], [32, 32, 0, 32], 1, { draftTokens, draftWidths });
     await assert.rejects(attempt(9, []), /a draft has 0 to 8 tokens, not 9/);

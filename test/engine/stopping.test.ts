@@ -23,7 +23,7 @@ const ENGINES = {
 };
 
 for (const [name, open] of Object.entries(ENGINES)) {
-  describe(`what ends an answer of ${name}`, () => {
+  describe(`the end of an answer of ${name}`, () => {
     const next = random(31);
     const below = (n: number) => Math.floor(next() * n);
     let engine: Engine & { dispose(): void };
@@ -53,7 +53,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
       });
     };
 
-    it('is the first line end beyond what was given back', async () => {
+    it('is the first line end after the healing prefix', async () => {
       let ended = 0;
       for (let round = 0; round < 60; round++) {
         const asked = request();
@@ -68,7 +68,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
       assert.ok(ended > 10, `${ended} answers ended with a line`);
     });
 
-    it('is where no longer answer could be even, as the pipeline reckons it', async () => {
+    it('is the token after which no continuation could reach the score, as in the pipeline', async () => {
       const seen = new Map<string, number>();
       for (let round = 0; round < 80; round++) {
         const asked = request();

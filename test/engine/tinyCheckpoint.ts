@@ -72,7 +72,7 @@ export function randomTensors(config: ModelConfig, seed = 1): Tensors {
   return tensors;
 }
 
-/** Write the data section as a file; the entries say where each tensor lies in it. */
+/** Write the data section as a file; the entries give the position of each tensor. */
 export function writeWeights(tensors: Tensors): { weightsPath: string; tensors: Record<string, TensorEntry> } {
   const weightsPath = join(temporaryFolder(), 'model.safetensors');
   const parts: Buffer[] = [];

@@ -36,7 +36,7 @@ async function inProcess(body: string): Promise<unknown> {
 /** About a million parameters. */
 const MODEL = `{ ...TINY, hiddenSize: 128, headDim: 32, ffnSize: 512, vocabularySize: 512 }`;
 
-describe('ONNX Runtime by WebGPU, on a driver in software', function () {
+describe('ONNX Runtime with WebGPU, on a software driver', function () {
   this.timeout(300_000);
   before(function () {
     if (CAN_RUN) return;
@@ -44,7 +44,7 @@ describe('ONNX Runtime by WebGPU, on a driver in software', function () {
     this.skip();
   });
 
-  it("gives the native engine's logits for S, M, L, XL and a mix, on one cache", async () => {
+  it("computes the native engine's logits for S, M, L, XL and a mix, with one cache", async () => {
     const errors = await inProcess(`
       const checkpoint = tinyCheckpoint(${MODEL});
       const native = new LocalEngine(ROOT, checkpoint, 1);
@@ -63,7 +63,7 @@ describe('ONNX Runtime by WebGPU, on a driver in software', function () {
     }
   });
 
-  it('takes the cache up where another submodel, a longer text and an abort left it', async () => {
+  it('continues with the cache that another submodel, a longer text and an abort left', async () => {
     const answers = (await inProcess(`
       const checkpoint = tinyCheckpoint(${MODEL});
       const engines = [new LocalEngine(ROOT, checkpoint, 1),
@@ -100,7 +100,7 @@ describe('ONNX Runtime by WebGPU, on a driver in software', function () {
     );
   });
 
-  it('writes with drafts what it writes without, and goes on from a cache without them', async () => {
+  it('generates the same with and without drafts, and continues from a cache without them', async () => {
     const answers = (await inProcess(`
       const checkpoint = tinyCheckpoint(${MODEL});
       const engine = new OnnxEngine(ROOT, checkpoint, { provider: 'webgpu', prefillTokens: 31 }, 1);
@@ -145,7 +145,7 @@ describe('the probe', function () {
     return (JSON.parse(stdout) as { findings: { backend: string; kept: boolean; reason?: string }[] }).findings;
   }
 
-  it('keeps the processor’s two backends, and says why not the GPU where no driver is there', () => {
+  it('keeps the processor’s two backends, and gives the reason against the GPU if there is no driver', () => {
     const findings = inspectHardware({
       ...process.env,
       VK_ICD_FILENAMES: '/nowhere.json',
