@@ -32,7 +32,7 @@ struct Event {
   std::string message;
   int decoded_tokens = 0;
   int cached_tokens = -1;  // if the prefill was aborted: prompt tokens that the cache holds; -1: the cache is unchanged
-  int passes = 0;  // over the submodel's weights, after the prompt's
+  int passes = 0;          // over the submodel's weights, after the prompt's
   double decode_ms = 0;
   DraftCounts drafts;
 };

@@ -242,7 +242,7 @@ describe('requests to ONNX Runtime', () => {
     });
   }
 
-  it('fail with the tensor's name if it is missing', async () => {
+  it('fail with the tensor’s name if it is missing', async () => {
     const entries = Object.entries(checkpoint.tensors).filter(([name]) => name !== 'model.norm.weight');
     const tensors = Object.fromEntries(entries);
     const broken = new OnnxEngine(ROOT, { ...checkpoint, tensors }, ONNX_CPU, 1);

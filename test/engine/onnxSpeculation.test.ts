@@ -111,7 +111,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     assert.ok(drafted > 20 && accepted > 0.9 * drafted, `${accepted} of ${drafted}`);
   });
 
-  it('continues afterwards from a cache that holds only the target's positions', async () => {
+  it('continues afterwards from a cache that holds only the target’s positions', async () => {
     const speculation = { widths: XS, maxTokens: 8, always: true };
     const prompt = Array.from({ length: 30 }, (_, i) => (i * 7) % 50);
     const first = await complete(engine, { prompt, widths: XL, maxTokens: 10, speculation });

@@ -65,7 +65,7 @@ describe('speculative decoding', () => {
     assert.equal(drafts?.writtenAccepted, drafts?.writtenDrafts);
   });
 
-  it('continues afterwards from a cache that holds only the target's positions', async () => {
+  it('continues afterwards from a cache that holds only the target’s positions', async () => {
     const prompt = Array.from({ length: 30 }, (_, i) => (i * 7) % 50);
     const target = [128, 128, 128, 128];
     const options = { draftTokens: 8, draftWidths: [32, 0, 32, 0], draftAlways: true };
