@@ -34,13 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const settings = new EditorSettings(warn);
   const statistics = new KeptStatistics(context.globalState, warn);
   const files = new EditorFiles(warn);
-  const snippets = new EditorSnippets(
-    files,
-    () => settings.all.relatedFiles,
-    (reason) => {
-      warn(`text of other files could not be read, and prompts go without it: ${reason}`);
-    },
-  );
+  const snippets = new EditorSnippets(files, () => settings.all.relatedFiles, warn);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const here = new HereTracker(files, settings);
 

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { type Snippet, SnippetIndex, StableSnippets } from '../prompt/snippets';
 import { pathOf } from './excerpt';
 import type { EditorFiles } from './files';
-import { inBackground, type OnFault } from '../background';
+import { inBackground } from '../background';
 import { isEdited } from '../gate';
 import { type Excerpt, windowStart } from '../prompt/prompt';
 
@@ -25,15 +25,17 @@ export class EditorSnippets implements vscode.Disposable {
 
   /**
    * @param isOn whether text of other files may be read
-   * @param onFault told why other files could not be read
+   * @param warn receives the reason if other files could not be read
    */
   constructor(
     private readonly files: EditorFiles,
     private readonly isOn: () => boolean,
-    onFault: OnFault,
+    warn: (text: string) => void,
   ) {
     const start = (work: Promise<void>) => {
-      inBackground(work, onFault);
+      inBackground(work, (reason) => {
+        warn(`text of other files could not be read, and prompts go without it: ${reason}`);
+      });
     };
     this.subscriptions = [
       vscode.window.onDidChangeActiveTextEditor((editor) => {
