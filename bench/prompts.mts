@@ -5,9 +5,7 @@
  * N cursors stand at each kind of place, or, with `--uniform`, N in all as `python -m training.evaluate` draws them: uniform over the
  * lines with something on them, then over the places in a line. `--kind` leaves only cursors of some kinds.
  */
-import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decode } from '../src/completion/decode/decode';
@@ -16,6 +14,7 @@ import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } fro
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { languageOf } from '../src/completion/syntax/languages';
+import { type HeldoutFile, readHeldout } from '../src/cli/heldout';
 import { LocalEngine } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
@@ -35,12 +34,6 @@ const { values, positionals } = parseArgs({
 });
 if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--uniform] [--submodel NAME]');
 
-interface File {
-  readonly package: string;
-  readonly path: string;
-  readonly text: string;
-}
-
 /** The text left of the cursor, and whether a word continues right of it. */
 const KINDS: Readonly<Record<string, (before: string, after: string) => boolean>> = {
   'inside a word': (before, after) => /\w$/.test(before) && /^\w/.test(after),
@@ -56,12 +49,11 @@ for (const kind of kinds)
 
 interface Place extends Excerpt {
   readonly kind: string;
-  readonly file: File;
+  readonly file: HeldoutFile;
   readonly expected: string;
 }
 
-const files: File[] = [];
-for await (const line of createInterface(createReadStream(positionals[0]))) files.push(JSON.parse(line) as File);
+const files = await readHeldout(positionals[0], 1, 'figures');
 
 let state = Number(values.seed);
 function below(n: number): number {
@@ -73,7 +65,7 @@ const wanted = Number(values.cursors);
 const places: Place[] = [];
 
 /** The cursor at a character of a file; undefined if it is of no kind, or the rest of its line is blank. */
-function placeAt(file: File, at: number): Place | undefined {
+function placeAt(file: HeldoutFile, at: number): Place | undefined {
   const lineEnd = file.text.indexOf('\n', at);
   const expected = file.text.slice(at, lineEnd < 0 ? undefined : lineEnd).trimEnd();
   const prefix = file.text.slice(0, at);
@@ -85,7 +77,7 @@ function placeAt(file: File, at: number): Place | undefined {
 
 if (values.uniform) {
   const lines = files.flatMap((file) => {
-    const rows: { file: File; start: number; end: number }[] = [];
+    const rows: { file: HeldoutFile; start: number; end: number }[] = [];
     for (const { 0: row, index } of file.text.matchAll(/^[ \t]*(\S.*)$/gm)) {
       rows.push({ file, start: index + row.search(/\S/), end: index + row.trimEnd().length });
     }
@@ -112,18 +104,34 @@ const engine = new LocalEngine(root, checkpoint);
 const { tokenizer } = checkpoint;
 const room = checkpoint.config.model.contextLength - 100;
 
+const others = (file: HeldoutFile) => files.filter((other) => other.package === file.package && other !== file);
+
 /** As if the eight files nearest to this one were open: those of its folder first. */
-function neighbours(file: File): File[] {
+function neighbours(file: HeldoutFile): HeldoutFile[] {
   const folder = dirname(file.path);
-  const others = files.filter((other) => other.package === file.package && other !== file);
-  return others.sort((a, b) => Number(dirname(b.path) === folder) - Number(dirname(a.path) === folder)).slice(0, 8);
+  const isNear = ({ path }: HeldoutFile) => Number(dirname(path) === folder);
+  return others(file)
+    .sort((a, b) => isNear(b) - isNear(a))
+    .slice(0, 8);
 }
 
-function snippetsFor(place: Place, count: number) {
-  const index = new SnippetIndex(8);
-  for (const { path, text } of neighbours(place.file)) index.set(path, path, text);
-  return index.find(place.file.path, place.prefix, count, () => performance.now(), Infinity);
+function indexOf(quoted: readonly HeldoutFile[]): SnippetIndex {
+  const index = new SnippetIndex(quoted.length);
+  for (const { path, text } of quoted) index.set(path, path, text);
+  return index;
 }
+
+/** Of whole packages, by name. */
+const indexes = new Map<string, SnippetIndex>();
+
+function workspaceIndex({ package: name }: HeldoutFile): SnippetIndex {
+  const index = indexes.get(name) ?? indexOf(files.filter((file) => file.package === name));
+  indexes.set(name, index);
+  return index;
+}
+
+const find = (index: SnippetIndex, { file, prefix }: Place, count = 1) =>
+  index.find(file.path, prefix, count, () => 0, Infinity);
 
 const withBudget = (place: Place, change: Partial<PromptBudget>) =>
   buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
@@ -131,7 +139,10 @@ const plain = { importChars: 0 };
 
 /** As the editor asks, except for the budget. */
 const asked = (place: Place, change: Partial<PromptBudget>, snippets = 1) =>
-  withBudget({ ...place, snippets: snippetsFor(place, snippets) }, change);
+  withBudget({ ...place, snippets: find(indexOf(neighbours(place.file)), place, snippets) }, change);
+
+/** The editor's way, with which the others are compared. */
+const EDITOR = 'one snippet, imports kept';
 
 const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   'nothing given back': (place) => buildPrompt(tokenizer, place, room, () => '', { ...BUDGET, ...plain }),
@@ -139,7 +150,9 @@ const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   'imports kept': (place) => withBudget(place, {}),
   'one snippet': (place) => asked(place, plain),
   'two snippets': (place) => asked(place, { ...plain, snippetChars: 1600 }, 2),
-  'one snippet, imports kept': (place) => asked(place, {}),
+  [EDITOR]: (place) => asked(place, {}),
+  'one snippet of the whole workspace': (place) =>
+    withBudget({ ...place, snippets: find(workspaceIndex(place.file), place) }, {}),
   'prefix of 600 to 1,100': (place) => asked(place, { prefixChars: 600, prefixStepChars: 500 }),
   'prefix of 2,400 to 4,400': (place) => asked(place, { prefixChars: 2400, prefixStepChars: 2000 }),
   'suffix of 200': (place) => asked(place, { suffixChars: 200 }),
@@ -154,7 +167,8 @@ const decision = {
   maxTokens: 48,
   multiline: false,
 };
-const right = new Map<string, Map<string, number>>();
+/** Whether each cursor's line was right, by way. */
+const right = new Map<string, boolean[]>();
 const promptTokens = new Map<string, number>();
 for (const place of places) {
   for (const [way, build] of Object.entries(WAYS)) {
@@ -164,24 +178,31 @@ for (const place of places) {
     const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     const text = decoded.pieces.map((piece) => piece.text).join('');
-    const byKind = right.get(way) ?? new Map<string, number>();
-    right.set(way, byKind);
-    const isRight = Number(text.split('\n')[0]!.trimEnd() === place.expected);
-    byKind.set(place.kind, (byKind.get(place.kind) ?? 0) + isRight);
+    right.set(way, [...(right.get(way) ?? []), text.split('\n')[0]!.trimEnd() === place.expected]);
     promptTokens.set(way, (promptTokens.get(way) ?? 0) + prompt.tokens.length / places.length);
   }
+}
+
+/** In percentage points, with its standard error: how much more often a way is right than the editor's at the same cursors. */
+function gain(of: readonly boolean[], than: readonly boolean[] | undefined): string {
+  if (!than || of === than) return '';
+  const differences = of.map((isRight, i) => 100 * (Number(isRight) - Number(than[i])));
+  const mean = differences.reduce((a, b) => a + b) / differences.length;
+  const squares = differences.reduce((sum, difference) => sum + (difference - mean) ** 2, 0);
+  return `${mean.toFixed(1)} (${(Math.sqrt(squares / (differences.length - 1)) / Math.sqrt(differences.length)).toFixed(1)})`;
 }
 
 const drawn = kinds.map((kind) => places.filter((place) => place.kind === kind).length);
 const heads = kinds.map((kind, i) => (values.uniform ? `${kind} (${drawn[i]})` : kind));
 const title = `${values.submodel}, ${wanted} cursors${values.uniform ? '' : ' each'}`;
-process.stdout.write(`| ${title} | ${heads.join(' | ')} | all | prompt tokens |\n`);
-process.stdout.write(`| --- |${' ---: |'.repeat(heads.length + 2)}\n`);
-for (const [way, byKind] of right) {
-  const counts = kinds.map((kind) => byKind.get(kind) ?? 0);
+process.stdout.write(`| ${title} | ${heads.join(' | ')} | all | gain (se) | prompt tokens |\n`);
+process.stdout.write(`| --- |${' ---: |'.repeat(heads.length + 3)}\n`);
+for (const [way, lines] of right) {
+  const counts = kinds.map((kind) => lines.filter((isRight, i) => isRight && places[i]!.kind === kind).length);
   const all = counts.reduce((a, b) => a + b);
   const percent = (n: number, of: number) => (of === 0 ? '-' : ((100 * n) / of).toFixed(1));
   const cells = [...counts.map((n, i) => percent(n, drawn[i]!)), percent(all, places.length)];
-  process.stdout.write(`| ${way} | ${cells.join(' | ')} | ${promptTokens.get(way)!.toFixed(0)} |\n`);
+  const tokens = promptTokens.get(way)!.toFixed(0);
+  process.stdout.write(`| ${way} | ${cells.join(' | ')} | ${gain(lines, right.get(EDITOR))} | ${tokens} |\n`);
 }
 engine.dispose();
