@@ -11,6 +11,7 @@ import type { Places } from '../src/cli/evaluation/places';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
 import { loadAddon, type NativeEvent } from '../src/engine/addon';
+import { openMemory } from '../src/engine/native';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
@@ -25,15 +26,17 @@ const { values, positionals } = parseArgs({
 });
 if (!positionals[0]) throw new Error('speculation.mts PLACES [--size S|M|L|XL] …');
 const { windows } = JSON.parse(readFileSync(positionals[0], 'utf8')) as Places;
-const { config, weightsFile, tensors } = await openCheckpoint(values.model);
+const checkpoint = await openCheckpoint(values.model);
+const { config, weightsFile, tensors } = checkpoint;
+const memory = openMemory(root, checkpoint);
 const addon = loadAddon(root);
 const threads = Number(values.threads);
-const engine = new addon.Engine({ weightsPath: weightsFile, tensors, config: config.model, threads });
+const engine = new addon.Engine({ weightsPath: weightsFile, tensors, config: config.model, threads, memory });
 const target = submodelOf(config, values.size);
 
 interface Way {
   readonly name: string;
-  readonly copyWeights: readonly number[];
+  readonly usesMemory: boolean;
   readonly draftTokens: number;
   readonly draftWidths: readonly number[];
   ms: number;
@@ -43,25 +46,25 @@ interface Way {
 }
 
 const ways: Way[] = [];
-for (const copyWeights of [[], target.copyWeights]) {
-  const mixture = copyWeights.length > 0 ? 'with the copy mixture, ' : '';
+for (const usesMemory of memory ? [false, true] : [false]) {
+  const mixture = usesMemory ? 'with earlier matches, ' : '';
   const add = (name: string, draftTokens: number, draftWidths: readonly number[]) => {
     ways.push({
-      ...{ name: mixture + name, copyWeights, draftTokens, draftWidths },
+      ...{ name: mixture + name, usesMemory, draftTokens, draftWidths },
       ...{ ms: 0, tokens: 0, drafted: 0, accepted: 0 },
     });
   };
   add('plain', 0, []);
-  add('drafts from the context', 8, []);
+  add('drafts after matches', 8, []);
   add('drafts by XS', 8, target.draftWidths);
 }
 for (const window of windows.slice(0, Number(values.windows))) {
   const prompt = window.tokens.slice(0, window.tokens.length / 2);
-  const texts = new Map<readonly number[], string>();
+  const texts = new Map<boolean, string>();
   for (const way of ways) {
     const { text, end } = await decode(prompt, way);
-    const expected = texts.get(way.copyWeights) ?? text;
-    texts.set(way.copyWeights, expected);
+    const expected = texts.get(way.usesMemory) ?? text;
+    texts.set(way.usesMemory, expected);
     if (text !== expected) throw new Error(`${way.name} wrote another text than plain decoding`);
     way.ms += end.decodeMs;
     way.tokens += end.decodedTokens;
@@ -79,7 +82,7 @@ function decode(prompt: readonly number[], way: Way) {
         widths: Int32Array.from(target.widths),
         maxTokens: Number(values.tokens),
         stopTokens: new Int32Array(),
-        copyWeights: Float32Array.from(way.copyWeights),
+        usesMemory: way.usesMemory,
         draftTokens: way.draftTokens,
         draftWidths: Int32Array.from(way.draftWidths),
       },
@@ -97,7 +100,7 @@ function decode(prompt: readonly number[], way: Way) {
 process.stdout.write('| | drafted for each 100 written | accepted | ms a token | times plain | were drafts free |\n');
 process.stdout.write('| --- | ---: | ---: | ---: | ---: | ---: |\n');
 for (const way of ways) {
-  const plain = ways.find((w) => w.copyWeights === way.copyWeights)!;
+  const plain = ways.find((w) => w.usesMemory === way.usesMemory)!;
   const share = way.drafted > 0 ? `${((100 * way.accepted) / way.drafted).toFixed(0)}%` : '';
   const [ms, plainMs] = [way.ms / way.tokens, plain.ms / plain.tokens];
   const cells = [((100 * way.drafted) / way.tokens).toFixed(0), share, ms.toFixed(3), (plainMs / ms).toFixed(2)];
