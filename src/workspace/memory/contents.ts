@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import type { DocumentId, MemoryStats } from '../../engine/memory';
+import { EditedLines } from './editedLines';
+import type { LeftOut } from './fitness';
+import type { FileId, Nearness } from './nearness';
+import { RankQueue } from './rankQueue';
+
+/** Bytes of memory a character, until the engine has said more. */
+const BYTES_A_CHARACTER = 2;
+/** The engine's figure counts within these bounds, because it includes what it is about to free. */
+const [LEAST, MOST] = [1, 3];
+/** With less room than this, a file is not worth reading unless farther ones can make room for it. */
+const LITTLE_CHARS = 2000;
+
+/** A file that was considered. */
+export interface KnownFile {
+  readonly id: FileId;
+  /** Its number in the memory, which no other file ever gets. */
+  readonly document: DocumentId;
+  /** Undefined until it is read. */
+  readonly state: 'remembered' | LeftOut | undefined;
+  readonly isFresh: boolean;
+  /** The lines that were edited since it was remembered. */
+  readonly edits: EditedLines;
+}
+
+interface Entry extends KnownFile {
+  state: KnownFile['state'];
+  isFresh: boolean;
+  /** Of the remembered text; 0 if none is. */
+  chars: number;
+  hash: string;
+}
+
+/** The files that were considered: what the memory holds of them within its budget, and why it lacks the others. */
+export class Contents {
+  private readonly files = new Map<FileId, Entry>();
+  private readonly remembered: RankQueue<Entry>;
+  private numbers = 0;
+  private chars = 0;
+  private bytesAChar = BYTES_A_CHARACTER;
+
+  constructor(
+    private nearness: Nearness,
+    private readonly budgetBytes: number,
+  ) {
+    this.remembered = new RankQueue(({ id }) => nearness.rankOf(id));
+  }
+
+  get known(): Iterable<KnownFile> {
+    return this.files.values();
+  }
+
+  get size(): number {
+    return this.files.size;
+  }
+
+  get(file: FileId): KnownFile | undefined {
+    return this.files.get(file);
+  }
+
+  meet(file: FileId): KnownFile {
+    return this.entryOf(file);
+  }
+
+  rankBy(nearness: Nearness): void {
+    this.nearness = nearness;
+    this.remembered.rankBy(({ id }) => nearness.rankOf(id));
+  }
+
+  /** Files that were left out for want of room, and could have some now. */
+  get rivals(): FileId[] {
+    return [...this.files.values()]
+      .filter(({ id, state }) => state === 'over the budget' && !this.isCrowdedOut(id))
+      .map(({ id }) => id);
+  }
+
+  /** Whether there is no room for a file, and none that is farther and could make room. */
+  isCrowdedOut(file: FileId): boolean {
+    return this.files.get(file)?.state !== 'remembered' && this.room < LITTLE_CHARS && !this.isNearerThanLast(file);
+  }
+
+  /** Whether the memory has this text already. */
+  has(file: FileId, text: string, isFresh: boolean): boolean {
+    const entry = this.files.get(file);
+    return entry?.state === 'remembered' && entry.isFresh === isFresh && entry.hash === hashOf(text);
+  }
+
+  /**
+   * Make room for a file's text by leaving out farther files.
+   * @returns documents to forget, and whether the text has room now
+   */
+  makeRoom(file: FileId, text: string): { readonly gone: readonly DocumentId[]; readonly fits: boolean } {
+    const entry = this.entryOf(file);
+    const gone: DocumentId[] = [];
+    while (this.room + entry.chars < text.length) {
+      const last = this.remembered.last;
+      if (!last || last === entry || !this.isNearerThanLast(file)) return { gone, fits: false };
+      gone.push(...this.leaveOut(last.id, 'over the budget'));
+    }
+    return { gone, fits: true };
+  }
+
+  /** The memory holds this text of the file from now on. */
+  remember(file: FileId, text: string, isFresh: boolean): void {
+    const entry = this.entryOf(file);
+    this.empty(entry);
+    Object.assign(entry, { state: 'remembered', chars: text.length, hash: hashOf(text), isFresh });
+    this.chars += text.length;
+    this.remembered.add(entry);
+    entry.edits.clear();
+  }
+
+  /** @returns the document to forget, if the file was remembered */
+  leaveOut(file: FileId, reason: LeftOut | undefined): DocumentId[] {
+    const entry = this.entryOf(file);
+    const gone = entry.state === 'remembered' ? [entry.document] : [];
+    this.empty(entry);
+    entry.state = reason;
+    return gone;
+  }
+
+  /** The file has gone. @returns the document to forget, if the file was remembered */
+  drop(file: FileId): DocumentId[] {
+    const gone = this.files.has(file) ? this.leaveOut(file, undefined) : [];
+    this.files.delete(file);
+    return gone;
+  }
+
+  /** All is forgotten. */
+  clear(): void {
+    this.files.clear();
+    this.remembered.clear();
+    this.chars = 0;
+  }
+
+  /** The engine's figures after a file was added. */
+  learn({ bytes }: MemoryStats): void {
+    if (this.chars > 0) this.bytesAChar = Math.min(MOST, Math.max(LEAST, bytes / this.chars));
+  }
+
+  /** In characters. */
+  private get room(): number {
+    return this.budgetBytes / this.bytesAChar - this.chars;
+  }
+
+  private isNearerThanLast(file: FileId): boolean {
+    const { last } = this.remembered;
+    return last !== undefined && this.nearness.rankOf(file) < this.nearness.rankOf(last.id);
+  }
+
+  private empty(entry: Entry): void {
+    this.remembered.delete(entry);
+    this.chars -= entry.chars;
+    entry.chars = 0;
+  }
+
+  private entryOf(file: FileId): Entry {
+    const known = this.files.get(file);
+    if (known) return known;
+    const entry: Entry = {
+      id: file,
+      document: this.numbers++,
+      state: undefined,
+      edits: new EditedLines(),
+      isFresh: false,
+      chars: 0,
+      hash: '',
+    };
+    this.files.set(file, entry);
+    return entry;
+  }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha1').update(text).digest('base64');
+}

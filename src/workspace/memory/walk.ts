@@ -1,0 +1,96 @@
+import { type FileId, folderOf, type Nearness } from './nearness';
+
+export interface FolderEntry {
+  readonly id: FileId;
+  readonly isFolder: boolean;
+}
+
+/** The folders of the workspace. */
+export interface Folders {
+  /** Files and folders in a folder, without symbolic links, which may lead outside or in circles. Empty if it is unreadable. */
+  list(folder: FileId): Promise<readonly FolderEntry[]>;
+  /** Whether no file below the folder may be quoted. */
+  ignores(folder: FileId): Promise<boolean>;
+}
+
+/** The most files that are considered. Of a larger workspace, the nearest are. */
+export const MAX_FILES = 20_000;
+/** Bounds a walk through folders without files. */
+const MAX_FOLDERS = 20_000;
+/** Bounds a walk through a loop that the file system does not report. */
+const MAX_DEPTH = 64;
+
+/** Walks through the folders of the workspace, the nearest first. */
+export class Walk {
+  /** Folders to visit, by rank. */
+  private readonly ahead: (FileId[] | undefined)[] = [];
+  /** Of all folders that were visited, or are ahead. */
+  private readonly met = new Set<FileId>();
+  private files = 0;
+  private isCut = false;
+
+  /**
+   * @param roots the workspace's folders
+   * @param start the folder to begin in, with those above it; undefined for the roots
+   */
+  constructor(
+    private readonly folders: Folders,
+    private readonly nearness: Nearness,
+    private readonly roots: readonly FileId[],
+    start: FileId | undefined,
+  ) {
+    for (const root of roots) this.meet(root);
+    const root = roots.find((folder) => start !== undefined && isBelow(start, folder));
+    for (let folder = start; root !== undefined && folder !== undefined && folder !== root; folder = folderOf(folder)) {
+      this.meet(folder);
+    }
+  }
+
+  /** The rank of the files that come next; infinite if there are none. */
+  get rank(): number {
+    const rank = this.ahead.findIndex((folders) => folders !== undefined && folders.length > 0);
+    return rank < 0 ? Infinity : rank;
+  }
+
+  /** Whether there are more files than are considered. */
+  get isTruncated(): boolean {
+    return this.isCut;
+  }
+
+  hasMet(folder: FileId): boolean {
+    return this.met.has(folder);
+  }
+
+  /** Visit a folder that came into being, or the next if it is met already. */
+  meet(folder: FileId): void {
+    if (this.met.has(folder) || this.isCut) return;
+    if (this.met.size >= MAX_FOLDERS || folder.split('/').length > MAX_DEPTH) {
+      this.isCut = true;
+      return;
+    }
+    this.met.add(folder);
+    const rank = this.nearness.rankIn(folder);
+    (this.ahead[rank] ??= []).push(folder);
+  }
+
+  /** Visit the next folder. @returns its files */
+  async next(): Promise<FileId[]> {
+    const folder = this.ahead[this.rank]?.shift();
+    if (folder === undefined || !this.roots.some((root) => folder === root || isBelow(folder, root))) return [];
+    if (await this.folders.ignores(folder)) return [];
+    const entries = await this.folders.list(folder);
+    const files = entries.filter(({ isFolder }) => !isFolder).map(({ id }) => id);
+    for (const { id, isFolder } of entries) if (isFolder) this.meet(id);
+    const taken = files.slice(0, MAX_FILES - this.files);
+    this.files += taken.length;
+    if (taken.length < files.length || (this.files >= MAX_FILES && this.rank < Infinity)) {
+      this.isCut = true;
+      this.ahead.length = 0;
+    }
+    return taken;
+  }
+}
+
+export function isBelow(file: FileId, folder: FileId): boolean {
+  return file.startsWith(`${folder}/`);
+}
