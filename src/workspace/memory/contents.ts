@@ -5,10 +5,10 @@ import type { LeftOut } from './fitness';
 import type { FileId, Nearness } from './nearness';
 import { RankQueue } from './rankQueue';
 
-/** Bytes of memory a character, until the engine has said more. */
-const BYTES_A_CHARACTER = 2;
-/** The engine's figure counts within these bounds, because it includes what it is about to free. */
-const [LEAST, MOST] = [1, 3];
+/** Six in the index (native/src/memory/segment.h), and some for what is dead and not yet freed. */
+const BYTES_A_TOKEN = 8;
+/** Of code; the engine's count of tokens soon gives the own figure of this workspace. */
+const CHARS_A_TOKEN = 3.5;
 /** With less room than this, a file is not worth reading unless farther ones can make room for it. */
 const LITTLE_CHARS = 2000;
 
@@ -38,7 +38,7 @@ export class Contents {
   private readonly remembered: RankQueue<Entry>;
   private numbers = 0;
   private chars = 0;
-  private bytesAChar = BYTES_A_CHARACTER;
+  private tokensAChar = 1 / CHARS_A_TOKEN;
 
   constructor(
     private nearness: Nearness,
@@ -135,13 +135,13 @@ export class Contents {
   }
 
   /** The engine's figures after a file was added. */
-  learn({ bytes }: MemoryStats): void {
-    if (this.chars > 0) this.bytesAChar = Math.min(MOST, Math.max(LEAST, bytes / this.chars));
+  learn({ tokens }: MemoryStats): void {
+    if (this.chars > 0 && tokens > 0) this.tokensAChar = tokens / this.chars;
   }
 
   /** In characters. */
   private get room(): number {
-    return this.budgetBytes / this.bytesAChar - this.chars;
+    return this.budgetBytes / (BYTES_A_TOKEN * this.tokensAChar) - this.chars;
   }
 
   private isNearerThanLast(file: FileId): boolean {

@@ -119,7 +119,7 @@ export class MemoryFeeder {
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
     const isPart = this.walk && (this.walk.isTruncated || this.found);
-    if (active !== undefined && isPart && !this.walk?.hasMet(folderOf(active))) this.beginWalk();
+    if (active !== undefined && isPart && !this.walk?.hasVisited(folderOf(active))) this.beginWalk();
     this.wake();
   }
 
@@ -339,7 +339,14 @@ export class MemoryFeeder {
       return;
     }
     this.contents.remember(id, text, isFresh);
-    const stats = await memory.remember(document, text, isFresh);
+    this.sendForgotten(memory);
+    let stats: MemoryStats;
+    try {
+      stats = await memory.remember(document, text, isFresh);
+    } catch (fault) {
+      if (this.run === run) this.contents.leaveOut(id, undefined);
+      throw fault;
+    }
     if (this.run !== run) return;
     this.stats = stats;
     this.contents.learn(stats);
@@ -384,21 +391,30 @@ export class MemoryFeeder {
   private forget(documents: readonly DocumentId[]): void {
     const { memory } = this;
     if (documents.length === 0 || !memory) return;
-    if (this.forgotten.length === 0) queueMicrotask(() => void this.sendForgotten(memory));
+    if (this.forgotten.length === 0) {
+      queueMicrotask(() => {
+        this.sendForgotten(memory);
+      });
+    }
     this.forgotten.push(...documents);
   }
 
-  private async sendForgotten(memory: EngineMemory): Promise<void> {
+  private sendForgotten(memory: EngineMemory): void {
     const documents = this.forgotten;
     this.forgotten = [];
-    try {
-      const stats = await memory.forget(documents);
-      if (this.memory === memory && this.isOn) this.stats = stats;
-      this.parts.onChange();
-    } catch (fault) {
-      // The engine has gone, and its memory with it.
-      if (this.memory === memory) this.parts.onFault(fault);
-    }
+    if (documents.length === 0) return;
+    const { run } = this;
+    memory.forget(documents).then(
+      (stats) => {
+        if (this.run !== run) return;
+        this.stats = stats;
+        this.parts.onChange();
+      },
+      (fault: unknown) => {
+        // The engine has gone, and its memory with it.
+        if (this.memory === memory) this.parts.onFault(fault);
+      },
+    );
   }
 
   /** Until something happens, or the next file is due. */

@@ -24,8 +24,9 @@ const MAX_DEPTH = 64;
 export class Walk {
   /** Folders to visit, by rank. */
   private readonly ahead: (FileId[] | undefined)[] = [];
-  /** Of all folders that were visited, or are ahead. */
+  /** Folders that were visited, or are ahead. */
   private readonly met = new Set<FileId>();
+  private readonly visited = new Set<FileId>();
   private files = 0;
   private isCut = false;
 
@@ -57,11 +58,11 @@ export class Walk {
     return this.isCut;
   }
 
-  hasMet(folder: FileId): boolean {
-    return this.met.has(folder);
+  hasVisited(folder: FileId): boolean {
+    return this.visited.has(folder);
   }
 
-  /** Visit a folder that came into being, or the next if it is met already. */
+  /** Visit a folder when its turn comes. */
   meet(folder: FileId): void {
     if (this.met.has(folder) || this.isCut) return;
     if (this.met.size >= MAX_FOLDERS || folder.split('/').length > MAX_DEPTH) {
@@ -76,7 +77,9 @@ export class Walk {
   /** Visit the next folder. @returns its files */
   async next(): Promise<FileId[]> {
     const folder = this.ahead[this.rank]?.shift();
-    if (folder === undefined || !this.roots.some((root) => folder === root || isBelow(folder, root))) return [];
+    if (folder === undefined) return [];
+    this.visited.add(folder);
+    if (!this.roots.some((root) => folder === root || isBelow(folder, root))) return [];
     if (await this.folders.ignores(folder)) return [];
     const entries = await this.folders.list(folder);
     const files = entries.filter(({ isFolder }) => !isFolder).map(({ id }) => id);
