@@ -316,7 +316,7 @@ export class MemoryFeeder {
     } else if (answer.reason === 'missing' || answer.reason === 'ignored') {
       this.drop(file);
       // It may be a folder that came into being.
-      if (answer.reason === 'missing') this.walk?.meet(file);
+      if (answer.reason === 'missing') this.walk?.revisit(file);
     } else this.leaveOut(file, answer.reason);
   }
 

@@ -74,6 +74,12 @@ export class Walk {
     (this.ahead[rank] ??= []).push(folder);
   }
 
+  /** Visit a folder that came into being, perhaps again. */
+  revisit(folder: FileId): void {
+    for (const met of this.met) if (met === folder || isBelow(met, folder)) this.met.delete(met);
+    this.meet(folder);
+  }
+
   /** Visit the next folder. @returns its files */
   async next(): Promise<FileId[]> {
     const folder = this.ahead[this.rank]?.shift();

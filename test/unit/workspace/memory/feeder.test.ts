@@ -269,6 +269,14 @@ describe('the feeder of the memory', () => {
       world.feeder.changed(at('new'));
       await world.untilIdle();
       assert.deepEqual(world.known, ['a', 'b', 'c', 'd']);
+      // It goes, and comes back.
+      for (const name of ['new/b.ts', 'new/deep/c.ts']) world.files.delete(at(name));
+      world.feeder.deleted(at('new'));
+      await world.untilIdle();
+      world.write({ 'new/deep/e.ts': 'e' });
+      world.feeder.changed(at('new'));
+      await world.untilIdle();
+      assert.deepEqual(world.known, ['a', 'd', 'e']);
     });
 
     it('a branch switch of a thousand files, one read each, the nearest first', async () => {

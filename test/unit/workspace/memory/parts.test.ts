@@ -102,7 +102,8 @@ describe('a file that keeps changing', () => {
     const delays: number[] = [];
     // A change every 100 ms for an hour.
     let readMs = -1;
-    for (; clock.now() < 3_600_000; clock.advance(100)) {
+    while (clock.now() < 3_600_000) {
+      clock.advance(100);
       if (clock.now() < readMs) continue;
       const delayMs = backOff.next('log');
       delays.push(delayMs);

@@ -1,5 +1,5 @@
 import type { DocumentId, EngineMemory, MemoryMatch, MemoryStats } from '../../../../src/engine/memory';
-import type { Quotable } from '../../../../src/workspace/filePolicy';
+import type { Unquotable } from '../../../../src/workspace/filePolicy';
 import { MemoryFeeder } from '../../../../src/workspace/memory/feeder';
 import { importedFiles } from '../../../../src/workspace/memory/importedFiles';
 import type { FolderEntry } from '../../../../src/workspace/memory/walk';
@@ -42,7 +42,8 @@ export class FakeMemory implements EngineMemory {
 /** A workspace in memory. Each read and each listing of a folder takes a millisecond of the clock. */
 export class World {
   readonly clock = new ManualClock();
-  readonly files = new Map<string, string | Exclude<Quotable, { text: string }>['reason']>();
+  /** Texts, or why there is none. */
+  readonly files = new Map<string, string>();
   readonly ignored = new Set<string>();
   readonly memory = new FakeMemory();
   readonly faults: unknown[] = [];
@@ -141,6 +142,6 @@ export class World {
   }
 }
 
-function isReason(text: string): text is Exclude<Quotable, { text: string }>['reason'] {
+function isReason(text: string): text is Unquotable {
   return ['ignored', 'secret', 'too large', 'not text', 'missing'].includes(text);
 }
