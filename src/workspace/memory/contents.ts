@@ -6,7 +6,7 @@ import type { FileId, Nearness } from './nearness';
 import { RankQueue } from './rankQueue';
 
 /** Six in the index (native/src/memory/segment.h), and some for what is dead and not yet freed. */
-const BYTES_A_TOKEN = 8;
+const BYTES_A_TOKEN = 7;
 /** Of code; the engine's count of tokens soon gives the own figure of this workspace. */
 const CHARS_A_TOKEN = 3.5;
 /** With less room than this, a file is not worth reading unless farther ones can make room for it. */
@@ -36,6 +36,8 @@ interface Entry extends KnownFile {
 export class Contents {
   private readonly files = new Map<FileId, Entry>();
   private readonly remembered: RankQueue<Entry>;
+  /** How many files are in each state. */
+  private readonly counts = new Map<KnownFile['state'], number>();
   private numbers = 0;
   private chars = 0;
   private tokensAChar = 1 / CHARS_A_TOKEN;
@@ -55,6 +57,10 @@ export class Contents {
     return this.files.size;
   }
 
+  countOf(state: NonNullable<KnownFile['state']>): number {
+    return this.counts.get(state) ?? 0;
+  }
+
   get(file: FileId): KnownFile | undefined {
     return this.files.get(file);
   }
@@ -70,14 +76,19 @@ export class Contents {
 
   /** Files that were left out for want of room, and could have some now. */
   get rivals(): FileId[] {
-    return [...this.files.values()]
-      .filter(({ id, state }) => state === 'over the budget' && !this.isCrowdedOut(id))
-      .map(({ id }) => id);
+    if (this.countOf('over the budget') === 0) return [];
+    const limit = this.room < LITTLE_CHARS ? this.lastRank : Infinity;
+    const out = [...this.files.values()].filter(({ state }) => state === 'over the budget');
+    return out.map(({ id }) => id).filter((id) => this.nearness.rankOf(id) < limit);
   }
 
   /** Whether there is no room for a file, and none that is farther and could make room. */
   isCrowdedOut(file: FileId): boolean {
-    return this.files.get(file)?.state !== 'remembered' && this.room < LITTLE_CHARS && !this.isNearerThanLast(file);
+    return (
+      this.files.get(file)?.state !== 'remembered' &&
+      this.room < LITTLE_CHARS &&
+      this.nearness.rankOf(file) >= this.lastRank
+    );
   }
 
   /** Whether the memory has this text already. */
@@ -95,7 +106,7 @@ export class Contents {
     const gone: DocumentId[] = [];
     while (this.room + entry.chars < text.length) {
       const last = this.remembered.last;
-      if (!last || last === entry || !this.isNearerThanLast(file)) return { gone, fits: false };
+      if (!last || last === entry || this.nearness.rankOf(file) >= this.lastRank) return { gone, fits: false };
       gone.push(...this.leaveOut(last.id, 'over the budget'));
     }
     return { gone, fits: true };
@@ -105,7 +116,8 @@ export class Contents {
   remember(file: FileId, text: string, isFresh: boolean): void {
     const entry = this.entryOf(file);
     this.empty(entry);
-    Object.assign(entry, { state: 'remembered', chars: text.length, hash: hashOf(text), isFresh });
+    this.setState(entry, 'remembered');
+    Object.assign(entry, { chars: text.length, hash: hashOf(text), isFresh });
     this.chars += text.length;
     this.remembered.add(entry);
     entry.edits.clear();
@@ -116,7 +128,7 @@ export class Contents {
     const entry = this.entryOf(file);
     const gone = entry.state === 'remembered' ? [entry.document] : [];
     this.empty(entry);
-    entry.state = reason;
+    this.setState(entry, reason);
     return gone;
   }
 
@@ -130,6 +142,7 @@ export class Contents {
   /** All is forgotten. */
   clear(): void {
     this.files.clear();
+    this.counts.clear();
     this.remembered.clear();
     this.chars = 0;
   }
@@ -144,9 +157,16 @@ export class Contents {
     return this.budgetBytes / (BYTES_A_TOKEN * this.tokensAChar) - this.chars;
   }
 
-  private isNearerThanLast(file: FileId): boolean {
+  /** Of the farthest file that is remembered. */
+  private get lastRank(): number {
     const { last } = this.remembered;
-    return last !== undefined && this.nearness.rankOf(file) < this.nearness.rankOf(last.id);
+    return last ? this.nearness.rankOf(last.id) : -1;
+  }
+
+  private setState(entry: Entry, state: KnownFile['state']): void {
+    this.counts.set(entry.state, (this.counts.get(entry.state) ?? 0) - 1);
+    this.counts.set(state, (this.counts.get(state) ?? 0) + 1);
+    entry.state = state;
   }
 
   private empty(entry: Entry): void {

@@ -6,7 +6,7 @@ import { Contents, type KnownFile } from './contents';
 import type { LineChange } from './editedLines';
 import { unfitName, unfitText } from './fitness';
 import { type FileId, folderOf, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
-import { countStates, type MemorySummary } from './summary';
+import { countLeftOut, type MemorySummary } from './summary';
 import { type Folders, MAX_FILES, Walk } from './walk';
 
 export interface FeederParts {
@@ -86,7 +86,8 @@ export class MemoryFeeder {
     const isWorking = this.isUnavailable ? 'unavailable' : this.memory ? 'on' : 'waiting';
     return {
       state: this.isOn ? isWorking : 'off',
-      ...countStates(this.contents.known),
+      files: this.contents.countOf('remembered'),
+      leftOut: countLeftOut((reason) => this.contents.countOf(reason)),
       bytes: this.stats.bytes,
       isTruncated: this.walk?.isTruncated ?? false,
     };

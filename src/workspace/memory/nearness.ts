@@ -20,6 +20,8 @@ const OTHERS = 200;
 export class Nearness {
   private readonly recent: ReadonlyMap<FileId, number>;
   private readonly activeFolder: FileId | undefined;
+  /** By folder, because many files share one. */
+  private readonly steps = new Map<FileId, number>();
 
   constructor(private readonly surroundings: Surroundings) {
     const { active, recent } = surroundings;
@@ -32,12 +34,14 @@ export class Nearness {
     const recency = this.recent.get(file);
     if (recency !== undefined) return recency;
     if (this.surroundings.imported.size > 0 && this.isImported(file)) return IMPORTED;
-    return OTHERS + this.stepsTo(folderOf(file));
+    return this.rankIn(folderOf(file));
   }
 
   /** The rank of files in a folder that are neither recent nor imported. */
   rankIn(folder: FileId): number {
-    return OTHERS + this.stepsTo(folder);
+    const steps = this.steps.get(folder) ?? this.stepsTo(folder);
+    this.steps.set(folder, steps);
+    return OTHERS + steps;
   }
 
   /** A file that stands for its folder is imported by the folder's name. */
