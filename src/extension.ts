@@ -48,6 +48,9 @@ export function activate(context: vscode.ExtensionContext): void {
     onChange: () => {
       statusBar.changed();
     },
+    onForbidden: () => {
+      session.pipeline?.reset();
+    },
   });
   const session: Session = new Session({
     settings: {

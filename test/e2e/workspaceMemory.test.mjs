@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
@@ -22,6 +22,11 @@ const rest = idiom.slice(idiom.indexOf('(') + 1, -1);
 /** What the log says that the memory knows, oldest first. */
 function known({ log }) {
   return [...log.text().matchAll(/workspace memory: (.*)/g)].map(([, line]) => line);
+}
+
+/** How many files it knows. */
+function count(vscode) {
+  return Number.parseInt(known(vscode).at(-1), 10);
 }
 
 /** Without snippets in the prompt, only the memory can know other files. */
@@ -48,25 +53,27 @@ describeVSCode('The memory of the workspace', { settings }, (vscode) => {
   });
 
   it('completes with the idiom of a file next door, as soon as that is written', async () => {
-    const before = Number.parseInt(known(vscode).at(-1), 10);
+    const before = count(vscode);
+    writeFileSync(join(vscode.workspace, '.matcoderignore'), '# nothing yet\n');
     writeFileSync(join(vscode.workspace, 'src', 'quorum.ts'), nextDoor);
-    await until('the new file to be known', () => Number.parseInt(known(vscode).at(-1), 10) === before + 1);
+    await until('both new files to be known', () => count(vscode) === before + 2);
     await vscode.editor.openFile(begun.path);
     await vscode.editor.typeBelow(begun);
     await suggestion(vscode, 'the idiom', (text) => text.includes(rest));
   });
 
   it('forgets a file that .matcoderignore lists', async () => {
-    const before = Number.parseInt(known(vscode).at(-1), 10);
+    const before = count(vscode);
     writeFileSync(join(vscode.workspace, '.matcoderignore'), 'quorum.ts\n');
-    // The file of rules is itself one more.
-    await until('the file to be forgotten', () => known(vscode).some((line) => Number.parseInt(line, 10) === before));
+    await until('the file to be forgotten', () => count(vscode) === before - 1);
     await vscode.editor.press('Escape');
     await suggestion(vscode, 'something else', (text) => !text.includes('zephyr'));
   });
 
   it('forgets everything when it is turned off', async () => {
-    await vscode.editor.run('Preferences: Open User Settings (JSON)');
+    mkdirSync(join(vscode.workspace, '.vscode'), { recursive: true });
+    const file = join(vscode.workspace, '.vscode', 'settings.json');
+    writeFileSync(file, JSON.stringify({ 'matcoder.workspaceMemory': false }));
     await until('the memory to be off', () => known(vscode).at(-1) === 'off');
   });
 });

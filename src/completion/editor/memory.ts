@@ -19,6 +19,8 @@ export interface EditorMemoryParts {
   readonly isStrained: () => boolean;
   readonly log: Pick<vscode.LogOutputChannel, 'info' | 'warn'>;
   readonly onChange: () => void;
+  /** Something was forgotten that must not be shown any more. */
+  readonly onForbidden: () => void;
 }
 
 const BUDGET_BYTES = 64e6;
@@ -46,7 +48,7 @@ export class EditorMemory implements vscode.Disposable {
   private lastLine = '';
 
   constructor(private readonly parts: EditorMemoryParts) {
-    const { files, isOn, isStrained, onChange } = parts;
+    const { files, isOn, isStrained, onChange, onForbidden } = parts;
     this.feeder = new MemoryFeeder(
       {
         folders: {
@@ -60,6 +62,7 @@ export class EditorMemory implements vscode.Disposable {
         share: () => (isStrained() || performance.now() - this.typedMs < TYPING_MS ? SMALL_SHARE : SHARE),
         budgetBytes: BUDGET_BYTES,
         onChange,
+        onForbidden,
         onIdle: () => {
           this.report();
         },

@@ -26,6 +26,8 @@ export interface FeederParts {
   readonly budgetBytes: number;
   /** The summary has changed. */
   readonly onChange: () => void;
+  /** Something was forgotten that must not be shown any more, so what was generated with it should go too. */
+  readonly onForbidden: () => void;
   /** Nothing is left to do for now. */
   readonly onIdle: () => void;
   /** Work failed, and goes on with the next. */
@@ -104,7 +106,10 @@ export class MemoryFeeder {
   setOn(isOn: boolean): void {
     if (isOn === this.isOn) return;
     this.isOn = isOn;
-    if (!isOn) this.forget([...this.contents.known].map(({ document }) => document));
+    if (!isOn) {
+      this.forget([...this.contents.known].map(({ document }) => document));
+      this.parts.onForbidden();
+    }
     this.restart();
   }
 
@@ -277,7 +282,7 @@ export class MemoryFeeder {
       if (this.run !== run) return;
       if (rules !== this.rules) continue; // it is among the unchecked again
       this.unchecked.delete(file);
-      if (!may) this.drop(file);
+      if (!may) this.forbid(file);
       if (clock.now() >= endMs) return;
     }
   }
@@ -315,10 +320,14 @@ export class MemoryFeeder {
       this.found?.add(file);
       await this.remember(known, answer.text, memory, run);
     } else if (answer.reason === 'missing' || answer.reason === 'ignored') {
-      this.drop(file);
+      if (answer.reason === 'ignored') this.forbid(file);
+      else this.drop(file);
       // It may be a folder that came into being.
       if (answer.reason === 'missing') this.walk?.revisit(file);
-    } else this.leaveOut(file, answer.reason);
+    } else {
+      if (answer.reason === 'secret') this.forbid(file);
+      this.leaveOut(file, answer.reason);
+    }
   }
 
   private async remember(
@@ -371,6 +380,13 @@ export class MemoryFeeder {
     this.parts.onChange();
   }
 
+  /** The file may not be remembered. */
+  private forbid(file: FileId): void {
+    const isNews = this.contents.get(file)?.state === 'remembered';
+    this.drop(file);
+    if (isNews) this.parts.onForbidden();
+  }
+
   private drop(file: FileId): void {
     this.agenda.gone(file);
     this.editedMs.delete(file);
@@ -421,6 +437,9 @@ export class MemoryFeeder {
   /** Until something happens, or the next file is due. */
   private async sleep(): Promise<void> {
     const { clock } = this.parts;
+    // Something may have happened since the last step.
+    if (this.unchecked.size > 0 || this.agenda.nearest !== undefined || (this.walk && this.walk.rank < Infinity))
+      return;
     const dueMs = Math.min(this.agenda.nextMs - clock.now(), this.editedMs.size > 0 ? AGEING_MS : Infinity);
     await new Promise<void>((resolve) => {
       const cancel = dueMs < Infinity ? clock.after(Math.max(0, dueMs), resolve) : () => undefined;

@@ -61,6 +61,7 @@ class Disk {
       share: () => 1,
       budgetBytes: 64e6,
       onChange: () => undefined,
+      onForbidden: () => undefined,
       onIdle: () => {
         this.idle();
       },

@@ -316,7 +316,7 @@ describe('the feeder of the memory', () => {
       world.feeder.changed(at('b.ts'));
       await world.untilIdle();
       assert.deepEqual(world.known, ['a']);
-      assert.equal(world.feeder.summary.leftOut.secret, 1);
+      assert.deepEqual([world.feeder.summary.leftOut.secret, world.forbidden], [1, 1]);
     });
   });
 
@@ -334,7 +334,7 @@ describe('the feeder of the memory', () => {
       world.feeder.rulesChanged();
       await world.pass(5);
       assert.ok(!world.known.includes('b'));
-      assert.deepEqual(world.reads, []);
+      assert.deepEqual([world.reads, world.forbidden], [[], 1]);
       await world.untilIdle();
       assert.ok(world.known.includes('a') && !world.known.includes('b'));
     });
@@ -378,6 +378,7 @@ describe('the feeder of the memory', () => {
       world.feeder.setOn(false);
       await Promise.resolve();
       assert.deepEqual([world.known, world.feeder.placeOf(at('a0.ts'), 0)], [[], {}]);
+      assert.equal(world.forbidden, 1);
       assert.equal(world.feeder.summary.state, 'off');
     });
 

@@ -50,6 +50,7 @@ export class World {
   readonly reads: string[] = [];
   readonly listed: string[] = [];
   idles = 0;
+  forbidden = 0;
   share = 0.25;
   /** Told before the text of a file is taken. */
   onRead: (file: string) => void = () => undefined;
@@ -80,6 +81,9 @@ export class World {
         share: () => this.share,
         budgetBytes,
         onChange: () => undefined,
+        onForbidden: () => {
+          this.forbidden++;
+        },
         onIdle: () => {
           this.idles++;
         },
