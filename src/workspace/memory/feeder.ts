@@ -5,7 +5,9 @@ import { Agenda } from './agenda';
 import { Contents, type KnownFile } from './contents';
 import type { LineChange } from './editedLines';
 import { unfitName, unfitText } from './fitness';
+import { Forgetting } from './forgetting';
 import { type FileId, folderOf, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
+import { Rest } from './rest';
 import { countLeftOut, type MemorySummary } from './summary';
 import { type Folders, MAX_FILES, Walk } from './walk';
 
@@ -55,8 +57,6 @@ export class MemoryFeeder {
   private surroundings = NO_SURROUNDINGS;
   private nearness = new Nearness(NO_SURROUNDINGS);
   private walk: Walk | undefined;
-  /** The files that exist, as far as the walk has come; undefined when it is at its end. */
-  private found: Set<FileId> | undefined;
   private readonly editedMs = new Map<FileId, number>();
 
   private memory: EngineMemory | undefined;
@@ -71,9 +71,8 @@ export class MemoryFeeder {
   private readonly unchecked = new Set<FileId>();
   /** Deleted paths that are no known files: folders, perhaps. */
   private readonly gone = new Set<FileId>();
-  private forgotten: DocumentId[] = [];
-  private wake: () => void = () => undefined;
-  private endPause: () => void = () => undefined;
+  private readonly forgetting: Forgetting;
+  private readonly rest: Rest;
 
   constructor(
     private readonly parts: FeederParts,
@@ -82,6 +81,18 @@ export class MemoryFeeder {
     this.isOn = isOn;
     this.contents = new Contents(this.nearness, parts.budgetBytes);
     this.agenda = new Agenda(this.nearness, parts.clock.now);
+    this.rest = new Rest(parts.clock);
+    this.forgetting = new Forgetting({
+      onStats: (stats, memory) => {
+        if (!this.run || this.memory !== memory) return;
+        this.stats = stats;
+        parts.onChange();
+      },
+      onFault: (fault, memory) => {
+        // Otherwise the engine has gone, and its memory with it.
+        if (this.memory === memory) parts.onFault(fault);
+      },
+    });
   }
 
   get summary(): MemorySummary {
@@ -124,9 +135,9 @@ export class MemoryFeeder {
     for (const file of this.contents.rivals) this.agenda.add(file);
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
-    const isPart = this.walk && (this.walk.isTruncated || this.found);
-    if (active !== undefined && isPart && !this.walk?.hasVisited(folderOf(active))) this.beginWalk();
-    this.wake();
+    const { walk } = this;
+    if (active !== undefined && walk?.isPartial === true && !walk.hasVisited(folderOf(active))) this.beginWalk();
+    this.rest.wake();
   }
 
   /**
@@ -140,14 +151,14 @@ export class MemoryFeeder {
       this.editedMs.set(file, this.parts.clock.now());
       this.agenda.typed(file);
     } else this.agenda.changed(file);
-    this.wake();
+    this.rest.wake();
   }
 
   /** A file or folder has come into being, or a file has changed on the disk. */
   changed(file: FileId): void {
     if (!this.run || (!this.contents.get(file) && this.contents.size + this.agenda.size >= MAX_FILES)) return;
     this.agenda.changed(file);
-    this.wake();
+    this.rest.wake();
   }
 
   /** A file has gone, or a folder with all its files, or is no document any more. */
@@ -172,8 +183,7 @@ export class MemoryFeeder {
     if (!this.run) return;
     for (const { id, state } of this.contents.known) if (state === 'remembered') this.unchecked.add(id);
     this.beginWalk();
-    this.wake();
-    this.endPause();
+    this.rest.wake(true);
   }
 
   /** For a request. @param line of the cursor */
@@ -195,7 +205,7 @@ export class MemoryFeeder {
     this.stats = { documents: 0, tokens: 0, bytes: 0 };
     this.steps = 0;
     this.run = undefined;
-    this.wake();
+    this.rest.wake();
     if (this.memory && this.isOn) {
       this.run = {};
       this.meetRecent();
@@ -208,7 +218,6 @@ export class MemoryFeeder {
   private beginWalk(): void {
     const { folders, roots } = this.parts;
     const { active } = this.surroundings;
-    this.found = new Set();
     this.walk = new Walk(folders, this.nearness, roots(), active === undefined ? undefined : folderOf(active));
   }
 
@@ -239,12 +248,12 @@ export class MemoryFeeder {
       if (did === 'nothing') {
         if (!wasIdle) onIdle();
         wasIdle = true;
-        await this.sleep();
+        await this.rest.sleep(this.idleMs);
         continue;
       }
       wasIdle = false;
       const workMs = clock.now() - startMs;
-      await this.pause(did === 'background' ? Math.min(MAX_PAUSE_MS, workMs * (1 / share() - 1)) : 0);
+      await this.rest.pause(did === 'background' ? Math.min(MAX_PAUSE_MS, workMs * (1 / share() - 1)) : 0);
     }
   }
 
@@ -290,15 +299,12 @@ export class MemoryFeeder {
   private async walkOn(walk: Walk, run: object): Promise<void> {
     const files = await walk.next();
     if (this.run !== run || this.walk !== walk) return;
-    for (const file of files) {
-      this.found?.add(file);
-      this.meet(file);
-    }
-    if (walk.rank < Infinity || !this.found) return;
+    for (const file of files) this.meet(file);
+    const all = walk.takeAll();
+    if (!all) return;
     // What was not found has gone, or is too far.
-    for (const file of this.surroundings.recent) this.found.add(file);
-    for (const { id } of [...this.contents.known]) if (!this.found.has(id)) this.drop(id);
-    this.found = undefined;
+    const recent = new Set(this.surroundings.recent);
+    for (const { id } of [...this.contents.known]) if (!all.has(id) && !recent.has(id)) this.drop(id);
   }
 
   private async read(file: FileId, memory: EngineMemory, run: object): Promise<void> {
@@ -317,7 +323,7 @@ export class MemoryFeeder {
       return;
     }
     if ('text' in answer) {
-      this.found?.add(file);
+      this.walk?.found(file);
       await this.remember(known, answer.text, memory, run);
     } else if (answer.reason === 'missing' || answer.reason === 'ignored') {
       if (answer.reason === 'ignored') this.forbid(file);
@@ -349,7 +355,7 @@ export class MemoryFeeder {
       return;
     }
     this.contents.remember(id, text, isFresh);
-    this.sendForgotten(memory);
+    this.forgetting.send();
     let stats: MemoryStats;
     try {
       stats = await memory.remember(document, text, isFresh);
@@ -404,63 +410,17 @@ export class MemoryFeeder {
     for (const { id } of gone) this.drop(id);
   }
 
-  /** All of one turn together. */
   private forget(documents: readonly DocumentId[]): void {
-    const { memory } = this;
-    if (documents.length === 0 || !memory) return;
-    if (this.forgotten.length === 0) {
-      queueMicrotask(() => {
-        this.sendForgotten(memory);
-      });
-    }
-    this.forgotten.push(...documents);
+    if (this.memory) this.forgetting.add(this.memory, documents);
   }
 
-  private sendForgotten(memory: EngineMemory): void {
-    const documents = this.forgotten;
-    this.forgotten = [];
-    if (documents.length === 0) return;
-    const { run } = this;
-    memory.forget(documents).then(
-      (stats) => {
-        if (this.run !== run) return;
-        this.stats = stats;
-        this.parts.onChange();
-      },
-      (fault: unknown) => {
-        // The engine has gone, and its memory with it.
-        if (this.memory === memory) this.parts.onFault(fault);
-      },
-    );
-  }
-
-  /** Until something happens, or the next file is due. */
-  private async sleep(): Promise<void> {
-    const { clock } = this.parts;
+  /** How long there is nothing to do. */
+  private get idleMs(): number {
     // Something may have happened since the last step.
     if (this.unchecked.size > 0 || this.agenda.nearest !== undefined || (this.walk && this.walk.rank < Infinity))
-      return;
-    const dueMs = Math.min(this.agenda.nextMs - clock.now(), this.editedMs.size > 0 ? AGEING_MS : Infinity);
-    await new Promise<void>((resolve) => {
-      const cancel = dueMs < Infinity ? clock.after(Math.max(0, dueMs), resolve) : () => undefined;
-      this.wake = () => {
-        cancel();
-        resolve();
-      };
-    });
-    this.wake = () => undefined;
-  }
-
-  /** Whatever happens, except a change of rules. */
-  private async pause(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = this.parts.clock.after(ms, resolve);
-      this.endPause = () => {
-        cancel();
-        resolve();
-      };
-    });
-    this.endPause = () => undefined;
+      return 0;
+    const ageingMs = this.editedMs.size > 0 ? AGEING_MS : Infinity;
+    return Math.min(this.agenda.nextMs - this.parts.clock.now(), ageingMs);
   }
 }
 

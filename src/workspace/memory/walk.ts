@@ -27,7 +27,7 @@ export class Walk {
   /** Folders that were visited, or are ahead. */
   private readonly met = new Set<FileId>();
   private readonly visited = new Set<FileId>();
-  private files = 0;
+  private existing: Set<FileId> | undefined = new Set();
   private isCut = false;
 
   /**
@@ -56,6 +56,24 @@ export class Walk {
   /** Whether there are more files than are considered. */
   get isTruncated(): boolean {
     return this.isCut;
+  }
+
+  /** Whether there are folders that it has not visited, or never will. */
+  get isPartial(): boolean {
+    return this.isCut || this.existing !== undefined;
+  }
+
+  /** A file exists that it may have missed. */
+  found(file: FileId): void {
+    this.existing?.add(file);
+  }
+
+  /** At the end of the walk, once, all files that it has found. */
+  takeAll(): ReadonlySet<FileId> | undefined {
+    if (this.rank < Infinity) return undefined;
+    const all = this.existing;
+    this.existing = undefined;
+    return all;
   }
 
   hasVisited(folder: FileId): boolean {
@@ -90,9 +108,10 @@ export class Walk {
     const entries = await this.folders.list(folder);
     const files = entries.filter(({ isFolder }) => !isFolder).map(({ id }) => id);
     for (const { id, isFolder } of entries) if (isFolder) this.meet(id);
-    const taken = files.slice(0, MAX_FILES - this.files);
-    this.files += taken.length;
-    if (taken.length < files.length || (this.files >= MAX_FILES && this.rank < Infinity)) {
+    const room = MAX_FILES - (this.existing?.size ?? 0);
+    const taken = files.slice(0, room);
+    for (const file of taken) this.found(file);
+    if (taken.length < files.length || (taken.length === room && this.rank < Infinity)) {
       this.isCut = true;
       this.ahead.length = 0;
     }
