@@ -5,6 +5,10 @@ import { mayReachScore, NO_TOKENS, withToken } from '../../engine/scoreBound';
 export interface Piece {
   readonly text: string;
   readonly probability: number;
+  /** Of the probability, the part that came from earlier matches, 0 to 1; undefined if the model decided alone. */
+  readonly memoryShare?: number | undefined;
+  /** Tokens of the longest earlier match of the text before it. */
+  readonly matchLength?: number | undefined;
 }
 
 /** The score that a suggestion needs to be shown. */
