@@ -19,7 +19,7 @@ double ms_since(Clock::time_point start) {
 
 // Records whether the target accepted the i-th token of a draft.
 void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, DraftCounts& counts) {
-  if (!draft.matches.empty()) {
+  if (!draft.matches.empty() && draft.matches[i].length > 0) {
     speculator.record_copied(draft.matches[i], accepted);
     counts.copied++;
     counts.copied_accepted += accepted;
@@ -66,15 +66,45 @@ Decoder::Decoder(std::unique_ptr<Model> model, const Kernels& kernels, int threa
 
 Event Decoder::run(Request& request) {
   if (request.aborted) return end_event("aborted");
+  std::vector<int> pair = request.widths;
+  pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
+  Answer answer{speculators_[pair],
+                Matcher(request.uses_memory ? memory_->view(request.place) : MemoryView()),
+                static_cast<int>(request.tokens.size()),
+                {},
+                request.healing_prefix};
+  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(answer.text),
+               [&](int32_t token) { return !token_bytes_.is_special(token); });
   const std::vector<int32_t> expected = request.all_logits ? std::vector<int32_t>() : expected_tokens(request);
-  Draft draft{expected, {}, {}};
+  Draft draft = first_draft(request, expected, answer);
   if (!prefill(request, draft)) {
     Event event = end_event("aborted");
     event.cached_tokens = static_cast<int>(cache_.tokens.size());
     return event;
   }
   if (request.all_logits) return end_event("stop");
-  return decode(request, expected, std::move(draft));
+  return decode(request, expected, std::move(draft), answer);
+}
+
+// The draft that is verified together with the prompt: the expected tokens and, if they spell the whole healing prefix,
+// what followed earlier matches of the text with them.
+Draft Decoder::first_draft(const Request& request, const std::vector<int32_t>& expected, Answer& answer) const {
+  Draft draft{expected, {}, {}};
+  std::string unspelled = request.healing_prefix;
+  for (const int32_t token : expected)
+    if (!unspelled.empty()) token_bytes_.consume(token, unspelled);
+  const size_t size = answer.text.size();
+  std::copy_if(expected.begin(), expected.end(), std::back_inserter(answer.text),
+               [&](int32_t token) { return !token_bytes_.is_special(token); });
+  const int room = request.speculation.max_tokens - static_cast<int>(expected.size());
+  if (unspelled.empty() && room > 0) {
+    const Draft more = speculate_from_matches(room, request.speculation.always, false, answer);
+    draft.tokens.insert(draft.tokens.end(), more.tokens.begin(), more.tokens.end());
+    draft.matches.resize(expected.size());
+    draft.matches.insert(draft.matches.end(), more.matches.begin(), more.matches.end());
+  }
+  answer.text.resize(size);
+  return draft;
 }
 
 // The probable beginning of the answer. If the previous sequence continues this prompt with tokens that spell the
@@ -146,17 +176,8 @@ bool Decoder::prefill(Request& request, Draft& draft) {
 
 // Greedy decoding, from the logits that prefill left after the prompt and a draft. Drafts change the time and never the
 // text: the target verifies each, and the first that it would not have chosen ends the draft.
-Event Decoder::decode(Request& request, const std::vector<int32_t>& expected, Draft draft) {
+Event Decoder::decode(Request& request, const std::vector<int32_t>& expected, Draft draft, Answer& answer) {
   const auto start = Clock::now();
-  std::vector<int> pair = request.widths;
-  pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
-  Answer answer{speculators_[pair],
-                Matcher(request.uses_memory ? memory_->view(request.place) : MemoryView()),
-                static_cast<int>(request.tokens.size()),
-                {},
-                request.healing_prefix};
-  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(answer.text),
-               [&](int32_t token) { return !token_bytes_.is_special(token); });
   last_sequence_ = request.tokens;
 
   const char* reason = nullptr;

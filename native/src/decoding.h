@@ -15,11 +15,11 @@ namespace matcoder {
 // A prefill that takes long is reported this often, so that a watchdog can tell it from a hang.
 constexpr std::chrono::milliseconds kProgressInterval{100};
 
-// Tokens that the target submodel is asked to verify. They followed earlier matches, or come from the draft submodel,
-// or else (neither matches nor probabilities) are what the caller expects.
+// Tokens that the target submodel is asked to verify. Each followed an earlier match, or comes from the draft submodel,
+// or else is what the caller expects.
 struct Draft {
   std::vector<int32_t> tokens;
-  std::vector<FoundMatch> matches;   // [tokens] that each followed
+  std::vector<FoundMatch> matches;   // [tokens] that each followed, of length 0 for an expected token
   std::vector<float> probabilities;  // [tokens] by the draft submodel
 };
 
@@ -46,7 +46,8 @@ class Decoder {
   struct Answer;
   std::vector<int32_t> expected_tokens(const Request& request) const;
   bool prefill(Request& request, Draft& draft);
-  Event decode(Request& request, const std::vector<int32_t>& expected, Draft draft);
+  Draft first_draft(const Request& request, const std::vector<int32_t>& expected, Answer& answer) const;
+  Event decode(Request& request, const std::vector<int32_t>& expected, Draft draft, Answer& answer);
   const char* verify(Request& request, const std::vector<int32_t>& expected, const Draft& draft, Answer& answer);
   Draft next_draft(const Request& request, const std::vector<int32_t>& expected, Answer& answer);
   Draft speculate(const Request& request, int room, Answer& answer);
