@@ -1,3 +1,4 @@
+import type { LookUp } from '../completion/lookUp';
 import { Pipeline } from '../completion/pipeline';
 import type { Syntax } from '../completion/syntax/shape';
 import type { Engine } from '../engine/engine';
@@ -76,6 +77,7 @@ export async function replay(
     settings: () => ({ ...AUTO, submodel: policy }),
     eagerness: () => 'balanced',
     machine: () => scenario.machine,
+    lookUp: memory && process.env.NO_LOOK === undefined ? lookUpIn(memory, clock) : undefined,
     now: clock.now,
     wait: clock.wait,
     onRested: () => {
@@ -118,6 +120,18 @@ export async function replay(
     elapsedMs,
     cpuMs: (user + system) / 1000,
     decodesBySubmodel: metered.decodesBySubmodel,
+  };
+}
+
+/** The clock stands still, because a look-up takes microseconds. */
+function lookUpIn(memory: EngineMemory, clock: VirtualClock): LookUp {
+  return async (tokens, place) => {
+    const release = clock.hold();
+    try {
+      return await memory.look(tokens, place);
+    } finally {
+      release();
+    }
   };
 }
 
