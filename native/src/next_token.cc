@@ -35,8 +35,7 @@ std::vector<Candidate> candidates_of(const Components& components, const Mixture
   std::vector<Candidate> candidates;
   for (size_t k = 0; k < components.size(); k++) {
     if (components[k].length == 0) continue;
-    for (int i = 0; i < components[k].kept; i++) {
-      const auto [token, share] = components[k].continuations[i];
+    for (const auto& [token, share] : components[k].continuations) {
       if (!is_allowed(token)) continue;
       const auto same = std::find_if(candidates.begin(), candidates.end(),
                                      [token = token](const Candidate& c) { return c.token == token; });

@@ -17,21 +17,17 @@ function continuations(document: readonly number[], text: readonly number[], len
 
 /** The longest match, and the longest that occurs at least eight times, by trying every place and every length. */
 function componentsIn(documents: readonly (readonly number[])[], text: readonly number[]): Component[] {
-  const found: Component[] = [];
-  for (const support of [1, 8]) {
+  return [1, 8].map((support) => {
     for (let length = Math.min(32, text.length); length > 0; length--) {
       const next = documents.flatMap((document) => continuations(document, text, length));
-      if (next.length === 0 || (next.length < support && length > 1)) continue;
+      if (next.length < support) continue;
       const shares = new Map<number, number>();
       for (const token of next) shares.set(token, (shares.get(token) ?? 0) + 1 / next.length);
-      found.push({ length, count: next.length, shares });
-      break;
+      return { length, count: next.length, shares };
     }
-  }
-  return found.length > 0 ? found : [NONE, NONE];
+    return { length: 0, count: 0, shares: new Map() };
+  });
 }
-
-const NONE: Component = { length: 0, count: 0, shares: new Map() };
 
 /** Of the memory, then of the text itself. @param text without special tokens */
 export function componentsOf(documents: readonly (readonly number[])[], text: readonly number[]): Component[] {
@@ -75,7 +71,7 @@ export function mixture(
   const total = scores.reduce((a, b) => a + b);
   const byMatches = model.map(() => 0);
   for (const [k, { shares }] of components.entries())
-    for (const [token, share] of byShare(shares).slice(0, 12)) byMatches[token]! += (scores[k + 1]! / total) * share;
+    for (const [token, share] of shares) byMatches[token]! += (scores[k + 1]! / total) * share;
   return { probabilities: model.map((p, token) => (scores[0]! / total) * p + byMatches[token]!), byMatches };
 }
 

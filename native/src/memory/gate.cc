@@ -22,7 +22,7 @@ std::array<float, kGateInputs> inputs_of(const Components& components, const Mod
       const Continuation& top = component.continuations[0];
       next[0] = static_cast<float>(component.length) / 8;
       next[1] = log_of(1 + static_cast<float>(component.count)) / 3;
-      next[2] = log_of(1 + static_cast<float>(component.distinct)) / 2;
+      next[2] = log_of(1 + static_cast<float>(component.continuations.size())) / 2;
       next[3] = top.share;
       next[4] = 1;
       next[5] = log_of(model.of(top.token) + 1e-4f) / 4;

@@ -40,15 +40,15 @@ void Matcher::look_up_memory(const std::vector<int32_t>& text) {
     uint32_t occurrences = 0;
     for (size_t s = 0; s < lengths_.size(); s++)
       if (lengths_[s] >= n) occurrences += intervals_[s][n - 1].size();
-    const bool is_same = occurrences == before && n > 1;
+    const bool is_same = occurrences == before;
     before = occurrences;
-    if (is_same || (first.length > 0 && n > 1 && occurrences < kSupported)) continue;
+    if (is_same || (first.length > 0 && occurrences < kSupported)) continue;
     gather_from_memory(n, occurrences);
     const auto alive = static_cast<uint32_t>(next_tokens_.size());
     if (alive == 0) continue;
     const uint32_t seen = std::min(occurrences, kMostOccurrences);
     if (first.length == 0) fill(first, n, occurrences, seen);
-    if (alive >= kSupported || n == 1) fill(supported, n, occurrences, seen);
+    if (alive >= kSupported) fill(supported, n, occurrences, seen);
   }
 }
 
@@ -75,25 +75,32 @@ void Matcher::look_up_window(const std::vector<int32_t>& text) {
   const int size = static_cast<int>(text.size());
   std::array<uint32_t, kLongestMatch + 1> counts{};
   lengths_.resize(text.size());
-  int longest = 0;
+  int longest = 0, length = 0;
   for (int next = 1; next < size; next++) {
-    int length = 0;
+    length = 0;
     while (length < kLongestMatch && length < next && text[next - 1 - length] == text[size - 1 - length]) length++;
     lengths_[next] = length;
     counts[length]++;
     longest = std::max(longest, length);
   }
-  if (longest == 0) return;
-  uint32_t occurrences = counts[longest];
-  int length = longest;
-  for (Component* component : {&found_[kWindowLongest], &found_[kWindowSupported]}) {
-    if (component == &found_[kWindowSupported])
-      while (length > 1 && occurrences < kSupported) occurrences += counts[--length];
-    next_tokens_.clear();
-    const uint32_t seen = std::min(occurrences, kMostOccurrences);
-    for (int next = size - 1; next_tokens_.size() < seen; next--)  // the nearest first
-      if (lengths_[next] >= length) next_tokens_.push_back(text[next]);
-    fill(*component, length, occurrences, seen);
+  uint32_t occurrences = 0;
+  for (length = longest; length > 0 && found_[kWindowSupported].length == 0; length--) {
+    occurrences += counts[length];
+    for (const ComponentKind kind : {kWindowLongest, kWindowSupported}) {
+      if (found_[kind].length > 0 || occurrences < (kind == kWindowLongest ? 1 : kSupported)) continue;
+      gather_from_window(text, length, occurrences);
+      fill(found_[kind], length, occurrences, std::min(occurrences, kMostOccurrences));
+    }
+  }
+}
+
+void Matcher::gather_from_window(const std::vector<int32_t>& text, int length, uint32_t occurrences) {
+  const uint64_t seen = std::min(occurrences, kMostOccurrences);
+  next_tokens_.clear();
+  uint64_t rank = 0;
+  for (size_t next = 1; next_tokens_.size() < seen; next++) {
+    if (lengths_[next] < length) continue;
+    if (rank++ == next_tokens_.size() * occurrences / seen) next_tokens_.push_back(text[next]);
   }
 }
 
@@ -102,21 +109,15 @@ void Matcher::fill(Component& component, int length, uint32_t occurrences, uint3
   const auto total = static_cast<uint32_t>(next_tokens_.size());
   component.length = length;
   component.count = static_cast<int>(static_cast<uint64_t>(occurrences) * total / seen);
-  component.distinct = component.kept = 0;
+  component.continuations.clear();
   std::sort(next_tokens_.begin(), next_tokens_.end());
   for (uint32_t i = 0, end; i < total; i = end) {
     end = i + 1;
     while (end < total && next_tokens_[end] == next_tokens_[i]) end++;
-    component.distinct++;
-    const Continuation next{next_tokens_[i], static_cast<float>(end - i) / static_cast<float>(total)};
-    // Sorted by share; of equal shares, the smaller token is first.
-    int place = component.kept;
-    while (place > 0 && component.continuations[place - 1].share < next.share) place--;
-    if (place == kMostContinuations) continue;
-    component.kept = std::min(component.kept + 1, kMostContinuations);
-    for (int j = component.kept - 1; j > place; j--) component.continuations[j] = component.continuations[j - 1];
-    component.continuations[place] = next;
+    component.continuations.push_back({next_tokens_[i], static_cast<float>(end - i) / static_cast<float>(total)});
   }
+  std::stable_sort(component.continuations.begin(), component.continuations.end(),
+                   [](const Continuation& a, const Continuation& b) { return a.share > b.share; });
 }
 
 }  // namespace matcoder

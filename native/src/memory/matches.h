@@ -9,9 +9,6 @@
 
 namespace matcoder {
 
-// Different continuations of a match that are kept: the rest is a few percent of the occurrences.
-constexpr int kMostContinuations = 12;
-
 // A token that followed a match, and its share of all tokens that did.
 struct Continuation {
   int32_t token = 0;
@@ -20,14 +17,12 @@ struct Continuation {
 
 // The tokens that followed earlier occurrences of the end of a text.
 struct Component {
-  int length = 0;    // of the match, in tokens; 0: there is none
-  int count = 0;     // occurrences
-  int distinct = 0;  // different continuations
-  int kept = 0;
-  std::array<Continuation, kMostContinuations> continuations;  // [kept] the most frequent first
+  int length = 0;                           // of the match, in tokens; 0: there is none
+  int count = 0;                            // occurrences
+  std::vector<Continuation> continuations;  // the most frequent first; of equally frequent ones, the smallest token
 };
 
-// Where matches are looked for, and of which length: the longest, and the longest that occurs kSupported times.
+// Where matches are looked for, and of which length: the longest, and the longest that occurs kSupported times or more.
 enum ComponentKind { kMemoryLongest, kMemorySupported, kWindowLongest, kWindowSupported, kComponents };
 constexpr int kSupported = 8;
 
@@ -48,6 +43,7 @@ class Matcher {
   void look_up_memory(const std::vector<int32_t>& text);
   void look_up_window(const std::vector<int32_t>& text);
   void gather_from_memory(int length, uint32_t occurrences);
+  void gather_from_window(const std::vector<int32_t>& text, int length, uint32_t occurrences);
   void fill(Component& component, int length, uint32_t occurrences, uint32_t seen);
 
   MemoryView view_;

@@ -5,8 +5,33 @@
 #include <string>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#include <pthread/qos.h>
+#elif defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#endif
+
 namespace matcoder {
 namespace {
+
+// Merging may take a second for the largest segments, and everything else is more urgent. A failure changes nothing
+// else.
+void lower_priority_of_this_thread() {
+#if defined(__linux__)
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10);
+#elif defined(__APPLE__)
+  pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+#elif defined(_WIN32)
+  SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_LOWEST);
+#endif
+}
 
 // A segment is written again once this share of its tokens is dead.
 constexpr double kDeadShare = 0.25;
@@ -119,6 +144,7 @@ void Memory::settle() const {
 }
 
 void Memory::merge_in_background() {
+  lower_priority_of_this_thread();
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     std::shared_ptr<Segment> first, second;
