@@ -4,6 +4,8 @@ import type { Evaluation } from './run';
 /** The figures for a terminal. */
 export function completionTables({ rows, effects, calibration, memory }: Evaluation): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+  const number = (value: number) => (Number.isFinite(value) ? value.toFixed(2) : '-');
+  const number = (value: number) => (Number.isFinite(value) ? value.toFixed(2) : '-');
   const figures = [
     [
       'submodel',
@@ -66,8 +68,8 @@ export function completionTables({ rows, effects, calibration, memory }: Evaluat
       of,
       String(places),
       ...[exact, shown].flatMap(({ mean, standardError }) => [percent(mean), percent(standardError)]),
-      ...[chars.mean, chars.standardError, charsRatio.value].map((value) => value.toFixed(2)),
-      `${charsRatio.interval.low.toFixed(2)} to ${charsRatio.interval.high.toFixed(2)}`,
+      ...[chars.mean, chars.standardError, charsRatio.value].map(number),
+      `${number(charsRatio.interval.low)} to ${number(charsRatio.interval.high)}`,
     ]),
   ];
   const held = memory && `The memory: ${memory.documents} documents, ${memory.tokens} tokens, ${memory.bytes} bytes`;
