@@ -5,7 +5,6 @@ import type { Evaluation } from './run';
 export function completionTables({ rows, effects, calibration, memory }: Evaluation): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
   const number = (value: number) => (Number.isFinite(value) ? value.toFixed(2) : '-');
-  const number = (value: number) => (Number.isFinite(value) ? value.toFixed(2) : '-');
   const figures = [
     [
       'submodel',
