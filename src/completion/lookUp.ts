@@ -29,12 +29,3 @@ export function endOfText(prompt: readonly number[], special: SpecialTokens): re
   const end = prompt.slice(-LOOKED_UP_TOKENS, -1); // the last one asks for the middle
   return end.slice(end.findLastIndex((token) => marks.has(token)) + 1);
 }
-
-/**
- * A place whose line before the hidden ones is hidden too. If the healing prefix begins with a line end, the looked up text
- * ends on that line, and would be found in the document itself, before the cursor.
- */
-export function withLineBefore(place: MemoryPlace): MemoryPlace {
-  const { hiddenLines } = place;
-  return hiddenLines ? { ...place, hiddenLines: [Math.max(0, hiddenLines[0] - 1), hiddenLines[1]] } : place;
-}

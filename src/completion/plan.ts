@@ -15,7 +15,7 @@ import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { endOfText, type LookUp, withLineBefore } from './lookUp';
+import { endOfText, type LookUp } from './lookUp';
 import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
@@ -183,12 +183,13 @@ export class Planner {
   private async matchFor(
     { submodel }: Decision | Declined,
     { memory = {}, explicit }: CompletionRequest,
-    { tokens }: Prompt,
+    { tokens, healingPrefix }: Prompt,
   ): Promise<MemoryMatch | undefined> {
     const { checkpoint, costs, lookUp } = this.parts;
     const isCheapest = submodel === undefined || submodel.name === costs.candidates[0]?.submodel.name;
     if (!lookUp || explicit || isCheapest) return undefined;
-    return lookUp(endOfText(tokens, checkpoint.tokenizer.special), withLineBefore(memory));
+    const { tokenizer } = checkpoint;
+    return lookUp([...endOfText(tokens, tokenizer.special), ...tokenizer.encode(healingPrefix)], memory);
   }
 
   /** Later decisions depend on those for earlier requests. */

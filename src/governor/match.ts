@@ -4,7 +4,7 @@ import type { MemoryMatch } from '../engine/memory';
  * Tokens of a match from which on the memory is sure, if all occurrences go on alike: every size then repeats what follows
  * there. At such places of held-out files, S and XL complete 99 of 100 lines alike (docs/results/memory.md).
  */
-const SURE_TOKENS = 8;
+const SURE_TOKENS = 12;
 
 /** Whether the memory of the workspace is sure of what follows; false if it was not looked at. */
 export function isSure(match: MemoryMatch | undefined): boolean {

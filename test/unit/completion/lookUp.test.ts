@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { endOfText, timeBoxed, withLineBefore } from '../../../src/completion/lookUp';
+import { endOfText, timeBoxed } from '../../../src/completion/lookUp';
 import type { MemoryMatch } from '../../../src/engine/memory';
 
 const MATCH: MemoryMatch = { length: 9, count: 1, topShare: 1 };
@@ -22,13 +22,5 @@ describe('the end of a prompt’s text', () => {
     assert.deepEqual(endOfText([4, 3, 10, 1, 2], SPECIAL), []);
     const long = Array.from({ length: 100 }, (_, i) => 10 + i);
     assert.deepEqual(endOfText([1, ...long, 2], SPECIAL), long.slice(-39));
-  });
-});
-
-describe('the line before the hidden ones', () => {
-  it('is hidden too', () => {
-    assert.deepEqual(withLineBefore({ document: 1, hiddenLines: [4, 5] }), { document: 1, hiddenLines: [3, 5] });
-    assert.deepEqual(withLineBefore({ document: 1, hiddenLines: [0, 0] }), { document: 1, hiddenLines: [0, 0] });
-    assert.deepEqual(withLineBefore({}), {});
   });
 });

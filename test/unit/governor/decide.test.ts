@@ -178,7 +178,7 @@ describe('the choice of a submodel', () => {
 });
 
 describe('a memory that is sure', () => {
-  const match = { length: 8, count: 2, topShare: 1 };
+  const match = { length: 12, count: 2, topShare: 1 };
   const choose = (change: Partial<Snapshot>) => decide({ ...calm, match, ...change }, costs, GOOD, AUTO);
 
   it('lets the cheapest size answer, because the others would write the same', () => {
@@ -192,7 +192,7 @@ describe('a memory that is sure', () => {
   });
 
   it('changes nothing if its match is short or split, or if the user asks by hand or has fixed a size', () => {
-    assert.equal(nameOf(choose({ match: { ...match, length: 7 } })), 'XL');
+    assert.equal(nameOf(choose({ match: { ...match, length: 11 } })), 'XL');
     assert.equal(nameOf(choose({ match: { ...match, topShare: 0.99 } })), 'XL');
     assert.equal(nameOf(choose({ explicit: true })), 'XL');
     assert.equal(nameOf(decide({ ...calm, match }, costs, GOOD, { ...AUTO, submodel: 'L' })), 'L');
