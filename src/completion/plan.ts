@@ -134,7 +134,7 @@ export class Planner {
     const halfReadTokens = Math.max(0, prompt.tokens.length - newPromptTokens - this.cached.whole);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens, halfReadTokens };
     const first = this.decide(snapshot, settings.governor, shown);
-    const match = settings.governor.submodel === 'auto' ? await this.matchFor(first, request, prompt) : undefined;
+    const match = this.mayDependOnMemory(first, request, settings) ? await this.lookUp(request, prompt) : undefined;
     if (!isWanted()) return undefined;
     const decision = isSure(match) ? this.decide({ ...snapshot, match }, settings.governor, shown) : first;
     trace?.end('decide');
@@ -179,17 +179,23 @@ export class Planner {
     this.cached = { prompt, whole };
   }
 
-  /** Looked up only if it could change the decision, because every look-up delays the answer a little. */
-  private async matchFor(
+  /** A look-up delays the answer a little, so there is none if it could not change the decision. */
+  private mayDependOnMemory(
     { submodel }: Decision | Declined,
-    { memory = {}, explicit }: CompletionRequest,
+    { explicit }: CompletionRequest,
+    { governor }: RequestSettings,
+  ): boolean {
+    const { costs, lookUp } = this.parts;
+    if (!lookUp || explicit || governor.submodel !== 'auto') return false;
+    return submodel !== undefined && submodel.name !== costs.candidates[0]?.submodel.name;
+  }
+
+  private async lookUp(
+    { memory = {} }: CompletionRequest,
     { tokens, healingPrefix }: Prompt,
   ): Promise<MemoryMatch | undefined> {
-    const { checkpoint, costs, lookUp } = this.parts;
-    const isCheapest = submodel === undefined || submodel.name === costs.candidates[0]?.submodel.name;
-    if (!lookUp || explicit || isCheapest) return undefined;
-    const { tokenizer } = checkpoint;
-    return lookUp([...endOfText(tokens, tokenizer.special), ...tokenizer.encode(healingPrefix)], memory);
+    const { tokenizer } = this.parts.checkpoint;
+    return this.parts.lookUp?.([...endOfText(tokens, tokenizer.special), ...tokenizer.encode(healingPrefix)], memory);
   }
 
   /** Later decisions depend on those for earlier requests. */
