@@ -1,9 +1,8 @@
 import type { Candidate, Submodel } from '../matlm/submodel';
 import { allowanceOf, WINDOW_MS } from './dutyCycle';
-import type { MemoryMatch } from '../engine/memory';
 import type { Expectations } from './expectation';
 import { hasTimeToSpare, type Machine } from './machine';
-import { isSure } from './match';
+import { isSure, type Match } from './match';
 import type { CursorContext } from './place';
 import { describeMoment, explain, overAllowance } from './reason';
 import type { GovernorSettings } from './settings';
@@ -19,7 +18,7 @@ export interface Snapshot extends CursorContext, Rhythm {
   /** Number of prompt tokens that a submodel with skipped layers prefilled. Submodels with all layers prefill them again. */
   readonly halfReadTokens: number;
   /** The longest match of the text before the cursor in the memory; missing if it was not looked up. */
-  readonly match?: MemoryMatch | undefined;
+  readonly match?: Match | undefined;
   readonly machine: Machine;
   /** Share of the duty cycle's window in which the engine worked, 0 to 1. */
   readonly engineShare: number;

@@ -1,4 +1,10 @@
-import type { MemoryMatch } from '../engine/memory';
+/** The longest match of the text before the cursor in the memory of the workspace. */
+export interface Match {
+  /** In tokens. */
+  readonly length: number;
+  /** Of its occurrences, the share that goes on with the most frequent token, 0 to 1. */
+  readonly topShare: number;
+}
 
 /**
  * Tokens of a match from which on the memory is sure, if all occurrences go on alike: every size then repeats what follows
@@ -7,6 +13,6 @@ import type { MemoryMatch } from '../engine/memory';
 const SURE_TOKENS = 12;
 
 /** Whether the memory of the workspace is sure of what follows; false if it was not looked at. */
-export function isSure(match: MemoryMatch | undefined): boolean {
+export function isSure(match: Match | undefined): boolean {
   return match !== undefined && match.length >= SURE_TOKENS && match.topShare === 1;
 }
