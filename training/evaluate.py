@@ -1,13 +1,12 @@
 """Held-out figures of a checkpoint folder, for every granularity: the measures of `training.metrics` as tables.
 
-Baselines on the same places: an n-gram model of the same corpus, and copying from the context alone. With the copy
-mixture of `training.copying` besides, its weights fitted on every second window and measured on the others. The n-grams
-are counted in tokens of the checkpoint's tokenizer, without FIM splits:
+Baselines on the same places: an n-gram model of the same corpus, and copying from the prompt alone. The figures with
+the memory of a workspace are those of `training.gate`. The n-grams are counted in tokens of the checkpoint's tokenizer,
+without FIM splits:
 
     python -m training.data --tokenizer models/matlm-46m/tokenizer.json --fim 0 --epochs 1 --out build/tokens-plain
 
     python -m training.evaluate --model models/matlm-46m
-    python -m training.evaluate --fit-copy                       # the copy weights, into config.json
     python -m training.evaluate --places build/places.json       # then: npm run eval -- --places build/places.json
 """
 
@@ -20,8 +19,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from training import copying, metrics, ngram
-from training.copier import Copier
+from training import memory, metrics, ngram
 from training.data import Encoder, read_files, require_tokens_of
 from training.export import SHIPPED, load_exported
 from training.model import GRANULARITIES, MatLM, best_device
@@ -54,53 +52,15 @@ def per_granularity(model: MatLM, found: list[metrics.Window]) -> None:
     )  # fmt: skip
 
 
-def copy_mixture(model: MatLM, found: list[metrics.Window]) -> dict[str, list[float]]:
-    """Fit on every second window, measure on the others; the weights of each granularity."""
-    fitted, held = found[::2], found[1::2]
-    pairs = [[np.concatenate(x) for x in zip(*map(copying.matches, half), strict=True)] for half in (fitted, held)]
-    rows, weights = [], {}
-    for name in NAMES:
-        widths = model.config.widths(name)
-        weights[name] = copying.fit(copying.chances(model, widths, fitted), *pairs[0])
-        alone = copying.chances(model, widths, held)
-        mixed = copying.mixed(alone, *pairs[1], weights[name])
-        gain = copying.bits_per_byte(alone, held), copying.bits_per_byte(mixed, held)
-        rows.append([name, f"{gain[0]:.4f}", f"{gain[1]:.4f}", " ".join(f"{w:.2f}" for w in weights[name])])
-    print_table(["Submodel", "Bits per byte", "with copying", "weight by length of the match, 1 to 16"], rows)
-    return weights
-
-
-def baselines(encoder: Encoder, found: list[metrics.Window], plain: Path) -> ngram.NGram:
-    """Bits per byte of the n-gram model, alone and with copying, and of copying over single-token counts."""
-    counts = ngram.train(plain, encoder.tokenizer.get_vocab_size())
-    fitted, held = found[::2], found[1::2]
-    pairs = [[np.concatenate(x) for x in zip(*map(copying.matches, half), strict=True)] for half in (fitted, held)]
-
-    def grams(half: list[metrics.Window]) -> np.ndarray:
-        return np.concatenate([counts.chances(np.array(w.tokens), w.first) for w in half])
-
-    def single(half: list[metrics.Window]) -> np.ndarray:
-        return np.concatenate([counts.unigram[w.tokens[w.first :]] for w in half])
-
-    rows = []
-    for name, chances in (("5-grams", grams), ("copying, else single tokens", single), ("5-grams and copying", grams)):
-        alone = chances(held)
-        if "copying" in name:
-            alone = copying.mixed(alone, *pairs[1], copying.fit(chances(fitted), *pairs[0]))
-        rows.append([name, f"{copying.bits_per_byte(alone, held):.4f}"])
-    print_table(["Baseline", "Bits per byte"], rows)
-    return counts
-
-
 def baseline_lines(
     encoder: Encoder, counts: ngram.NGram, cursors: list[metrics.Line]
 ) -> dict[str, list[metrics.Completion]]:
-    """The rest of each line as the n-gram model and as copying alone would have it."""
+    """The rest of each line by the n-gram model, and by copying what follows the longest match in the prompt."""
     stop = metrics.line_ends(encoder)
     found: dict[str, list[metrics.Completion]] = {"5-grams": [], "copying alone": []}
     for line in cursors:
         history = encoder.ids(line.prefix)
-        copier = Copier([token for token in line.prompt if token not in encoder.marks])
+        text = [token for token in line.prompt if token not in encoder.marks]
         grams, copied, stopped, confidence, copy_stopped = [], [], False, 1.0, False
         for _ in range(48):
             chances = counts.probabilities([*history, *grams])
@@ -111,12 +71,12 @@ def baseline_lines(
             confidence *= float(chances[best])
             grams.append(best)
         for _ in range(48):
-            match = copier.match()
-            if match is None or match[1] in stop:
-                copy_stopped = match is not None
+            match = memory.look_up([*text, *copied], [len(text) + len(copied)], [])
+            best = int(match.tokens[0, memory.SOURCES.index("window") * 2, 0])
+            if best < 0 or best in stop:
+                copy_stopped = best >= 0
                 break
-            copied.append(match[1])
-            copier.append(match[1])
+            copied.append(best)
         decode = encoder.tokenizer.decode
         found["5-grams"].append(metrics.Completion(decode(grams, skip_special_tokens=False), stopped, confidence))
         found["copying alone"].append(metrics.Completion(decode(copied, skip_special_tokens=False), copy_stopped, 0.5))
@@ -144,7 +104,6 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=200_000)
     parser.add_argument("--lines", type=int, default=400, help="lines to complete; 0 leaves that out")
     parser.add_argument("--places", type=Path, help="write the windows and the cursors here too, for `matcoder eval`")
-    parser.add_argument("--fit-copy", action="store_true", help="write the copy weights into config.json")
     args = parser.parse_args()
 
     has_plain = (args.plain / "epoch-0.bin").exists()
@@ -162,22 +121,16 @@ def main() -> None:
         args.places.write_text(json.dumps(metrics.places(found, cursors, encoder)) + "\n")
         print(f"{args.places}: {len(found)} windows and {len(cursors)} cursors written\n")
     per_granularity(model, found)
-    weights = copy_mixture(model, found)
-    if args.fit_copy:
-        path = args.model / "config.json"
-        raw = json.loads(path.read_text())
-        raw["matformer"]["copy"] = weights
-        path.write_text(json.dumps(raw, indent=2) + "\n")
-        print(f"{path}: copy weights written\n")
-    counts = baselines(encoder, found, args.plain) if has_plain else None
+    counts = None
+    if has_plain:
+        counts = ngram.train(args.plain, encoder.tokenizer.get_vocab_size())
+        chances = np.concatenate([counts.chances(np.array(w.tokens), w.first) for w in found])
+        print(f"5-grams: {-np.log2(chances).sum() / size:.4f} bits per byte\n")
     if not args.lines:
         return
     decoded: dict[str, list[metrics.Completion]] = baseline_lines(encoder, counts, cursors) if counts else {}
     for name in NAMES:
         decoded[name] = metrics.complete(model, model.config.widths(name), encoder, cursors)
-        decoded[f"{name} and copying"] = metrics.complete(
-            model, model.config.widths(name), encoder, cursors, weights[name]
-        )
     error = math.sqrt(0.25 * 0.75 / len(cursors))
     print(f"{len(cursors)} cursors, uniform over lines and places in them; one standard error at 25% is {error:.1%}\n")
     rows = []
@@ -185,9 +138,7 @@ def main() -> None:
         s = metrics.summary(cursors, completions)
         rows.append([name, f"{s['exact']:.1%}", f"{s['edit_similarity']:.1%}", f"{s['stopped']:.1%}"])
     print_table(["Rest of a line", "Exactly right", "Edit similarity", "Line ended"], rows)
-    print_table(
-        ["Confidence, XL and copying", "Lines", "Exactly right"], by_confidence(cursors, decoded["XL and copying"])
-    )
+    print_table(["Confidence, XL", "Lines", "Exactly right"], by_confidence(cursors, decoded["XL"]))
 
 
 if __name__ == "__main__":

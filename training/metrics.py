@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from rapidfuzz.distance import Indel
 from torch import Tensor
 
-from training.copier import Copier
 from training.data import Encoder, FimSplit
 from training.model import MatLM
 
@@ -211,19 +210,12 @@ class Decoder:
         widths: list[int],
         stop: set[int],
         max_tokens: int,
-        copy_weights: list[float] | None = None,
-        marks: frozenset[int] = frozenset(),
     ) -> tuple[list[int], list[float], bool]:
-        """(tokens up to but without the stopping one, the probability of each, whether it reached a stopping token).
-
-        `copy_weights` are those of `training.copying`; the look-up passes over `marks`, for the mark of the middle
-        is between the text before the cursor and the text after it.
-        """
+        """(tokens up to but without the stopping one, the probability of each, whether it reached a stopping token)."""
         model, config = self.model, self.model.config
         keys: list[Tensor] = [torch.empty(0, device=model.device)] * config.layers
         values: list[Tensor] = [torch.empty(0, device=model.device)] * config.layers
         embedding = model.embedding.to(model.dtype)
-        copier = Copier([token for token in prompt if token not in marks]) if copy_weights else None
         pending, done, found, probabilities = list(prompt), 0, [], []
         while len(found) < max_tokens and done + len(pending) <= config.context:
             if config.key_shift and found:  # a key reads the token before: what is cached does not hold that
@@ -248,17 +240,11 @@ class Decoder:
             done += len(pending)
             last = F.rms_norm(x[-1], (config.hidden,), model.norm.to(model.dtype), config.norm_eps)
             chances = F.softmax(F.linear(last, embedding).float(), dim=-1)
-            if copier is not None and (match := copier.match()) is not None:
-                weight = copy_weights[match[0] - 1]
-                chances = chances * (1 - weight)
-                chances[match[1]] += weight
             best = int(chances.argmax())
             if best in stop:
                 return found, probabilities, True
             found.append(best)
             probabilities.append(float(chances[best]))
-            if copier is not None and best not in marks:
-                copier.append(best)
             pending = [best]
         return found, probabilities, False
 
@@ -273,13 +259,12 @@ class Completion:
 
 
 def complete(
-    model: MatLM, widths: list[int], encoder: Encoder, found: list[Line], copy_weights: list[float] | None = None,
-    max_tokens: int = 48,
-) -> list[Completion]:  # fmt: skip
+    model: MatLM, widths: list[int], encoder: Encoder, found: list[Line], max_tokens: int = 48
+) -> list[Completion]:
     """The rest of each line, decoded greedily up to a line end, the end token, or `max_tokens`."""
     stop, decoder, completions = line_ends(encoder), Decoder(model), []
     for line in found:
-        tokens, chances, stopped = decoder.generate(line.prompt, widths, stop, max_tokens, copy_weights, encoder.marks)
+        tokens, chances, stopped = decoder.generate(line.prompt, widths, stop, max_tokens)
         text = encoder.tokenizer.decode(tokens, skip_special_tokens=False)
         completions.append(Completion(text, stopped, math.exp(sum(map(math.log, chances)))))
     return completions

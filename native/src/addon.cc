@@ -12,93 +12,12 @@
 
 #include "cpu.h"
 #include "engine.h"
+#include "memory/binding.h"
 #include "sensors/binding.h"
+#include "values.h"
 
 namespace matcoder {
 namespace {
-
-// Values from JavaScript, by the type of the C++ variable. `name` is for the error message.
-
-Napi::TypeError wrong_type(const Napi::Value& value, const char* name, const char* expected) {
-  return Napi::TypeError::New(value.Env(), std::string(name) + " must be " + expected);
-}
-
-void read(const Napi::Value& value, const char* name, bool& out) {
-  if (!value.IsBoolean()) throw wrong_type(value, name, "a boolean");
-  out = value.As<Napi::Boolean>();
-}
-
-void read(const Napi::Value& value, const char* name, int32_t& out) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(number >= INT32_MIN && number <= INT32_MAX && number == std::trunc(number)))
-    throw wrong_type(value, name, "an integer of 32 bits");
-  out = static_cast<int32_t>(number);
-}
-
-void read(const Napi::Value& value, const char* name, float& out) {
-  if (!value.IsNumber()) throw wrong_type(value, name, "a number");
-  const double number = value.As<Napi::Number>().DoubleValue();
-  out = std::abs(number) > FLT_MAX ? INFINITY : static_cast<float>(number);
-}
-
-template <typename T>
-struct TypedArrayOf;
-template <>
-struct TypedArrayOf<int32_t> {
-  static constexpr napi_typedarray_type kType = napi_int32_array;
-  static constexpr const char* kExpected = "an Int32Array";
-};
-template <>
-struct TypedArrayOf<float> {
-  static constexpr napi_typedarray_type kType = napi_float32_array;
-  static constexpr const char* kExpected = "a Float32Array";
-};
-template <>
-struct TypedArrayOf<uint8_t> {
-  static constexpr napi_typedarray_type kType = napi_uint8_array;
-  static constexpr const char* kExpected = "a Uint8Array";
-};
-
-template <typename T>
-Napi::TypedArrayOf<T> typed_array(const Napi::Value& value, const char* name) {
-  using Expected = TypedArrayOf<T>;
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != Expected::kType)
-    throw wrong_type(value, name, Expected::kExpected);
-  return value.As<Napi::TypedArrayOf<T>>();
-}
-
-template <typename T>
-void read(const Napi::Value& value, const char* name, std::vector<T>& out) {
-  const auto array = typed_array<T>(value, name);
-  out.assign(array.Data(), array.Data() + array.ElementLength());
-}
-
-void read(const Napi::Value& value, const char* name, std::string& out) {
-  const auto array = typed_array<uint8_t>(value, name);
-  out.assign(reinterpret_cast<const char*>(array.Data()), array.ElementLength());
-}
-
-// An empty array stands for no bound.
-void read(const Napi::Value& value, const char* name, std::optional<ScoreBound>& out) {
-  std::vector<float> weights;
-  read(value, name, weights);
-  if (weights.empty()) return;
-  if (weights.size() != 5) throw wrong_type(value, name, "empty or 5 numbers");
-  out = ScoreBound{weights[0], weights[1], weights[2], weights[3], weights[4]};
-}
-
-// The property `name`, which must be there.
-template <typename T>
-void read_required(const Napi::Object& object, const char* name, T& out) {
-  read(object.Get(name), name, out);
-}
-
-// The property `name`; `out` stays as it is if that is missing or undefined.
-template <typename T>
-void read_option(const Napi::Object& object, const char* name, T& out) {
-  const Napi::Value value = object.Get(name);
-  if (!value.IsUndefined()) read(value, name, out);
-}
 
 // The options of a request under their names in JavaScript: NativeRequest in src/engine/addon.ts.
 void read_request(const Napi::Object& o, Request& request) {
@@ -107,7 +26,10 @@ void read_request(const Napi::Object& o, Request& request) {
   read_required(o, "maxTokens", request.max_tokens);
   read_required(o, "stopTokens", request.stop_tokens);
   read_option(o, "bannedFirstTokens", request.banned_first_tokens);
-  read_option(o, "copyWeights", request.copy_weights);
+  read_option(o, "usesMemory", request.uses_memory);
+  read_option(o, "document", request.place.document);
+  read_option(o, "firstHiddenLine", request.place.first_hidden);
+  read_option(o, "lastHiddenLine", request.place.last_hidden);
   read_option(o, "healingPrefix", request.healing_prefix);
   read_option(o, "expected", request.expected);
   read_option(o, "endsWithLine", request.ends_with_line);
@@ -115,16 +37,6 @@ void read_request(const Napi::Object& o, Request& request) {
   read_option(o, "draftTokens", request.speculation.max_tokens);
   read_option(o, "draftWidths", request.speculation.widths);
   read_option(o, "draftAlways", request.speculation.always);
-}
-
-// [vocabulary] the bytes of each token; no entries if the option is missing.
-std::vector<std::string> read_token_bytes(const Napi::Value& value) {
-  std::vector<std::string> token_bytes;
-  if (!value.IsArray()) return token_bytes;
-  const auto array = value.As<Napi::Array>();
-  token_bytes.resize(array.Length());
-  for (uint32_t i = 0; i < array.Length(); i++) read(array.Get(i), "an entry of tokenBytes", token_bytes[i]);
-  return token_bytes;
 }
 
 Config read_config(const Napi::Object& o) {
@@ -176,6 +88,8 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
       o.Set("type", "token");
       o.Set("token", event.token);
       o.Set("probability", event.probability);
+      o.Set("memoryShare", event.memory_share);
+      o.Set("matchLength", event.match_length);
       break;
     case Event::kLogits: {
       // This is a copy, because Electron forbids buffers outside its own heap.
@@ -254,9 +168,9 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
       auto model = load_model(path, read_config(options.Get("config").ToObject()),
                               read_tensors(options.Get("tensors").ToObject()));
       const Kernels& kernels = choose_kernels(isa.IsUndefined() ? "" : isa.ToString().Utf8Value());
-      engine_ =
-          std::make_shared<Engine>(std::move(model), kernels, std::clamp(threads, 1, 64),
-                                   read_token_bytes(options.Get("tokenBytes")), std::chrono::milliseconds(progress_ms));
+      engine_ = std::make_shared<Engine>(std::move(model), kernels, std::clamp(threads, 1, 64),
+                                         read_token_bytes(options.Get("tokenBytes")), memory_of(options.Get("memory")),
+                                         std::chrono::milliseconds(progress_ms));
     } catch (const std::bad_alloc&) {
       throw Napi::Error::New(info.Env(), path + ": there is not enough memory for this model");
     }
@@ -349,6 +263,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineObject::define(env));
+  exports.Set("Memory", define_memory(env));
   exports.Set("Sensors", define_sensors(env));
   Napi::Array isas = Napi::Array::New(env);
   for (const Kernels* kernels : supported_kernels()) isas.Set(isas.Length(), Napi::String::New(env, kernels->name));

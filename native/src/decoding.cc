@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include "copier.h"
+#include "memory/matches.h"
 #include "next_token.h"
 
 namespace matcoder {
@@ -19,8 +19,8 @@ double ms_since(Clock::time_point start) {
 
 // Records whether the target accepted the i-th token of a draft.
 void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, DraftCounts& counts) {
-  if (draft.match_length > 0) {
-    speculator.record_copied(draft.match_length + static_cast<int>(i), accepted);
+  if (!draft.matches.empty() && draft.matches[i].length > 0) {
+    speculator.record_copied(draft.matches[i], accepted);
     counts.copied++;
     counts.copied_accepted += accepted;
   } else if (!draft.probabilities.empty()) {
@@ -29,6 +29,8 @@ void learn(const Draft& draft, size_t i, bool accepted, Speculator& speculator, 
     counts.written_accepted += accepted;
   }
 }
+
+const Components kNoMatches{};
 
 bool contains(const std::vector<int32_t>& tokens, int32_t token) {
   return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
@@ -39,6 +41,7 @@ bool contains(const std::vector<int32_t>& tokens, int32_t token) {
 // The state of one answer while it is decoded.
 struct Decoder::Answer {
   Speculator& speculator;
+  Matcher matcher;
   int length;                  // of the sequence: prompt and answer
   std::vector<int32_t> text;   // the sequence without special tokens, because no match would cross one
   std::string healing_prefix;  // the part that is not spelled yet
@@ -50,10 +53,12 @@ struct Decoder::Answer {
 };
 
 Decoder::Decoder(std::unique_ptr<Model> model, const Kernels& kernels, int threads,
-                 std::vector<std::string> token_bytes, std::chrono::milliseconds progress_interval)
+                 std::vector<std::string> token_bytes, std::shared_ptr<const Memory> memory,
+                 std::chrono::milliseconds progress_interval)
     : model_(std::move(model)),
       kernels_(kernels),
       token_bytes_(std::move(token_bytes), model_->config.vocabulary),
+      memory_(std::move(memory)),
       progress_interval_(progress_interval),
       pool_(threads),
       cache_(model_->config),
@@ -61,15 +66,45 @@ Decoder::Decoder(std::unique_ptr<Model> model, const Kernels& kernels, int threa
 
 Event Decoder::run(Request& request) {
   if (request.aborted) return end_event("aborted");
+  std::vector<int> pair = request.widths;
+  pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
+  Answer answer{speculators_[pair],
+                Matcher(request.uses_memory ? memory_->view(request.place) : MemoryView()),
+                static_cast<int>(request.tokens.size()),
+                {},
+                request.healing_prefix};
+  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(answer.text),
+               [&](int32_t token) { return !token_bytes_.is_special(token); });
   const std::vector<int32_t> expected = request.all_logits ? std::vector<int32_t>() : expected_tokens(request);
-  Draft draft{expected, 0, {}};
+  Draft draft = first_draft(request, expected, answer);
   if (!prefill(request, draft)) {
     Event event = end_event("aborted");
     event.cached_tokens = static_cast<int>(cache_.tokens.size());
     return event;
   }
   if (request.all_logits) return end_event("stop");
-  return decode(request, expected, std::move(draft));
+  return decode(request, expected, std::move(draft), answer);
+}
+
+// The draft that is verified together with the prompt: the expected tokens and, if they spell the whole healing prefix,
+// what followed earlier matches of the text with them.
+Draft Decoder::first_draft(const Request& request, const std::vector<int32_t>& expected, Answer& answer) const {
+  Draft draft{expected, {}, {}};
+  std::string unspelled = request.healing_prefix;
+  for (const int32_t token : expected)
+    if (!unspelled.empty()) token_bytes_.consume(token, unspelled);
+  const size_t size = answer.text.size();
+  std::copy_if(expected.begin(), expected.end(), std::back_inserter(answer.text),
+               [&](int32_t token) { return !token_bytes_.is_special(token); });
+  const int room = request.speculation.max_tokens - static_cast<int>(expected.size());
+  if (unspelled.empty() && room > 0) {
+    const Draft more = speculate_from_matches(room, request.speculation.always, false, answer);
+    draft.tokens.insert(draft.tokens.end(), more.tokens.begin(), more.tokens.end());
+    draft.matches.resize(expected.size());
+    draft.matches.insert(draft.matches.end(), more.matches.begin(), more.matches.end());
+  }
+  answer.text.resize(size);
+  return draft;
 }
 
 // The probable beginning of the answer. If the previous sequence continues this prompt with tokens that spell the
@@ -141,15 +176,9 @@ bool Decoder::prefill(Request& request, Draft& draft) {
 
 // Greedy decoding, from the logits that prefill left after the prompt and a draft. Drafts change the time and never the
 // text: the target verifies each, and the first that it would not have chosen ends the draft.
-Event Decoder::decode(Request& request, const std::vector<int32_t>& expected, Draft draft) {
+Event Decoder::decode(Request& request, const std::vector<int32_t>& expected, Draft draft, Answer& answer) {
   const auto start = Clock::now();
-  std::vector<int> pair = request.widths;
-  pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
-  Answer answer{speculators_[pair], static_cast<int>(request.tokens.size()), {}, request.healing_prefix};
-  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(answer.text),
-               [&](int32_t token) { return !token_bytes_.is_special(token); });
   last_sequence_ = request.tokens;
-  for (const int32_t token : request.banned_first_tokens) logits_of(scratch_, 0)[token] = kMaskedLogit;
 
   const char* reason = nullptr;
   while ((reason = verify(request, expected, draft, answer)) == nullptr) {
@@ -183,8 +212,10 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
     if (request.aborted) return "aborted";
     if (answer.decoded == request.max_tokens) return "length";
     const int cached = answer.length;  // positions before the token that is chosen now
+    const Constraints constraints{answer.decoded == 0 ? &request.banned_first_tokens : nullptr, answer.healing_prefix};
+    const Components& matches = request.uses_memory ? answer.matcher.look_up(answer.text) : kNoMatches;
     const ChosenToken chosen =
-        choose_token(kernels_, token_bytes_, request, answer.text, answer.decoded == 0, answer.healing_prefix,
+        choose_token(kernels_, token_bytes_, request.uses_memory ? &memory_->gate() : nullptr, matches, constraints,
                      logits_of(scratch_, static_cast<int>(i)), c.vocabulary);
     check_finite(*model_, chosen.probability, "the logits");
     const int32_t token = chosen.token;
@@ -210,6 +241,8 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
     event.kind = Event::kToken;
     event.token = token;
     event.probability = chosen.probability;
+    event.memory_share = chosen.memory_share;
+    event.match_length = chosen.match_length;
     request.on_event(std::move(event));
 
     const char* reason = nullptr;
@@ -236,30 +269,41 @@ Draft Decoder::next_draft(const Request& request, const std::vector<int32_t>& ex
   const int left = answer.as_expected ? static_cast<int>(expected.size()) - answer.decoded : 0;
   if (left > 0 && room > 0) {
     const auto next = expected.begin() + answer.decoded;
-    return {{next, next + std::min(room, left)}, 0, {}};
+    return {{next, next + std::min(room, left)}, {}, {}};
   }
   return speculate(request, std::min(room, request.speculation.max_tokens), answer);
 }
 
-// A draft copied from the context or else written by the draft submodel, of at most `room` tokens and as long as it
-// pays; the cache is left as it was.
+// After each drafted token, the longest match of the text with it says what comes next.
+Draft Decoder::speculate_from_matches(int room, bool always, bool explore, Answer& answer) const {
+  Draft draft;
+  std::vector<int32_t>& text = answer.text;
+  const size_t size = text.size();
+  while (static_cast<int>(draft.tokens.size()) < room) {
+    answer.matcher.look_up(text);
+    const Component& longest = answer.matcher.longest();
+    if (longest.length == 0) break;
+    const auto [token, share] = longest.continuations[0];
+    const FoundMatch match{longest.length, share};
+    const bool is_tried = always || (explore && draft.tokens.size() < 2);
+    if (!is_tried && !answer.speculator.worth_copying(draft.matches, match)) break;
+    draft.tokens.push_back(token);
+    draft.matches.push_back(match);
+    text.push_back(token);
+  }
+  text.resize(size);
+  return draft;
+}
+
+// A draft of tokens that followed earlier matches, or else written by the draft submodel, of at most `room` tokens and
+// as long as it pays; the cache is left as it was.
 Draft Decoder::speculate(const Request& request, int room, Answer& answer) {
   const Speculation& how = request.speculation;
   Speculator& speculator = answer.speculator;
-  const std::vector<int32_t>& text = answer.text;
-  Draft draft;
-  if (room <= 0) return draft;
+  if (room <= 0) return {};
   const bool explore = !how.always && speculator.explore();
-  if (const Match match = find_match(text); match.length > 0) {
-    const int paying = how.always ? room : speculator.tokens_to_copy(match.length, room);
-    const int count = explore ? std::max(paying, std::min(2, room)) : paying;
-    const int size = static_cast<int>(text.size());
-    for (int next = match.next; static_cast<int>(draft.tokens.size()) < count; next++)
-      draft.tokens.push_back(next < size ? text[next] : draft.tokens[next - size]);
-    draft.match_length = match.length;
-    if (count > 0) return draft;
-  }
-  draft.match_length = 0;
+  Draft draft = speculate_from_matches(room, how.always, explore, answer);
+  if (!draft.tokens.empty()) return draft;
   if (how.widths.empty()) return draft;
   const int cached = static_cast<int>(cache_.tokens.size());
   int32_t token = answer.last;

@@ -7,8 +7,8 @@
 namespace matcoder {
 
 Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> token_bytes,
-               std::chrono::milliseconds progress_interval)
-    : decoder_(std::move(model), kernels, threads, std::move(token_bytes), progress_interval),
+               std::shared_ptr<const Memory> memory, std::chrono::milliseconds progress_interval)
+    : decoder_(std::move(model), kernels, threads, std::move(token_bytes), std::move(memory), progress_interval),
       thread_([this] { serve(); }) {}
 
 Engine::~Engine() {

@@ -18,8 +18,11 @@ namespace matcoder {
 class Engine {
  public:
   // token_bytes: [vocabulary] the bytes of each token, empty for special tokens; none if no request has a healing
-  // prefix progress_interval: least time between two progress events of a prefill
+  // prefix
+  // memory: of the workspace; null if no request uses it
+  // progress_interval: least time between two progress events of a prefill
   Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> token_bytes = {},
+         std::shared_ptr<const Memory> memory = nullptr,
          std::chrono::milliseconds progress_interval = kProgressInterval);
   ~Engine();  // aborts the queued and running requests, and waits for them
   Engine(const Engine&) = delete;

@@ -1,39 +1,96 @@
 #include "next_token.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "copier.h"
+#include "elementary.h"
 #include "forward.h"
 
 namespace matcoder {
+namespace {
 
-ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, const Request& request,
-                         const std::vector<int32_t>& text, bool is_first, const std::string& healing_prefix,
-                         float* logits, int vocabulary) {
-  ChosenToken best;
-  best.token = kernels.most_likely(logits, vocabulary, &best.probability);
-  float allowed = 1;  // the model's probability of all tokens that match the healing prefix
-  if (!healing_prefix.empty()) {
-    const float top_logit = logits[best.token], top_probability = best.probability;
-    token_bytes.mask_other_tokens(healing_prefix, logits);
-    best.token = kernels.most_likely(logits, vocabulary, &best.probability);
-    allowed = top_probability * std::exp(logits[best.token] - top_logit) / best.probability;
+// A token that followed a match, with its probability by all components.
+struct Candidate {
+  int32_t token;
+  float probability;
+};
+
+class Allowed {
+ public:
+  Allowed(const TokenBytes& token_bytes, const Constraints& constraints)
+      : token_bytes_(token_bytes), constraints_(constraints) {}
+  bool operator()(int32_t token) const {
+    const auto& [banned, prefix] = constraints_;
+    return (prefix.empty() || token_bytes_.matches(token, prefix)) &&
+           (banned == nullptr || std::find(banned->begin(), banned->end(), token) == banned->end());
   }
-  if (request.copy_weights.empty()) return best;
-  const Match match = find_match(text);
-  if (match.length == 0) return best;
-  const int32_t copy = text[match.next];
-  const auto& banned = request.banned_first_tokens;
-  if (is_first && std::find(banned.begin(), banned.end(), copy) != banned.end()) return best;
-  if (!healing_prefix.empty() && !token_bytes.matches(copy, healing_prefix)) return best;
-  const int longest = static_cast<int>(request.copy_weights.size());
-  float weight = request.copy_weights[std::min(match.length, longest) - 1];
-  // Bayes: a copy that matches the healing prefix becomes more probable by that.
-  if (!healing_prefix.empty() && weight > 0) weight /= weight + (1 - weight) * allowed;
-  const float copy_probability = (1 - weight) * best.probability * std::exp(logits[copy] - logits[best.token]) + weight;
-  best.probability *= 1 - weight;
-  if (copy == best.token || copy_probability > best.probability) best = {copy, copy_probability};
+
+ private:
+  const TokenBytes& token_bytes_;
+  const Constraints& constraints_;
+};
+
+// The tokens that followed matches and are allowed, in the order of the components.
+std::vector<Candidate> candidates_of(const Components& components, const MixtureWeights& weights,
+                                     const Allowed& is_allowed) {
+  std::vector<Candidate> candidates;
+  for (size_t k = 0; k < components.size(); k++) {
+    if (components[k].length == 0) continue;
+    for (const auto& [token, share] : components[k].continuations) {
+      if (!is_allowed(token)) continue;
+      const auto same = std::find_if(candidates.begin(), candidates.end(),
+                                     [token = token](const Candidate& c) { return c.token == token; });
+      const float probability = weights[k + 1] * share;
+      if (same == candidates.end())
+        candidates.push_back({token, probability});
+      else
+        same->probability += probability;
+    }
+  }
+  return candidates;
+}
+
+}  // namespace
+
+ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, const Gate* gate,
+                         const Components& components, const Constraints& constraints, float* logits, int vocabulary) {
+  const auto& [banned, healing_prefix] = constraints;
+  if (banned != nullptr)
+    for (const int32_t token : *banned) logits[token] = kMaskedLogit;
+  ModelPrediction model{logits};
+  model.token = kernels.most_likely(logits, vocabulary, &model.probability);
+  int match_length = 0;
+  for (const Component& component : components) match_length = std::max(match_length, component.length);
+  const bool is_mixed = gate != nullptr && match_length > 0 && model.probability > 0;
+  MixtureWeights weights{1};
+  std::vector<Candidate> candidates;
+  if (is_mixed) {
+    weights = gate->weigh(components, model);
+    candidates = candidates_of(components, weights, Allowed(token_bytes, constraints));
+  }
+
+  // Of the model's tokens that are allowed, the best, its probability, and that of all of them.
+  int32_t best_of_model = model.token;
+  float best_probability = model.probability, conditional = model.probability, allowed = 1;
+  if (!healing_prefix.empty()) {
+    const float top = logits[model.token];
+    token_bytes.mask_other_tokens(healing_prefix, logits);
+    best_of_model = kernels.most_likely(logits, vocabulary, &conditional);
+    best_probability *= exp_of(logits[best_of_model] - top);
+    allowed = best_probability / conditional;
+  }
+  allowed *= weights[0];
+  for (const Candidate& candidate : candidates) allowed += candidate.probability;
+  if (!is_mixed || !(allowed > 0)) return {best_of_model, conditional};
+
+  // No token that followed no match is more probable than the model's best.
+  ChosenToken best{best_of_model, weights[0] * best_probability, 0, match_length};
+  for (const auto& [token, by_matches] : candidates) {
+    const float probability =
+        weights[0] * best_probability * exp_of(logits[token] - logits[best_of_model]) + by_matches;
+    if (token == best_of_model ? probability >= best.probability : probability > best.probability)
+      best = {token, probability, by_matches / probability, match_length};
+  }
+  if (!healing_prefix.empty()) best.probability /= allowed;
   return best;
 }
 

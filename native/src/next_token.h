@@ -4,22 +4,30 @@
 #include <string>
 #include <vector>
 
+#include "healing.h"
 #include "kernels.h"
-#include "request.h"
+#include "memory/gate.h"
 
 namespace matcoder {
 
 struct ChosenToken {
   int32_t token = 0;
   float probability = 0;
+  float memory_share = 0;  // of the probability, the part that came from earlier matches, 0 to 1
+  int match_length = 0;    // of the longest match
 };
 
-// The most probable token after `text` (the sequence so far without special tokens). The distribution is the model's,
-// mixed with copying from the context: (1 - w) * model + w * [the token that followed the longest earlier match].
-// With a healing prefix, both are conditioned on the tokens that match it, and so is the probability.
+// What limits the choice.
+struct Constraints {
+  const std::vector<int32_t>* banned = nullptr;  // tokens that are not chosen; null: none
+  std::string healing_prefix;                    // the token spells the beginning of it, or all of it and more
+};
+
+// The most probable token. The distribution is a mixture: weights[0] * model + the sum of weights[k] * component k,
+// with the weights of `gate`. If that is null or there is no match, it is the model's. With a healing prefix, it is
+// conditioned on the tokens that match it.
 // logits: [vocabulary], which may be masked. If they are not finite, the probability is not either.
-ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, const Request& request,
-                         const std::vector<int32_t>& text, bool is_first, const std::string& healing_prefix,
-                         float* logits, int vocabulary);
+ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, const Gate* gate,
+                         const Components& components, const Constraints& constraints, float* logits, int vocabulary);
 
 }  // namespace matcoder

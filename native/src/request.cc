@@ -4,8 +4,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "copier.h"
-
 namespace matcoder {
 namespace {
 
@@ -31,7 +29,7 @@ void check_speculation(const Request& request, const Config& c) {
 
 }  // namespace
 
-void check_request(const Request& request, const Config& c, const TokenBytes& token_bytes) {
+void check_request(const Request& request, const Config& c, const TokenBytes& token_bytes, const Memory* memory) {
   check_widths(c, request.widths);
   if (request.tokens.empty()) throw std::invalid_argument("a request needs at least one token");
   if (request.tokens.size() > static_cast<size_t>(c.context))
@@ -40,11 +38,8 @@ void check_request(const Request& request, const Config& c, const TokenBytes& to
   check_tokens(request.tokens, c);
   check_tokens(request.banned_first_tokens, c);
   check_tokens(request.expected, c);
-  if (request.copy_weights.size() > kLongestMatch)
-    throw std::invalid_argument("there are " + std::to_string(request.copy_weights.size()) +
-                                " copy weights; a match has at most " + std::to_string(kLongestMatch) + " tokens");
-  for (const float weight : request.copy_weights)
-    if (!(weight >= 0 && weight < 1)) throw std::invalid_argument("a copy weight is not at least 0 and below 1");
+  if (request.uses_memory && memory == nullptr)
+    throw std::invalid_argument("a request uses the memory, but the engine was opened without one");
   if (request.score_bound && !is_finite(*request.score_bound))
     throw std::invalid_argument("the score bound holds a number that is not finite");
   check_speculation(request, c);

@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "healing.h"
+#include "memory/memory_view.h"
 #include "model.h"
 #include "score_bound.h"
 #include "speculation.h"
 
 namespace matcoder {
+
+class Memory;
 
 // What a request reports to its caller, on the engine's thread.
 struct Event {
@@ -25,6 +28,8 @@ struct Event {
   // kToken
   int32_t token = 0;
   float probability = 0;
+  float memory_share = 0;
+  int match_length = 0;
   // kLogits: [tokens, vocabulary]
   std::vector<float> logits;
   // kEnd
@@ -44,10 +49,11 @@ struct Request {
   int max_tokens = 0;           // 0: read the prompt into the cache and end
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> banned_first_tokens;  // never chosen as the first token
-  std::vector<float> copy_weights;  // [length of the match - 1] weight of the token that followed the match, or none
-  std::string healing_prefix;       // bytes that the first tokens must spell: the end of the prompt's text
-  std::vector<int32_t> expected;    // the probable beginning of the answer: drafted at once, before all other drafts
-  bool ends_with_line = false;      // at the first token with a line end after the healing prefix
+  bool uses_memory = false;                  // mixes what followed earlier matches into the model's predictions
+  MemoryPlace place;                         // in the memory
+  std::string healing_prefix;                // bytes that the first tokens must spell: the end of the prompt's text
+  std::vector<int32_t> expected;  // the probable beginning of the answer: drafted at once, before all other drafts
+  bool ends_with_line = false;    // at the first token with a line end after the healing prefix
   std::optional<ScoreBound> score_bound;  // end if no longer answer can reach it
   Speculation speculation;
   bool all_logits = false;  // for tests: no decoding, but the logits after every token of the prompt
@@ -57,7 +63,8 @@ struct Request {
 };
 
 // Throws std::invalid_argument if the request makes no sense for this model.
-void check_request(const Request& request, const Config& config, const TokenBytes& token_bytes);
+// memory: null if the engine has none
+void check_request(const Request& request, const Config& config, const TokenBytes& token_bytes, const Memory* memory);
 
 // The end event of a request that decoded nothing.
 Event end_event(const char* reason, std::string message = "");

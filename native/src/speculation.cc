@@ -21,8 +21,11 @@ void Speculator::Mean::add(double x) {
 }
 
 Speculator::Speculator() {
-  // Prior: the copy after a long match is nearly always accepted, after a short one rarely.
-  for (int n = 0; n <= 16; n++) by_length_[n] = {n == 0 ? 0 : 1 - 0.8 / n, 4};
+  // Prior: the copy after a long match is nearly always accepted, after a short one or one of several rarely.
+  for (int n = 0; n < kLengths; n++) {
+    by_match_[2 * n] = {n == 0 ? 0 : 0.5 - 0.4 / n, 4};
+    by_match_[2 * n + 1] = {n == 0 ? 0 : 1 - 0.8 / n, 4};
+  }
   for (int i = 0; i < kBuckets; i++) by_probability_[i] = {0.3 + 0.07 * i, 4};
 }
 
@@ -35,21 +38,19 @@ double Speculator::acceptance(float probability) const {
   return by_probability_[std::min(kBuckets - 1, static_cast<int>(probability * kBuckets))].value;
 }
 
-// The number of copies with the highest expected tokens per millisecond.
-int Speculator::tokens_to_copy(int length, int room) const {
-  if (one_ms_.weight == 0) return 0;
-  double tokens = 1, reach = 1, best = 1 / pass_ms(1);
-  int count = 0;
-  for (int n = 1; n <= room; n++) {
-    reach *= by_length_[std::min(16, length + n - 1)].value;
+int Speculator::bucket_of(const FoundMatch& match) {
+  return 2 * std::min(kLengths - 1, match.length) + (match.share == 1 ? 1 : 0);
+}
+
+bool Speculator::worth_copying(const std::vector<FoundMatch>& matches, const FoundMatch& next) const {
+  if (one_ms_.weight == 0) return false;
+  double tokens = 1, reach = 1;
+  for (const FoundMatch& match : matches) {
+    reach *= by_match_[bucket_of(match)].value;
     tokens += reach;
-    const double rate = tokens / pass_ms(n + 1);
-    if (rate > best) {
-      best = rate;
-      count = n;
-    }
   }
-  return count;
+  const int n = static_cast<int>(matches.size());
+  return (tokens + reach * by_match_[bucket_of(next)].value) / pass_ms(n + 2) > tokens / pass_ms(n + 1);
 }
 
 bool Speculator::worth_writing(const std::vector<float>& probabilities) const {
@@ -81,9 +82,9 @@ void Speculator::record_target_pass(int tokens, double ms) {
 
 void Speculator::record_draft_pass(double ms) { draft_ms_.add(ms); }
 
-void Speculator::record_copied(int length, bool accepted) {
+void Speculator::record_copied(const FoundMatch& match, bool accepted) {
   idle_ = 0;
-  by_length_[std::min(16, length)].add(accepted);
+  by_match_[bucket_of(match)].add(accepted);
 }
 
 void Speculator::record_written(float probability, bool accepted) {

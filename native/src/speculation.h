@@ -14,13 +14,19 @@ constexpr int kMaxDraft = kMaxLogitRows - 1;
 // How to draft.
 struct Speculation {
   int max_tokens = 0;       // 0: do not draft
-  std::vector<int> widths;  // [layers] the submodel that drafts if the context has no match; empty: none
+  std::vector<int> widths;  // [layers] the submodel that drafts if there is no match; empty: none
   bool always = false;      // for tests and measurements: draft as much as allowed, whether it pays or not
+};
+
+// The earlier match that a drafted token followed.
+struct FoundMatch {
+  int length = 0;   // in tokens
+  float share = 0;  // of the tokens that followed the match, this one's
 };
 
 // Drafted tokens of a request, and how many of them the target accepted.
 struct DraftCounts {
-  int copied = 0, copied_accepted = 0;    // from the context
+  int copied = 0, copied_accepted = 0;    // after earlier matches
   int written = 0, written_accepted = 0;  // by the submodel
 };
 
@@ -30,8 +36,8 @@ class Speculator {
  public:
   Speculator();
 
-  // How many tokens to copy after a match of `length` tokens, at most `room`.
-  int tokens_to_copy(int length, int room) const;
+  // Whether to draft a token after the match `next`, after tokens with these matches.
+  bool worth_copying(const std::vector<FoundMatch>& matches, const FoundMatch& next) const;
 
   // Whether the draft submodel should write one more token, after tokens with these probabilities.
   bool worth_writing(const std::vector<float>& probabilities) const;
@@ -41,7 +47,7 @@ class Speculator {
 
   void record_target_pass(int tokens, double ms);
   void record_draft_pass(double ms);
-  void record_copied(int length, bool accepted);
+  void record_copied(const FoundMatch& match, bool accepted);
   void record_written(float probability, bool accepted);
 
  private:
@@ -53,12 +59,14 @@ class Speculator {
   };
   double pass_ms(int tokens) const;
   double acceptance(float probability) const;
+  static int bucket_of(const FoundMatch& match);
 
   static constexpr int kBuckets = 10;
-  Mean one_ms_{0, 0};              // a target pass of one token
-  Mean more_ms_{0, 0};             // what each further token of the pass adds
-  Mean draft_ms_{0, 0};            // a draft pass
-  Mean by_length_[17];             // acceptance of copies by the length of the match
+  static constexpr int kLengths = 17;  // longer matches count as of 16 tokens
+  Mean one_ms_{0, 0};                  // a target pass of one token
+  Mean more_ms_{0, 0};                 // what each further token of the pass adds
+  Mean draft_ms_{0, 0};                // a draft pass
+  Mean by_match_[2 * kLengths];    // acceptance of copies by the match: its length, and whether all went on like this
   Mean by_probability_[kBuckets];  // acceptance of drafts by their own probability
   Mean written_{0.6, 8};           // of all drafts
   int idle_ = 0;

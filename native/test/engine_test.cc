@@ -98,7 +98,7 @@ class Weights {
   std::unique_ptr<Engine> open(int threads, std::vector<std::string> known = token_bytes(),
                                std::chrono::milliseconds progress_interval = kNever) const {
     return std::make_unique<Engine>(matcoder::load_model(path_, config(), entries_), matcoder::choose_kernels(""),
-                                    threads, std::move(known), progress_interval);
+                                    threads, std::move(known), nullptr, progress_interval);
   }
 
   const std::string& path() const { return path_; }

@@ -39,6 +39,9 @@ const ENGINE = readdirSync(join(native, 'src'))
   .filter((name) => name.endsWith('.cc') && !name.startsWith('kernels_'))
   .map((name) => name.slice(0, -'.cc'.length))
   .filter((name) => name !== 'addon' && !PARTS.includes(name));
+const MEMORY = readdirSync(join(native, 'src', 'memory'))
+  .filter((name) => name.endsWith('.cc') && name !== 'binding.cc')
+  .map((name) => name.slice(0, -'.cc'.length));
 const SENSORS = readdirSync(join(native, 'src', 'sensors'))
   .filter((name) => /^linux.*\.cc$/.test(name))
   .map((name) => name.slice(0, -'.cc'.length));
@@ -59,13 +62,18 @@ function build(variant, compiler, arch, flags, { sensors }) {
       ),
       ...PARTS.map((name) => compile(name, `src/${name}.cc`)),
     ];
-    const engine = ENGINE.map((name) => compile(name, `src/${name}.cc`));
+    const memory = MEMORY.map((name) => compile(`memory_${name}`, `src/memory/${name}.cc`));
+    const engine = [...ENGINE.map((name) => compile(name, `src/${name}.cc`)), ...memory];
     const link = (name, objects) => {
       const program = join(out, `${variant}-${name}`);
       run(compiler, [...common, compile(`${name}_main`, `test/${name}.cc`), ...objects, '-ldl', '-o', program]);
       return program;
     };
-    const programs = [[link('kernels_test', shared)], [link('engine_test', [...shared, ...engine])]];
+    const programs = [
+      [link('kernels_test', shared)],
+      [link('engine_test', [...shared, ...engine])],
+      [link('memory_test', memory)],
+    ];
     if (sensors) {
       const objects = SENSORS.map((name) => compile(`sensors_${name}`, `src/sensors/${name}.cc`));
       const stub = join(out, `${variant}-nvml.so`);

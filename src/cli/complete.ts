@@ -12,6 +12,7 @@ import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { hardwareFile, readReport } from '../engine/hardwareFile';
 import { machineOf } from '../engine/thisMachine';
+import { openMemory } from '../engine/native';
 import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
 import { History } from '../governor/history';
@@ -59,7 +60,7 @@ export async function complete(
   const asked = submodel === 'auto' ? submodel : submodelNamed(checkpoint.config, '--submodel', submodel, ', or auto');
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const engine = openEngine(root, checkpoint, 0, report);
+  const engine = openEngine(root, checkpoint, { report, memory: openMemory(root, checkpoint) });
   try {
     const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
     const request = requestIn(path, prefix, suffix, true);

@@ -5,7 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import { Grammars } from '../completion/syntax/grammars';
 import { languageOf } from '../completion/syntax/languages';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
-import { LocalEngine } from '../engine/native';
+import { LocalEngine, openMemory } from '../engine/native';
 import { openSensors } from '../engine/sensors';
 import { type Checkpoint, openCheckpoint } from '../matlm/checkpoint';
 import { keptAnswers } from '../replay/answers';
@@ -133,7 +133,7 @@ class Engines {
   ) {}
 
   open(): LocalEngine {
-    const engine = new LocalEngine(this.root, this.checkpoint, 1);
+    const engine = new LocalEngine(this.root, this.checkpoint, 1, openMemory(this.root, this.checkpoint));
     this.opened.push(engine);
     return engine;
   }

@@ -35,10 +35,11 @@ export class PlanRunner {
 
   private async run(inFlight: InFlightCompletion, trace: Trace): Promise<Ended> {
     const { engine, checkpoint } = this.parts;
-    const { prompt, decision, trim, cursor, minScore } = inFlight.plan;
+    const { request, prompt, decision, trim, cursor, minScore } = inFlight.plan;
     const weights = checkpoint.calibration?.weights;
     let isRead = false;
     const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, inFlight.signal, {
+      memory: request.memory,
       scoreBound: scoreBoundAt(cursor, weights, minScore),
       onProgress: (text) => {
         inFlight.written = text;

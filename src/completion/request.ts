@@ -1,3 +1,4 @@
+import type { MemoryPlace } from '../engine/memory';
 import type { IndentOptions } from './cursor';
 import type { GateInput } from './gate';
 import { type Excerpt, EXCERPT_HEAD_CHARS, EXCERPT_PREFIX_CHARS, EXCERPT_SUFFIX_CHARS } from './prompt/prompt';
@@ -9,6 +10,8 @@ export interface CompletionRequest extends Excerpt, GateInput {
   readonly document: string;
   /** How the editor indents the document; undefined if there is no editor. */
   readonly indent?: IndentOptions | undefined;
+  /** Where it is in the memory of the workspace; undefined if its document is not in there. */
+  readonly memory?: MemoryPlace | undefined;
 }
 
 /**

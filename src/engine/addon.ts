@@ -5,6 +5,7 @@ import type { GpuState, ThermalState } from '../machine/state';
 import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
 import type { DraftCounts, EndEvent, GenerateEvent, GenerateRequest } from './engine';
+import type { MemoryMatch, MemoryStats } from './memory';
 
 /** Instruction sets with kernels in the engine. */
 export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
@@ -16,6 +17,8 @@ export interface NativeOptions {
   readonly threads: number;
   /** The bytes of each token, none for a special token: needed if requests have a healing prefix. */
   readonly tokenBytes?: readonly Uint8Array[];
+  /** The memory that requests may use. */
+  readonly memory?: NativeMemory | undefined;
   /** Forces an instruction set. By default it is the fastest that runs here. */
   readonly isa?: Isa;
   /** Least time between two progress events of a prefill, 100 by default; 0 for one after each chunk but the last. */
@@ -24,12 +27,17 @@ export interface NativeOptions {
 
 /** The addon reads numbers in typed arrays and text as UTF-8. */
 type Packed<T> = T extends string ? Uint8Array : T extends readonly number[] ? Int32Array | Float32Array : T;
-type PlainOptions = Omit<GenerateRequest, 'prompt' | 'scoreBound' | 'speculation'>;
+type PlainOptions = Omit<GenerateRequest, 'prompt' | 'memory' | 'scoreBound' | 'speculation'>;
 
 /** A `GenerateRequest` in the addon's form: its options under their own names, except those listed here. */
 export type NativeRequest = { readonly [K in keyof PlainOptions]: Packed<PlainOptions[K]> } & {
   /** `prompt`. */
   readonly tokens: Int32Array;
+  /** `memory`: whether it is used; its document, -1 for none; its hidden lines, none if the last is before the first. */
+  readonly usesMemory?: boolean;
+  readonly document?: number;
+  readonly firstHiddenLine?: number;
+  readonly lastHiddenLine?: number;
   /** Empty, or the five numbers of a `ScoreBound` in the order of its declaration. */
   readonly scoreBound?: Float32Array;
   /** `speculation`: its `maxTokens` (0 for none), `widths` and `always`. */
@@ -53,6 +61,40 @@ export interface NativeEngine {
   /** Logits after every token, [tokens, vocabulary]; discards the cache first. For tests. */
   logits(tokens: Int32Array, widths: Int32Array, listener: (event: NativeEvent) => void): void;
   dispose(): void;
+}
+
+/** The token that the engine would choose after some logits. */
+export type NativeChoice = Omit<Extract<GenerateEvent, { readonly type: 'token' }>, 'type'>;
+
+/** The memory of the addon: documents as token ids, in which the engine that has it looks for earlier matches. */
+export interface NativeMemory {
+  /** Add a document, or replace it. Rejects for a token that is not in the vocabulary. */
+  set(document: number, tokens: Int32Array, isFresh: boolean): Promise<void>;
+  /** Nothing of the documents is found any more. */
+  remove(documents: Int32Array): void;
+  /** The longest match in the documents with the end of the tokens. */
+  look(tokens: Int32Array, document: number, firstHiddenLine: number, lastHiddenLine: number): MemoryMatch;
+  /**
+   * The engine's choice, for backends that compute logits only.
+   * @param text the tokens so far, without special ones
+   */
+  choose(
+    logits: Float32Array,
+    text: Int32Array,
+    document: number,
+    firstHiddenLine: number,
+    lastHiddenLine: number,
+    bannedTokens: Int32Array,
+    healingPrefix: Uint8Array,
+  ): NativeChoice;
+  readonly stats: MemoryStats;
+}
+
+export interface NativeMemoryOptions {
+  /** [vocabulary] the bytes of each token, none for a special token. */
+  readonly tokenBytes: readonly Uint8Array[];
+  /** Its weights, row by row. */
+  readonly gate: { readonly hidden: Float32Array; readonly output: Float32Array };
 }
 
 /** The result of one sensor: a value and its source, or no value and the reason. */
@@ -95,6 +137,7 @@ export interface NativeSensors {
 
 export interface NativeAddon {
   readonly Engine: new (options: NativeOptions) => NativeEngine;
+  readonly Memory: new (options: NativeMemoryOptions) => NativeMemory;
   readonly Sensors: new (options?: SensorOptions) => NativeSensors;
   /** Fastest first. */
   readonly supportedIsas: readonly Isa[];

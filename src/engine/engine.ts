@@ -1,5 +1,6 @@
 /** The contract between backends and their callers. It imports no backend. */
 import type { Cost } from '../matlm/submodel';
+import type { MemoryPlace } from './memory';
 
 /** One completion asked of the engine. Every option is declared here; each backend reads them in its own form. */
 export interface GenerateRequest {
@@ -18,11 +19,10 @@ export interface GenerateRequest {
    */
   readonly healingPrefix?: string;
   /**
-   * Copying from the context: after the longest earlier match of the last n tokens, the token that followed it has
-   * the weight `copyWeights[n - 1]` and the model has the rest. The look-up skips special tokens. Without weights the
-   * model decides alone.
+   * What followed earlier matches of the text so far, in the prompt itself and in the memory, is mixed into each
+   * prediction. Without this, or if the checkpoint has no gate, the model decides alone.
    */
-  readonly copyWeights?: readonly number[];
+  readonly memory?: MemoryPlace | undefined;
   /**
    * Tokens that the answer probably begins with: the usual spelling of `healingPrefix`, or an answer from a moment ago.
    * They are drafted before all else, with or without `speculation`. They change the time and never the answer.
@@ -39,7 +39,7 @@ export interface GenerateRequest {
 }
 
 /**
- * Speculative decoding: tokens are drafted, either copied from the context or predicted by a smaller submodel, and then
+ * Speculative decoding: tokens are drafted, either after earlier matches or by a smaller submodel, and then
  * verified in one pass. It changes the time and never the answer. The engine drafts only if that saves time.
  */
 export interface Speculation {
@@ -83,7 +83,15 @@ export type GenerateEvent =
       readonly prefilledTokens: number;
       readonly prefillMs: number;
     }
-  | { readonly type: 'token'; readonly token: number; readonly probability: number }
+  | {
+      readonly type: 'token';
+      readonly token: number;
+      readonly probability: number;
+      /** Of the probability, the part that came from earlier matches, 0 to 1; missing if the model decided alone. */
+      readonly memoryShare?: number;
+      /** Tokens of the longest earlier match of the text before it. */
+      readonly matchLength?: number;
+    }
   | ({
       readonly type: 'end';
       readonly reason: EndReason;

@@ -8,6 +8,7 @@ import type { HardwareReport } from './hardware';
 import { hardwareFile, readReport } from './hardwareFile';
 import { machineOf } from './thisMachine';
 import { AddonError } from './addon';
+import { openMemory } from './native';
 import { loadRuntime, providersOf } from './onnx/runtime';
 import { candidates, openEngine, tryBackend } from './openEngine';
 import type { FromHost, ToHost } from './protocol';
@@ -74,10 +75,11 @@ process.on('disconnect', () => process.exit(0));
 async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHost, { type: 'open' }>): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const opened = openEngine(root, checkpoint, threads, report, avoidsGpu);
+  const memory = openMemory(root, checkpoint);
+  const opened = openEngine(root, checkpoint, { threads, report, avoidsGpu, memory });
   engine = opened;
   adopt = (found) => {
-    opened.adopt(candidates(root, checkpoint, threads, found, avoidsGpu)).catch(unusable);
+    opened.adopt(candidates(root, checkpoint, { threads, report: found, avoidsGpu, memory })).catch(unusable);
   };
   let sharing = GPU_IS_USED;
   try {

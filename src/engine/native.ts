@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { EngineCheckpoint } from '../matlm/checkpoint';
-import { loadAddon, type NativeEngine, type NativeRequest } from './addon';
+import { AddonError, loadAddon, type NativeEngine, type NativeMemory, type NativeRequest } from './addon';
 import {
   type EngineInfo,
   FinalError,
@@ -9,6 +9,7 @@ import {
   type LocalBackend,
   type ScoreBound,
 } from './engine';
+import type { MemoryPlace } from './memory';
 import { measureCosts } from './measure';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */
@@ -23,6 +24,7 @@ export class LocalEngine implements LocalBackend {
   /**
    * @param root the folder that holds the addon
    * @param threads 0 for the default
+   * @param memory from `openMemory`
    * @throws {AddonError} if the addon does not load
    * @throws {FinalError} if the addon loads but refuses the model
    */
@@ -30,6 +32,7 @@ export class LocalEngine implements LocalBackend {
     root: string,
     private readonly checkpoint: EngineCheckpoint,
     threads = 0,
+    private readonly memory?: NativeMemory,
   ) {
     const addon = loadAddon(root);
     try {
@@ -39,6 +42,7 @@ export class LocalEngine implements LocalBackend {
         config: checkpoint.config.model,
         tokenBytes: checkpoint.tokenizer.tokenBytes,
         threads: threads > 0 ? threads : defaultThreads(),
+        memory,
       });
     } catch (error) {
       throw new FinalError((error as Error).message);
@@ -49,7 +53,7 @@ export class LocalEngine implements LocalBackend {
     const onAbort = () => {
       handle.abort();
     };
-    const handle = this.native.generate(packed(request), (event) => {
+    const handle = this.native.generate(packed(request, this.memory !== undefined), (event) => {
       if (event.type === 'logits') return;
       if (event.type === 'end') signal.removeEventListener('abort', onAbort);
       // It fails if weights overflow or memory is short, and no other backend needs less memory.
@@ -84,18 +88,49 @@ export class LocalEngine implements LocalBackend {
   }
 }
 
+/** A place in the form that the addon reads: the document, or -1, and the first and the last hidden line. */
+export function numbersOf({ document = -1, hiddenLines = [0, -1] }: MemoryPlace): [number, number, number] {
+  return [document, ...hiddenLines];
+}
+
+/**
+ * A memory for a checkpoint, which several engines may share; undefined if the addon does not load or the checkpoint has
+ * no gate.
+ * @param root the folder that holds the addon
+ * @throws {FinalError} if the addon refuses the gate or the vocabulary
+ */
+export function openMemory(root: string, { config, tokenizer }: EngineCheckpoint): NativeMemory | undefined {
+  const { gate } = config;
+  if (!gate) return undefined;
+  const weights = (rows: readonly (readonly number[])[]) => Float32Array.from(rows.flat());
+  try {
+    const { Memory } = loadAddon(root);
+    return new Memory({
+      tokenBytes: tokenizer.tokenBytes,
+      gate: { hidden: weights(gate.hidden), output: weights(gate.output) },
+    });
+  } catch (error) {
+    if (error instanceof AddonError) return undefined;
+    throw new FinalError((error as Error).message);
+  }
+}
+
 const encoder = new TextEncoder();
 
 /** A request in the form that the addon reads: numbers in typed arrays, and every option present. */
-function packed(request: GenerateRequest): Required<NativeRequest> {
-  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, copyWeights, expected, speculation } = request;
+function packed(request: GenerateRequest, hasMemory: boolean): Required<NativeRequest> {
+  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, memory, expected, speculation } = request;
+  const [document, firstHiddenLine, lastHiddenLine] = numbersOf(memory ?? {});
   return {
     tokens: Int32Array.from(prompt),
     widths: Int32Array.from(widths),
     maxTokens,
     stopTokens: Int32Array.from(stopTokens),
     bannedFirstTokens: Int32Array.from(bannedFirstTokens ?? []),
-    copyWeights: Float32Array.from(copyWeights ?? []),
+    usesMemory: hasMemory && memory !== undefined,
+    document,
+    firstHiddenLine,
+    lastHiddenLine,
     healingPrefix: encoder.encode(request.healingPrefix ?? ''),
     expected: Int32Array.from(expected ?? []),
     endsWithLine: request.endsWithLine ?? false,

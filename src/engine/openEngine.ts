@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
 import { checkValues } from '../matlm/tensors';
+import type { NativeMemory } from './addon';
 import { type Backend, isOnGpu } from './engine';
 import { type BackendCandidate, FallbackEngine } from './fallbackEngine';
 import { type HardwareReport, inOrder } from './hardware';
@@ -12,41 +13,41 @@ import type { Trial } from './protocol';
 /** Tokens of a probe: more than 32, because ONNX Runtime uses another attention kernel for 32 and more. */
 const TRIAL = { promptTokens: 40, decodedTokens: 8 };
 
+export interface OpenOptions {
+  /** 0 for the default. */
+  readonly threads?: number;
+  /** The findings of the probe on this machine. */
+  readonly report?: HardwareReport | undefined;
+  /** Use no GPU, even if the report has one. */
+  readonly avoidsGpu?: boolean;
+  /** From `openMemory`. All backends share it. */
+  readonly memory?: NativeMemory | undefined;
+}
+
 /**
  * The engine that this machine runs: the first of `candidates` that works. The weights are checked before any of them is
  * opened, because a fault of theirs is not a fault of a backend.
  * @throws {CheckpointError} if the weights hold a value that is not finite
  * @throws the fault of the first candidate, if none opens
  */
-export function openEngine(
-  root: string,
-  checkpoint: Checkpoint,
-  threads = 0,
-  report?: HardwareReport,
-  avoidsGpu = false,
-): FallbackEngine {
+export function openEngine(root: string, checkpoint: Checkpoint, options: OpenOptions = {}): FallbackEngine {
   checkValues(checkpoint.weightsFile, checkpoint.tensors);
-  return new FallbackEngine(candidates(root, checkpoint, threads, report, avoidsGpu), checkpoint.tokenizer.tokenBytes);
+  return new FallbackEngine(candidates(root, checkpoint, options), checkpoint.tokenizer.tokenBytes);
 }
 
 /**
  * The backends that can run the model, best first: those that the probe found, if there was one; then the native engine,
  * then ONNX Runtime.
  * @param root the folder that holds the addon and ONNX Runtime
- * @param threads 0 for the default
- * @param report the findings of the probe on this machine
- * @param avoidsGpu whether to use no GPU, even if the report has one
  */
 export function candidates(
   root: string,
   checkpoint: Checkpoint,
-  threads: number,
-  report: HardwareReport | undefined,
-  avoidsGpu: boolean,
+  { threads = 0, report, avoidsGpu = false, memory }: OpenOptions,
 ): BackendCandidate[] {
   const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): BackendCandidate => ({
     backend,
-    open: () => openBackend(root, checkpoint, threads, backend, prefillTokens),
+    open: () => openBackend(root, checkpoint, threads, backend, prefillTokens, memory),
   });
   const chosen = (report ? inOrder(report) : [])
     .filter(({ backend }) => !avoidsGpu || !isOnGpu(backend))
@@ -81,8 +82,15 @@ function openBackend(
   threads: number,
   backend: Backend,
   prefillTokens: number,
+  memory?: NativeMemory,
 ): LocalEngine | OnnxEngine {
-  if (backend === 'native') return new LocalEngine(root, checkpoint, threads);
+  if (backend === 'native') return new LocalEngine(root, checkpoint, threads, memory);
   const provider = backend.slice('onnx-'.length) as Provider;
-  return new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads > 0 ? threads : defaultThreads());
+  return new OnnxEngine(
+    root,
+    checkpoint,
+    { provider, prefillTokens },
+    threads > 0 ? threads : defaultThreads(),
+    memory,
+  );
 }

@@ -35,9 +35,23 @@ export interface CheckpointConfig {
   readonly granularities: Readonly<Record<string, readonly number[]>>;
   /** Submodels that no cheaper one equals; cheapest first. */
   readonly frontier: readonly MeasuredSubmodel[];
-  /** Copy weights by granularity, fitted on held-out code: see `GenerateRequest`. */
-  readonly copyWeights: Readonly<Record<string, readonly number[]>>;
+  /** Undefined if none was fitted: then the model decides alone. */
+  readonly gate: MemoryGate | undefined;
 }
+
+/**
+ * The network that weighs earlier matches against the model's prediction, fitted on held-out code (native/src/memory/gate.h).
+ * The last number of each row is the bias.
+ */
+export interface MemoryGate {
+  /** [units, inputs + 1] */
+  readonly hidden: readonly (readonly number[])[];
+  /** [outputs, units + 1] */
+  readonly output: readonly (readonly number[])[];
+}
+
+/** The shape of the gate. */
+const GATE = { inputs: 29, outputs: 5, mostUnits: 256 };
 
 const DIMENSIONS = {
   hidden_size: 'hiddenSize',
@@ -49,9 +63,6 @@ const DIMENSIONS = {
   vocab_size: 'vocabularySize',
   max_position_embeddings: 'contextLength',
 } as const;
-
-/** The engine looks for matches of at most this many tokens. */
-const LONGEST_MATCH = 16;
 
 /** Options of Qwen3 that must have this value or none. */
 const FIXED = {
@@ -113,7 +124,7 @@ export function parseConfig(file: string, text: string): CheckpointConfig {
     model: shape,
     granularities,
     frontier: frontier.map((row) => measuredSubmodel(file, row, shape)),
-    copyWeights: copyWeights(file, matformer.copy),
+    gate: memoryGate(file, matformer.memory),
   };
 }
 
@@ -159,18 +170,19 @@ function measuredSubmodel(file: string, row: Record<string, unknown>, model: Mod
   return { name, widths, bitsPerByte, agreementWithXL };
 }
 
-function copyWeights(file: string, copy: unknown): Record<string, readonly number[]> {
-  if (copy === undefined) return named();
-  if (!isObject(copy)) throw new CheckpointError(file, 'copy must list weights for granularities');
-  const found = named<readonly number[]>();
-  for (const [name, weights] of Object.entries(copy)) {
-    const ok = Array.isArray(weights) && weights.length <= LONGEST_MATCH && weights.every((w) => isShare(w) && w < 1);
-    if (!ok) {
-      throw new CheckpointError(file, `the copy weights of ${name} are not up to ${LONGEST_MATCH} numbers of [0, 1)`);
-    }
-    found[name] = weights as number[];
-  }
-  return found;
+function memoryGate(file: string, memory: unknown): MemoryGate | undefined {
+  if (memory === undefined) return undefined;
+  const { hidden, output } = isObject(memory) ? memory : {};
+  const isMatrix = (value: unknown, columns: number): value is number[][] =>
+    Array.isArray(value) &&
+    value.every((row) => Array.isArray(row) && row.length === columns && row.every((w) => Number.isFinite(w)));
+  const units = Array.isArray(hidden) ? hidden.length : 0;
+  const { inputs, outputs, mostUnits } = GATE;
+  if (units < 1 || units > mostUnits || !isMatrix(hidden, inputs + 1))
+    throw new CheckpointError(file, `memory.hidden is not 1 to ${mostUnits} rows of ${inputs + 1} numbers`);
+  if (!isMatrix(output, units + 1) || output.length !== outputs)
+    throw new CheckpointError(file, `memory.output is not ${outputs} rows of ${units + 1} numbers`);
+  return { hidden, output };
 }
 
 /** JSON has no Infinity, but `1e999` is read as one. */

@@ -5,8 +5,6 @@ export interface Submodel {
   readonly name: string;
   /** FFN width of each layer; 0 skips the layer. */
   readonly widths: readonly number[];
-  /** Weights of copying from the context, by the length of the match from 1; empty if it does not copy. */
-  readonly copyWeights: readonly number[];
   /** The submodel that drafts for it; empty if none is cheap enough. */
   readonly draftWidths: readonly number[];
 }
@@ -84,32 +82,20 @@ export function candidateOf(config: CheckpointConfig, name: string): Candidate {
  * @throws {Error} naming the submodels that exist, if there is none of that name
  */
 export function submodelOf(config: CheckpointConfig, name: string): Submodel {
-  const { model, granularities, frontier, copyWeights } = config;
-  const isGranularity = Object.hasOwn(granularities, name);
-  const widths = isGranularity ? granularities[name] : frontier.find((row) => row.name === name)?.widths;
+  const { model, granularities, frontier } = config;
+  const widths = Object.hasOwn(granularities, name)
+    ? granularities[name]
+    : frontier.find((row) => row.name === name)?.widths;
   if (!widths) throw new Error(`the checkpoint has no submodel ${name}; it has ${submodelNames(config).join(', ')}`);
   const bytes = bytesPerToken(model, widths);
   const draft = granularities.XS ?? [];
   const isWithin = draft.every((width, layer) => width <= (widths[layer] ?? 0));
   // Drafting must cost less than it saves.
   const isCheap = bytesPerToken(model, draft) <= MAX_DRAFT_SHARE * bytes;
-  // Copy weights are fitted for granularities only: a submodel between them uses those of the nearest.
-  const fittedAs = isGranularity ? name : nearest(config, bytes);
-  return {
-    name,
-    widths,
-    copyWeights: Object.hasOwn(copyWeights, fittedAs) ? (copyWeights[fittedAs] ?? []) : [],
-    draftWidths: isWithin && isCheap ? draft : [],
-  };
+  return { name, widths, draftWidths: isWithin && isCheap ? draft : [] };
 }
 
 /** The names of a checkpoint's submodels, each once. */
 export function submodelNames({ granularities, frontier }: CheckpointConfig): string[] {
   return [...new Set([...Object.keys(granularities), ...frontier.map((row) => row.name)])];
-}
-
-/** The granularity whose bytes read per token are closest to a number. */
-function nearest({ model, granularities }: CheckpointConfig, bytes: number): string {
-  const distance = (name: string) => Math.abs(bytesPerToken(model, granularities[name] ?? []) - bytes);
-  return Object.keys(granularities).reduce((best, name) => (distance(name) < distance(best) ? name : best));
 }

@@ -43,19 +43,8 @@ export function keptAnswers(engineOf: (widths: readonly number[]) => Engine, mod
 
 /** A key of the fields that change the answer. Drafts and expected tokens change the time only. */
 function keyOf(model: string, request: GenerateRequest): string {
-  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, copyWeights, endsWithLine } =
-    request;
-  const fields = [
-    model,
-    prompt,
-    widths,
-    maxTokens,
-    stopTokens,
-    bannedFirstTokens,
-    healingPrefix,
-    copyWeights,
-    endsWithLine,
-  ];
+  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine } = request;
+  const fields = [model, prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine];
   return createHash('sha1')
     .update(JSON.stringify([...fields, request.scoreBound]))
     .digest('base64url');

@@ -147,7 +147,7 @@ export const rules = [
   {
     matches: /^npx tsx bench\/speculation\.mts\b/,
     lane: 'node',
-    add: '--model build/mine --windows 2 --tokens 8 --threads 1',
+    add: '--model build/mine --files 2 --tokens 8 --threads 1',
   },
   { matches: /^node src\/main\.ts$/, lane: 'node', folder: 'examples', replace: [[/^node/, 'npx tsx']] },
 ];

@@ -3,6 +3,7 @@ import type { DraftCounts, EndReason, Engine, GenerateEvent, GenerateRequest } f
 export interface Completed {
   tokens: number[];
   probabilities: number[];
+  memoryShares: number[];
   reusedTokens: number;
   prefilledTokens: number;
   reason: EndReason;
@@ -19,6 +20,7 @@ export function complete(
   const result: Completed = {
     tokens: [],
     probabilities: [],
+    memoryShares: [],
     reusedTokens: -1,
     prefilledTokens: -1,
     reason: 'failed',
@@ -33,6 +35,7 @@ export function complete(
         case 'token':
           result.tokens.push(event.token);
           result.probabilities.push(event.probability);
+          result.memoryShares.push(event.memoryShare ?? 0);
           onToken(result.tokens.length, () => {
             controller.abort();
           });

@@ -61,7 +61,7 @@ describe('if the native addon cannot be loaded', () => {
   ];
   for (const [why, addon, reason] of faults) {
     it(`ONNX Runtime completes on the processor and names the reason: ${why}`, async () => {
-      const engine = openEngine(installation(addon), checkpoint, 1);
+      const engine = openEngine(installation(addon), checkpoint, { threads: 1 });
       assert.equal(tokensOf(await events(engine)).length, 12);
       const { backend, rejected } = await engine.measure();
       assert.equal(backend, 'onnx-cpu');
@@ -92,7 +92,10 @@ describe('if the native addon cannot be loaded', () => {
   });
 
   it('and ONNX Runtime cannot either, the fault of the addon is reported', () => {
-    assert.throws(() => openEngine(temporaryFolder(), checkpoint, 1), /The native engine for \S+ is missing/);
+    assert.throws(
+      () => openEngine(temporaryFolder(), checkpoint, { threads: 1 }),
+      /The native engine for \S+ is missing/,
+    );
   });
 });
 
@@ -249,7 +252,7 @@ describe('a fault that concerns every backend', () => {
           overwrite(broken.weightsFile, end - 2, Number.isNaN(value) ? 0x7e01 : value > 0 ? 0x7c00 : 0xfc00);
         assert.ok(begin < end);
         assert.throws(
-          () => openEngine(temporaryFolder(), broken, 1),
+          () => openEngine(temporaryFolder(), broken, { threads: 1 }),
           new RegExp(`the tensor ${name} holds a value that is not finite`),
         );
       }

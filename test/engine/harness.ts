@@ -8,6 +8,8 @@ export const addon = loadAddon(ROOT);
 export interface Generated {
   tokens: number[];
   probabilities: number[];
+  memoryShares: number[];
+  matchLengths: number[];
   reusedTokens: number;
   prefilledTokens: number;
   reason: EndReason;
@@ -23,7 +25,8 @@ export function generate(
   options: {
     stopTokens?: readonly number[];
     bannedFirstTokens?: readonly number[];
-    copyWeights?: readonly number[];
+    usesMemory?: boolean;
+    place?: { document: number; firstHiddenLine: number; lastHiddenLine: number };
     healingPrefix?: Uint8Array;
     expected?: readonly number[];
     draftTokens?: number;
@@ -36,6 +39,8 @@ export function generate(
     const result: Generated = {
       tokens: [],
       probabilities: [],
+      memoryShares: [],
+      matchLengths: [],
       reusedTokens: -1,
       prefilledTokens: -1,
       reason: 'failed',
@@ -46,7 +51,8 @@ export function generate(
       maxTokens,
       stopTokens: Int32Array.from(options.stopTokens ?? []),
       bannedFirstTokens: Int32Array.from(options.bannedFirstTokens ?? []),
-      copyWeights: Float32Array.from(options.copyWeights ?? []),
+      usesMemory: options.usesMemory ?? false,
+      ...options.place,
       healingPrefix: options.healingPrefix ?? new Uint8Array(),
       expected: Int32Array.from(options.expected ?? []),
       draftTokens: options.draftTokens ?? 0,
@@ -58,6 +64,8 @@ export function generate(
       if (event.type === 'token') {
         result.tokens.push(event.token);
         result.probabilities.push(event.probability);
+        result.memoryShares.push(event.memoryShare ?? 0);
+        result.matchLengths.push(event.matchLength ?? 0);
         options.onToken?.(result.tokens.length, () => {
           handle.abort();
         });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrompt } from '../../src/completion/prompt/prompt';
-import { LocalEngine } from '../../src/engine/native';
+import { LocalEngine, openMemory } from '../../src/engine/native';
 import { submodelGraph } from '../../src/engine/onnx/graph';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
@@ -44,8 +44,9 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
     });
     // Engines of its own for each test: a cache that another submodel wrote may be read, and is another text.
     beforeEach(() => {
-      native = new LocalEngine(ROOT, checkpoint, 1);
-      onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
+      const memory = openMemory(ROOT, checkpoint);
+      native = new LocalEngine(ROOT, checkpoint, 1, memory);
+      onnx = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1, memory);
     });
     afterEach(() => {
       native.dispose();
@@ -90,11 +91,15 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
       });
     }
 
-    it('copies from the context with the weights that the native engine uses', async () => {
+    it('mixes in what followed earlier matches, as the native engine does', async () => {
       const widths = checkpoint.config.granularities.S!;
-      const request = { prompt, widths, maxTokens: 12, copyWeights: [0.3, 0.5, 0.7, 0.9] };
+      const request = { prompt, widths, maxTokens: 12, memory: {} };
       const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
       assert.deepEqual(theirs.tokens, ours.tokens);
+      assert.ok(
+        ours.memoryShares.some((share) => share > 0.2),
+        'nothing came from matches',
+      );
       for (const [i, probability] of theirs.probabilities.entries()) {
         assert.ok(Math.abs(probability - ours.probabilities[i]!) < 0.05, `${probability} and ${ours.probabilities[i]}`);
       }
@@ -102,7 +107,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
 
     it('spells the healing prefix as the native engine does', async () => {
       const widths = checkpoint.config.granularities.L!;
-      const request = { prompt, widths, maxTokens: 6, healingPrefix: 'valu', copyWeights: [0.3, 0.5] };
+      const request = { prompt, widths, maxTokens: 6, healingPrefix: 'valu', memory: {} };
       for (const engine of [native, onnx]) {
         const { tokens } = await complete(engine, request);
         assert.match(checkpoint.tokenizer.decode(tokens), /^valu/);

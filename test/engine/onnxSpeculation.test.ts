@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { DraftCounts } from '../../src/engine/engine';
-import { LocalEngine } from '../../src/engine/native';
+import { LocalEngine, openMemory } from '../../src/engine/native';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { complete, type Completed } from './complete';
 import { ROOT } from './harness';
-import { random, TINY, tinyCheckpoint } from './tinyCheckpoint';
+import { random, randomGate, TINY, tinyCheckpoint } from './tinyCheckpoint';
 
 const S = [32, 32, 32, 32];
 const XL = [128, 128, 128, 128];
@@ -31,13 +31,15 @@ describe('speculative decoding by ONNX Runtime', () => {
   const tokenBytes = Array.from({ length: TINY.vocabularySize }, (_, i) =>
     i < 64 ? Uint8Array.of(48 + i) : Uint8Array.from({ length: 2 + (i % 2) }, (_, n) => 48 + ((i * (n + 3)) % 64)),
   );
-  const checkpoint = { ...tinyCheckpoint(TINY), tokenizer: { tokenBytes } };
+  const tiny = tinyCheckpoint(TINY);
+  const checkpoint = { ...tiny, config: { ...tiny.config, gate: randomGate() }, tokenizer: { tokenBytes } };
   const next = random(77);
   const below = (n: number) => Math.floor(next() * n);
   /** A submodel that may draft for another: no wider anywhere. */
   const within = (target: readonly number[]) => target.map((width) => 32 * below(width / 32 + 1));
   let engine: OnnxEngine;
-  beforeEach(() => (engine = new OnnxEngine(ROOT, checkpoint, { provider: 'cpu', prefillTokens: 16 }, 1)));
+  const memory = openMemory(ROOT, checkpoint);
+  beforeEach(() => (engine = new OnnxEngine(ROOT, checkpoint, { provider: 'cpu', prefillTokens: 16 }, 1, memory)));
   afterEach(() => {
     engine.dispose();
   });
@@ -54,7 +56,7 @@ describe('speculative decoding by ONNX Runtime', () => {
         widths,
         maxTokens: below(40),
         stopTokens: round % 3 === 0 ? [below(TINY.vocabularySize), below(kinds)] : [],
-        copyWeights: round % 2 === 0 ? [0.1, 0.3, 0.5, 0.7] : [],
+        memory: round % 2 === 0 ? {} : undefined,
         bannedFirstTokens: round % 5 === 0 ? [below(kinds)] : [],
         healingPrefix: round % 6 === 0 ? String.fromCharCode(48 + below(64), 48 + below(64), 48 + below(64)) : '',
       };
@@ -82,7 +84,7 @@ describe('speculative decoding by ONNX Runtime', () => {
   }).timeout(120_000);
 
   it('counts its drafts as the native engine does', async () => {
-    const native = new LocalEngine(ROOT, checkpoint, 1);
+    const native = new LocalEngine(ROOT, checkpoint, 1, memory);
     // What repeats is copied, and holds as long as copying decides.
     const prompt = [1, 2, 3, 7, 7, 7, 7, 7, 7, 7];
     const counted = ({ tokens, drafts }: Completed) => {
@@ -91,7 +93,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     };
     for (const maxTokens of [0, 4]) {
       const speculation = { widths: [], maxTokens, always: true };
-      const request = { prompt, widths: XL, copyWeights: [0.9], speculation };
+      const request = { prompt, widths: XL, memory: {}, speculation };
       const [ours, theirs] = [await complete(native, request), await complete(engine, request)];
       assert.deepEqual(counted(theirs), counted(ours));
       assert.equal((theirs.drafts.copiedDrafts ?? 0) > 0, maxTokens > 0);

@@ -1,15 +1,83 @@
-import type { ModelConfig } from '../../src/matlm/config';
+import type { MemoryGate, ModelConfig } from '../../src/matlm/config';
 import type { Tensors } from './tinyCheckpoint';
 
-/** The longest earlier match by trying every place and every length. */
-export function longestMatch(tokens: readonly number[]): { length: number; token: number } | undefined {
-  for (let length = Math.min(16, tokens.length - 1); length > 0; length--) {
-    const end = tokens.slice(-length).join();
-    for (let start = tokens.length - length - 1; start >= 0; start--) {
-      if (tokens.slice(start, start + length).join() === end) return { length, token: tokens[start + length]! };
+/** What followed the earlier occurrences of the last tokens, as in native/src/memory/matches.h. */
+export interface Component {
+  length: number;
+  count: number;
+  /** By token. */
+  shares: Map<number, number>;
+}
+
+/** The tokens in a document that follow an occurrence of the last `length` tokens of a text. */
+function continuations(document: readonly number[], text: readonly number[], length: number): number[] {
+  const end = text.slice(-length).join();
+  return document.filter((_, i) => i >= length && document.slice(i - length, i).join() === end);
+}
+
+/** The longest match, and the longest that occurs at least eight times, by trying every place and every length. */
+function componentsIn(documents: readonly (readonly number[])[], text: readonly number[]): Component[] {
+  return [1, 8].map((support) => {
+    for (let length = Math.min(32, text.length); length > 0; length--) {
+      const next = documents.flatMap((document) => continuations(document, text, length));
+      if (next.length < support) continue;
+      const shares = new Map<number, number>();
+      for (const token of next) shares.set(token, (shares.get(token) ?? 0) + 1 / next.length);
+      return { length, count: next.length, shares };
     }
-  }
-  return undefined;
+    return { length: 0, count: 0, shares: new Map() };
+  });
+}
+
+/** Of the memory, then of the text itself. @param text without special tokens */
+export function componentsOf(documents: readonly (readonly number[])[], text: readonly number[]): Component[] {
+  return [...componentsIn(documents, text), ...componentsIn([text], text)];
+}
+
+/**
+ * The probability of each token: the model's, mixed with what followed earlier matches.
+ * @param logits [vocabulary]
+ * @returns [vocabulary], and the part of each that came from matches
+ */
+export function mixture(
+  logits: readonly number[],
+  components: readonly Component[],
+  gate: MemoryGate,
+): { probabilities: number[]; byMatches: number[] } {
+  const top = Math.max(...logits);
+  const exps = logits.map((logit) => Math.exp(logit - top));
+  const sum = exps.reduce((a, b) => a + b);
+  const model = exps.map((e) => e / sum);
+  const likeliest = logits.indexOf(top);
+  const inputs = components.flatMap(({ length, count, shares }) => {
+    if (length === 0) return [0, 0, 0, 0, 0, 0, 0];
+    const [best = 0, share = 0] = byShare(shares)[0] ?? [];
+    return [
+      length / 8,
+      Math.log(1 + count) / 3,
+      Math.log(1 + shares.size) / 2,
+      share,
+      1,
+      Math.log(model[best]! + 1e-4) / 4,
+      Number(best === likeliest),
+    ];
+  });
+  const through = (rows: readonly (readonly number[])[], values: readonly number[]) =>
+    rows.map((row) => row.reduce((total, weight, i) => total + weight * (values[i] ?? 1), 0));
+  const units = through(gate.hidden, [...inputs, Math.log(model[likeliest]! + 1e-6)]).map((unit) => Math.max(0, unit));
+  const scores = through(gate.output, units).map((score, k) =>
+    k > 0 && components[k - 1]!.length === 0 ? 0 : Math.exp(score),
+  );
+  const total = scores.reduce((a, b) => a + b);
+  const byMatches = model.map(() => 0);
+  for (const [k, { shares }] of components.entries())
+    for (const [token, share] of shares) byMatches[token]! += (scores[k + 1]! / total) * share;
+  return { probabilities: model.map((p, token) => (scores[0]! / total) * p + byMatches[token]!), byMatches };
+}
+
+/** The most frequent first; of equally frequent ones, the smallest token. */
+function byShare(shares: ReadonlyMap<number, number>): [number, number][] {
+  return [...shares].sort(([a, x], [b, y]) => (Math.abs(x - y) > 1e-9 ? y - x : a - b));
 }
 
 /** The forward pass in double precision, written from the equations: logits after every token. */

@@ -138,7 +138,7 @@ describe('the shipped checkpoint in the engine', () => {
     const file = join(temporaryFolder(), 'places.json');
     writeFileSync(file, JSON.stringify(places));
     const rows = await evaluate(ROOT, join(ROOT, SHIPPED), file);
-    const alone = rows.filter((row) => !row.copying);
+    const alone = rows.filter((row) => !row.usesMatches);
     assert.deepEqual(alone.map((row) => row.name).sort(), Object.keys(submodels).sort());
     // A few hundred tokens and ten lines: one that falls the other way is a tenth.
     const tolerance = { accuracy: 0.03, agreementWithXL: 0.05, exact: 0.2, editSimilarity: 0.1, stopped: 0.1 };

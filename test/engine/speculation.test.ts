@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
-import type { NativeEngine } from '../../src/engine/addon';
+import type { NativeEngine, NativeMemory } from '../../src/engine/addon';
 import { addon, generate } from './harness';
-import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
+import { flat, random, randomGate, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 
 describe('speculative decoding', () => {
   const weights = writeWeights(randomTensors(TINY));
+  const tokenBytes = Array.from({ length: TINY.vocabularySize }, (_, token) => Buffer.from([0x20 + token]));
+  let memory: NativeMemory;
   let engine: NativeEngine;
-  before(() => (engine = new addon.Engine({ ...weights, config: TINY, threads: 2 })));
+  before(() => {
+    memory = new addon.Memory({ tokenBytes, gate: flat(randomGate()) });
+    engine = new addon.Engine({ ...weights, config: TINY, threads: 2, memory });
+  });
   after(() => {
     engine.dispose();
   });
@@ -26,8 +31,14 @@ describe('speculative decoding', () => {
       const target = round % 4 === 0 ? [128, 128, 128, 128] : widths();
       if (target.every((width) => width === 0)) continue;
       const stopTokens = round % 3 === 0 ? [below(TINY.vocabularySize), below(kinds)] : [];
-      const copyWeights = round % 2 === 0 ? [0.1, 0.3, 0.5, 0.7] : [];
-      const options = { stopTokens, copyWeights, bannedFirstTokens: round % 5 === 0 ? [below(kinds)] : [] };
+      const usesMemory = round % 2 === 0;
+      if (usesMemory)
+        await memory.set(
+          round % 20,
+          Int32Array.from({ length: 80 }, () => below(kinds)),
+          false,
+        );
+      const options = { stopTokens, usesMemory, bannedFirstTokens: round % 5 === 0 ? [below(kinds)] : [] };
       const maxTokens = below(40);
       await generate(engine, [TINY.vocabularySize - 1], target, 0); // forgets what others wrote
       const plain = await generate(engine, prompt, target, maxTokens, options);

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CheckpointConfig, ModelConfig } from '../../src/matlm/config';
+import type { CheckpointConfig, MemoryGate, ModelConfig } from '../../src/matlm/config';
 import type { TensorEntry, TensorType } from '../../src/matlm/safetensors';
 import { temporaryFolder } from '../temporary';
 
@@ -112,6 +112,18 @@ function toHalfAndBack(value: number): number {
   return half === 0 ? 0 : half & 0x8000 ? -magnitude : magnitude;
 }
 
+/** A random gate that trusts matches in about half of all cases. */
+export function randomGate(seed = 1): MemoryGate {
+  const next = random(seed);
+  const row = (length: number) => Array.from({ length }, () => 2 * next() - 1);
+  return { hidden: Array.from({ length: 8 }, () => row(30)), output: Array.from({ length: 5 }, () => row(9)) };
+}
+
+/** A gate in the addon's form. */
+export function flat({ hidden, output }: MemoryGate) {
+  return { hidden: Float32Array.from(hidden.flat()), output: Float32Array.from(output.flat()) };
+}
+
 /** A random model as a checkpoint: all but its tokenizer. */
 export function tinyCheckpoint(model: ModelConfig, tensors = randomTensors(model)) {
   const { weightsPath, tensors: entries } = writeWeights(tensors);
@@ -122,6 +134,6 @@ export function tinyCheckpoint(model: ModelConfig, tensors = randomTensors(model
     L: all((model.ffnSize * 3) / 4),
     XL: all(model.ffnSize),
   };
-  const config: CheckpointConfig = { model, granularities, frontier: [], copyWeights: {} };
+  const config: CheckpointConfig = { model, granularities, frontier: [], gate: undefined };
   return { weightsFile: weightsPath, tensors: entries, config, tokenizer: { tokenBytes: [] } };
 }

@@ -107,7 +107,7 @@ describe('ONNX Runtime with WebGPU, on a software driver', function () {
       const { S, XL } = checkpoint.config.granularities;
       const run = (prompt, speculation) => new Promise((resolve) => {
         const tokens = [];
-        const request = { prompt, widths: XL, maxTokens: 10, stopTokens: [], copyWeights: [0.3, 0.6], speculation };
+        const request = { prompt, widths: XL, maxTokens: 10, stopTokens: [], speculation };
         engine.generate(request, new AbortController().signal, (event) => {
           if (event.type === 'token') tokens.push(event.token);
           if (event.type === 'end') resolve({ tokens, drafts: event.copiedDrafts + event.writtenDrafts, fault: event.message });

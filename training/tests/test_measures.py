@@ -1,4 +1,4 @@
-"""The measures: windows, lines, copying, n-grams, the frontier."""
+"""The measures: windows, lines, n-grams, the frontier."""
 
 import math
 import random
@@ -9,8 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import copying, evaluate, frontier, metrics, ngram
-from training.copier import LONGEST, Copier
+from training import evaluate, frontier, metrics, ngram
 from training.data import Encoder
 from training.experiments import claims, sharing
 from training.model import Config, MatLM
@@ -91,17 +90,6 @@ def test_decoding_with_a_cache_gives_what_reading_everything_again_gives(
     assert metrics.Decoder(tiny_model).generate(prompt, widths, {found[3]}, 10) == (found[:3], chances[:3], True)
 
 
-@torch.no_grad()
-def test_copying_decides_where_it_weighs_most(tiny_model: MatLM):
-    prompt = [20, 21, 22, 23, 24, 20, 21, 22]
-    found, chances, _ = metrics.Decoder(tiny_model).generate(prompt, [64, 64], set(), 4, [0.99] * LONGEST)
-    assert found == [23, 24, 20, 21]
-    assert all(chance > 0.98 for chance in chances)
-    marked = [*prompt, 2]
-    found, _, _ = metrics.Decoder(tiny_model).generate(marked, [64, 64], set(), 4, [0.99] * LONGEST, frozenset({2}))
-    assert found == [23, 24, 20, 21]
-
-
 def test_an_exact_line_is_right_to_its_end_and_ended_by_the_model():
     line = metrics.Line([], "return a;", "TypeScript", "", "")
     right = metrics.Completion("return a;  ", True, 0.5)
@@ -133,38 +121,6 @@ def test_a_line_ends_with_a_line_feed_or_a_mark(encoder: Encoder):
     assert encoder.ids("\n    ")[0] in ends
     assert encoder.end in ends
     assert encoder.ids("a")[0] not in ends
-
-
-def test_the_longest_earlier_match_wins_and_of_several_the_latest():
-    rng = random.Random(2)
-    tokens = [rng.randrange(3) for _ in range(200)]
-    copier = Copier()
-    for size, token in enumerate(tokens):
-        expected = None
-        for length in range(min(LONGEST, size - 1), 0, -1):
-            end = tokens[size - length : size]
-            starts = [s for s in range(size - length) if tokens[s : s + length] == end]
-            if starts:
-                expected = (length, tokens[starts[-1] + length])
-                break
-        assert copier.match() == expected
-        copier.append(token)
-
-
-def test_copy_weights_are_fitted_to_how_often_a_match_is_right():
-    rng = np.random.default_rng(0)
-    lengths = np.repeat([1, 8, 0], 4000)
-    right = np.where(lengths == 8, rng.random(12_000) < 0.9, rng.random(12_000) < 0.1) & (lengths > 0)
-    chances = np.full(12_000, 0.01)
-    weights = copying.fit(chances, lengths, right)
-    assert len(weights) == LONGEST
-    assert weights[0] == pytest.approx(0.1, abs=0.02)
-    assert weights[7] == pytest.approx(0.9, abs=0.02)
-    assert weights[15] == weights[7]  # a length never seen takes the weight of the one before
-    mixed = copying.mixed(chances, lengths, right, weights)
-    assert np.log(mixed).mean() > np.log(chances).mean() + 1
-    assert np.array_equal(mixed[lengths == 0], chances[lengths == 0])
-    assert max(copying.fit(chances, lengths, lengths > 0)) <= 0.99
 
 
 def test_n_grams_are_distributions_that_know_what_followed():

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { LocalEngine } from '../../engine/native';
+import { LocalEngine, openMemory } from '../../engine/native';
+import type { GenerateRequest } from '../../engine/engine';
+import type { MemoryPlace } from '../../engine/memory';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { isObject } from '../../matlm/config';
 import { CheckpointError } from '../../matlm/errors';
 import { regularFileBytes } from '../../matlm/regularFile';
-import type { Submodel } from '../../matlm/submodel';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { editSimilarity } from './editSimilarity';
 import { layOut } from '../table';
@@ -53,10 +54,10 @@ export interface LineScore {
   readonly byConfidence: readonly { readonly from: number; readonly lines: number; readonly exact: number }[];
 }
 
-/** One row of `matcoder eval`: a submodel, with or without copying from the context. */
+/** One row of `matcoder eval`: a submodel, with or without earlier matches in the prompt. */
 export interface EvaluationRow {
   readonly name: string;
-  readonly copying: boolean;
+  readonly usesMatches: boolean;
   readonly score?: Score;
   readonly byLanguage?: Readonly<Record<string, Score>>;
   readonly lines?: LineScore;
@@ -72,18 +73,17 @@ const REMEDY = 'Create it with `python -m training.evaluate --places FILE`.';
 export async function evaluate(root: string, model: string, file: string): Promise<EvaluationRow[]> {
   const places = await readPlaces(file);
   const checkpoint = await openCheckpoint(model);
-  const { granularities, copyWeights } = checkpoint.config;
-  const engine = new LocalEngine(root, checkpoint);
+  const { granularities, gate } = checkpoint.config;
+  const engine = new LocalEngine(root, checkpoint, 0, openMemory(root, checkpoint));
   try {
     const rows: EvaluationRow[] = [];
     const submodels = Object.entries(granularities).map(([name, widths]) => ({ name, widths }));
     const scores = await scoreWindows(engine, submodels, places.windows, checkpoint.config.model.vocabularySize);
     for (const { name, widths } of submodels) {
-      const complete = (weights: readonly number[]) =>
-        completeLines(engine, { widths, copyWeights: weights }, checkpoint.tokenizer, places);
-      rows.push({ name, copying: false, ...scores.get(name), ...withLines(await complete([])) });
-      const weights = Object.hasOwn(copyWeights, name) ? copyWeights[name] : undefined;
-      if (weights) rows.push({ name, copying: true, ...withLines(await complete(weights)) });
+      const complete = (memory: MemoryPlace | undefined) =>
+        completeLines(engine, { widths, memory }, checkpoint.tokenizer, places);
+      rows.push({ name, usesMatches: false, ...scores.get(name), ...withLines(await complete(undefined)) });
+      if (gate) rows.push({ name, usesMatches: true, ...withLines(await complete({})) });
     }
     return rows;
   } finally {
@@ -188,7 +188,7 @@ const CONFIDENCES = [0, 0.1, 0.25, 0.5, 0.75, 0.9];
 
 async function completeLines(
   engine: LocalEngine,
-  { widths, copyWeights }: Pick<Submodel, 'widths' | 'copyWeights'>,
+  { widths, memory }: Pick<GenerateRequest, 'widths' | 'memory'>,
   tokenizer: Tokenizer,
   { lines, stopTokens }: Places,
 ): Promise<LineScore | undefined> {
@@ -196,7 +196,7 @@ async function completeLines(
   const sums = { exact: 0, stopped: 0, editSimilarity: 0 };
   const groups = CONFIDENCES.map((from) => ({ from, lines: 0, exact: 0 }));
   for (const { prompt, middle } of lines) {
-    const request = { prompt, widths, copyWeights, maxTokens: MAX_LINE_TOKENS, stopTokens };
+    const request = { prompt, widths, memory, maxTokens: MAX_LINE_TOKENS, stopTokens };
     const { text, stopped, confidence } = await write(engine, tokenizer, request);
     const exact = Number(stopped && text.trimEnd() === middle);
     sums.exact += exact;
@@ -242,7 +242,7 @@ function write(
 /** The rows for a terminal: all code, then by language, then lines by the confidence of the largest. */
 export function evaluationTables(rows: readonly EvaluationRow[]): string {
   const percent = (share?: number) => (share === undefined ? '-' : `${(100 * share).toFixed(1)}%`);
-  const name = (row: EvaluationRow) => (row.copying ? `${row.name} with copying` : row.name);
+  const name = (row: EvaluationRow) => (row.usesMatches ? `${row.name} and matches` : row.name);
   const all = [
     ['submodel', 'bits per byte', 'top-1 accuracy', 'agrees with XL', 'line exact', 'edit similarity', 'line ended'],
     ...rows.map(({ score, lines, ...row }) => [

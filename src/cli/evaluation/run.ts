@@ -5,7 +5,7 @@ import type { FilterName } from '../../completion/filters';
 import { Grammars } from '../../completion/syntax/grammars';
 import { languageOf } from '../../completion/syntax/languages';
 import { SyntaxByGrammar } from '../../completion/syntax/shape';
-import { LocalEngine } from '../../engine/native';
+import { LocalEngine, openMemory } from '../../engine/native';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
 import { UsageError } from '../place';
@@ -172,7 +172,7 @@ async function withParts<T>(
     throw new UsageError('eval found no place to complete: name files that contain lines of code');
   const checkpoint = await openCheckpoint(model);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
-  const engine = new LocalEngine(root, checkpoint);
+  const engine = new LocalEngine(root, checkpoint, 0, openMemory(root, checkpoint));
   try {
     await Promise.all([...new Set(spans.map(({ path }) => languageOf(path)))].map((id) => grammars.load(id)));
     return await work({ engine, checkpoint, syntax: new SyntaxByGrammar(grammars) });

@@ -1,4 +1,5 @@
 import type { EndReason, Engine, GenerateRequest, ScoreBound } from '../../engine/engine';
+import type { MemoryPlace } from '../../engine/memory';
 import type { Decision } from '../../governor/decide';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { mayShowMore, type Piece, textOf } from './confidence';
@@ -33,6 +34,8 @@ export interface DecodeOptions {
   readonly scoreBound?: ScoreBound | undefined;
   /** Called with the text so far: empty after the prefill, then longer with every token. */
   readonly onProgress?: (text: string) => void;
+  /** Where the request is in the memory of the workspace. */
+  readonly memory?: MemoryPlace | undefined;
   /** Tokens with which the text may not begin, to get an alternative. */
   readonly bannedFirstTokens?: readonly number[];
 }
@@ -56,14 +59,14 @@ export async function decode(
   }: Pick<Decision, 'submodel' | 'speculation' | 'maxTokens' | 'multiline'>,
   trim: Trim,
   signal: AbortSignal,
-  { bannedFirstTokens = [], ...watch }: DecodeOptions = {},
+  { bannedFirstTokens = [], memory = {}, ...watch }: DecodeOptions = {},
 ): Promise<Decoded> {
   const stopTokens = Object.values(tokenizer.special);
-  const { widths, copyWeights } = submodel;
+  const { widths } = submodel;
   const request = {
     prompt: prompt.tokens,
     widths,
-    copyWeights,
+    memory,
     ...(speculation.maxTokens > 0 && { speculation }),
     maxTokens,
     stopTokens,
@@ -114,7 +117,7 @@ function stream(
   trim: Trim,
   signal: AbortSignal,
   before: readonly Piece[],
-  { scoreBound, onProgress = () => undefined }: Omit<DecodeOptions, 'bannedFirstTokens'>,
+  { scoreBound, onProgress = () => undefined }: Omit<DecodeOptions, 'bannedFirstTokens' | 'memory'>,
 ): Promise<Decoded> {
   const enough = new AbortController();
   const pieces: Piece[] = [];

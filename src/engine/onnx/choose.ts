@@ -1,3 +1,5 @@
+import type { NativeChoice } from '../addon';
+
 /** The longest match with earlier text that is looked for, in tokens, as in native/src/copier.h. */
 const LONGEST_MATCH = 16;
 
@@ -15,12 +17,8 @@ export function findMatch(tokens: readonly number[]): { length: number; next: nu
 
 const BARRED = -1e30;
 
-/** The constraints on the next token of a text. */
-export interface NextToken {
-  /** The tokens before it, without special tokens. */
-  readonly text: readonly number[];
-  /** Weights of copying from the context, by the match's length from 1; empty for the model alone. */
-  readonly copyWeights: readonly number[];
+/** The constraints on the next token. */
+export interface Constraints {
   /** Tokens that are not chosen. */
   readonly never: readonly number[];
   /** The token has to spell a prefix of it, or all of it and more; empty for no constraint. */
@@ -30,34 +28,19 @@ export interface NextToken {
 }
 
 /**
- * The likeliest token by the logits, mixed with copying: (1 - w) * model + w * [the token after the longest match]. If there
- * is a healing prefix, only tokens that spell it are considered. The same rules as Engine::choose in native/src/engine.cc.
+ * The likeliest token by the logits alone. If there is a healing prefix, only tokens that spell it are considered. The same
+ * rules as choose_token in native/src/next_token.cc.
  * @param logits [vocabulary]
  */
-export function choose(logits: Float32Array, next: NextToken): { token: number; probability: number } {
-  const { text, copyWeights, never, healingPrefix, tokenBytes } = next;
+export function choose(logits: Float32Array, { never, healingPrefix, tokenBytes }: Constraints): NativeChoice {
   const mayCome = (token: number) => {
+    if (never.includes(token)) return false;
     if (healingPrefix.length === 0) return true;
     const bytes = tokenBytes[token] ?? new Uint8Array();
     return bytes.length > 0 && bytes.every((byte, i) => i >= healingPrefix.length || byte === healingPrefix[i]);
   };
-  const wanted = logits.map((logit, token) => (never.includes(token) ? BARRED : logit));
-  const all = likeliest(wanted);
-  const allowed = healingPrefix.length === 0 ? wanted : wanted.map((logit, token) => (mayCome(token) ? logit : BARRED));
-  const { token, largest, sum } = healingPrefix.length === 0 ? all : likeliest(allowed);
-  const probability = 1 / sum;
-  /** The model's probability of all tokens that may come. */
-  const allowedShare = (Math.exp(largest - all.largest) * sum) / all.sum;
-
-  const match = copyWeights.length > 0 ? findMatch(text) : { length: 0, next: 0 };
-  const copy = text[match.next];
-  if (match.length === 0 || copy === undefined || never.includes(copy) || !mayCome(copy)) return { token, probability };
-  let weight = copyWeights[Math.min(match.length, copyWeights.length) - 1] ?? 0;
-  // A copy that spells the healing prefix is more likely to be right.
-  if (weight > 0) weight /= weight + (1 - weight) * allowedShare;
-  const copied = (1 - weight) * probability * Math.exp((allowed[copy] ?? 0) - largest) + weight;
-  const kept = (1 - weight) * probability;
-  return copy === token || copied > kept ? { token: copy, probability: copied } : { token, probability: kept };
+  const { token, sum } = likeliest(logits.map((logit, token) => (mayCome(token) ? logit : BARRED)));
+  return { token, probability: 1 / sum };
 }
 
 /** The likeliest token, its logit, and the sum of all probabilities as multiples of its own. */

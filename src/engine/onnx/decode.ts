@@ -1,4 +1,6 @@
+import type { NativeMemory } from '../addon';
 import type { DraftCounts, EndReason, GenerateEvent, GenerateRequest } from '../engine';
+import { numbersOf } from '../native';
 import { mayReachScore, NO_TOKENS, withToken } from '../scoreBound';
 import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
@@ -19,6 +21,8 @@ export interface Decoding {
   /** After the prompt, [vocabulary]; the cache holds the prompt. */
   readonly logits: Float32Array;
   readonly speculator: Speculator;
+  /** Undefined if the model decides alone. */
+  readonly memory: NativeMemory | undefined;
   readonly tokenBytes: readonly Uint8Array[];
   readonly contextLength: number;
   readonly isAborted: () => boolean;
@@ -52,13 +56,13 @@ const NO_DRAFT: TokenDraft = { tokens: [], matchLength: 0, probabilities: [] };
  * in one pass, and rejects the first that it would not have chosen and all after it.
  */
 export async function decode(reader: TokenReader, decoding: Decoding): Promise<EndReason> {
-  const { request, speculator, tokenBytes, contextLength, isAborted, listener, done } = decoding;
+  const { request, speculator, memory, tokenBytes, contextLength, isAborted, listener, done } = decoding;
   const {
     widths,
     maxTokens,
     stopTokens,
     bannedFirstTokens = [],
-    copyWeights = [],
+    memory: place,
     expected = [],
     endsWithLine = false,
     scoreBound,
@@ -88,7 +92,17 @@ export async function decode(reader: TokenReader, decoding: Decoding): Promise<E
       const cached = text.length;
       const row = logits.subarray(i * vocabulary, (i + 1) * vocabulary);
       const never = done.tokens === 0 ? bannedFirstTokens : [];
-      const { token, probability } = choose(row, { text: spelled, copyWeights, never, healingPrefix, tokenBytes });
+      const choice =
+        memory && place
+          ? memory.choose(
+              row,
+              Int32Array.from(spelled),
+              ...numbersOf(place),
+              Int32Array.from(never),
+              Uint8Array.from(healingPrefix),
+            )
+          : choose(row, { never, healingPrefix, tokenBytes });
+      const { token, probability } = choice;
       const accepted = draft.tokens[i] === token;
       if (i < draft.tokens.length) learn(draft, i, accepted, speculator, done);
       if (!accepted) reader.truncate(cached);
@@ -105,7 +119,7 @@ export async function decode(reader: TokenReader, decoding: Decoding): Promise<E
       text.push(token);
       if (isText(token)) spelled.push(token);
       done.tokens++;
-      listener({ type: 'token', token, probability });
+      listener({ type: 'token', ...choice });
       const reason = reasonToEnd(beyond);
       if (reason) {
         reader.truncate(cached);

@@ -1,3 +1,4 @@
+import type { NativeMemory } from '../addon';
 import {
   type EndEvent,
   type EndReason,
@@ -27,7 +28,7 @@ export const ONNX_CPU: ProviderSettings = { provider: 'cpu', prefillTokens: PREF
 
 /**
  * The checkpoint in ONNX Runtime, behind the same interface as the native engine and with the same rules: prefix reuse
- * on one cache for all submodels, greedy and speculative decoding, copying from the context, abort between passes.
+ * on one cache for all submodels, greedy and speculative decoding, the memory of the workspace, abort between passes.
  */
 export class OnnxEngine implements LocalBackend {
   private readonly model: OnnxModel;
@@ -40,6 +41,7 @@ export class OnnxEngine implements LocalBackend {
 
   /**
    * @param root the folder that holds ONNX Runtime, see `loadRuntime`
+   * @param memory from `openMemory`
    * @throws {RuntimeError} if it does not load
    */
   constructor(
@@ -47,6 +49,7 @@ export class OnnxEngine implements LocalBackend {
     private readonly checkpoint: EngineCheckpoint,
     private readonly settings: ProviderSettings,
     private readonly threads: number,
+    private readonly memory?: NativeMemory,
   ) {
     const { weightsFile, tensors, config } = checkpoint;
     this.model = new OnnxModel(
@@ -183,7 +186,8 @@ export class OnnxEngine implements LocalBackend {
         this.cache.truncate(length);
       },
     };
-    return decode(reader, { ...part, speculator, tokenBytes: tokenizer.tokenBytes, contextLength });
+    const { memory } = this;
+    return decode(reader, { ...part, speculator, memory, tokenBytes: tokenizer.tokenBytes, contextLength });
   }
 
   /** Logits after the last of `tokens`. The cache holds the first few of them already. */

@@ -50,7 +50,7 @@ describe('the pace of requests', () => {
     const engine: Engine = {
       generate: (request, ...rest) => {
         asked++;
-        const submodel = { name: '', widths: request.widths, copyWeights: [], draftWidths: [] };
+        const submodel = { name: '', widths: request.widths, draftWidths: [] };
         new OracleEngine(clock, checkpoint, FILE, truth.predictMs(submodel, 0, 1)).generate(request, ...rest);
       },
     };

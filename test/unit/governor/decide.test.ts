@@ -21,7 +21,7 @@ import { Random } from '../../../src/replay/random';
 
 const MS: Record<string, number> = { S: 10, M: 20, L: 40, XL: 90 };
 const candidates = Object.keys(MS).map((name, i): Candidate => ({
-  submodel: { name, widths: [], copyWeights: [], draftWidths: [] },
+  submodel: { name, widths: [], draftWidths: [] },
   bytesPerToken: (i + 1) * 1e6,
   excessBits: (0.06 - 0.02 * i) / LOSS_BY_BITS,
 }));
@@ -251,7 +251,7 @@ describe('the duty cycle', () => {
   });
 
   const XS: Candidate = {
-    submodel: { name: 'XS', widths: [1, 0], copyWeights: [], draftWidths: [] },
+    submodel: { name: 'XS', widths: [1, 0], draftWidths: [] },
     bytesPerToken: 5e5,
     excessBits: 0.15 / LOSS_BY_BITS,
   };

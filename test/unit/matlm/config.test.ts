@@ -12,6 +12,7 @@ const changed = (change: (json: Record<string, unknown>) => void) => {
 
 const WIDTHS = [128, 128, 0, 128, 256, 1024];
 const matformer = (change: object) => changed((j) => Object.assign(j.matformer as object, change));
+const GATE = { hidden: [Array(30).fill(0.5)], output: Array(5).fill([1, 2]) as number[][] };
 const frontier = (row: object) => matformer({ frontier: [row] });
 
 describe('config.json', () => {
@@ -31,12 +32,12 @@ describe('config.json', () => {
     assert.equal(measured.at(-1)?.agreementWithXL, 1);
   });
 
-  it('gives the measurements of submodels, and the copy weights', () => {
+  it('gives the measurements of submodels, and the gate of the memory', () => {
     const row = { name: 'mix', ffnWidths: WIDTHS, bitsPerByte: 1.1, agreementWithXL: 0.8 };
-    const config = matformer({ frontier: [row], copy: { S: [0.1, 0.2] } })();
+    const config = matformer({ frontier: [row], memory: GATE })();
     assert.deepEqual(config.frontier, [{ name: 'mix', widths: WIDTHS, bitsPerByte: 1.1, agreementWithXL: 0.8 }]);
-    assert.deepEqual(submodelOf(config, 'S').copyWeights, [0.1, 0.2]);
-    assert.deepEqual(submodelOf(config, 'M').copyWeights, []);
+    assert.deepEqual(config.gate, GATE);
+    assert.equal(exampleConfig().gate, undefined);
   });
 
   const cases: [string, () => unknown, RegExp][] = [
@@ -104,9 +105,13 @@ describe('config.json', () => {
       frontier({ name: 'a', ffnWidths: WIDTHS, bitsPerByte: 'INFINITE', agreementWithXL: 1 }),
       /bitsPerByte of a must be a positive number/,
     ],
-    ['a copy weight of 1', matformer({ copy: { S: [0.5, 1] } }), /the copy weights of S are not up to 16 numbers/],
-    ['too many copy weights', matformer({ copy: { S: Array(17).fill(0.5) } }), /the copy weights of S are not/],
-    ['copy weights of nothing', matformer({ copy: [0.5] }), /copy must list weights for granularities/],
+    ['a gate that is no object', matformer({ memory: [0.5] }), /memory\.hidden is not 1 to 256 rows of 30 numbers/],
+    [
+      'a gate of other inputs',
+      matformer({ memory: { ...GATE, hidden: [[1]] } }),
+      /memory\.hidden is not 1 to 256 rows/,
+    ],
+    ['a gate of other outputs', matformer({ memory: { ...GATE, output: [[1, 2]] } }), /memory\.output is not 5 rows/],
   ];
   for (const [name, parse, message] of cases) {
     it(`is refused with the key named: ${name}`, () => {

@@ -63,7 +63,7 @@ export function planAt(
   const request = requestAt(drawn, { explicit });
   const cursor = cursorOf(request, multiline);
   const decision: Decision = {
-    submodel: { name: submodel, widths: [], copyWeights: [], draftWidths: [] },
+    submodel: { name: submodel, widths: [], draftWidths: [] },
     speculation: { widths: [], maxTokens: 0 },
     delayMs: 0,
     maxTokens: 40,

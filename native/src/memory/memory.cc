@@ -1,0 +1,212 @@
+#include "memory.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#include <pthread/qos.h>
+#elif defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#endif
+
+namespace matcoder {
+namespace {
+
+// Merging may take a second for the largest segments, and everything else is more urgent. A failure changes nothing
+// else.
+void lower_priority_of_this_thread() {
+#if defined(__linux__)
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10);
+#elif defined(__APPLE__)
+  pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+#elif defined(_WIN32)
+  SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_LOWEST);
+#endif
+}
+
+// A segment is written again once this share of its tokens is dead.
+constexpr double kDeadShare = 0.25;
+
+// Segments of less different sizes are merged.
+constexpr size_t kMergeRatio = 2;
+
+}  // namespace
+
+Memory::Memory(std::vector<uint8_t> line_feeds, Gate gate)
+    : line_feeds_(std::move(line_feeds)), gate_(std::move(gate)) {
+  if (line_feeds_.size() > kSeparator)
+    throw std::invalid_argument("the memory of the workspace stores tokens in 16 bits, and the vocabulary has " +
+                                std::to_string(line_feeds_.size()));
+  thread_ = std::thread([this] { merge_in_background(); });
+}
+
+Memory::~Memory() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+uint64_t Memory::announce(int32_t document) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return documents_[document].announced = ++tickets_;
+}
+
+void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens, bool is_fresh) {
+  std::vector<uint16_t> short_tokens;
+  short_tokens.reserve(tokens.size());
+  for (const int32_t token : tokens) {
+    if (token < 0 || static_cast<size_t>(token) >= line_feeds_.size())
+      throw std::invalid_argument("the token " + std::to_string(token) + " is not in the vocabulary of " +
+                                  std::to_string(line_feeds_.size()));
+    short_tokens.push_back(static_cast<uint16_t>(token));
+  }
+  const uint8_t flags = Segment::kAlive | (is_fresh ? Segment::kFresh : 0);
+  const auto segment = std::make_shared<Segment>(document, ticket, short_tokens, flags);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto location = documents_.find(document);
+  if (location == documents_.end() || location->second.announced != ticket) return;
+  forget(location->second);
+  location->second = {ticket, ticket, segment, 0};
+  segments_.push_back(segment);
+  changed_.notify_all();
+}
+
+void Memory::remove(int32_t document) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto location = documents_.find(document);
+  if (location == documents_.end()) return;
+  forget(location->second);
+  documents_.erase(location);
+  changed_.notify_all();
+}
+
+// Marks a document as dead, and drops its segment if nothing else is alive in it.
+void Memory::forget(Location& location) {
+  const auto segment = std::move(location.segment);
+  location.segment = nullptr;
+  if (!segment) return;
+  segment->set_flags(location.index, 0);
+  const auto& document = segment->documents()[location.index];
+  size_t& dead = dead_tokens_[segment.get()];
+  dead += document.size();
+  if (dead < segment->tokens()) return;
+  dead_tokens_.erase(segment.get());
+  segments_.erase(std::remove(segments_.begin(), segments_.end(), segment), segments_.end());
+}
+
+MemoryView Memory::view(const MemoryPlace& place) const {
+  MemoryView view;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  view.segments.assign(segments_.begin(), segments_.end());
+  const auto location = documents_.find(place.document);
+  if (location == documents_.end() || !location->second.segment) return view;
+  const Segment& own = *location->second.segment;
+  const auto& document = own.documents()[location->second.index];
+  view.own = &own;
+  view.hidden_begin = view.hidden_end = document.end;
+  int32_t line = 0;
+  for (uint32_t position = document.begin; position < document.end && line <= place.last_hidden; position++) {
+    if (line >= place.first_hidden) view.hidden_begin = std::min(view.hidden_begin, position);
+    view.hidden_end = position + 1;
+    line += line_feeds_[own.token(position)];
+  }
+  return view;
+}
+
+MemoryStats Memory::stats() const {
+  MemoryStats stats;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [id, location] : documents_) stats.documents += location.segment != nullptr;
+  for (const auto& segment : segments_) {
+    const auto dead = dead_tokens_.find(segment.get());
+    stats.tokens += segment->tokens() - (dead == dead_tokens_.end() ? 0 : dead->second);
+    stats.bytes += segment->bytes();
+  }
+  return stats;
+}
+
+void Memory::settle() const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  std::shared_ptr<Segment> first, second;
+  settled_.wait(lock, [&] { return closing_ || (!is_merging_ && !next_merge(first, second)); });
+}
+
+void Memory::merge_in_background() {
+  lower_priority_of_this_thread();
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    std::shared_ptr<Segment> first, second;
+    while (!closing_ && !next_merge(first, second)) {
+      settled_.notify_all();
+      changed_.wait(lock);
+    }
+    if (closing_) break;
+    is_merging_ = true;
+    lock.unlock();
+    const auto merged = std::make_shared<Segment>(*first, second.get());
+    lock.lock();
+    publish(merged, first, second);
+    is_merging_ = false;
+  }
+  settled_.notify_all();
+}
+
+// The next work: a segment with many dead tokens alone, or the smallest two neighbours in size that differ little.
+bool Memory::next_merge(std::shared_ptr<Segment>& first, std::shared_ptr<Segment>& second) const {
+  std::vector<std::shared_ptr<Segment>> by_size = segments_;
+  std::sort(by_size.begin(), by_size.end(), [](const auto& a, const auto& b) { return a->tokens() < b->tokens(); });
+  for (size_t i = 0; i + 1 < by_size.size(); i++) {
+    if (by_size[i + 1]->tokens() > kMergeRatio * by_size[i]->tokens()) continue;
+    first = by_size[i];
+    second = by_size[i + 1];
+    return true;
+  }
+  for (const auto& segment : by_size) {
+    const auto dead = dead_tokens_.find(segment.get());
+    if (dead == dead_tokens_.end() || static_cast<double>(dead->second) < kDeadShare * segment->tokens()) continue;
+    first = segment;
+    second = nullptr;
+    return true;
+  }
+  return false;
+}
+
+// Puts a merged segment in the place of its sources. Documents that died during the merge are dead in it too.
+void Memory::publish(const std::shared_ptr<Segment>& merged, const std::shared_ptr<Segment>& first,
+                     const std::shared_ptr<Segment>& second) {
+  size_t dead = 0;
+  for (size_t d = 0; d < merged->documents().size(); d++) {
+    const auto& document = merged->documents()[d];
+    const auto location = documents_.find(document.id);
+    if (location == documents_.end() || !location->second.segment || location->second.version != document.version) {
+      merged->set_flags(d, 0);
+      dead += document.size();
+      continue;
+    }
+    merged->set_flags(d, location->second.segment->flags(location->second.index));
+    location->second.segment = merged;
+    location->second.index = d;
+  }
+  for (const auto& source : {first, second}) {
+    if (!source) continue;
+    dead_tokens_.erase(source.get());
+    segments_.erase(std::remove(segments_.begin(), segments_.end(), source), segments_.end());
+  }
+  if (dead == merged->tokens()) return;
+  if (dead > 0) dead_tokens_[merged.get()] = dead;
+  segments_.push_back(merged);
+}
+
+}  // namespace matcoder

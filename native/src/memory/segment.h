@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace matcoder {
+
+// Tokens of a match that are looked at.
+constexpr int kLongestMatch = 32;
+
+// Tokens are stored in 16 bits, and this value separates documents.
+constexpr uint16_t kSeparator = 0xffff;
+
+// Positions in the index from `begin` on, before `end`.
+struct Interval {
+  uint32_t begin = 0, end = 0;
+  uint32_t size() const { return end - begin; }
+};
+
+// Some documents as one text, and an index of it: the positions of all tokens, sorted by the tokens before them, the
+// nearest first. The positions that follow a context are therefore one interval (a suffix array of the reversed text,
+// compared to kLongestMatch tokens). It takes six bytes a token. Nothing but the flags changes after construction.
+class Segment {
+ public:
+  enum Flag : uint8_t { kAlive = 1, kFresh = 2 };
+
+  struct Document {
+    int32_t id;
+    uint64_t version;     // of all documents that were ever added, no two have the same
+    uint32_t begin, end;  // its tokens; a separator follows
+    uint32_t size() const { return end + 1 - begin; }
+  };
+
+  // One document. The tokens are below kSeparator.
+  Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens, uint8_t flags);
+
+  // The live documents of one or two segments; `second` may be null.
+  Segment(const Segment& first, const Segment* second);
+
+  const std::vector<Document>& documents() const { return documents_; }
+  uint8_t flags(size_t document) const { return flags_[document].load(std::memory_order_relaxed); }
+  void set_flags(size_t document, uint8_t flags) { flags_[document].store(flags, std::memory_order_relaxed); }
+
+  // The document that a position belongs to.
+  size_t document_at(uint32_t position) const;
+
+  uint16_t token(uint32_t position) const { return tokens_[position]; }
+  uint32_t position(uint32_t rank) const { return order_[rank]; }
+
+  // The interval of the positions that follow the last n tokens of a context, for n from 1 up to the returned length;
+  // no position follows more. context: [length]; intervals: [kLongestMatch]
+  int find(const uint16_t* context, int length, Interval* intervals) const;
+
+  size_t tokens() const { return tokens_.size() - kLongestMatch; }  // separators included
+  size_t bytes() const;
+
+ private:
+  // Appends the live documents of `other` and returns how far each of its documents moves.
+  std::vector<int64_t> take(const Segment& other);
+
+  std::vector<uint16_t> tokens_;  // kLongestMatch separators first, so that every position has enough tokens before it
+  std::vector<uint32_t> order_;
+  std::vector<Document> documents_;
+  std::unique_ptr<std::atomic<uint8_t>[]> flags_;  // [documents]
+};
+
+}  // namespace matcoder
