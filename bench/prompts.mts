@@ -4,19 +4,22 @@
  *
  * N cursors stand at each kind of place, or, with `--uniform`, N in all as `python -m training.evaluate` draws them: uniform over the
  * lines with something on them, then over the places in a line. `--kind` leaves only cursors of some kinds.
+ *
+ * Each package is a workspace: its other files are in the memory. `--alone` measures the model without any memory.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decode } from '../src/completion/decode/decode';
-import { SnippetIndex } from '../src/completion/prompt/snippets';
+import { type Snippet, SnippetIndex } from '../src/completion/prompt/snippets';
 import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { languageOf } from '../src/completion/syntax/languages';
 import { type HeldoutFile, readHeldout } from '../src/cli/heldout';
-import { LocalEngine } from '../src/engine/native';
+import { LocalEngine, openMemory } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
+import type { MemoryPlace } from '../src/engine/memory';
 import { submodelOf } from '../src/matlm/submodel';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -30,6 +33,7 @@ const { values, positionals } = parseArgs({
     uniform: { type: 'boolean', default: false },
     kind: { type: 'string', multiple: true, default: [] as string[] },
     way: { type: 'string', multiple: true, default: [] as string[] },
+    alone: { type: 'boolean', default: false },
   },
 });
 if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--uniform] [--submodel NAME]');
@@ -100,7 +104,8 @@ if (values.uniform) {
 }
 
 const checkpoint = await openCheckpoint(values.model);
-const engine = new LocalEngine(root, checkpoint);
+const memory = values.alone ? undefined : openMemory(root, checkpoint);
+const engine = new LocalEngine(root, checkpoint, 0, memory);
 const { tokenizer } = checkpoint;
 const room = checkpoint.config.model.contextLength - 100;
 
@@ -130,8 +135,46 @@ function workspaceIndex({ package: name }: HeldoutFile): SnippetIndex {
   return index;
 }
 
+/** The memory holds the files of one package, and no others. */
+let remembered = '';
+async function remember({ package: name }: HeldoutFile): Promise<void> {
+  if (!memory || name === remembered) return;
+  memory.remove(Int32Array.from(files.keys()));
+  const isOf = ([, file]: readonly [number, HeldoutFile]) => file.package === name;
+  for (const [document, { text }] of [...files.entries()].filter(isOf)) {
+    await memory.set(document, Int32Array.from(tokenizer.encode(text)), false);
+  }
+  remembered = name;
+}
+
+/** Nothing of the file that is completed is found. */
+const memoryPlace = ({ file }: Place): MemoryPlace => ({
+  document: files.indexOf(file),
+  hiddenLines: [0, file.text.split('\n').length],
+});
+
 const find = (index: SnippetIndex, { file, prefix }: Place, count = 1) =>
   index.find(file.path, prefix, count, () => 0, Infinity);
+
+/** Lines of another file around the place before which it is the same as before the cursor for the most characters. */
+function aroundLongestMatch({ file, prefix }: Place): Snippet[] {
+  let length = 0;
+  let found: Snippet[] = [];
+  for (const { path, text } of others(file)) {
+    let at = -1;
+    while (length < Math.min(prefix.length, 500)) {
+      const match = text.indexOf(prefix.slice(-length - 1));
+      if (match < 0) break;
+      length++;
+      at = match + length;
+    }
+    if (at < 0) continue;
+    const line = text.slice(0, at).split('\n').length - 1;
+    const lines = text.split('\n').slice(Math.max(0, line - 8), line + 8);
+    found = [{ path, text: lines.filter((text) => text.length <= 200).join('\n') }];
+  }
+  return found;
+}
 
 const withBudget = (place: Place, change: Partial<PromptBudget>) =>
   buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
@@ -153,6 +196,12 @@ const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
   [EDITOR]: (place) => asked(place, {}),
   'one snippet of the whole workspace': (place) =>
     withBudget({ ...place, snippets: find(workspaceIndex(place.file), place) }, {}),
+  'snippet around the longest match': (place) => withBudget({ ...place, snippets: aroundLongestMatch(place) }, {}),
+  both: (place) =>
+    withBudget(
+      { ...place, snippets: [...aroundLongestMatch(place), ...find(workspaceIndex(place.file), place)] },
+      { snippetChars: 1800 },
+    ),
   'prefix of 600 to 1,100': (place) => asked(place, { prefixChars: 600, prefixStepChars: 500 }),
   'prefix of 2,400 to 4,400': (place) => asked(place, { prefixChars: 2400, prefixStepChars: 2000 }),
   'suffix of 200': (place) => asked(place, { suffixChars: 200 }),
@@ -170,12 +219,15 @@ const decision = {
 /** Whether each cursor's line was right, by way. */
 const right = new Map<string, boolean[]>();
 const promptTokens = new Map<string, number>();
+places.sort((a, b) => a.file.package.localeCompare(b.file.package));
 for (const place of places) {
+  await remember(place.file);
   for (const [way, build] of Object.entries(WAYS)) {
     if (values.way.length > 0 && !values.way.includes(way)) continue;
     const prompt = build(place);
     const trim = trimAt(cursorOf({ ...place, languageId: languageOf(place.path) }, false));
-    const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal);
+    const options = { memory: memoryPlace(place) };
+    const decoded = await decode(engine, tokenizer, prompt, decision, trim, new AbortController().signal, options);
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     const text = decoded.pieces.map((piece) => piece.text).join('');
     right.set(way, [...(right.get(way) ?? []), text.split('\n')[0]!.trimEnd() === place.expected]);
