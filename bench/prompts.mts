@@ -12,15 +12,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decode } from '../src/completion/decode/decode';
 import { type Snippet, SnippetIndex } from '../src/completion/prompt/snippets';
-import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
+import { BUDGET, buildPrompt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { languageOf } from '../src/completion/syntax/languages';
+import { differenceOf } from '../src/cli/evaluation/effect';
 import { type HeldoutFile, readHeldout } from '../src/cli/heldout';
-import { LocalEngine, openMemory } from '../src/engine/native';
+import { openMemories } from '../src/cli/memory';
+import { LocalEngine } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import type { MemoryPlace } from '../src/engine/memory';
 import { submodelOf } from '../src/matlm/submodel';
+import { type Cursor, drawCursors, KIND_NAMES } from './cursors.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
@@ -38,74 +41,16 @@ const { values, positionals } = parseArgs({
 });
 if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--uniform] [--submodel NAME]');
 
-/** The text left of the cursor, and whether a word continues right of it. */
-const KINDS: Readonly<Record<string, (before: string, after: string) => boolean>> = {
-  'inside a word': (before, after) => /\w$/.test(before) && /^\w/.test(after),
-  'after a word': (before, after) => /\w$/.test(before) && !/^\w/.test(after),
-  'at the start of a line': (before) => /(^|\n)$/.test(before),
-  'after indentation': (before) => /(^|\n)[ \t]+$/.test(before),
-  'after a blank in a line': (before) => /\S[ \t]+$/.test(before),
-  'after punctuation': (before) => /[^\w\s]$/.test(before),
-};
-const kinds = values.kind.length > 0 ? values.kind : Object.keys(KINDS);
-for (const kind of kinds)
-  if (!KINDS[kind]) throw new Error(`no kind ${kind}; there are ${Object.keys(KINDS).join(', ')}`);
+type Place = Cursor<HeldoutFile>;
 
-interface Place extends Excerpt {
-  readonly kind: string;
-  readonly file: HeldoutFile;
-  readonly expected: string;
-}
-
-const files = await readHeldout(positionals[0], 1, 'figures');
-
-let state = Number(values.seed);
-function below(n: number): number {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return Math.floor((state / 2 ** 32) * n);
-}
-
+const kinds = values.kind.length > 0 ? values.kind : KIND_NAMES;
 const wanted = Number(values.cursors);
-const places: Place[] = [];
-
-/** The cursor at a character of a file; undefined if it is of no kind, or the rest of its line is blank. */
-function placeAt(file: HeldoutFile, at: number): Place | undefined {
-  const lineEnd = file.text.indexOf('\n', at);
-  const expected = file.text.slice(at, lineEnd < 0 ? undefined : lineEnd).trimEnd();
-  const prefix = file.text.slice(0, at);
-  const kind = kinds.find((name) => KINDS[name]!(prefix, expected));
-  if (kind === undefined || expected === '') return undefined;
-  const suffix = lineEnd < 0 ? '' : file.text.slice(lineEnd);
-  return { kind, file, expected, path: file.path, prefix, prefixStart: 0, suffix };
-}
-
-if (values.uniform) {
-  const lines = files.flatMap((file) => {
-    const rows: { file: HeldoutFile; start: number; end: number }[] = [];
-    for (const { 0: row, index } of file.text.matchAll(/^[ \t]*(\S.*)$/gm)) {
-      rows.push({ file, start: index + row.search(/\S/), end: index + row.trimEnd().length });
-    }
-    return rows;
-  });
-  while (places.length < wanted) {
-    const { file, start, end } = lines[below(lines.length)]!;
-    const place = placeAt(file, start + below(end - start));
-    if (place) places.push(place);
-  }
-} else {
-  const left = new Map(kinds.map((kind) => [kind, wanted]));
-  while ([...left.values()].some((count) => count > 0)) {
-    const file = files[below(files.length)]!;
-    const place = placeAt(file, below(file.text.length));
-    if (!place || place.expected.length > 100 || !left.get(place.kind)) continue;
-    left.set(place.kind, left.get(place.kind)! - 1);
-    places.push(place);
-  }
-}
+const files = await readHeldout(positionals[0], 1, 'figures');
+const places = drawCursors(files, { seed: Number(values.seed), count: wanted, isUniform: values.uniform, kinds });
 
 const checkpoint = await openCheckpoint(values.model);
-const memory = values.alone ? undefined : openMemory(root, checkpoint);
-const engine = new LocalEngine(root, checkpoint, 0, memory);
+const { native, memory } = openMemories(root, checkpoint, !values.alone);
+const engine = new LocalEngine(root, checkpoint, 0, values.alone ? undefined : native);
 const { tokenizer } = checkpoint;
 const room = checkpoint.config.model.contextLength - 100;
 
@@ -139,10 +84,9 @@ function workspaceIndex({ package: name }: HeldoutFile): SnippetIndex {
 let remembered = '';
 async function remember({ package: name }: HeldoutFile): Promise<void> {
   if (!memory || name === remembered) return;
-  memory.remove(Int32Array.from(files.keys()));
-  const isOf = ([, file]: readonly [number, HeldoutFile]) => file.package === name;
-  for (const [document, { text }] of [...files.entries()].filter(isOf)) {
-    await memory.set(document, Int32Array.from(tokenizer.encode(text)), false);
+  await memory.forget([...files.keys()]);
+  for (const [document, file] of files.entries()) {
+    if (file.package === name) await memory.remember(document, file.text, false);
   }
   remembered = name;
 }
@@ -238,10 +182,8 @@ for (const place of places) {
 /** In percentage points, with its standard error: how much more often a way is right than the editor's at the same cursors. */
 function gain(of: readonly boolean[], than: readonly boolean[] | undefined): string {
   if (!than || of === than) return '';
-  const differences = of.map((isRight, i) => 100 * (Number(isRight) - Number(than[i])));
-  const mean = differences.reduce((a, b) => a + b) / differences.length;
-  const squares = differences.reduce((sum, difference) => sum + (difference - mean) ** 2, 0);
-  return `${mean.toFixed(1)} (${(Math.sqrt(squares / (differences.length - 1)) / Math.sqrt(differences.length)).toFixed(1)})`;
+  const { mean, standardError } = differenceOf(of.map((isRight, i) => 100 * (Number(isRight) - Number(than[i]))));
+  return `${mean.toFixed(1)} (${standardError.toFixed(1)})`;
 }
 
 const drawn = kinds.map((kind) => places.filter((place) => place.kind === kind).length);
