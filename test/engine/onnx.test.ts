@@ -97,7 +97,7 @@ for (const [called, folder] of Object.entries(CHECKPOINTS))
       const [ours, theirs] = [await complete(native, request), await complete(onnx, request)];
       assert.deepEqual(theirs.tokens, ours.tokens);
       assert.ok(
-        ours.memoryShares.some((share) => share > 0.2),
+        ours.memoryShares.some((share) => share > 0),
         'nothing came from matches',
       );
       for (const [i, probability] of theirs.probabilities.entries()) {

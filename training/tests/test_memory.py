@@ -213,7 +213,7 @@ def test_the_gate_learns_when_a_component_is_right():
     chances[:, 1] = inputs[:, 0] > 0  # the first component is right where the first input is positive
     chances[:, 3:] = 0
     seen = gate.Places(inputs, present, chances, np.zeros((n, 1, COMPONENTS + 1)), np.ones((n, 1), dtype=bool))
-    fitted = gate.fit(seen, hidden=4, epochs=150)
+    fitted = gate.fit(seen, hidden=4, epochs=100)
     weights = fitted.weights(inputs, present)
     assert weights[inputs[:, 0] > 0.3, 1].mean() > 0.8
     assert weights[inputs[:, 0] < -0.3, 1].mean() < 0.1
