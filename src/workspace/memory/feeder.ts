@@ -136,7 +136,7 @@ export class MemoryFeeder {
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
     const { walk } = this;
-    if (active !== undefined && walk?.isPartial === true && !walk.hasVisited(folderOf(active))) this.beginWalk();
+    if (active !== undefined && walk?.hasMissed(active) === true) this.beginWalk();
     this.rest.wake();
   }
 

@@ -58,11 +58,6 @@ export class Walk {
     return this.isCut;
   }
 
-  /** Whether there are folders that it has not visited, or never will. */
-  get isPartial(): boolean {
-    return this.isCut || this.existing !== undefined;
-  }
-
   /** A file exists that it may have missed. */
   found(file: FileId): void {
     this.existing?.add(file);
@@ -76,8 +71,9 @@ export class Walk {
     return all;
   }
 
-  hasVisited(folder: FileId): boolean {
-    return this.visited.has(folder);
+  /** Whether a file is in a folder of the workspace that it has not visited. */
+  hasMissed(file: FileId): boolean {
+    return this.isPartial && !this.visited.has(folderOf(file)) && this.roots.some((root) => isBelow(file, root));
   }
 
   /** Visit a folder when its turn comes. */
@@ -116,6 +112,11 @@ export class Walk {
       this.ahead.length = 0;
     }
     return taken;
+  }
+
+  /** Whether there are folders that it has not visited, or never will. */
+  private get isPartial(): boolean {
+    return this.isCut || this.existing !== undefined;
   }
 }
 
