@@ -78,8 +78,8 @@ export class Walk {
 
   /** Visit a folder when its turn comes. */
   meet(folder: FileId): void {
-    if (this.met.has(folder) || this.isCut) return;
-    if (this.met.size >= MAX_FOLDERS || folder.split('/').length > MAX_DEPTH) {
+    if (this.met.has(folder) || this.isCut || folder.split('/').length > MAX_DEPTH) return;
+    if (this.met.size >= MAX_FOLDERS) {
       this.isCut = true;
       return;
     }

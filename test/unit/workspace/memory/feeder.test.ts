@@ -176,13 +176,15 @@ describe('the feeder of the memory', () => {
       world.share = 1;
       const list = (folder: string) => [
         { id: `${folder}/a.ts`, isFolder: false },
-        { id: `${folder}/loop`, isFolder: true },
+        ...(folder === ROOT ? [{ id: `${folder}/other`, isFolder: true }] : []),
+        ...(folder.endsWith('other') ? [] : [{ id: `${folder}/loop`, isFolder: true }]),
       ];
       Object.assign(world, { entriesOf: list });
       world.files.get = () => 'text';
       world.feeder.attach(world.memory);
       await world.untilIdle();
       assert.ok(world.listed.length <= 64);
+      assert.ok(world.reads.includes(at('other/a.ts')));
     });
   });
 
