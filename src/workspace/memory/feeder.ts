@@ -255,6 +255,7 @@ export class MemoryFeeder {
       const workMs = clock.now() - startMs;
       await this.rest.pause(did === 'background' ? Math.min(MAX_PAUSE_MS, workMs * (1 / share() - 1)) : 0);
     }
+    if (this.run === run) onIdle(); // the engine has no memory
   }
 
   private async step(memory: EngineMemory, run: object): Promise<Step> {

@@ -86,7 +86,7 @@ describe('the feeder of the memory', () => {
       world.memory.remember = () => Promise.resolve({ documents: 0, tokens: 0, bytes: 0 });
       world.feeder.attach(world.memory);
       await world.pass(5000);
-      assert.equal(world.reads.length, 1);
+      assert.deepEqual([world.reads.length, world.idles], [1, 1]);
       assert.equal(world.feeder.summary.state, 'unavailable');
     });
   });
