@@ -84,11 +84,11 @@ DOCUMENTS = [
 ORDERS = "import { request } from './http';\n\nexport async function fetchOrder(id: string): Promise<Order> {\n"
 # (path, text before the cursor, of which the last part is the healing prefix; the healing prefix; text after it)
 MEMORY_PROMPTS = [
-    ("src/orders.ts", f"{ORDERS}  const response = await ", "", "\n}\n"),
-    ("src/orders.ts", f"{ORDERS}  const response = await req", "req", "\n}\n"),
+    ("src/orders.ts", f"{ORDERS}  const response = await ", " ", "\n}\n"),
+    ("src/orders.ts", f"{ORDERS}  const response = await req", " req", "\n}\n"),
     ("src/orders.ts", f"{ORDERS}  const response = await request(`/orders/${{id}}`, {{ retries: 3 }});", "", "\n}\n"),
     ("src/orders.ts", f"{ORDERS}  const response = await request(url);\n  if (!resp", "resp", "\n}\n"),
-    ("test/status.test.ts", "it('keeps the status', () => {\n  const error = new Serv", "Serv", "\n});\n"),
+    ("test/status.test.ts", "it('keeps the status', () => {\n  const error = new Serv", " Serv", "\n});\n"),
     ("src/plain.ts", "let count = 0;\nfor (let i = 0; i < ", "", ") {\n  count++;\n}\n"),
 ]
 MEMORY_TOKENS = 12
