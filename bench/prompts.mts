@@ -12,13 +12,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decode } from '../src/completion/decode/decode';
 import { SnippetIndex } from '../src/completion/prompt/snippets';
-import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
+import { BUDGET, buildPrompt, type Prompt, type PromptBudget } from '../src/completion/prompt/prompt';
 import { cursorOf } from '../src/completion/cursor';
 import { trimAt } from '../src/completion/filters';
 import { languageOf } from '../src/completion/syntax/languages';
 import { LocalEngine } from '../src/engine/native';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
+import { type Cursor, drawCursors, KIND_NAMES } from './cursors.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
@@ -40,72 +41,13 @@ interface File {
   readonly path: string;
   readonly text: string;
 }
+type Place = Cursor<File>;
 
-/** The text left of the cursor, and whether a word continues right of it. */
-const KINDS: Readonly<Record<string, (before: string, after: string) => boolean>> = {
-  'inside a word': (before, after) => /\w$/.test(before) && /^\w/.test(after),
-  'after a word': (before, after) => /\w$/.test(before) && !/^\w/.test(after),
-  'at the start of a line': (before) => /(^|\n)$/.test(before),
-  'after indentation': (before) => /(^|\n)[ \t]+$/.test(before),
-  'after a blank in a line': (before) => /\S[ \t]+$/.test(before),
-  'after punctuation': (before) => /[^\w\s]$/.test(before),
-};
-const kinds = values.kind.length > 0 ? values.kind : Object.keys(KINDS);
-for (const kind of kinds)
-  if (!KINDS[kind]) throw new Error(`no kind ${kind}; there are ${Object.keys(KINDS).join(', ')}`);
-
-interface Place extends Excerpt {
-  readonly kind: string;
-  readonly file: File;
-  readonly expected: string;
-}
-
+const kinds = values.kind.length > 0 ? values.kind : KIND_NAMES;
+const wanted = Number(values.cursors);
 const files: File[] = [];
 for await (const line of createInterface(createReadStream(positionals[0]))) files.push(JSON.parse(line) as File);
-
-let state = Number(values.seed);
-function below(n: number): number {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return Math.floor((state / 2 ** 32) * n);
-}
-
-const wanted = Number(values.cursors);
-const places: Place[] = [];
-
-/** The cursor at a character of a file; undefined if it is of no kind, or the rest of its line is blank. */
-function placeAt(file: File, at: number): Place | undefined {
-  const lineEnd = file.text.indexOf('\n', at);
-  const expected = file.text.slice(at, lineEnd < 0 ? undefined : lineEnd).trimEnd();
-  const prefix = file.text.slice(0, at);
-  const kind = kinds.find((name) => KINDS[name]!(prefix, expected));
-  if (kind === undefined || expected === '') return undefined;
-  const suffix = lineEnd < 0 ? '' : file.text.slice(lineEnd);
-  return { kind, file, expected, path: file.path, prefix, prefixStart: 0, suffix };
-}
-
-if (values.uniform) {
-  const lines = files.flatMap((file) => {
-    const rows: { file: File; start: number; end: number }[] = [];
-    for (const { 0: row, index } of file.text.matchAll(/^[ \t]*(\S.*)$/gm)) {
-      rows.push({ file, start: index + row.search(/\S/), end: index + row.trimEnd().length });
-    }
-    return rows;
-  });
-  while (places.length < wanted) {
-    const { file, start, end } = lines[below(lines.length)]!;
-    const place = placeAt(file, start + below(end - start));
-    if (place) places.push(place);
-  }
-} else {
-  const left = new Map(kinds.map((kind) => [kind, wanted]));
-  while ([...left.values()].some((count) => count > 0)) {
-    const file = files[below(files.length)]!;
-    const place = placeAt(file, below(file.text.length));
-    if (!place || place.expected.length > 100 || !left.get(place.kind)) continue;
-    left.set(place.kind, left.get(place.kind)! - 1);
-    places.push(place);
-  }
-}
+const places = drawCursors(files, { seed: Number(values.seed), count: wanted, isUniform: values.uniform, kinds });
 
 const checkpoint = await openCheckpoint(values.model);
 const engine = new LocalEngine(root, checkpoint);

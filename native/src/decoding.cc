@@ -229,7 +229,7 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
     }
     const std::string_view new_bytes = token_bytes_.bytes_beyond(token, answer.healing_prefix);
     const bool is_new = answer.healing_prefix.empty() || !new_bytes.empty();
-    if (is_new) answer.scores.add(chosen.probability);
+    if (is_new) answer.scores.add(chosen.probability, chosen.memory_share);
     if (!answer.healing_prefix.empty()) token_bytes_.consume(token, answer.healing_prefix);
     last_sequence_.push_back(token);
     if (!token_bytes_.is_special(token)) answer.text.push_back(token);

@@ -78,8 +78,8 @@ inline void read(const Napi::Value& value, const char* name, std::optional<Score
   std::vector<float> weights;
   read(value, name, weights);
   if (weights.empty()) return;
-  if (weights.size() != 5) throw wrong_type(value, name, "empty or 5 numbers");
-  out = ScoreBound{weights[0], weights[1], weights[2], weights[3], weights[4]};
+  if (weights.size() != 6) throw wrong_type(value, name, "empty or 6 numbers");
+  out = ScoreBound{weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]};
 }
 
 // The property `name`, which must be there.

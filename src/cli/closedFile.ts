@@ -20,7 +20,8 @@ export async function checkOpen(file: string): Promise<void> {
   throw new UsageError([`${file}: MatCoder does not complete in it, because ${reason}`, ...warnings].join('; '));
 }
 
-function folderOf(folder: string): Folder {
+/** A folder as a folder of the workspace. */
+export function folderOf(folder: string): Folder {
   const path = folder.replaceAll('\\', '/').replace(/\/$/, '');
   return {
     id: path,

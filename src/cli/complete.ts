@@ -1,4 +1,4 @@
-import { join, relative, resolve } from 'node:path';
+import { join } from 'node:path';
 import { decode } from '../completion/decode/decode';
 import type { Piece } from '../completion/decode/confidence';
 import type { Cursor } from '../completion/cursor';
@@ -6,13 +6,13 @@ import { FILTERS } from '../completion/filters';
 import { gate } from '../completion/gate';
 import type { Outcome } from '../completion/outcome';
 import { Planner, requestSettings } from '../completion/plan';
-import { requestIn } from '../completion/request';
+import { type CompletionRequest, requestIn } from '../completion/request';
 import { type Generation, generationOf, outcomeOf, workOf } from '../completion/reuse/generation';
 import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
 import { hardwareFile, readReport } from '../engine/hardwareFile';
 import { machineOf } from '../engine/thisMachine';
-import { openMemory } from '../engine/native';
+import type { EngineMemory } from '../engine/memory';
 import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
 import { History } from '../governor/history';
@@ -20,9 +20,12 @@ import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
+import { type Known, lastLineOf, Workspace } from '../replay/workspace';
 import { checkOpen } from './closedFile';
+import { openMemories } from './memory';
 import { type SourcePosition, splitAt } from './place';
 import { submodelNamed } from './submodelNamed';
+import { pathFrom, readWorkspace } from './workspaceFolder';
 
 /** The output of `matcoder complete --json`. The details are missing if nothing was decoded. */
 export type Completion = Answer & Partial<DecodeDetails>;
@@ -47,12 +50,14 @@ interface DecodeDetails {
 /**
  * Complete at a position in a file: the same prompt, governor and trimming as in the editor when a user asks by hand.
  * @param submodel auto, or a submodel of the checkpoint
+ * @param workspace the folder that the editor would have open: its files are remembered and quoted
  */
 export async function complete(
   root: string,
   model: string,
   place: SourcePosition,
   submodel: string,
+  workspace?: string,
 ): Promise<Completion> {
   await checkOpen(place.file);
   const { prefix, suffix } = await splitAt(place);
@@ -60,12 +65,15 @@ export async function complete(
   const asked = submodel === 'auto' ? submodel : submodelNamed(checkpoint.config, '--submodel', submodel, ', or auto');
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const engine = openEngine(root, checkpoint, { report, memory: openMemory(root, checkpoint) });
+  const { native, memory } = openMemories(root, checkpoint, false);
+  const engine = openEngine(root, checkpoint, { report, memory: native });
   try {
-    const path = relative(process.cwd(), resolve(place.file)).replaceAll('\\', '/');
-    const request = requestIn(path, prefix, suffix, true);
-    const gated = gate(request);
+    const path = pathFrom(workspace, place.file);
+    const alone = requestIn(path, prefix, suffix, true);
+    const gated = gate(alone);
     if (gated) return { text: '', outcome: { kind: 'gated', reason: gated.reason } };
+    const known = workspace === undefined ? {} : await knownIn(workspace, memory, alone, prefix + suffix);
+    const request = { ...alone, ...known };
     await grammars.load(request.languageId);
     const planner = new Planner({
       checkpoint,
@@ -80,7 +88,9 @@ export async function complete(
     if (!plan) throw new Error('the request was dropped');
     if (!('prompt' in plan)) return { text: '', outcome: { kind: 'declined', reason: plan.reason } };
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, plan.prompt, plan.decision, plan.trim, never);
+    const decoded = await decode(engine, checkpoint.tokenizer, plan.prompt, plan.decision, plan.trim, never, {
+      memory: request.memory,
+    });
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
     const reason = asked === 'auto' ? plan.decision.reason : `${asked} was asked for`;
     const work = { ...workOf(plan, decoded, 0), reason };
@@ -90,6 +100,19 @@ export async function complete(
     grammars.dispose();
     engine.dispose();
   }
+}
+
+/** What the files of a folder add to a request. */
+async function knownIn(
+  folder: string,
+  memory: EngineMemory | undefined,
+  request: CompletionRequest,
+  text: string,
+): Promise<Known> {
+  const workspace = await Workspace.open(await readWorkspace(folder), { memory });
+  const edited = await workspace.edit(request.path);
+  await edited.remember(text);
+  return edited.knownAt(lastLineOf(text.slice(0, request.prefixStart + request.prefix.length)), request);
 }
 
 function completionOf(outcome: Outcome, { suggestion, pieces, work }: Generation, isSecret: boolean): Completion {

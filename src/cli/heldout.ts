@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
+import { languageOf } from '../completion/syntax/languages';
 import { isObject } from '../matlm/config';
 import { Random } from '../replay/random';
+import type { WorkspaceFile } from '../replay/workspace';
+import { FilePolicy } from '../workspace/filePolicy';
+import { isSecretFile } from '../workspace/secretFiles';
 import { checkRegular, UsageError } from './place';
 
 /** A file of a corpus. */
@@ -44,6 +48,19 @@ export async function readHeldout(file: string, seed: number, half: Half): Promi
   const seen = new Set<string>();
   const firsts = new Set(rows.filter(({ package: name }) => !seen.has(name) && seen.add(name)));
   return [...firsts, ...rows.filter((row) => !firsts.has(row))];
+}
+
+/** Each package as a workspace: its files that may be quoted. */
+export function packagesOf(rows: readonly HeldoutFile[]): Map<string, WorkspaceFile[]> {
+  const policy = new FilePolicy(() => undefined);
+  const packages = new Map<string, WorkspaceFile[]>();
+  for (const { package: name, path, text } of rows) {
+    const files = packages.get(name) ?? [];
+    packages.set(name, files);
+    const quotable = policy.unsaved({ languageId: languageOf(path), getText: () => text });
+    if ('text' in quotable && !isSecretFile(path)) files.push({ path, text: quotable.text });
+  }
+  return packages;
 }
 
 function parseRow(file: string, line: number, json: string): HeldoutFile {

@@ -12,11 +12,13 @@ import { inspectMachine, machineTable } from './machine';
 import { guardOutput } from './output';
 import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
+import { switchesOf } from './workspaceFolder';
 
-const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--model DIR]
+const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--workspace DIR] [--model DIR]
     Complete at that position (line and column from 1) and print the text that would be inserted, or to
     standard error the reason why there is none. Files that .matcoderignore lists are refused. NAME is a submodel
-    that \`matcoder inspect\` lists, such as XS, S, M, L or XL.
+    that \`matcoder inspect\` lists, such as XS, S, M, L or XL. With --workspace, the files of that folder that may be
+    quoted are remembered and lend snippets, as in the editor.
 
 matcoder inspect [--json] [--model DIR]
     List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths.
@@ -30,21 +32,25 @@ matcoder inspect --hardware [--json] [--model DIR]
     them are correct, their times, and the one that is used from now on, also in the editor.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
-              [--without each|FILTERS] [--json] [--model DIR]
+              [--without each|FILTERS] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model DIR]
     Mask lines, rests of lines and blocks of files, complete them as the editor does, and print the share that is right:
     for each submodel, by hand and at each eagerness, and for VS Code's word-based suggestions. --heldout takes files of
     a corpus, from the half of its packages that calibration does not use. --without measures the effect of a filter.
+    --workspace opens a folder as in the editor: its files are remembered and lend snippets. --packages opens the package
+    of each held-out file. --memory off leaves the memory out, and off,on compares both at the same places. --new-files
+    leaves out all files that name what the edited one declares, as if it was new.
 
-matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--model DIR]
+matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--packages] [--memory off,on] [--model DIR]
     Fit the confidence score on the other half of the packages, and write confidence.json next to the weights.
 
 matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
                 [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
-                [--real-time] [--json] [--model DIR]
+                [--real-time] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model DIR]
     Type files with a simulated hand through the real pipeline and model. Print keystrokes saved, latency and share of a
     core. --heldout takes files of the packages that calibration does not use; with --calibrate, the others. --costs
     names a file with the engine's times on an idle machine; if it is missing, they are measured and written there.
-    --answers keeps the model's answers for the next run. --real-time uses the engine's actual times.
+    --answers keeps the model's answers for the next run. --real-time uses the engine's actual times. --workspace,
+    --packages, --memory and --new-files are those of eval. The memory learns a line when it is finished.
 
 matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places.
@@ -55,7 +61,7 @@ matcoder eval --places PLACES [--json] [--model DIR]
 /** The options of each command, apart from --help. */
 const OPTIONS = new Map<string, readonly string[]>(
   Object.entries({
-    complete: ['json', 'submodel', 'model'],
+    complete: ['json', 'submodel', 'model', 'workspace'],
     inspect: ['json', 'machine', 'hardware', 'model'],
     eval: [
       'json',
@@ -69,10 +75,11 @@ const OPTIONS = new Map<string, readonly string[]>(
       'seed',
       'without',
       'calibrate',
+      ...['workspace', 'packages', 'memory', 'new-files'],
     ],
     replay: [
       ...['json', 'model', 'policy', 'scenario', 'heldout', 'files', 'max-chars', 'seed', 'calibrate'],
-      ...['costs', 'answers', 'real-time'],
+      ...['costs', 'answers', 'real-time', 'workspace', 'packages', 'memory', 'new-files'],
     ],
   }),
 );
@@ -103,6 +110,10 @@ async function main(args: readonly string[]): Promise<void> {
       costs: { type: 'string' },
       answers: { type: 'string' },
       'real-time': { type: 'boolean', default: false },
+      workspace: { type: 'string' },
+      packages: { type: 'boolean', default: false },
+      memory: { type: 'string', default: 'on' },
+      'new-files': { type: 'boolean', default: false },
       model: { type: 'string', default: join(root, SHIPPED) },
       machine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -123,7 +134,7 @@ async function main(args: readonly string[]): Promise<void> {
     case 'complete': {
       const [place, ...more] = rest;
       if (place === undefined || more.length > 0) throw new UsageError('complete takes one FILE:LINE:COL');
-      const completion = await complete(root, model, parsePlace(place), values.submodel);
+      const completion = await complete(root, model, parsePlace(place), values.submodel, values.workspace);
       const { text, outcome } = completion;
       if (values.json) process.stdout.write(`${JSON.stringify(completion)}\n`);
       else if (text !== '') process.stdout.write(`${text}\n`);
@@ -161,6 +172,10 @@ async function main(args: readonly string[]): Promise<void> {
         seed: count('seed', values.seed),
         without: values.without,
         calibrate: values.calibrate,
+        workspace: values.workspace,
+        packages: values.packages,
+        memory: values.memory,
+        newFiles: values['new-files'],
         json: values.json,
       });
       process.stdout.write(`${text}\n`);
@@ -186,9 +201,13 @@ async function main(args: readonly string[]): Promise<void> {
         costs: values.costs,
         answers: values.answers,
         isRealTime: values['real-time'],
+        workspace: values.workspace,
+        packages: values.packages,
+        memory: switchesOf(values.memory),
+        isNewFile: values['new-files'],
       };
-      const rows = await replayFiles(root, model, options, ({ scenario, policy }) => {
-        process.stderr.write(`${scenario}, ${policy}: done\n`);
+      const rows = await replayFiles(root, model, options, ({ scenario, policy, memory }) => {
+        process.stderr.write(`${scenario}, ${policy}${memory ? `, memory ${memory}` : ''}: done\n`);
       });
       process.stdout.write(
         values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows, options.isRealTime)}\n`,

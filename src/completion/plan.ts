@@ -1,8 +1,10 @@
+import type { MemoryMatch } from '../engine/memory';
 import type { CostModel } from '../governor/costs';
 import { type Choice, conditionsOf, decide, type Decision, type Declined, type Snapshot } from '../governor/decide';
 import { DutyCycle } from '../governor/dutyCycle';
 import type { History } from '../governor/history';
 import type { Machine } from '../governor/machine';
+import { isSure } from '../governor/match';
 import { codePlaceAt, isSeen, type CursorContext } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
@@ -13,6 +15,7 @@ import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
+import { endOfText, type LookUp } from './lookUp';
 import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
 import type { CompletionRequest } from './request';
@@ -28,6 +31,8 @@ export interface PlannerParts {
   readonly syntax: Syntax;
   /** The machine's state now. */
   readonly machine: () => Machine;
+  /** Looks up the memory of the workspace; missing if there is none. */
+  readonly lookUp?: LookUp | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -128,9 +133,13 @@ export class Planner {
     const newPromptTokens = this.unreadOf(prompt.tokens);
     const halfReadTokens = Math.max(0, prompt.tokens.length - newPromptTokens - this.cached.whole);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens, halfReadTokens };
-    const decision = this.decide(snapshot, settings.governor, shown);
+    const first = this.decide(snapshot, settings.governor, shown);
+    const match = this.mayDependOnMemory(first, request, settings) ? await this.lookUp(request, prompt) : undefined;
+    if (!isWanted()) return undefined;
+    const decision = isSure(match) ? this.decide({ ...snapshot, match }, settings.governor, shown) : first;
     trace?.end('decide');
-    if (purpose === 'requested') this.remember(decision);
+    // The choice for a match says nothing about the next place.
+    if (purpose === 'requested' && !isSure(match)) this.remember(decision);
     if (!decision.submodel) {
       const { considered, readAhead } = decision;
       return readAhead && considered
@@ -168,6 +177,25 @@ export class Planner {
       ? Math.min(this.cached.whole, commonPrefix(prompt, this.cached.prompt))
       : prompt.length;
     this.cached = { prompt, whole };
+  }
+
+  /** A look-up delays the answer a little, so there is none if it could not change the decision. */
+  private mayDependOnMemory(
+    { submodel }: Decision | Declined,
+    { explicit }: CompletionRequest,
+    { governor }: RequestSettings,
+  ): boolean {
+    const { costs, lookUp } = this.parts;
+    if (!lookUp || explicit || governor.submodel !== 'auto') return false;
+    return submodel !== undefined && submodel.name !== costs.candidates[0]?.submodel.name;
+  }
+
+  private async lookUp(
+    { memory = {} }: CompletionRequest,
+    { tokens, healingPrefix }: Prompt,
+  ): Promise<MemoryMatch | undefined> {
+    const { tokenizer } = this.parts.checkpoint;
+    return this.parts.lookUp?.([...endOfText(tokens, tokenizer.special), ...tokenizer.encode(healingPrefix)], memory);
   }
 
   /** Later decisions depend on those for earlier requests. */

@@ -38,7 +38,7 @@ export type NativeRequest = { readonly [K in keyof PlainOptions]: Packed<PlainOp
   readonly document?: number;
   readonly firstHiddenLine?: number;
   readonly lastHiddenLine?: number;
-  /** Empty, or the five numbers of a `ScoreBound` in the order of its declaration. */
+  /** Empty, or the six numbers of a `ScoreBound` in the order of its declaration. */
   readonly scoreBound?: Float32Array;
   /** `speculation`: its `maxTokens` (0 for none), `widths` and `always`. */
   readonly draftTokens?: number;

@@ -53,8 +53,9 @@ export interface Speculation {
 
 /**
  * The log odds that an answer is right, as a function of the log probabilities of its tokens: `constant`, and one weight
- * each for their sum, their mean, their minimum, and the logarithm of their number. `ofSum`, `ofMean` and `ofSum + ofLeast`
- * are not negative, so more certain tokens never lower the score.
+ * each for their sum, their mean, their minimum, the logarithm of their number, and the sum in which each counts by the share
+ * that came from earlier matches. `ofSum`, `ofMean`, `ofSum + ofLeast`, and both sums together with `ofMemorySum`, are not
+ * negative, so more certain tokens never lower the score.
  */
 export interface ScoreBound {
   readonly constant: number;
@@ -62,6 +63,7 @@ export interface ScoreBound {
   readonly ofMean: number;
   readonly ofLeast: number;
   readonly ofLogCount: number;
+  readonly ofMemorySum: number;
 }
 
 export type EndReason = 'stop' | 'line' | 'scoreBound' | 'length' | 'context' | 'aborted' | 'failed';

@@ -142,6 +142,6 @@ function packed(request: GenerateRequest, hasMemory: boolean): Required<NativeRe
 }
 
 /** In the order in which the addon reads them. */
-function weightsOf({ constant, ofSum, ofMean, ofLeast, ofLogCount }: ScoreBound): number[] {
-  return [constant, ofSum, ofMean, ofLeast, ofLogCount];
+function weightsOf({ constant, ofSum, ofMean, ofLeast, ofLogCount, ofMemorySum }: ScoreBound): number[] {
+  return [constant, ofSum, ofMean, ofLeast, ofLogCount, ofMemorySum];
 }

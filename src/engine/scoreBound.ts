@@ -7,26 +7,32 @@ export interface TokenCounts {
   readonly sum: number;
   /** The smallest log probability. */
   readonly least: number;
+  /** Sum of the log probabilities, each times the share that came from earlier matches. */
+  readonly memorySum: number;
 }
 
-export const NO_TOKENS: TokenCounts = { count: 0, sum: 0, least: 0 };
+export const NO_TOKENS: TokenCounts = { count: 0, sum: 0, least: 0, memorySum: 0 };
 
 /** Lower bound of a token's log probability: a single token near zero would outweigh all others. */
 const LEAST_LOG = Math.log(1e-4);
 
-export function withToken({ count, sum, least }: TokenCounts, probability: number): TokenCounts {
+export function withToken(
+  { count, sum, least, memorySum }: TokenCounts,
+  { probability, memoryShare = 0 }: { readonly probability: number; readonly memoryShare?: number | undefined },
+): TokenCounts {
   const log = Math.max(LEAST_LOG, Math.log(probability));
-  return { count: count + 1, sum: sum + log, least: Math.min(least, log) };
+  return { count: count + 1, sum: sum + log, least: Math.min(least, log), memorySum: memorySum + memoryShare * log };
 }
 
 /** Continuations that are considered; a score gains nothing from more certain tokens than this. */
 const MAX_CONTINUATION = 64;
 
 /** Whether the required score is reached now, or could be reached by a continuation whose tokens are all certain. */
-export function mayReachScore(scoreBound: ScoreBound, { count, sum, least }: TokenCounts): boolean {
+export function mayReachScore(scoreBound: ScoreBound, { count, sum, least, memorySum }: TokenCounts): boolean {
+  const { constant, ofSum, ofMean, ofLeast, ofLogCount, ofMemorySum } = scoreBound;
+  const fixed = constant + ofSum * sum + ofLeast * least + ofMemorySum * memorySum;
   for (let n = Math.max(1, count); n <= count + MAX_CONTINUATION; n++) {
-    const { constant, ofSum, ofMean, ofLeast, ofLogCount } = scoreBound;
-    if (constant + ofSum * sum + (ofMean * sum) / n + ofLeast * least + ofLogCount * Math.log(n) >= 0) return true;
+    if (fixed + (ofMean * sum) / n + ofLogCount * Math.log(n) >= 0) return true;
   }
   return false;
 }

@@ -2,6 +2,7 @@ import type { Candidate, Submodel } from '../matlm/submodel';
 import { allowanceOf, WINDOW_MS } from './dutyCycle';
 import type { Expectations } from './expectation';
 import { hasTimeToSpare, type Machine } from './machine';
+import { isSure, type Match } from './match';
 import type { CursorContext } from './place';
 import { describeMoment, explain, overAllowance } from './reason';
 import type { GovernorSettings } from './settings';
@@ -16,6 +17,8 @@ export interface Snapshot extends CursorContext, Rhythm {
   readonly newPromptTokens: number;
   /** Number of prompt tokens that a submodel with skipped layers prefilled. Submodels with all layers prefill them again. */
   readonly halfReadTokens: number;
+  /** The longest match of the text before the cursor in the memory; missing if it was not looked up. */
+  readonly match?: Match | undefined;
   readonly machine: Machine;
   /** Share of the duty cycle's window in which the engine worked, 0 to 1. */
   readonly engineShare: number;
@@ -138,9 +141,10 @@ export function decide(
   /** Whether the engine stays within a part of its allowance, the request included. */
   const isWithin = (part: number, candidate: Candidate) =>
     engineShare + answerMs(candidate, here.passes) / WINDOW_MS <= part * allowance.share;
-  const ordinary = allowedBy(snapshot, costs, settings);
-  const [cheapest] = ordinary;
+  const isKnown = !explicit && isSure(snapshot.match);
+  const [cheapest, ...larger] = allowedBy(snapshot, costs, settings);
   if (!cheapest) throw new Error('the checkpoint has no submodel to choose');
+  const ordinary = isKnown ? [cheapest] : [cheapest, ...larger];
   const isStrained = !explicit && !isWithin(USABLE_BY_CANDIDATES, cheapest);
   const allowed = isStrained && costs.lastResort ? [costs.lastResort] : ordinary;
   const quickest = allowed[0] ?? cheapest;
@@ -157,7 +161,8 @@ export function decide(
     quickest,
   );
   const chosenFor = (candidate: Candidate, delayMs = 0) => {
-    const reason = explain(snapshot, situation, candidate, answerMs(candidate, here.passes), budgetMs);
+    const answer = explain(snapshot, situation, candidate, answerMs(candidate, here.passes), budgetMs);
+    const reason = isKnown ? `${answer}, and the workspace says how the text goes on` : answer;
     return decision(candidate.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
   };
   if (explicit) return chosenFor(inTime.at(-1) ?? quickest);

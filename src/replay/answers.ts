@@ -6,6 +6,9 @@ import type { EndReason, Engine, GenerateRequest } from '../engine/engine';
 export interface ModelAnswer {
   readonly tokens: readonly number[];
   readonly probabilities: readonly number[];
+  /** Empty if the model decided alone. */
+  readonly memoryShares: readonly number[];
+  readonly matchLengths: readonly number[];
   readonly reason: EndReason;
 }
 
@@ -14,11 +17,18 @@ export type Answers = (request: GenerateRequest) => Promise<ModelAnswer>;
 
 /**
  * Answers of a real engine, cached in memory and optionally in a file with one answer a line, so that several processes
- * may append to it. An answer depends on the request alone, because each submodel has an engine of its own.
+ * may append to it. An answer depends on the request and on the content of the memory, because each submodel has an engine
+ * of its own.
  * @param engineOf returns an unused engine for the submodel's widths
  * @param model identifies the checkpoint
+ * @param memory identifies the content of the engine's memory
  */
-export function keptAnswers(engineOf: (widths: readonly number[]) => Engine, model: string, file?: string): Answers {
+export function keptAnswers(
+  engineOf: (widths: readonly number[]) => Engine,
+  model: string,
+  memory: () => string = () => '',
+  file?: string,
+): Answers {
   const kept = new Map<string, ModelAnswer>();
   const engines = new Map<string, Engine>();
   if (file !== undefined && existsSync(file)) {
@@ -28,7 +38,7 @@ export function keptAnswers(engineOf: (widths: readonly number[]) => Engine, mod
     }
   }
   return async (request) => {
-    const key = keyOf(model, request);
+    const key = keyOf(`${model} ${memory()}`, request);
     const known = kept.get(key);
     if (known) return known;
     const widths = request.widths.join();
@@ -41,10 +51,13 @@ export function keptAnswers(engineOf: (widths: readonly number[]) => Engine, mod
   };
 }
 
-/** A key of the fields that change the answer. Drafts and expected tokens change the time only. */
-function keyOf(model: string, request: GenerateRequest): string {
+/**
+ * A key of the fields that change the answer. Drafts and expected tokens change the time only.
+ * @param state of the model and the memory
+ */
+function keyOf(state: string, request: GenerateRequest): string {
   const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine } = request;
-  const fields = [model, prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine];
+  const fields = [state, prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine];
   return createHash('sha1')
     .update(JSON.stringify([...fields, request.scoreBound]))
     .digest('base64url');
@@ -67,14 +80,18 @@ function answerOf(engine: Engine, request: GenerateRequest): Promise<ModelAnswer
   delete alone.speculation;
   const tokens: number[] = [];
   const probabilities: number[] = [];
+  const memoryShares: number[] = [];
+  const matchLengths: number[] = [];
   return new Promise((resolve, reject) => {
     engine.generate(alone, new AbortController().signal, (event) => {
       if (event.type === 'token') {
         tokens.push(event.token);
         probabilities.push(event.probability);
+        if (event.memoryShare !== undefined) memoryShares.push(event.memoryShare);
+        if (event.matchLength !== undefined) matchLengths.push(event.matchLength);
       } else if (event.type === 'end') {
         if (event.reason === 'failed') reject(new Error(event.message ?? 'the engine failed'));
-        else resolve({ tokens, probabilities, reason: event.reason });
+        else resolve({ tokens, probabilities, memoryShares, matchLengths, reason: event.reason });
       }
     });
   });

@@ -81,7 +81,7 @@ export class CostedEngine implements Engine {
       end('length');
       return;
     }
-    const { tokens, probabilities, reason } = await this.answer(request);
+    const { tokens, probabilities, memoryShares, matchLengths, reason } = await this.answer(request);
     let isDrafted = true;
     for (const [i, token] of tokens.entries()) {
       if (i > 0 && !isDrafted) {
@@ -93,7 +93,8 @@ export class CostedEngine implements Engine {
       isDrafted &&= token === expected[i];
       decodedTokens++;
       this.cache.push({ token, layers });
-      listener({ type: 'token', token, probability: probabilities[i] ?? 0 });
+      const [memoryShare = 0, matchLength = 0] = [memoryShares[i], matchLengths[i]];
+      listener({ type: 'token', token, probability: probabilities[i] ?? 0, memoryShare, matchLength });
     }
     // The end of the text takes one more pass.
     if (reason === 'stop' && !isAborted(signal) && tokens.length > 0 && !isDrafted) {

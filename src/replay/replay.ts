@@ -1,6 +1,8 @@
+import type { LookUp } from '../completion/lookUp';
 import { Pipeline } from '../completion/pipeline';
 import type { Syntax } from '../completion/syntax/shape';
 import type { Engine } from '../engine/engine';
+import type { EngineMemory } from '../engine/memory';
 import { CostModel } from '../governor/costs';
 import { History } from '../governor/history';
 import { AUTO } from '../governor/settings';
@@ -12,10 +14,13 @@ import { Hand } from './hand';
 import { MeteredEngine, type Use } from './meter';
 import type { Scenario } from './scenario';
 import { type Task, type Typed, Typist } from './typist';
+import { type Switch, Workspace } from './workspace';
 
 /** The results of a policy in a scenario. */
 export interface ReplayRun {
   readonly policy: string;
+  /** Whether the memory of the workspace was used; undefined if no file has a workspace. */
+  readonly memory?: Switch | undefined;
   readonly scenario: string;
   readonly files: readonly Typed[];
   readonly use: Use;
@@ -35,6 +40,11 @@ export interface ReplayParts {
   readonly costs: Readonly<Record<string, Cost>>;
   /** With loaded grammars for the tasks, because the virtual clock does not wait for files. */
   readonly syntax: Syntax;
+  /** The engine's memory; undefined if it is off. */
+  readonly memory?: EngineMemory | undefined;
+  /** Told which workspace is open now, because answers depend on it. */
+  readonly onOpen?: (workspace: Workspace | undefined) => void;
+  readonly isNewFile?: boolean;
 }
 
 /**
@@ -42,7 +52,7 @@ export interface ReplayParts {
  * @param policy `auto`, or the name of a submodel
  */
 export async function replay(
-  { engine, checkpoint, costs, syntax }: ReplayParts,
+  { engine, checkpoint, costs, syntax, memory, onOpen = () => undefined, isNewFile = false }: ReplayParts,
   tasks: readonly Task[],
   policy: string,
   scenario: Scenario,
@@ -67,6 +77,7 @@ export async function replay(
     settings: () => ({ ...AUTO, submodel: policy }),
     eagerness: () => 'balanced',
     machine: () => scenario.machine,
+    lookUp: memory && process.env.NO_LOOK === undefined ? lookUpIn(memory, clock) : undefined,
     now: clock.now,
     wait: clock.wait,
     onRested: () => {
@@ -78,27 +89,49 @@ export async function replay(
   });
   const tokens = (text: string) => checkpoint.tokenizer.encode(text).length;
   const files: Typed[] = [];
+  let workspace: Workspace | undefined;
   for (const [i, task] of tasks.entries()) {
+    if (task.workspace !== tasks[i - 1]?.workspace) {
+      await workspace?.close();
+      workspace = task.workspace && (await Workspace.open(task.workspace, { memory, isNewFile }));
+      onOpen(workspace);
+    }
+    const edited = await workspace?.edit(task.path);
     const speed = scenario.speeds[i % scenario.speeds.length] ?? 'average';
     const typist: Typist = (typing = new Typist(
-      { pipeline, rhythm, clock, tokens },
+      { pipeline, rhythm, clock, tokens, edited },
       new Hand(seed, task.path, speed, scenario.mistakes),
       task,
     ));
     files.push(await typist.type());
+    await edited?.close();
   }
+  await workspace?.close();
   const elapsedMs = clock.now() - startMs;
   pipeline.reset();
   await clock.run(() => metered.idle);
   const { user, system } = process.cpuUsage(cpuBefore);
   return {
     policy,
+    memory: tasks.some((task) => task.workspace) ? (memory ? 'on' : 'off') : undefined,
     scenario: scenario.name,
     files,
     use: metered.use,
     elapsedMs,
     cpuMs: (user + system) / 1000,
     decodesBySubmodel: metered.decodesBySubmodel,
+  };
+}
+
+/** The clock stands still, because a look-up takes microseconds. */
+function lookUpIn(memory: EngineMemory, clock: VirtualClock): LookUp {
+  return async (tokens, place) => {
+    const release = clock.hold();
+    try {
+      return await memory.look(tokens, place);
+    } finally {
+      release();
+    }
   };
 }
 

@@ -1,5 +1,6 @@
 import { bootstrap, type Interval } from './bootstrap';
 import type { ReplayRun } from './replay';
+import type { Switch } from './workspace';
 
 /** The keys of one file. */
 export interface FileKeys {
@@ -11,6 +12,8 @@ export interface FileKeys {
 export interface Summary {
   readonly scenario: string;
   readonly policy: string;
+  /** Whether the memory of the workspace was used; undefined if no file has a workspace. */
+  readonly memory?: Switch | undefined;
   readonly files: readonly FileKeys[];
   readonly keysByHand: number;
   readonly keysSaved: number;
@@ -52,7 +55,7 @@ export interface Summary {
 
 /** @param joules undefined if no sensor measures them */
 export function summarise(run: ReplayRun, joules?: number): Summary {
-  const { policy, scenario, use, elapsedMs, cpuMs, decodesBySubmodel } = run;
+  const { policy, memory, scenario, use, elapsedMs, cpuMs, decodesBySubmodel } = run;
   const files = run.files.map(({ keysByHand, keys }) => ({ byHand: keysByHand, saved: keysByHand - keys }));
   const sum = (of: (file: ReplayRun['files'][number]) => number) =>
     run.files.reduce((total, file) => total + of(file), 0);
@@ -68,6 +71,7 @@ export function summarise(run: ReplayRun, joules?: number): Summary {
   return {
     scenario,
     policy,
+    memory,
     files,
     keysByHand,
     keysSaved,
@@ -107,41 +111,55 @@ export interface Comparison {
 }
 
 /**
- * Compares auto with each fixed size in a scenario by the difference of saved keys, and each scenario with the quiet
- * machine by the share of saved keys. Files are resampled in pairs.
+ * Compares auto with each fixed size in a scenario by the difference of saved keys, each scenario with the quiet machine by the
+ * share of saved keys, and the memory with none by their ratio. Files are resampled in pairs.
  */
 export function comparisons(rows: readonly Summary[]): Comparison[] {
-  const row = (scenario: string, policy: string) =>
-    rows.find((one) => one.scenario === scenario && one.policy === policy);
+  const row = (scenario: string, policy: string, memory: Summary['memory']) =>
+    rows.find((one) => one.scenario === scenario && one.policy === policy && one.memory === memory);
+  const nameOf = (memory: Summary['memory']) => (memory === undefined ? '' : `, memory ${memory}`);
   const found: Comparison[] = [];
   for (const auto of rows.filter(({ policy }) => policy === 'auto')) {
-    for (const other of rows.filter(({ scenario, policy }) => scenario === auto.scenario && policy !== 'auto')) {
+    for (const other of rows.filter(
+      ({ scenario, policy, memory }) => scenario === auto.scenario && policy !== 'auto' && memory === auto.memory,
+    )) {
       const interval = bootstrap(
         pairs(auto, other),
         (files) => savedOf(files.map(({ a }) => a)) - savedOf(files.map(({ b }) => b)),
       );
       found.push({
-        name: `${auto.scenario}: keys of auto less those of ${other.policy}`,
+        name: `${auto.scenario}${nameOf(auto.memory)}: keys of auto less those of ${other.policy}`,
         value: auto.keysSaved - other.keysSaved,
         interval,
         isSignificant: interval.low > 0 || interval.high < 0,
       });
     }
   }
-  for (const other of rows.filter(({ scenario }) => scenario !== 'quiet')) {
-    const quiet = row('quiet', other.policy);
-    // A typist with another speed or with mistakes has other keys to save.
-    if (quiet?.keysByHand !== other.keysByHand) continue;
+  const ratio = (name: string, one: Summary, other: Summary) => {
     const interval = bootstrap(
-      pairs(other, quiet),
+      pairs(one, other),
       (files) => savedOf(files.map(({ a }) => a)) / savedOf(files.map(({ b }) => b)),
     );
     found.push({
-      name: `${other.policy}: keys in ${other.scenario} as a share of those in quiet`,
-      value: other.keysSaved / quiet.keysSaved,
+      name,
+      value: one.keysSaved / other.keysSaved,
       interval,
       isSignificant: interval.low > 1 || interval.high < 1,
     });
+  };
+  for (const other of rows.filter(({ scenario }) => scenario !== 'quiet')) {
+    const quiet = row('quiet', other.policy, other.memory);
+    // A typist with another speed or with mistakes has other keys to save.
+    if (quiet?.keysByHand !== other.keysByHand) continue;
+    ratio(
+      `${other.policy}${nameOf(other.memory)}: keys in ${other.scenario} as a share of those in quiet`,
+      other,
+      quiet,
+    );
+  }
+  for (const on of rows.filter(({ memory }) => memory === 'on')) {
+    const off = row(on.scenario, on.policy, 'off');
+    if (off) ratio(`${on.scenario}, ${on.policy}: keys with the memory as a share of those without`, on, off);
   }
   return found;
 }

@@ -32,6 +32,7 @@ const COLUMNS: readonly Column[] = [
   ['GB read', (row) => row.gigabytesRead.toFixed(1)],
   ['keys/engine s', (row) => row.savedPerEngineSecond.toFixed(1)],
 ];
+const MEMORY: Column = ['memory', (row) => row.memory ?? '-'];
 /** Columns that only a run in real time has. */
 const REAL_COLUMNS: readonly Column[] = [
   ['CPU s', (row) => row.cpuSeconds.toFixed(2)],
@@ -40,10 +41,14 @@ const REAL_COLUMNS: readonly Column[] = [
 
 /** The rows for a terminal, and below them the comparisons. */
 export function replayTable(rows: readonly Summary[], isRealTime: boolean): string {
-  const columns = isRealTime ? [...COLUMNS, ...REAL_COLUMNS] : COLUMNS;
+  const [scenario, policy, ...figures] = isRealTime ? [...COLUMNS, ...REAL_COLUMNS] : COLUMNS;
+  const hasMemory = rows.some(({ memory }) => memory !== undefined);
+  const columns = [scenario, policy, ...(hasMemory ? [MEMORY] : []), ...figures].filter(
+    (column) => column !== undefined,
+  );
   const table = layOut(
     [columns.map(([name]) => name), ...rows.map((row) => columns.map(([, cell]) => cell(row)))],
-    [1],
+    hasMemory ? [1, 2] : [1],
   );
   const compared = comparisons(rows).map(({ name, value, interval, isSignificant }) => {
     const cell = name.includes('share') ? percent : whole;

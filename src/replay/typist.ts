@@ -9,10 +9,13 @@ import { TYPING_GAP_MS, type TypingRhythm } from '../governor/typing';
 import { AutoClosed } from './autoClosed';
 import type { VirtualClock } from './clock';
 import type { Hand } from './hand';
+import { type EditedFile, lastLineOf, type WorkspaceFile } from './workspace';
 
 /** A stretch of a file that is to be typed. The rest is in the document already. */
 export interface Task {
   readonly path: string;
+  /** All files of the workspace, as they are in the end; undefined if the file is alone. */
+  readonly workspace?: readonly WorkspaceFile[];
   readonly before: string;
   readonly stretch: string;
   readonly after: string;
@@ -49,6 +52,8 @@ export interface TypistParts {
   readonly clock: VirtualClock;
   /** Number of tokens in a text. */
   readonly tokens: (text: string) => number;
+  /** The file in its workspace; undefined if it is alone. */
+  readonly edited?: EditedFile | undefined;
 }
 
 /** Ghost text at the cursor. */
@@ -102,6 +107,7 @@ export class Typist {
   async type(): Promise<Typed> {
     const { stretch } = this.task;
     this.write(leadingBlanks(stretch));
+    await this.parts.edited?.remember(this.document);
     this.planKey();
     await this.parts.clock.run(() => this.position >= stretch.length);
     this.cancelAsk();
@@ -189,6 +195,7 @@ export class Typist {
     this.request.abort(KEY_PRESSED);
     this.countPause();
     if (removed === undefined) this.write(text);
+    if (text.includes('\n')) void this.rememberLines();
     pipeline.edited(this.task.path, text, removed ?? 0);
     this.lastKeyMs = clock.now();
     rhythm.key(this.lastKeyMs, codePlaceAt(this.prefix));
@@ -261,20 +268,39 @@ export class Typist {
     });
   }
 
+  /** The memory knows a line once it is finished. The clock stands still, because another process does that work. */
+  private async rememberLines(): Promise<void> {
+    const release = this.parts.clock.hold();
+    try {
+      await this.parts.edited?.remember(this.document);
+    } finally {
+      release();
+    }
+  }
+
   private write(text: string): void {
     this.text += text;
     this.position += text.length;
   }
 
   private requestHere(): CompletionRequest {
-    const { path, after } = this.task;
-    return requestIn(path, this.prefix, this.closed.text + after);
+    const { edited } = this.parts;
+    const request = requestIn(this.task.path, this.prefix, this.suffix);
+    return edited ? { ...request, ...edited.knownAt(lastLineOf(this.prefix), request) } : request;
   }
 
   /** The text before the cursor. */
   private get prefix(): string {
     const { before, stretch } = this.task;
     return before + stretch.slice(0, this.position) + this.wrong;
+  }
+
+  private get suffix(): string {
+    return this.closed.text + this.task.after;
+  }
+
+  private get document(): string {
+    return this.prefix + this.suffix;
   }
 }
 

@@ -137,7 +137,20 @@ export const rules = [
     replace: [[/LLAMA_BENCH=\S+ /, '']],
     add: '-- tiny --rounds 1 --threads 1 --engines matcoder,onnxruntime-node',
   },
-  { matches: /^npx tsx bench\/keys\.mts\b/, lane: 'node', replace: [[/FILE…/, 'build/key.ts']] },
+  {
+    matches: /^npx tsx bench\/keys\.mts\b/,
+    lane: 'node',
+    replace: [
+      [/FOLDER/, 'build'],
+      [/FILE…/, 'build/key.ts'],
+    ],
+  },
+  {
+    matches: /^npx tsx bench\/lines\.mts\b/,
+    lane: 'node',
+    replace: [[/--cursors \d+/, '']],
+    add: '--cursors 2 --model models/matlm-6m',
+  },
   {
     matches: /^npx tsx bench\/prompts\.mts\b/,
     lane: 'node',

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Engine, ScoreBound } from '../../src/engine/engine';
-import { LocalEngine } from '../../src/engine/native';
+import { LocalEngine, openMemory } from '../../src/engine/native';
 import { mayReachScore, NO_TOKENS, withToken } from '../../src/engine/scoreBound';
 import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import type { EngineCheckpoint } from '../../src/matlm/checkpoint';
 import { complete } from './complete';
 import { ROOT } from './harness';
-import { random, TINY, tinyCheckpoint } from './tinyCheckpoint';
+import { random, randomGate, TINY, tinyCheckpoint } from './tinyCheckpoint';
 
 /** Single letters and line ends, and runs of two to four of them. */
 const ALPHABET = 'abcdefg\n';
@@ -18,8 +18,10 @@ const SPELLED = Array.from({ length: TINY.vocabularySize }, (_, i) =>
 const WIDTHS = [64, 32, 128, 96];
 
 const ENGINES = {
-  'the native engine': (checkpoint: EngineCheckpoint) => new LocalEngine(ROOT, checkpoint, 1),
-  'ONNX Runtime': (checkpoint: EngineCheckpoint) => new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1),
+  'the native engine': (checkpoint: EngineCheckpoint) =>
+    new LocalEngine(ROOT, checkpoint, 1, openMemory(ROOT, checkpoint)),
+  'ONNX Runtime': (checkpoint: EngineCheckpoint) =>
+    new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1, openMemory(ROOT, checkpoint)),
 };
 
 for (const [name, open] of Object.entries(ENGINES)) {
@@ -29,7 +31,9 @@ for (const [name, open] of Object.entries(ENGINES)) {
     let engine: Engine & { dispose(): void };
     before(() => {
       const tokenBytes = SPELLED.map((text) => Buffer.from(text));
-      engine = open({ ...tinyCheckpoint(TINY), tokenizer: { tokenBytes } });
+      const checkpoint = tinyCheckpoint(TINY);
+      const config = { ...checkpoint.config, gate: randomGate(3) };
+      engine = open({ ...checkpoint, config, tokenizer: { tokenBytes } });
     });
     after(() => {
       engine.dispose();
@@ -41,6 +45,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
       widths: WIDTHS,
       maxTokens: 24,
       stopTokens: [],
+      memory: {},
       healingPrefix: below(2) ? Array.from({ length: 1 + below(4) }, () => ALPHABET.charAt(below(8))).join('') : '',
     });
     /** What is left to spell of what is given back, before each token. */
@@ -70,6 +75,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
 
     it('is the token after which no continuation could reach the score, as in the pipeline', async () => {
       const seen = new Map<string, number>();
+      let ofMatches = 0;
       for (let round = 0; round < 80; round++) {
         const asked = request();
         const scoreBound: ScoreBound = {
@@ -78,14 +84,16 @@ for (const [name, open] of Object.entries(ENGINES)) {
           ofMean: next(),
           ofLeast: 0.7 * next(),
           ofLogCount: next() - 0.8,
+          ofMemorySum: 0.6 * next(),
         };
         const whole = await complete(engine, asked);
         const found = await complete(engine, { ...asked, scoreBound });
+        ofMatches += Number(whole.memoryShares.some((share) => share > 0.1));
         const left = leftBefore(whole.tokens, asked.healingPrefix);
         let tally = NO_TOKENS;
         const end = whole.tokens.findIndex((token, i) => {
           if (left[i] !== '' && SPELLED[token]!.length <= left[i]!.length) return false;
-          tally = withToken(tally, whole.probabilities[i]!);
+          tally = withToken(tally, { probability: whole.probabilities[i]!, memoryShare: whole.memoryShares[i] });
           return !mayReachScore(scoreBound, tally);
         });
         assert.deepEqual(found.tokens, end < 0 ? whole.tokens : whole.tokens.slice(0, end + 1));
@@ -94,6 +102,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
         seen.set(reason, (seen.get(reason) ?? 0) + 1);
       }
       assert.ok([...seen.values()].every((count) => count > 5) && seen.size === 3, JSON.stringify([...seen]));
+      assert.ok(ofMatches > 10, `${ofMatches} answers came from earlier matches`);
     });
   });
 }

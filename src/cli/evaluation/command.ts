@@ -1,11 +1,13 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { FILTER_NAMES, type FilterName } from '../../completion/filters';
 import { SIZES } from '../../matlm/config';
-import { readHeldout } from '../heldout';
+import { packagesOf, readHeldout } from '../heldout';
 import { readSource, UsageError } from '../place';
+import { pathFrom, readWorkspace, switchesOf } from '../workspaceFolder';
 import { evaluate, evaluationTables } from './places';
 import { completionTables } from './report';
-import { calibrate, evaluateCompletion, type EvaluationOptions, type Source } from './run';
+import { calibrate, evaluateCompletion, type EvaluationOptions } from './run';
+import type { Source } from './visits';
 
 /** The arguments of `matcoder eval`. */
 export interface EvaluationArguments {
@@ -22,14 +24,23 @@ export interface EvaluationArguments {
   /** Names of filters, or `each`. */
   readonly without?: string | undefined;
   readonly calibrate: boolean;
+  /** The workspace of the files. */
+  readonly workspace?: string | undefined;
+  /** Each package of the corpus is the workspace of its files. */
+  readonly packages: boolean;
+  /** Off, on or both, if there is a workspace. */
+  readonly memory: string;
+  readonly newFiles: boolean;
   readonly json: boolean;
 }
 
 /** @returns the text to print */
 export async function evaluationCommand(root: string, model: string, args: EvaluationArguments): Promise<string> {
   if (args.places !== undefined) {
-    if (args.files.length > 0 || args.heldout !== undefined || args.calibrate)
-      throw new UsageError('--places has its own places: it takes no files, no --heldout and no --calibrate');
+    if (args.files.length > 0 || args.heldout !== undefined || args.calibrate || args.workspace !== undefined)
+      throw new UsageError(
+        '--places has its own places: it takes no files, no --heldout, no --workspace and no --calibrate',
+      );
     const rows = await evaluate(root, model, resolve(args.places));
     return args.json ? JSON.stringify(rows, null, 2) : evaluationTables(rows);
   }
@@ -38,6 +49,8 @@ export async function evaluationCommand(root: string, model: string, args: Evalu
     each: args.each,
     seed: args.seed,
     without: filtersOf(args.without),
+    memory: switchesOf(args.memory),
+    isNewFile: args.newFiles,
   };
   const sources = await sourcesOf(args);
   if (sources.length === 0) throw new UsageError('eval takes files, --heldout FILE or --places FILE');
@@ -63,17 +76,35 @@ function filtersOf(names: string | undefined): FilterName[] {
   });
 }
 
-async function sourcesOf({ files, heldout, count, language, seed, calibrate }: EvaluationArguments): Promise<Source[]> {
-  const sources: Source[] = [];
-  for (const file of files) {
-    sources.push({ path: relative(process.cwd(), resolve(file)).replaceAll('\\', '/'), text: await readSource(file) });
+async function sourcesOf(args: EvaluationArguments): Promise<Source[]> {
+  const { files, heldout, count, language, seed, workspace: folder } = args;
+  if (folder !== undefined && files.length === 0) throw new UsageError('--workspace goes with files in it');
+  const named = await namedSources(files, folder);
+  if (heldout === undefined) {
+    if (args.packages) throw new UsageError('--packages goes with --heldout FILE');
+    return named;
   }
-  if (heldout === undefined) return sources;
-  const rows = await readHeldout(resolve(heldout), seed, calibrate ? 'fit' : 'figures');
+  const rows = await readHeldout(resolve(heldout), seed, args.calibrate ? 'fit' : 'figures');
   const wanted = rows.filter((row) => language === undefined || row.language === language);
   if (wanted.length === 0) {
     const kind = language === undefined ? '' : ` in ${language}`;
     throw new UsageError(`${heldout}: it holds no places${kind} for this half of its packages`);
   }
-  return [...sources, ...wanted.slice(0, count)];
+  const packages = packagesOf(rows);
+  const chosen = wanted.slice(0, count).map(({ package: name, path, text, language: of }): Source => {
+    const workspace = args.packages ? packages.get(name) : undefined;
+    return { path, text, language: of, ...(workspace && { workspace }) };
+  });
+  return [...named, ...chosen];
+}
+
+async function namedSources(files: readonly string[], folder: string | undefined): Promise<Source[]> {
+  const workspace = folder === undefined ? undefined : await readWorkspace(folder);
+  return Promise.all(
+    files.map(async (file) => ({
+      path: pathFrom(folder, file),
+      text: await readSource(file),
+      ...(workspace && { workspace }),
+    })),
+  );
 }

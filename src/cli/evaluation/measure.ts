@@ -4,12 +4,11 @@ import { decode, isCutOff } from '../../completion/decode/decode';
 import { type FilterName, trimAt } from '../../completion/filters';
 import type { Suggestion } from '../../completion/outcome';
 import { buildPrompt, ROOM_TO_WRITE } from '../../completion/prompt/prompt';
-import { requestIn } from '../../completion/request';
+import type { CompletionRequest } from '../../completion/request';
 import type { Syntax } from '../../completion/syntax/shape';
 import type { Engine } from '../../engine/engine';
 import type { Checkpoint } from '../../matlm/checkpoint';
 import { submodelOf } from '../../matlm/submodel';
-import type { Span } from './spans';
 
 /** The trigger of a suggestion: by hand, or typing at one of the three eagernesses. */
 export const WAYS = ['by hand', 'eager', 'balanced', 'careful'] as const;
@@ -32,14 +31,13 @@ export interface MeasureParts {
 const LINE_TOKENS = 40;
 const BLOCK_TOKENS = 96;
 
-/** Complete a span as the pipeline does, without its governor, its cache and its clock. */
+/** Answer a request as the pipeline does, without its governor, its cache and its clock. */
 export async function write(
   { engine, checkpoint, syntax }: MeasureParts,
-  span: Span,
+  request: CompletionRequest,
   submodel: string,
   without: readonly FilterName[],
 ): Promise<Written> {
-  const request = requestIn(span.path, span.prefix, span.suffix);
   const shape = await syntax.shapeAt(request.languageId, request, false);
   const cursor = cursorOf(request, shape.block, shape);
   const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
@@ -50,7 +48,9 @@ export async function write(
     multiline: shape.block,
   };
   const never = new AbortController().signal;
-  const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never);
+  const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never, {
+    memory: request.memory,
+  });
   if (decoded.fault !== undefined) throw new Error(decoded.fault);
   return { pieces: decoded.pieces, cursor, isCut: isCutOff(decoded) };
 }

@@ -5,29 +5,26 @@ import type { FilterName } from '../../completion/filters';
 import { Grammars } from '../../completion/syntax/grammars';
 import { languageOf } from '../../completion/syntax/languages';
 import { SyntaxByGrammar } from '../../completion/syntax/shape';
-import { LocalEngine, openMemory } from '../../engine/native';
+import type { EngineMemory, MemoryStats } from '../../engine/memory';
+import { LocalEngine } from '../../engine/native';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
+import type { Switch } from '../../replay/workspace';
+import { openMemories } from '../memory';
 import { UsageError } from '../place';
 import { submodelNamed } from '../submodelNamed';
+import { type Effect, effectOf } from './effect';
 import { type Bin, calibrationError, curveOf, type Figures, figuresOf, round } from './figures';
 import { judge, type Judgement } from './judge';
 import { fitLogistic } from './logistic';
 import { type MeasureParts, show, untilGuess, type Way, WAYS, write, type Written } from './measure';
 import { type Kind, KINDS, type Span, spansOf } from './spans';
+import { type Source, type Visit, type VisitOptions, visitsOf } from './visits';
 import { firstWord } from './words';
 
-export interface Source {
-  readonly path: string;
-  readonly text: string;
-}
-
-export interface EvaluationOptions {
+export interface EvaluationOptions extends VisitOptions {
   /** Names of submodels. */
   readonly submodels: readonly string[];
-  /** Spans of each kind in each file. */
-  readonly each: number;
-  readonly seed: number;
   /** Filters of which each is left out once. */
   readonly without: readonly FilterName[];
 }
@@ -37,18 +34,32 @@ export interface CompletionRow extends Figures {
   readonly submodel: string;
   readonly way: Way;
   readonly without?: FilterName;
+  /** Undefined if the files have no workspace. */
+  readonly memory?: Switch;
   readonly kind: Kind | 'all';
+}
+
+/** The effect of the memory on a submodel at places of one kind or one language, or at all. */
+export interface EffectRow extends Effect {
+  readonly submodel: string;
+  readonly way: Way;
+  readonly of: string;
 }
 
 /** The accuracy of a submodel's scores. */
 export interface CalibrationRow {
   readonly submodel: string;
+  readonly memory?: Switch;
   readonly error: number;
   readonly curve: readonly Bin[];
 }
 
 export interface Evaluation {
   readonly rows: readonly CompletionRow[];
+  /** Empty unless all places were visited without and with the memory. */
+  readonly effects: readonly EffectRow[];
+  /** What the memory held of the largest workspace; undefined if it was not used. */
+  readonly memory?: MemoryStats;
   readonly calibration: readonly CalibrationRow[];
 }
 
@@ -59,39 +70,47 @@ export async function evaluateCompletion(
   sources: readonly Source[],
   options: EvaluationOptions,
 ): Promise<Evaluation> {
-  const spans = sources.flatMap(({ path, text }) => spansOf(path, text, options.each, options.seed));
-  return withParts(root, model, spans, async (parts) => {
+  return withParts(root, model, sources, options, async (parts, memory) => {
     const submodels = submodelsOf(parts, options.submodels);
-    const judgements = new Map<string, { row: Omit<CompletionRow, keyof Figures | 'kind'>; spans: Judged[] }>();
-    const add = (row: Omit<CompletionRow, keyof Figures | 'kind'>, span: Span, judgement: Judgement) => {
+    const groups = new Map<string, Group>();
+    const add = (row: Group['row'], { place, source, span }: Visit, judgement: Judgement) => {
       const key = JSON.stringify(row);
-      const group = judgements.get(key) ?? { row, spans: [] };
-      judgements.set(key, group);
-      group.spans.push({ kind: span.kind, judgement });
+      const group = groups.get(key) ?? { row, judged: new Map<string, Judged>() };
+      groups.set(key, group);
+      group.judged.set(place, { kind: span.kind, source, judgement });
     };
-    const heads = new Map<string, Head[]>(submodels.map((name) => [name, []]));
+    const heads = new Map<string, { row: Pick<CalibrationRow, 'submodel' | 'memory'>; heads: Head[] }>();
     const weights = parts.checkpoint.calibration?.weights;
-    for (const span of spans) {
+    let most: MemoryStats | undefined;
+    const onOpen = (stats: MemoryStats) => {
+      if (stats.bytes >= (most?.bytes ?? 0)) most = stats;
+    };
+    for await (const visit of visitsOf(sources, options, memory, onOpen)) {
+      const { span, request } = visit;
+      const arm = visit.memory ? { memory: visit.memory } : {};
       for (const submodel of submodels) {
-        const written = await write(parts, span, submodel, []);
-        for (const way of WAYS) add({ submodel, way }, span, judge(span, show(written, weights, way, [])));
-        heads.get(submodel)?.push(...headsOf(span, written, weights));
+        const written = await write(parts, request, submodel, []);
+        for (const way of WAYS) add({ submodel, way, ...arm }, visit, judge(span, show(written, weights, way, [])));
+        const row = { submodel, ...arm };
+        const of = heads.get(JSON.stringify(row)) ?? { row, heads: [] };
+        heads.set(JSON.stringify(row), of);
+        of.heads.push(...headsOf(span, written, weights));
         for (const name of options.without) {
-          const other = await write(parts, span, submodel, [name]);
+          const other = await write(parts, request, submodel, [name]);
           const way = 'balanced';
-          add({ submodel, way, without: name }, span, judge(span, show(other, weights, way, [name])));
+          add({ submodel, way, ...arm, without: name }, visit, judge(span, show(other, weights, way, [name])));
         }
       }
-      add({ submodel: 'words', way: 'by hand' }, span, judge(span, firstWord(span)));
+      add({ submodel: 'words', way: 'by hand' }, visit, judge(span, firstWord(span)));
     }
-    const rows = [...judgements.values()].flatMap(({ row, spans: judged }) =>
-      (['all', ...KINDS] as const).map((kind) => ({ ...row, kind, ...figuresFor(judged, kind) })),
+    const rows = [...groups.values()].flatMap(({ row, judged }) =>
+      (['all', ...KINDS] as const).map((kind) => ({ ...row, kind, ...figuresFor([...judged.values()], kind) })),
     );
-    const calibration = [...heads].map(([submodel, of]) => {
+    const calibration = [...heads.values()].map(({ row, heads: of }) => {
       const curve = curveOf(of);
-      return { submodel, error: round(calibrationError(curve)), curve };
+      return { ...row, error: round(calibrationError(curve)), curve };
     });
-    return { rows, calibration };
+    return { rows, effects: effectsOf([...groups.values()]), calibration, ...(most && { memory: most }) };
   });
 }
 
@@ -103,16 +122,14 @@ export async function calibrate(
   root: string,
   model: string,
   sources: readonly Source[],
-  { submodels: names, each, seed }: EvaluationOptions,
+  options: EvaluationOptions,
 ): Promise<string> {
-  const spans = sources.flatMap(({ path, text }) => spansOf(path, text, each, seed));
-  return withParts(root, model, spans, async (parts) => {
-    const submodels = submodelsOf(parts, names);
-    const heads = new Map<string, Head[]>();
-    for (const submodel of submodels) {
-      const of: Head[] = [];
-      for (const span of spans) of.push(...headsOf(span, await write(parts, span, submodel, []), undefined));
-      heads.set(submodel, of);
+  return withParts(root, model, sources, options, async (parts, memory) => {
+    const submodels = submodelsOf(parts, options.submodels);
+    const heads = new Map<string, Head[]>(submodels.map((submodel) => [submodel, []]));
+    for await (const { span, request } of visitsOf(sources, options, memory)) {
+      for (const [submodel, of] of heads)
+        of.push(...headsOf(span, await write(parts, request, submodel, []), undefined));
     }
     const all = [...heads.values()].flat();
     if (all.length === 0) throw new UsageError('--calibrate found nothing to fit: no file has a span to complete');
@@ -129,9 +146,48 @@ export async function calibrate(
   });
 }
 
+/** The judgements of one row, by place. */
+interface Group {
+  readonly row: Omit<CompletionRow, keyof Figures | 'kind'>;
+  readonly judged: Map<string, Judged>;
+}
+
 interface Judged {
   readonly kind: Kind;
+  readonly source: Source;
   readonly judgement: Judgement;
+}
+
+/** Each row with the memory against the same row without it. */
+function effectsOf(groups: readonly Group[]): EffectRow[] {
+  const compared = groups.filter(({ row }) => row.memory === 'on' && row.without === undefined);
+  return compared.flatMap(({ row: { submodel, way }, judged }) => {
+    const without = groups.find(
+      ({ row }) => row.submodel === submodel && row.way === way && row.memory === 'off' && row.without === undefined,
+    );
+    const pairs = [...judged].flatMap(([place, { kind, source, judgement: on }]) => {
+      const off = without?.judged.get(place)?.judgement;
+      return off ? [{ kind, language: source.language, file: place.replace(/:.*/, ''), off, on }] : [];
+    });
+    if (pairs.length === 0) return [];
+    const row = (of: string, chosen: typeof pairs) => ({ submodel, way, of, ...effectOf(chosen) });
+    const languages = [...new Set(pairs.flatMap(({ language }) => language ?? []))].sort();
+    return [
+      row('all', pairs),
+      ...KINDS.map((kind) =>
+        row(
+          kind,
+          pairs.filter((pair) => pair.kind === kind),
+        ),
+      ),
+      ...languages.map((language) =>
+        row(
+          language,
+          pairs.filter((pair) => pair.language === language),
+        ),
+      ),
+    ];
+  });
 }
 
 interface Head {
@@ -165,17 +221,20 @@ function submodelsOf({ checkpoint }: MeasureParts, names: readonly string[]): st
 async function withParts<T>(
   root: string,
   model: string,
-  spans: readonly Span[],
-  work: (parts: MeasureParts) => Promise<T>,
+  sources: readonly Source[],
+  { each, seed, memory: switches }: EvaluationOptions,
+  work: (parts: MeasureParts, memory: EngineMemory | undefined) => Promise<T>,
 ): Promise<T> {
-  if (spans.length === 0)
+  if (sources.every(({ path, text }) => spansOf(path, text, each, seed).length === 0))
     throw new UsageError('eval found no place to complete: name files that contain lines of code');
   const checkpoint = await openCheckpoint(model);
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
-  const engine = new LocalEngine(root, checkpoint, 0, openMemory(root, checkpoint));
+  const hasWorkspace = sources.some(({ workspace }) => workspace);
+  const { native, memory } = openMemories(root, checkpoint, hasWorkspace && switches.includes('on'));
+  const engine = new LocalEngine(root, checkpoint, 0, native);
   try {
-    await Promise.all([...new Set(spans.map(({ path }) => languageOf(path)))].map((id) => grammars.load(id)));
-    return await work({ engine, checkpoint, syntax: new SyntaxByGrammar(grammars) });
+    await Promise.all([...new Set(sources.map(({ path }) => languageOf(path)))].map((id) => grammars.load(id)));
+    return await work({ engine, checkpoint, syntax: new SyntaxByGrammar(grammars) }, memory);
   } finally {
     grammars.dispose();
     engine.dispose();

@@ -5,6 +5,10 @@ import { mayReachScore, NO_TOKENS, withToken } from '../../engine/scoreBound';
 export interface Piece {
   readonly text: string;
   readonly probability: number;
+  /** Of the probability, the part that came from earlier matches, 0 to 1; undefined if the model decided alone. */
+  readonly memoryShare?: number | undefined;
+  /** Tokens of the longest earlier match of the text before it. */
+  readonly matchLength?: number | undefined;
 }
 
 /** The score that a suggestion needs to be shown. */
@@ -34,7 +38,10 @@ export const FEATURES = [
   'within a word',
   'before more on the line',
   'of several lines',
+  'sum of log probabilities from earlier matches',
 ] as const;
+const LINES = FEATURES.indexOf('of several lines');
+const MEMORY_SUM = FEATURES.indexOf('sum of log probabilities from earlier matches');
 
 /** A shorter part of a line is typed sooner than read. */
 const MIN_HEAD_CHARS = 4;
@@ -47,8 +54,8 @@ const ENDS_WITHIN_WORD = /(?<![\w$\p{L}\p{M}\p{N}])[\w$\p{L}\p{M}\p{N}]+$/u;
 export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }: PlaceOfHead): number[][] {
   let [tally, text] = [NO_TOKENS, ''];
   return pieces.map((piece, i) => {
-    tally = withToken(tally, piece.probability);
-    const { sum, least } = tally;
+    tally = withToken(tally, piece);
+    const { sum, least, memorySum } = tally;
     text += piece.text;
     return [
       1,
@@ -60,6 +67,7 @@ export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }:
       Number(/\w$/.test(linePrefix)),
       Number(lineSuffix.trim() !== ''),
       Number(text.trimEnd().includes('\n')),
+      memorySum,
     ];
   });
 }
@@ -85,14 +93,18 @@ export function scoreBoundAt(
   minScore: number,
 ): ScoreBound | undefined {
   if (minScore <= 0) return undefined;
-  if (!weights) return { constant: -Math.log(minScore), ofSum: 1, ofMean: 0, ofLeast: 0, ofLogCount: 0 };
+  if (!weights)
+    return { constant: -Math.log(minScore), ofSum: 1, ofMean: 0, ofLeast: 0, ofLogCount: 0, ofMemorySum: 0 };
   const [, ofSum = 0, ofMean = 0, ofLeast = 0, ofLogCount = 0] = weights;
-  // Each token adds to the sum, and the least falls by no more than the sum.
-  if (Math.min(ofSum, ofMean, ofSum + ofLeast) < 0) return undefined;
+  const ofMemorySum = weights[MEMORY_SUM] ?? 0;
+  // Each token adds to the sum, wholly or partly to that of the memory, and the least falls by no more than the sum.
+  const ofToken = ofSum + Math.min(0, ofMemorySum);
+  if (Math.min(ofToken, ofMean, ofToken + ofLeast) < 0) return undefined;
   const [nothing = []] = featuresOf([{ text: '', probability: 1 }], place);
   // A line end may follow, which may raise the score.
-  const ofLines = Math.max(0, weights[FEATURES.length - 1] ?? 0);
-  return { constant: logit(nothing, weights) + ofLines - logitOf(minScore), ofSum, ofMean, ofLeast, ofLogCount };
+  const ofLines = Math.max(0, weights[LINES] ?? 0);
+  const constant = logit(nothing, weights) + ofLines - logitOf(minScore);
+  return { constant, ofSum, ofMean, ofLeast, ofLogCount, ofMemorySum };
 }
 
 /**
@@ -102,10 +114,7 @@ export function scoreBoundAt(
  */
 export function mayShowMore(pieces: readonly Piece[], scoreBound: ScoreBound | undefined): boolean {
   if (!scoreBound || pieces.length === 0) return true;
-  return mayReachScore(
-    scoreBound,
-    pieces.reduce((tally, { probability }) => withToken(tally, probability), NO_TOKENS),
-  );
+  return mayReachScore(scoreBound, pieces.reduce(withToken, NO_TOKENS));
 }
 
 function logitOf(share: number): number {

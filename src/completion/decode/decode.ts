@@ -139,7 +139,8 @@ function stream(
           if (enough.signal.aborted) break; // decoded before the abort arrived
           const written = next(event.token);
           tokens.push(event.token);
-          const piece = { text: written.slice(known), probability: event.probability };
+          const { probability, memoryShare, matchLength } = event;
+          const piece = { text: written.slice(known), probability, memoryShare, matchLength };
           known = Math.max(0, known - written.length);
           if (piece.text === '' && written !== '') break;
           pieces.push(piece);

@@ -102,7 +102,7 @@ export async function decode(reader: TokenReader, decoding: Decoding): Promise<E
               Uint8Array.from(healingPrefix),
             )
           : choose(row, { never, healingPrefix, tokenBytes });
-      const { token, probability } = choice;
+      const { token } = choice;
       const accepted = draft.tokens[i] === token;
       if (i < draft.tokens.length) learn(draft, i, accepted, speculator, done);
       if (!accepted) reader.truncate(cached);
@@ -114,7 +114,7 @@ export async function decode(reader: TokenReader, decoding: Decoding): Promise<E
       const bytes = tokenBytes[token] ?? new Uint8Array();
       const isNew = healingPrefix.length === 0 || bytes.length > healingPrefix.length;
       const beyond = isNew ? bytes.subarray(healingPrefix.length) : undefined;
-      if (isNew) counts = withToken(counts, probability);
+      if (isNew) counts = withToken(counts, choice);
       healingPrefix = healingPrefix.subarray(bytes.length);
       text.push(token);
       if (isText(token)) spelled.push(token);

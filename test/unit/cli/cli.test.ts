@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { join } from 'node:path';
+import type { Evaluation } from '../../../src/cli/evaluation/run';
 import { MODEL, ROOT, shipped } from '../model';
 import { temporaryFolder } from '../../temporary';
 
@@ -257,6 +258,11 @@ describe('matcoder eval', () => {
       /--places has its own places: it takes no files/,
     ],
     ['a score fitted to any file', ['list.ts', '--calibrate'], /--calibrate overwrites the score .*--heldout FILE/],
+    ['a workspace without files', ['--workspace', '.'], /--workspace goes with files in it/],
+    ['a workspace that is missing', ['list.ts', '--workspace', 'none'], /--workspace none: there is no such folder/],
+    ['packages without a corpus', ['list.ts', '--packages'], /--packages goes with --heldout FILE/],
+    ['a file outside', [join('..', 'list.ts'), '--workspace', '.'], /list\.ts: it is not in the workspace \./],
+    ['another state of the memory', ['list.ts', '--memory', 'auto'], /--memory auto: expected off, on, or off,on/],
     [
       'another JSON',
       ['--places', join(MODEL, 'config.json')],
@@ -328,6 +334,8 @@ describe('matcoder replay', () => {
 
   const cases: [string, string[], RegExp][] = [
     ['no file', [], /replay takes files, or --heldout FILE/],
+    ['a workspace without files', ['--workspace', '.'], /--workspace goes with files in it/],
+    ['packages without a corpus', ['list.ts', '--packages'], /--packages goes with --heldout FILE/],
     ['a file that is missing', ['none.ts'], /none\.ts: there is no such file/],
     ['a file that is too short', ['empty.ts'], /empty\.ts: it is too short to replay/],
     [
@@ -389,6 +397,74 @@ describe('matcoder eval, over a file', () => {
       calibration.map(({ submodel, curve }) => [submodel, curve.length]),
       [['S', 10]],
     );
+  });
+});
+
+describe('matcoder in a workspace', () => {
+  const workspace = join(folder, 'project');
+  const circle = join(workspace, 'circle.ts');
+  const body = (name: string) =>
+    `export class ${name} {\n  scaledBy(factor: number): ${name} {\n    return new ${name}(this.size * factor);\n  }\n}\n`;
+  mkdirSync(workspace);
+  writeFileSync(circle, body('Circle'));
+  writeFileSync(join(workspace, 'square.ts'), body('Square'));
+
+  it('completes with what its other files say', () => {
+    writeFileSync(join(workspace, 'cube.ts'), 'export class Cube {\n  scaledBy(factor: number): Cube {\n    \n');
+    const { stdout, stderr } = matcoder(['complete', `${join(workspace, 'cube.ts')}:3:5`, '--workspace', workspace]);
+    assert.match(stdout, /return new Cube\(this\.size \* factor\);/, stderr);
+  });
+
+  it('compares the memory with none at the same places', () => {
+    const args = ['eval', circle, '--workspace', workspace, '--memory', 'off,on', '--submodels', 'S', '--each', '1'];
+    const { stdout, stderr } = matcoder([...args, '--json']);
+    assert.equal(stderr, '');
+    const { rows, effects, memory } = JSON.parse(stdout) as Evaluation;
+    const all = rows.filter(({ kind, way }) => kind === 'all' && way === 'balanced');
+    assert.deepEqual(
+      all.map((row) => row.memory),
+      ['off', 'on'],
+    );
+    assert.equal(all[0]!.opportunities, all[1]!.opportunities);
+    assert.ok(effects.some(({ of, places }) => of === 'all' && places === all[0]!.opportunities));
+    assert.ok(memory!.documents >= 2 && memory!.tokens > 20 && memory!.bytes > 0, JSON.stringify(memory));
+    assert.match(
+      matcoder(args).stdout,
+      /\nmemory, on less off .*\n[^]*\nThe memory: \d+ documents, \d+ tokens, \d+ bytes\n$/,
+    );
+  }).timeout(60_000);
+
+  it('types with and without the memory', () => {
+    const args = [
+      'replay',
+      circle,
+      '--workspace',
+      workspace,
+      '--memory',
+      'off,on',
+      '--policy',
+      'S',
+      '--max-chars',
+      '60',
+    ];
+    const { stdout } = matcoder(args);
+    assert.match(stdout, /^scenario +policy +memory .*\nquiet +S +off .*\nquiet +S +on /);
+    assert.match(stdout, /quiet, S: keys with the memory as a share of those without/);
+  }).timeout(60_000);
+
+  it('says that a checkpoint cannot use a memory', () => {
+    const args = ['eval', circle, '--workspace', workspace, '--submodels', 'S', '--model'];
+    const bare = join(folder, 'bare');
+    cpSync(MODEL, bare, { recursive: true });
+    const config = JSON.parse(readFileSync(join(bare, 'config.json'), 'utf8')) as { matformer: { memory?: object } };
+    delete config.matformer.memory;
+    writeFileSync(join(bare, 'config.json'), JSON.stringify(config));
+    const { status, stderr } = matcoder([...args, bare]);
+    assert.deepEqual(
+      [status, stderr],
+      [1, 'matcoder: the checkpoint has no gate, so it cannot use a memory of the workspace: take --memory off\n'],
+    );
+    assert.equal(matcoder([...args, bare, '--memory', 'off', '--each', '1']).status, 0);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Planner, type PlannerParts, requestSettings } from '../../../src/completion/plan';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
+import type { MemoryMatch, MemoryPlace } from '../../../src/engine/memory';
 import { CostModel } from '../../../src/governor/costs';
 import { DutyCycle, WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { History } from '../../../src/governor/history';
@@ -58,6 +59,64 @@ describe('a plan', () => {
   it('knows the cursor’s context, and whether the typed text diverged', async () => {
     const { cursorContext } = await planned(requestAt('const a = █'), SETTINGS, { diverged: true });
     assert.deepEqual(cursorContext, { place: 'word start', seen: false, diverged: true });
+  });
+
+  describe('with a memory of the workspace', () => {
+    const SURE: MemoryMatch = { length: 12, count: 3, topShare: 1 };
+    let looked: { tokens: readonly number[]; place: MemoryPlace }[];
+
+    const plannerFinding = (match: MemoryMatch | undefined) =>
+      new Planner({
+        ...parts,
+        lookUp: (tokens, place) => {
+          looked.push({ tokens, place });
+          return Promise.resolve(match);
+        },
+      });
+
+    beforeEach(() => {
+      looked = [];
+    });
+
+    it('takes the cheapest submodel if the memory is sure, for this place only', async () => {
+      planner = plannerFinding(SURE);
+      const here = { ...requestAt('const a = █'), memory: { document: 3, hiddenLines: [4, 4] as const } };
+      const { decision } = await planned(here, SETTINGS);
+      assert.equal(decision.submodel.name, 'S');
+      assert.match(decision.reason, /the workspace says how the text goes on$/);
+      const { tokenizer } = parts.checkpoint;
+      assert.equal(tokenizer.decode(looked[0]!.tokens), 'const a = ');
+      assert.equal(looked[0]!.place, here.memory);
+    });
+
+    it('takes the same as without if the memory is not sure or answers late', async () => {
+      const without = await planned(requestAt('const a = █'), SETTINGS);
+      for (const match of [{ ...SURE, length: 11 }, { ...SURE, topShare: 0.9 }, undefined]) {
+        planner = plannerFinding(match);
+        const { decision } = await planned(requestAt('const a = █'), SETTINGS);
+        assert.equal(decision.submodel.name, without.decision.submodel.name);
+        assert.notEqual(decision.submodel.name, 'S');
+      }
+    });
+
+    it('is not looked up if it could not change the submodel', async () => {
+      planner = plannerFinding(SURE);
+      const byHand = await planned(requestAt('const a = █', { explicit: true }), SETTINGS);
+      const fixed = await planned(requestAt('const a = █'), requestSettings({ ...AUTO, submodel: 'XL' }, 'balanced'));
+      assert.deepEqual(
+        [byHand, fixed].map((plan) => plan.decision.submodel.name),
+        ['XL', 'XL'],
+      );
+      assert.deepEqual(looked, []);
+    });
+
+    it('does not keep the cheapest submodel for the next place', async () => {
+      let match: MemoryMatch | undefined = SURE;
+      planner = new Planner({ ...parts, lookUp: () => Promise.resolve(match) });
+      await planned(requestAt('const a = █'), SETTINGS);
+      match = undefined;
+      assert.notEqual((await planned(requestAt('const b = █'), SETTINGS)).decision.submodel.name, 'S');
+    });
   });
 
   it('is none if it is no longer wanted', async () => {

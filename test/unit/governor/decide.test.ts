@@ -177,6 +177,34 @@ describe('the choice of a submodel', () => {
   });
 });
 
+describe('a memory that is sure', () => {
+  const match = { length: 12, count: 2, topShare: 1 };
+  const choose = (change: Partial<Snapshot>) => decide({ ...calm, match, ...change }, costs, GOOD, AUTO);
+
+  it('lets the cheapest size answer, because the others would write the same', () => {
+    const decision = choose({});
+    assert.equal(nameOf(decision), 'S');
+    assert.match(
+      decision.reason,
+      /^a pause in typing: S answers in about 10 ms, and the workspace says how the text goes on$/,
+    );
+    assert.equal(nameOf(choose({ gapMs: 160 })), 'S');
+  });
+
+  it('changes nothing if its match is short or split, or if the user asks by hand or has fixed a size', () => {
+    assert.equal(nameOf(choose({ match: { ...match, length: 11 } })), 'XL');
+    assert.equal(nameOf(choose({ match: { ...match, topShare: 0.99 } })), 'XL');
+    assert.equal(nameOf(choose({ explicit: true })), 'XL');
+    assert.equal(nameOf(decide({ ...calm, match }, costs, GOOD, { ...AUTO, submodel: 'L' })), 'L');
+  });
+
+  it('needs no refinement', () => {
+    const better = (change: Partial<Snapshot>) => refine({ ...calm, ...change }, 'S', costs, expecting(0.4, 40), AUTO);
+    assert.equal(nameOf(better({})), 'XL');
+    assert.equal(nameOf(better({ match })), 'none');
+  });
+});
+
 describe('the duty cycle', () => {
   // The share that the engine has used; pace, place, machine → submodel, or why none
   const rows: [number, string, Expectations, string][] = [

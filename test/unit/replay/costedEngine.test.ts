@@ -19,7 +19,7 @@ describe('the engine of known costs', () => {
 
   beforeEach(() => {
     clock = new VirtualClock();
-    answer = { tokens: [5, 6, 7], probabilities: [0.9, 0.8, 0.7], reason: 'line' };
+    answer = { tokens: [5, 6, 7], probabilities: [0.9, 0.8, 0.7], memoryShares: [], matchLengths: [], reason: 'line' };
     const pace = () => 1;
     engine = new CostedEngine(clock, () => new Promise((resolve) => setTimeout(resolve, 3, answer)), COSTS, pace);
   });

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { SIZES } from '../../../src/matlm/config';
-import { replay, type ReplayRun } from '../../../src/replay/replay';
+import { replay, type ReplayParts, type ReplayRun } from '../../../src/replay/replay';
 import { comparisons, summarise } from '../../../src/replay/report';
 import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';
 import { replayTable } from '../../../src/replay/tables';
 import { taskOf } from '../../../src/replay/tasks';
 import { keysByHand, type Task } from '../../../src/replay/typist';
 import { ROOT, small } from '../model';
+import type { GenerateRequest } from '../../../src/engine/engine';
+import { KeptTexts } from './keptTexts';
 import { OracleEngine } from './oracle';
 
 const FILE = `export function area(shape: Shape): number {
@@ -42,7 +44,15 @@ describe('a replay', () => {
       seed = 1,
       corrupt,
       msPerToken,
-    }: { scenario?: Scenario; seed?: number; corrupt?: (line: string) => string; msPerToken?: number } = {},
+      typed = task,
+      ...more
+    }: {
+      scenario?: Scenario;
+      seed?: number;
+      corrupt?: (line: string) => string;
+      msPerToken?: number;
+      typed?: Task;
+    } & Partial<Pick<ReplayParts, 'memory' | 'onOpen' | 'engine'>> = {},
   ): Promise<ReplayRun> {
     // Without calibration, scores are the product of the oracle's probabilities.
     const checkpoint = { ...(await small()), calibration: undefined };
@@ -54,8 +64,9 @@ describe('a replay', () => {
         costs,
         syntax: new SyntaxByGrammar(grammars),
         engine: (clock) => new OracleEngine(clock, checkpoint, FILE, msPerToken, corrupt),
+        ...more,
       },
-      [task],
+      [typed],
       policy,
       scenario,
       seed,
@@ -130,6 +141,75 @@ describe('a replay', () => {
     const summary = summarise(await run('XL', { msPerToken: 5, corrupt: () => 'nonsense();' }));
     assert.ok(summary.engineShare > 0.005 && summary.engineShare < 0.3, String(summary.engineShare));
     assert.ok(summary.mostEngineShare >= summary.engineShare && summary.mostEngineShare < 0.5);
+  });
+
+  it('fills the memory with each line once it is typed, and empties it in the end', async () => {
+    const other = { path: 'b.ts', text: 'export interface Shape {}\n' };
+    const typed = { ...task, workspace: [{ path: task.path, text: FILE }, other] };
+    const memory = new KeptTexts();
+    const states: (string | undefined)[] = [];
+    const { memory: used, files } = await run('XL', {
+      typed,
+      memory,
+      onOpen: (workspace) => states.push(workspace?.state),
+    });
+    assert.equal(used, 'on');
+    assert.equal(files[0]!.text, task.stretch);
+    const lines = task.stretch.split('\n');
+    // The last line is not finished before the stretch ends.
+    const heads = lines.map((_, i) =>
+      lines
+        .slice(0, i)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    assert.equal(memory.edits[0], '\n');
+    for (const text of memory.edits) {
+      const head = heads.findLast((one) => text.startsWith(one))!;
+      assert.match(text.slice(head.length), /^[\s)}\]]*$/, 'the line that is being typed');
+    }
+    assert.ok(memory.edits.some((text) => text.startsWith(heads.at(-1)!)));
+    assert.equal(memory.texts.size, 0);
+    assert.equal(states.length, 1);
+    assert.ok(states[0]);
+  });
+
+  it('asks with the document in the memory, whose line at the cursor is hidden', async () => {
+    const typed = { ...task, workspace: [{ path: task.path, text: FILE }] };
+    const places: GenerateRequest['memory'][] = [];
+    const checkpoint = await small();
+    await run('XL', {
+      typed,
+      memory: new KeptTexts(),
+      engine: (clock) => {
+        const oracle = new OracleEngine(clock, checkpoint, FILE);
+        return {
+          generate(request, signal, listener) {
+            if (request.maxTokens > 0) places.push(request.memory);
+            oracle.generate(request, signal, listener);
+          },
+        };
+      },
+    });
+    const hidden = places.map((place) => place?.hiddenLines?.[0] ?? -1);
+    assert.ok(places.every((place) => place?.document === 0));
+    assert.deepEqual([Math.min(...hidden), Math.max(...hidden)], [0, FILE.trimEnd().split('\n').length - 1]);
+  });
+
+  it('compares the memory with none', async () => {
+    const auto = summarise(await run('auto'));
+    const files = Array.from({ length: 20 }, (_, i) => ({ byHand: 100, saved: 20 + (i % 5) }));
+    const row = (memory: 'on' | 'off', times: number) => ({
+      ...auto,
+      memory,
+      files: files.map(({ byHand, saved }) => ({ byHand, saved: times * saved })),
+      keysSaved: times * 440,
+    });
+    const found = comparisons([row('off', 1), row('on', 1.5)]);
+    assert.deepEqual(
+      found.map(({ name, value, isSignificant }) => [name, value, isSignificant]),
+      [['quiet, auto: keys with the memory as a share of those without', 1.5, true]],
+    );
   });
 
   it('tells significant differences from others', async () => {

@@ -79,6 +79,25 @@ describe('the features of a head', () => {
     assert.ok(score(features, undefined) > 0);
   });
 
+  it('have the sum that came from earlier matches, 0 if the model decided alone', () => {
+    const sums = featuresOf(
+      [
+        { text: 'a', probability: Math.exp(-1), memoryShare: 0.8 },
+        { text: 'b', probability: Math.exp(-2) },
+      ],
+      PLACE,
+    ).map((features) => features[FEATURES.indexOf('sum of log probabilities from earlier matches')]);
+    assert.deepEqual(sums, [-0.8, -0.8]);
+  });
+
+  it('score as before with weights from before the memory', () => {
+    const nine = [2.2, 1.6, 0.7, -0.3, -0.2, -0.5, -0.8, -0.9, 1];
+    const [copied = []] = featuresOf([{ text: 'a', probability: 0.7, memoryShare: 0.9 }], PLACE);
+    const [alone = []] = featuresOf(pieces(['a', 0.7]), PLACE);
+    assert.equal(score(copied, nine), score(alone, nine));
+    assert.equal(scoreBoundAt(PLACE, nine, 0.5)?.ofMemorySum, 0);
+  });
+
   it('show the start of a line, an unfinished word, and text after the cursor', () => {
     const place = (linePrefix: string, lineSuffix: string) =>
       featuresOf(pieces(['a', 1]), { linePrefix, lineSuffix })[0]?.slice(5, 8);
@@ -91,7 +110,12 @@ describe('the features of a head', () => {
 describe('a decode that could show no more text', () => {
   const WORDS = ['return', ' this', '.', 'name', '(', ');', '\n  ', '\n}', ' = '];
 
+  /** Weights that like or dislike what came from earlier matches. */
+  const withMemory = (weight: number) => [1.5, 1, 0.7, -0.3, -0.2, -0.5, -0.8, -0.9, 1, weight];
+
   const CHECKPOINTS: [string, () => Promise<readonly number[] | undefined>][] = [
+    ['one that trusts matches', () => Promise.resolve(withMemory(1))],
+    ['one that distrusts matches', () => Promise.resolve(withMemory(-0.6))],
     ['the checkpoint that ships', async () => (await shipped()).calibration?.weights],
     ['the small one', async () => (await small()).calibration?.weights],
     ['one that was not calibrated', () => Promise.resolve(undefined)],
@@ -107,6 +131,7 @@ describe('a decode that could show no more text', () => {
         const written = Array.from({ length: 1 + Math.floor(12 * random.next()) }, () => ({
           text: WORDS[Math.floor(WORDS.length * random.next())]!,
           probability: random.next() ** 0.3,
+          memoryShare: random.next() < 0.3 ? 0 : random.next(),
         }));
         const scoreBound = scoreBoundAt(place, weights, minScore);
         const end = written.findIndex((_, i) => !mayShowMore(written.slice(0, i + 1), scoreBound));
@@ -119,6 +144,24 @@ describe('a decode that could show no more text', () => {
       }
       assert.ok(stopped > 300 && saved > 300 && shown > 300, `${stopped} stopped, ${saved} saved, ${shown} shown`);
     });
+
+  it('has no bound if less certain tokens could raise the score', () => {
+    const weights = (ofSum: number, ofLeast: number, ofMemorySum: number) => [
+      1,
+      ofSum,
+      0.5,
+      ofLeast,
+      0,
+      0,
+      0,
+      0,
+      0,
+      ofMemorySum,
+    ];
+    assert.ok(scoreBoundAt(PLACE, weights(1, -0.3, -0.6), 0.5));
+    for (const unbounded of [weights(1, 0, -1.1), weights(1, -0.6, -0.6), weights(1, -1.1, 0.5)])
+      assert.equal(scoreBoundAt(PLACE, unbounded, 0.5), undefined);
+  });
 
   it('continues to its end if everything is shown', () => {
     assert.ok(mayShowMore(pieces(['a', 0.001]), scoreBoundAt(PLACE, undefined, 0)));

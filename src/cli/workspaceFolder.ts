@@ -1,0 +1,60 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { type Switch, SWITCHES, type WorkspaceFile } from '../replay/workspace';
+import { FilePolicy } from '../workspace/filePolicy';
+import { folderOf } from './closedFile';
+import { UsageError } from './place';
+
+/** Folders that no project keeps its own code in; VS Code hides them or leaves them out of searches. */
+const SKIPPED = new Set(['.git', 'node_modules']);
+
+/**
+ * The files of a folder that may be quoted in prompts for others, as in the editor. Links are not followed, so the walk ends.
+ * @throws {UsageError} if there is no such folder
+ */
+export async function readWorkspace(
+  root: string,
+  warn: (message: string) => void = (message) => process.stderr.write(`matcoder: ${message}\n`),
+): Promise<WorkspaceFile[]> {
+  const entry = await stat(root).catch(() => undefined);
+  if (!entry?.isDirectory()) throw new UsageError(`--workspace ${root}: there is no such folder`);
+  const policy = new FilePolicy(warn);
+  const folder = folderOf(resolve(root));
+  const files: WorkspaceFile[] = [];
+  for await (const path of pathsBelow(resolve(root))) {
+    const quotable = await policy.quotable({ folder, path });
+    if ('text' in quotable) files.push({ path, text: quotable.text });
+  }
+  return files;
+}
+
+/**
+ * The path of a file as a prompt has it: from the workspace's root, or else from the working folder.
+ * @throws {UsageError} if the file is outside of the workspace
+ */
+export function pathFrom(workspace: string | undefined, file: string): string {
+  const path = relative(resolve(workspace ?? '.'), resolve(file)).replaceAll('\\', '/');
+  const isOutside = path === '' || path === '..' || path.startsWith('../') || /^[A-Za-z]:/.test(path);
+  if (workspace !== undefined && isOutside) throw new UsageError(`${file}: it is not in the workspace ${workspace}`);
+  return path;
+}
+
+/** @throws {UsageError} */
+export function switchesOf(text: string): Switch[] {
+  return text.split(',').map((name) => {
+    const found = SWITCHES.find((one) => one === name.trim());
+    if (!found) throw new UsageError(`--memory ${text}: expected off, on, or off,on`);
+    return found;
+  });
+}
+
+/** Regular files, in the order of their names. */
+async function* pathsBelow(root: string, inside = ''): AsyncGenerator<string> {
+  const entries = await readdir(join(root, inside), { withFileTypes: true }).catch(() => []);
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
+    if (entry.isDirectory()) {
+      if (!SKIPPED.has(entry.name)) yield* pathsBelow(root, path);
+    } else if (entry.isFile()) yield path;
+  }
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathFrom, readWorkspace, switchesOf } from '../../../src/cli/workspaceFolder';
+import { temporaryFolder } from '../../temporary';
+
+describe('the files of a workspace', () => {
+  const root = temporaryFolder();
+  const write = (path: string, text: string | Uint8Array) => {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  write('.git/HEAD', 'ref: refs/heads/main\n');
+  write('.gitignore', 'generated/\n');
+  write('main.ts', 'export {};\r\n');
+  write('src/list.ts', 'export class List {}\n');
+  write('generated/big.ts', 'export {};\n');
+  write('node_modules/other/index.js', 'exports.a = 1;\n');
+  write('.env', 'PASSWORD=hunter2\n');
+  write('src/key.ts', `const token = 'ghp_aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5';\n`);
+  write('logo.png', new Uint8Array([0x89, 0x50, 0, 1]));
+  symlinkSync(root, join(root, 'src', 'loop'));
+
+  it('are those that may be quoted, and no link is followed', async () => {
+    assert.deepEqual(await readWorkspace(root), [
+      { path: '.gitignore', text: 'generated/\n' },
+      { path: 'main.ts', text: 'export {};\n' },
+      { path: 'src/list.ts', text: 'export class List {}\n' },
+    ]);
+  });
+
+  it('need a folder', async () => {
+    await assert.rejects(readWorkspace(join(root, 'none')), /--workspace \S+none: there is no such folder/);
+    await assert.rejects(readWorkspace(join(root, 'main.ts')), /there is no such folder/);
+  });
+
+  it('have paths from its root, and none outside', () => {
+    assert.equal(pathFrom(root, join(root, 'src', 'list.ts')), 'src/list.ts');
+    for (const outside of [root, join(root, '..', 'other.ts'), join(root, '..')])
+      assert.throws(() => pathFrom(root, outside), /is not in the workspace/);
+    assert.equal(pathFrom(root, join(root, '..data.ts')), '..data.ts');
+    assert.equal(pathFrom(undefined, join('..', 'other.ts')), '../other.ts');
+  });
+});
+
+describe('the switches of the memory', () => {
+  it('are off, on, or both', () => {
+    assert.deepEqual(switchesOf('on'), ['on']);
+    assert.deepEqual(switchesOf('off, on'), ['off', 'on']);
+    assert.throws(() => switchesOf('auto'), /--memory auto: expected off, on, or off,on/);
+  });
+});
