@@ -21,8 +21,11 @@ interface Golden {
   cases: { prompt: number[]; healingPrefix: string; submodels: Record<string, Step[]> }[];
 }
 
-/** The engine rounds activations to int8, which PyTorch does not. */
-const TOLERANCE = 0.06;
+/** The engine rounds activations to int8, which PyTorch does not: of probabilities, the worst and the mean error. */
+const WORST_TOLERANCE = 0.2;
+const MEAN_TOLERANCE = 0.02;
+/** Of the memory's share of a probability. */
+const SHARE_TOLERANCE = 0.06;
 
 describe('a checkpoint’s predictions with a memory', () => {
   it('are those of the reference in Python, up to a place where two tokens are nearly as likely', async () => {
@@ -39,6 +42,7 @@ describe('a checkpoint’s predictions with a memory', () => {
     });
     for (const [id, text] of golden.documents.entries())
       await memory.set(id, Int32Array.from(tokenizer.encode(text)), false);
+    const errors: number[] = [];
     let [compared, fromMemory, healed] = [0, 0, 0];
     for (const { prompt, healingPrefix, submodels } of golden.cases) {
       for (const [name, steps] of Object.entries(submodels)) {
@@ -50,15 +54,18 @@ describe('a checkpoint’s predictions with a memory', () => {
           const where = `${name}, token ${i} after ${JSON.stringify(tokenizer.decode(prompt.slice(-6)))}`;
           const isSame = found.tokens[i] === step.token;
           assert.equal(found.matchLengths[i], step.matchLength, where);
-          assert.ok(Math.abs(found.probabilities[i]! - step.probability) < TOLERANCE, where);
+          errors.push(Math.abs(found.probabilities[i]! - step.probability));
+          assert.ok(errors.at(-1)! < WORST_TOLERANCE, where);
           if (!isSame) break; // both are about as likely, and the texts differ from here on
-          assert.ok(Math.abs(found.memoryShares[i]! - step.memoryShare) < TOLERANCE, where);
+          assert.ok(Math.abs(found.memoryShares[i]! - step.memoryShare) < SHARE_TOLERANCE, where);
           compared++;
           if (step.memoryShare > 0.5) fromMemory++;
           if (healingPrefix !== '' && i === 0) healed++;
         }
       }
     }
+    const mean = errors.reduce((sum, error) => sum + error) / errors.length;
+    assert.ok(mean < MEAN_TOLERANCE, `the mean error of a probability is ${mean}`);
     assert.ok(compared > 100, `${compared} tokens were compared`);
     assert.ok(fromMemory > 40, `the memory decided ${fromMemory} of them`);
     assert.ok(healed >= 7, `${healed} began with a healing prefix`);
