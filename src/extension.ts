@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { EditorFiles } from './completion/editor/files';
+import { EditorMemory } from './completion/editor/memory';
 import { CompletionProvider } from './completion/editor/provider';
 import { EditorSnippets } from './completion/editor/snippets';
 import { Grammars } from './completion/syntax/grammars';
 import { SyntaxByGrammar } from './completion/syntax/shape';
 import { EngineClient } from './engine/client';
+import { isStrained } from './governor/machine';
 import { SYSTEM_CLOCK } from './machine/clock';
 import { openCheckpoint, SHIPPED } from './matlm/checkpoint';
 import { systemClock } from './session/clock';
@@ -38,6 +40,18 @@ export function activate(context: vscode.ExtensionContext): void {
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const here = new HereTracker(files, settings);
 
+  const memory = new EditorMemory({
+    files,
+    isOn: settings.all.workspaceMemory,
+    isStrained: () => isStrained(session.machine),
+    log,
+    onChange: () => {
+      statusBar.changed();
+    },
+    onForbidden: () => {
+      session.pipeline?.reset();
+    },
+  });
   const session: Session = new Session({
     settings: {
       engine: () => ({ modelFolder: settings.all.modelPath || join(root, SHIPPED), threads: settings.all.threads }),
@@ -55,6 +69,9 @@ export function activate(context: vscode.ExtensionContext): void {
     onStart: () => {
       activity.forget();
     },
+    onMemory: (engineMemory) => {
+      memory.attach(engineMemory);
+    },
     onDecoded: (work, purpose) => {
       activity.decoded(work, purpose);
     },
@@ -68,6 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
     settings: () => settings.all,
     governorSettings: () => settings.governor(session.config),
     session,
+    memory: () => memory.summary,
     onChange,
   });
   const statusBar = new StatusBar(activity, () => here.current);
@@ -80,6 +98,7 @@ export function activate(context: vscode.ExtensionContext): void {
     pipeline: () => session.pipeline,
     files,
     snippets,
+    memory,
     isEnabledIn: (document) => settings.isEnabledIn(document),
     log,
     onRequest: (answer) => {
@@ -101,7 +120,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 
   context.subscriptions.push(
-    ...[log, settings, files, snippets, statistics, activity, statusBar, grammars, dashboard, here, session],
+    ...[log, settings, files, snippets, memory, statistics, activity, statusBar, grammars, dashboard, here, session],
     vscode.languages.registerInlineCompletionItemProvider({ pattern: '**' }, provider),
     vscode.window.registerWebviewPanelSerializer(DASHBOARD_VIEW, dashboard),
     ...registerCommands({ session, activity, statistics: statistics.counts, settings, here, dashboard, log, onChange }),
@@ -109,6 +128,7 @@ export function activate(context: vscode.ExtensionContext): void {
     here.onDidChange(onChange),
     settings.onDidChange((event) => {
       const restarts = ['matcoder.modelPath', 'matcoder.threads'].some((name) => event.affectsConfiguration(name));
+      if (event.affectsConfiguration('matcoder.workspaceMemory')) memory.setOn(settings.all.workspaceMemory);
       if (restarts) void session.start();
       else onChange();
     }),

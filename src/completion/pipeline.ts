@@ -189,7 +189,7 @@ export class Pipeline {
     if (this.earlier.inFlight) this.earlier.inFlight.hasMoved = true;
   }
 
-  /** Forget what was generated under other settings or by another model. */
+  /** Forget what was generated under other settings, by another model, or with texts that may no longer be shown. */
   reset(): void {
     this.retrigger.cancel();
     this.readAhead.stop();

@@ -12,7 +12,8 @@ import {
   isOnGpu,
 } from './engine';
 import type { HardwareReport } from './hardware';
-import type { FromHost, ToHost } from './protocol';
+import type { DocumentId, EngineMemory, MemoryMatch, MemoryPlace, MemoryStats } from './memory';
+import type { FromHost, MemoryAnswer, MemoryCall, ToHost } from './protocol';
 import { MAX_RESTARTS, Restarts } from './restarts';
 import { Watchdog } from './watchdog';
 
@@ -54,11 +55,13 @@ const BACKOFF_MS = 250;
  * The engine in a process of its own, so that a crash there costs a restart and never the editor. Requests that are
  * running when the process ends fail.
  */
-export class EngineClient implements Engine {
+export class EngineClient implements Engine, EngineMemory {
   private child: ChildProcess | undefined;
   private current: EngineState = { kind: 'stopped' };
   private nextId = 1;
   private readonly listeners = new Map<number, (event: GenerateEvent) => void>();
+  /** By id, what ends each call of the memory that has no answer yet. */
+  private readonly calls = new Map<number, (answer: MemoryAnswer) => void>();
   private readonly clock: Clock;
   private readonly restarts: Restarts;
   private readonly watchdog: Watchdog;
@@ -122,9 +125,37 @@ export class EngineClient implements Engine {
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
+  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats> {
+    return this.call<MemoryStats>({ name: 'remember', document, text, isFresh });
+  }
+
+  forget(documents: readonly DocumentId[]): Promise<MemoryStats> {
+    return this.call<MemoryStats>({ name: 'forget', documents });
+  }
+
+  look(tokens: readonly number[], place: MemoryPlace): Promise<MemoryMatch> {
+    return this.call<MemoryMatch>({ name: 'look', tokens, place });
+  }
+
   /** Give the process a probe's report: it moves to the best backend, and reports when that is ready. */
   adopt(report: HardwareReport): void {
     if (!this.avoidsGpu) this.send({ type: 'adopt', report });
+  }
+
+  /** Call the memory in the process. Rejects if the process is not ready, or ends before it has answered. */
+  private call<Value extends MemoryStats | MemoryMatch>(call: MemoryCall): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      if (this.current.kind !== 'ready') {
+        reject(new Error(`the engine is ${this.current.kind}`));
+        return;
+      }
+      const id = this.nextId++;
+      this.calls.set(id, (answer) => {
+        if ('fault' in answer) reject(new Error(answer.fault));
+        else resolve(answer.value as Value);
+      });
+      this.send({ type: 'memory', id, call });
+    });
   }
 
   private launch(): void {
@@ -191,6 +222,11 @@ export class EngineClient implements Engine {
         }
         break;
       }
+      case 'memory':
+        this.calls.get(message.id)?.(message.answer);
+        this.calls.delete(message.id);
+        // This is no answer to a request: the process answers it even if the engine's thread hangs.
+        return;
       case 'machine':
         this.lastMachine = { ...message.state, readAtMs: this.clock.now() };
         this.options.onMachine?.(this.lastMachine);
@@ -230,7 +266,10 @@ export class EngineClient implements Engine {
   private failAll(reason: string): void {
     const listeners = [...this.listeners.values()];
     this.listeners.clear();
+    const calls = [...this.calls.values()];
+    this.calls.clear();
     for (const listener of listeners) listener(failed(reason));
+    for (const end of calls) end({ fault: reason });
   }
 
   private setState(state: EngineState): void {

@@ -8,6 +8,9 @@ import type { HardwareReport } from './hardware';
 import { hardwareFile, readReport } from './hardwareFile';
 import { machineOf } from './thisMachine';
 import { AddonError } from './addon';
+import { LocalMemory } from './localMemory';
+import type { EngineMemory } from './memory';
+import { answerCall, NO_MEMORY } from './memoryHost';
 import { openMemory } from './native';
 import { loadRuntime, providersOf } from './onnx/runtime';
 import { candidates, openEngine, tryBackend } from './openEngine';
@@ -15,6 +18,7 @@ import type { FromHost, ToHost } from './protocol';
 import { watchMachine } from './sensors';
 
 let engine: FallbackEngine | undefined;
+let memory: EngineMemory = NO_MEMORY;
 let adopt: ((report: HardwareReport) => void) | undefined;
 const running = new Map<number, AbortController>();
 
@@ -68,6 +72,13 @@ process.on('message', (message: ToHost) => {
     case 'abort':
       running.get(message.id)?.abort();
       break;
+    case 'memory': {
+      const { id, call } = message;
+      void answerCall(memory, call).then((answer) => {
+        send({ type: 'memory', id, answer });
+      });
+      break;
+    }
   }
 });
 process.on('disconnect', () => process.exit(0));
@@ -75,11 +86,12 @@ process.on('disconnect', () => process.exit(0));
 async function open({ root, folder, threads, sensors, avoidsGpu }: Extract<ToHost, { type: 'open' }>): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const memory = openMemory(root, checkpoint);
-  const opened = openEngine(root, checkpoint, { threads, report, avoidsGpu, memory });
+  const native = openMemory(root, checkpoint);
+  if (native) memory = new LocalMemory(native, checkpoint.tokenizer);
+  const opened = openEngine(root, checkpoint, { threads, report, avoidsGpu, memory: native });
   engine = opened;
   adopt = (found) => {
-    opened.adopt(candidates(root, checkpoint, { threads, report: found, avoidsGpu, memory })).catch(unusable);
+    opened.adopt(candidates(root, checkpoint, { threads, report: found, avoidsGpu, memory: native })).catch(unusable);
   };
   let sharing = GPU_IS_USED;
   try {

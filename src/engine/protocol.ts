@@ -2,6 +2,7 @@ import type { Cost } from '../matlm/submodel';
 import type { SensorOptions } from './addon';
 import type { Backend, EngineInfo, GenerateEvent, GenerateRequest } from './engine';
 import type { HardwareReport } from './hardware';
+import type { DocumentId, MemoryMatch, MemoryPlace, MemoryStats } from './memory';
 import type { SensedState } from './sensors';
 
 /** The result of a probe's process. */
@@ -10,6 +11,20 @@ export interface Trial {
   readonly logits: Float32Array;
   readonly costs: Readonly<Record<string, Cost>>;
 }
+
+/** A call of `EngineMemory`. */
+export type MemoryCall =
+  | { readonly name: 'remember'; readonly document: DocumentId; readonly text: string; readonly isFresh: boolean }
+  | { readonly name: 'forget'; readonly documents: readonly DocumentId[] }
+  | { readonly name: 'look'; readonly tokens: readonly number[]; readonly place: MemoryPlace };
+
+/** How a call of `EngineMemory` ended. */
+export type MemoryAnswer =
+  | { readonly value: MemoryStats | MemoryMatch }
+  | {
+      /** The message of the error. */
+      readonly fault: string;
+    };
 
 /** Messages from the client to the engine's process. */
 export type ToHost =
@@ -36,7 +51,8 @@ export type ToHost =
   /** The report of a probe that ended after `open`. */
   | { readonly type: 'adopt'; readonly report: HardwareReport }
   | { readonly type: 'generate'; readonly id: number; readonly request: GenerateRequest }
-  | { readonly type: 'abort'; readonly id: number };
+  | { readonly type: 'abort'; readonly id: number }
+  | { readonly type: 'memory'; readonly id: number; readonly call: MemoryCall };
 
 /** Messages from the engine's process to the client. */
 export type FromHost =
@@ -47,4 +63,5 @@ export type FromHost =
   /** It cannot start, and a restart would not help: the message names the file and what to do. */
   | { readonly type: 'unusable'; readonly message: string }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly GenerateEvent[] }
+  | { readonly type: 'memory'; readonly id: number; readonly answer: MemoryAnswer }
   | { readonly type: 'machine'; readonly state: SensedState };

@@ -25,6 +25,11 @@ export function isBusy(load: Load): boolean {
   return takenByOthers(load) > BUSY_SHARE;
 }
 
+/** On battery, hot, or busy with other programs, so work that nobody waits for should wait too. */
+export function isStrained(machine: Machine): boolean {
+  return machine.powerSource === 'battery' || machine.lowPower === true || isHot(machine) || isBusy(machine);
+}
+
 /** On mains and neither hot nor busy, so work that may be wasted is acceptable. */
 export function hasTimeToSpare(machine: Machine): boolean {
   const { powerSource, lowPower } = machine;

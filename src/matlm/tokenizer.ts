@@ -53,8 +53,8 @@ export class Tokenizer {
     this.bytes = bytesOfTokens(read.vocabulary);
     this.tokenBytes = Array.from(this.bytes, (bytes, token) => (read.specialIds.has(token) ? new Uint8Array() : bytes));
     const encoder = new HuggingFaceTokenizer(programOf(read), {});
-    const encodePiece = (piece: string) => encoder.encode(piece, { add_special_tokens: false }).ids;
-    this.encodings = new EncodingCache(encodePiece, this.stretches);
+    const encodeStretch = (stretch: string) => encoder.encode(stretch, { add_special_tokens: false }).ids;
+    this.encodings = new EncodingCache(encodeStretch, this.stretches);
     // Decoding must give back the text, however the library reads the file.
     if (this.decode(this.encode(SAMPLE)) !== SAMPLE) {
       throw new CheckpointError(file, 'decoding its ids does not give back the text');

@@ -1,4 +1,4 @@
-import { isBusy, isHot, type Machine } from '../governor/machine';
+import { isStrained, type Machine } from '../governor/machine';
 
 /** The editor has finished its own start by then. */
 const AFTER_START_MS = 20_000;
@@ -31,10 +31,7 @@ export class Quiet {
       nowMs - this.startMs >= AFTER_START_MS &&
       nowMs - this.lastKeyMs >= AFTER_KEY_MS &&
       this.pending === 0 &&
-      machine.powerSource !== 'battery' &&
-      machine.lowPower !== true &&
-      !isBusy(machine) &&
-      !isHot(machine)
+      !isStrained(machine)
     );
   }
 }

@@ -7,6 +7,7 @@ import type { EngineClient, EngineState } from '../engine/client';
 import { describeBackend, describeRejected, describeReport } from '../engine/describe';
 import { type Engine, type EngineInfo, isOnGpu } from '../engine/engine';
 import type { HardwareReport } from '../engine/hardware';
+import type { EngineMemory } from '../engine/memory';
 import { CostModel } from '../governor/costs';
 import { decide, type Decision, type Declined } from '../governor/decide';
 import { History } from '../governor/history';
@@ -22,7 +23,9 @@ import { EngineLease } from './engineLease';
 import { Quiet } from './quiet';
 
 /** The client of an engine's process, as far as a session uses it. */
-export type SessionEngine = Engine & Pick<EngineClient, 'state' | 'machine' | 'start' | 'stop' | 'adopt'>;
+export type SessionEngine = Engine &
+  EngineMemory &
+  Pick<EngineClient, 'state' | 'machine' | 'start' | 'stop' | 'adopt'>;
 
 export interface EngineOptions {
   readonly modelFolder: string;
@@ -85,6 +88,8 @@ export interface SessionParts {
   readonly onChange: () => void;
   /** A start has begun: the completions of the earlier model are out of date. */
   readonly onStart: () => void;
+  /** The engine's memory, which is empty; undefined when the engine has gone, with all that it knew. */
+  readonly onMemory: (memory: EngineMemory | undefined) => void;
   /** A decode has ended, by itself or because it was stopped. */
   readonly onDecoded: (work: Work, purpose: Purpose) => void;
   /** The user pauses after a request was declined: the editor should ask again, as it does after a key. */
@@ -310,13 +315,16 @@ export class Session {
     });
     run.costs = fresh;
     run.completing = { pipeline, lease };
+    this.parts.onMemory(engine);
   }
 
   private endCompleting(run: Run): void {
     const { completing } = run;
+    if (!completing) return;
     delete run.completing;
-    completing?.lease.close();
-    completing?.pipeline.reset();
+    completing.lease.close();
+    completing.pipeline.reset();
+    this.parts.onMemory(undefined);
   }
 
   private probeWhenQuiet(run: Run, engine: SessionEngine, checkpoint: Checkpoint, threads: number): void {

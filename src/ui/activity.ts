@@ -21,6 +21,7 @@ import type { Settings } from './settings';
 import { labelOf } from './sizes';
 import { DECLINED_FROM, statusOf, type StatusView } from './status';
 import { strainOf } from './strain';
+import { describeMemory, type MemorySummary } from '../workspace/memory/summary';
 import { tooltip } from './tooltip';
 import { weightsRead } from './weightsRead';
 
@@ -31,6 +32,7 @@ export interface ActivityParts {
   /** The settings that choose a size, as they hold for the model that runs. */
   readonly governorSettings: () => GovernorSettings;
   readonly session: Pick<Session, 'state' | 'config' | 'hardware' | 'sensors' | 'machine' | 'preview' | 'predictMs'>;
+  readonly memory: () => MemorySummary;
   /** Something visible has changed. */
   readonly onChange: () => void;
 }
@@ -153,12 +155,13 @@ export class Activity {
 
   /** As Markdown. @param status as the status bar shows it */
   tooltip(status: StatusView): string {
-    const { session, governorSettings, statistics } = this.parts;
+    const { session, governorSettings, statistics, memory } = this.parts;
     return tooltip({
       engine: describeEngine(session.state),
       silence: status.command === 'matcoder.whyNoSuggestion' ? status.label : undefined,
       hardware: describeHardware(session.hardware),
       choice: describeSettings(governorSettings()),
+      memory: describeMemory(memory()),
       last: this.last?.work,
       today: statistics.today(),
       order: session.config ? shortNames(session.config) : [],

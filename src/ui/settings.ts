@@ -14,6 +14,7 @@ export interface Settings {
   readonly manualOnly: boolean;
   readonly eagerness: Eagerness;
   readonly relatedFiles: boolean;
+  readonly workspaceMemory: boolean;
   readonly modelPath: string;
   readonly threads: number;
 }
@@ -36,6 +37,7 @@ const RULES: { readonly [Name in SettingName]: Rule<Settings[Name]> } = {
   manualOnly: flag(false),
   eagerness: { fallback: 'balanced', isValid: isEagerness, expected: 'careful, balanced or eager' },
   relatedFiles: flag(true),
+  workspaceMemory: flag(true),
   modelPath: text(''),
   threads: wholeNumber(0, MAX_THREADS),
 };
@@ -73,6 +75,7 @@ export function readSettings(get: SettingSource, onFault: OnFault): Settings {
     manualOnly: read('manualOnly'),
     eagerness: read('eagerness'),
     relatedFiles: read('relatedFiles'),
+    workspaceMemory: read('workspaceMemory'),
     modelPath: read('modelPath').trim(),
     threads: read('threads'),
   };

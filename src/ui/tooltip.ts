@@ -11,6 +11,8 @@ export interface TooltipParts {
   readonly hardware: string;
   /** The settings: `Auto` and its limits, or the fixed size. */
   readonly choice: string;
+  /** What the memory of the workspace knows. */
+  readonly memory: string;
   readonly last: { readonly submodel: string; readonly latencyMs: number; readonly reason: string } | undefined;
   readonly today: UsageCounts;
   /** Short names of the sizes, smallest first. */
@@ -30,12 +32,23 @@ export const TOOLTIP_COMMANDS = {
 const BETWEEN_COLUMNS = ' | &emsp;';
 
 /** As Markdown. */
-export function tooltip({ engine, silence, hardware, choice, last, today, order, machine }: TooltipParts): string {
+export function tooltip({
+  engine,
+  silence,
+  hardware,
+  choice,
+  memory,
+  last,
+  today,
+  order,
+  machine,
+}: TooltipParts): string {
   const paragraphs = [
     `**MatCoder**: ${plain(engine)}`,
     ...(silence === undefined ? [] : [`Now: **${plain(silence)}**`]),
     `Backends: ${plain(hardware)}`,
     `Model size: ${plain(choice)}`,
+    `Workspace memory: ${plain(memory)}`,
   ];
   if (last) {
     paragraphs.push(`Last: **${plain(last.submodel)}** in ${milliseconds(last.latencyMs)} (${plain(last.reason)})`);

@@ -48,6 +48,19 @@ interface Verdict {
   readonly isIgnored: boolean;
 }
 
+/** The rules that hold for the files of one folder. */
+interface RulesHere {
+  /** The folder's path from the repository's root, or else from the workspace folder; ends with a slash unless empty. */
+  readonly prefix: string;
+  readonly own: IgnoreRules;
+  readonly other: IgnoreRules;
+}
+
+/** Why a file's text may not be quoted. */
+export type Unquotable = 'ignored' | 'secret' | 'too large' | 'not text' | 'missing';
+/** A text with line ends as \n, or the reason why there is none. */
+export type Quotable = { readonly text: string } | { readonly reason: Unquotable };
+
 /**
  * Decides which files may be read, and returns their texts. All code that quotes, learns from or indexes other files uses
  * this class. After a change of rules, call `forget` and check all kept texts again.
@@ -55,6 +68,7 @@ interface Verdict {
 export class FilePolicy {
   private readonly lists = new Map<string, Promise<PatternList>>();
   private readonly above = new Map<string, Promise<readonly string[]>>();
+  private readonly rules = new Map<string, Promise<RulesHere>>();
   private readonly verdicts = new Map<string, Promise<Verdict>>();
   private revision = 0;
 
@@ -66,6 +80,7 @@ export class FilePolicy {
     this.revision++;
     this.lists.clear();
     this.above.clear();
+    this.rules.clear();
     this.verdicts.clear();
   }
 
@@ -79,21 +94,34 @@ export class FilePolicy {
   }
 
   /**
-   * The text of a file if it may be quoted in prompts for other files, line ends as \n; undefined if not. The rules at the
-   * time of the answer apply, not those at the time of the call.
+   * The text of a file if it may be quoted in prompts for other files. The rules at the time of the answer apply, not those
+   * at the time of the call.
    * @param open the document, if the file is open, because its text may be unsaved
    */
-  async quotableText(file: ProjectFile, open?: OpenDocument): Promise<string | undefined> {
+  async quotable(file: ProjectFile, open?: OpenDocument): Promise<Quotable> {
     for (;;) {
       const { revision } = this;
-      const text = (await this.isQuotable(file)) ? (open?.getText() ?? (await readText(file))) : undefined;
+      const read = (await this.mayQuote(file)) ? await textIn(file, open) : ({ reason: 'ignored' } as const);
       if (revision !== this.revision) continue;
-      return text === undefined ? undefined : withoutSecrets(text, textKindOf(file.path, open?.languageId));
+      return 'text' in read ? withoutSecrets(read.text, textKindOf(file.path, open?.languageId)) : read;
     }
   }
 
+  /** Whether the name and the rules of a file let its text be quoted. Its text may still hold a secret. */
+  async mayQuote(file: ProjectFile): Promise<boolean> {
+    if (isSecretFile(`${file.folder.path}/${file.path}`)) return false;
+    const { isOwnIgnored, isIgnored } = await this.verdictOf(file);
+    return !isOwnIgnored && !isIgnored;
+  }
+
+  /** Whether all files below a folder are ignored. @param path from the workspace folder, empty for itself */
+  async ignoresFolder(folder: Folder, path: string): Promise<boolean> {
+    const { prefix, own, other } = await this.rulesIn(folder, path);
+    return own.ignoresFolder(prefix) || other.ignoresFolder(prefix);
+  }
+
   /** The text of an untitled document, if it may be quoted. */
-  unsavedText(document: OpenDocument): string | undefined {
+  unsaved(document: OpenDocument): Quotable {
     return withoutSecrets(document.getText(), textKindOf('', document.languageId));
   }
 
@@ -102,36 +130,40 @@ export class FilePolicy {
     return remembered(this.above, folder.id, () => findAbove(folder));
   }
 
-  private async isQuotable(file: ProjectFile): Promise<boolean> {
-    if (isSecretFile(`${file.folder.path}/${file.path}`)) return false;
-    const { isOwnIgnored, isIgnored } = await this.verdictOf(file);
-    return !isOwnIgnored && !isIgnored;
-  }
-
   private verdictOf(file: ProjectFile): Promise<Verdict> {
     if (this.verdicts.size >= MAX_VERDICTS) this.verdicts.clear();
     return remembered(this.verdicts, `${file.folder.id} ${file.path}`, () => this.judge(file));
   }
 
   private async judge({ folder, path }: ProjectFile): Promise<Verdict> {
-    const above = await this.foldersAbove(folder);
-    const top = above.reduce((parent) => parent.slice(0, parent.lastIndexOf('/')), folder.path);
-    const full = [...above, path].join('/');
-    const names = full.split('/').slice(0, -1);
-    const folders = Array.from({ length: names.length + 1 }, (_, depth) => names.slice(0, depth).join('/'));
-    const levels = (name: string) =>
-      Promise.all(
-        folders.map(async (inside) => {
-          const list = await this.listAt(folder, [top, inside, name].filter((part) => part !== '').join('/'));
-          return { folder: inside, list };
-        }),
-      );
-    const [own, git] = await Promise.all([levels(OWN_IGNORE_FILE), levels(GIT_IGNORE_FILE)]);
-    const excludes = await this.excludesOf(folder);
-    return {
-      isOwnIgnored: new IgnoreRules(own).ignores(full),
-      isIgnored: new IgnoreRules([{ folder: above.join('/'), list: excludes }, ...git]).ignores(full),
-    };
+    const name = path.lastIndexOf('/') + 1;
+    const { prefix, own, other } = await this.rulesIn(folder, path.slice(0, Math.max(0, name - 1)));
+    const full = prefix + path.slice(name);
+    return { isOwnIgnored: own.ignores(full), isIgnored: other.ignores(full) };
+  }
+
+  /** @param path of a folder in the workspace folder, empty for itself */
+  private rulesIn(folder: Folder, path: string): Promise<RulesHere> {
+    return remembered(this.rules, `${folder.id} ${path}`, async () => {
+      const above = await this.foldersAbove(folder);
+      const top = above.reduce((parent) => parent.slice(0, parent.lastIndexOf('/')), folder.path);
+      const names = [...above, ...(path === '' ? [] : path.split('/'))];
+      const folders = Array.from({ length: names.length + 1 }, (_, depth) => names.slice(0, depth).join('/'));
+      const levels = (name: string) =>
+        Promise.all(
+          folders.map(async (inside) => {
+            const list = await this.listAt(folder, [top, inside, name].filter((part) => part !== '').join('/'));
+            return { folder: inside, list };
+          }),
+        );
+      const [own, git] = await Promise.all([levels(OWN_IGNORE_FILE), levels(GIT_IGNORE_FILE)]);
+      const excludes = { folder: above.join('/'), list: await this.excludesOf(folder) };
+      return {
+        prefix: names.map((name) => `${name}/`).join(''),
+        own: new IgnoreRules(own),
+        other: new IgnoreRules([excludes, ...git]),
+      };
+    });
   }
 
   private listAt(folder: Folder, path: string): Promise<PatternList> {
@@ -162,24 +194,25 @@ export class FilePolicy {
   }
 }
 
-/** The text to quote; undefined if it contains a secret anywhere, because parts of a secret look harmless. */
-function withoutSecrets(text: string, kind: TextKind): string | undefined {
+/** The text to quote, unless it contains a secret anywhere, because parts of a secret look harmless. */
+function withoutSecrets(text: string, kind: TextKind): Quotable {
   const read = text.slice(0, MAX_FILE_BYTES).replaceAll('\r\n', '\n');
-  return findSecret(read, { kind }) === undefined ? read : undefined;
+  return findSecret(read, { kind }) === undefined ? { text: read } : { reason: 'secret' };
 }
 
-async function readText({ folder, path }: ProjectFile): Promise<string | undefined> {
+async function textIn({ folder, path }: ProjectFile, open: OpenDocument | undefined): Promise<Quotable> {
+  if (open) return { text: open.getText() };
   const content = await folder.read(`${folder.path}/${path}`, MAX_FILE_BYTES);
-  return content === 'too large' || content === undefined ? undefined : textOf(content);
+  if (content === undefined) return { reason: 'missing' };
+  return content === 'too large' ? { reason: content } : textOf(content);
 }
 
-/** Undefined if the bytes are not text. */
-function textOf(content: Uint8Array): string | undefined {
-  if (content.includes(0)) return undefined;
+function textOf(content: Uint8Array): Quotable {
+  if (content.includes(0)) return { reason: 'not text' };
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(content) };
   } catch {
-    return undefined;
+    return { reason: 'not text' };
   }
 }
 

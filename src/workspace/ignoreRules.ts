@@ -43,18 +43,28 @@ export class IgnoreRules {
 
   /** @param path of a file from the project's root, with forward slashes */
   ignores(path: string, budget: StepBudget = { steps: MAX_STEPS }): boolean {
+    return this.verdicts(path, budget).includes(true);
+  }
+
+  /** @param path of a folder from the project's root, with a slash at its end; empty for the root */
+  ignoresFolder(path: string, budget: StepBudget = { steps: MAX_STEPS }): boolean {
+    return this.verdicts(path, budget).slice(0, -1).includes(true);
+  }
+
+  /** Whether each of the path's folders is ignored, from the root on, and last the file. All are if it is too much work. */
+  private verdicts(path: string, budget: StepBudget): boolean[] {
     // No rule applies to a path outside the project.
-    if (path === '' || path.startsWith('/') || path.split('/').includes('..')) return false;
+    if (path === '' || path.startsWith('/') || path.split('/').includes('..')) return [];
     const lowerCase = path.toLowerCase();
     const verdicts = lowerCase.split('/').map(() => false);
     try {
       for (const level of this.levels)
         if (lowerCase.startsWith(level.folder)) judge(level, lowerCase, verdicts, budget);
     } catch (error) {
-      if (error instanceof TooMuchWork) return true;
+      if (error instanceof TooMuchWork) return verdicts.fill(true);
       throw error;
     }
-    return verdicts.includes(true);
+    return verdicts;
   }
 }
 

@@ -3,8 +3,11 @@ import {
   FilePolicy,
   type Folder,
   GIT_IGNORE_FILE,
+  MAX_FILE_BYTES,
+  type OpenDocument,
   OWN_IGNORE_FILE,
   type ProjectFile,
+  type Quotable,
 } from '../../workspace/filePolicy';
 
 const RULES = `{${OWN_IGNORE_FILE},${GIT_IGNORE_FILE}}`;
@@ -41,18 +44,39 @@ export class EditorFiles implements vscode.Disposable {
     return this.policy.closed(uri.path, this.projectFile(fileOf(uri)));
   }
 
-  /**
-   * The text of a file if it may be quoted in prompts for other files. It is read from the editor if the file is open, or
-   * else from the disk. Files outside the workspace are not quoted, because their rules are unknown. Cells of a notebook
-   * are not quoted, because they are in each other's prompt anyway.
-   */
+  /** The text of a file if it may be quoted in prompts for other files, as `quotable` says. */
   async quotableText(uri: vscode.Uri): Promise<string | undefined> {
-    const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
-    if (fileOf(uri) !== uri) return undefined;
+    const read = await this.quotable(uri);
+    return 'text' in read ? read.text : undefined;
+  }
+
+  /**
+   * The text of a file, or why it may not be quoted in prompts for other files. It is read from the editor if the file is
+   * open, or else from the disk. Files outside the workspace are not quoted, because their rules are unknown. Cells of a
+   * notebook are not quoted, because they are in each other's prompt anyway.
+   */
+  async quotable(uri: vscode.Uri): Promise<Quotable> {
+    const open = openDocument(uri);
+    if (fileOf(uri) !== uri) return { reason: 'ignored' };
     const file = this.projectFile(uri);
-    if (!file) return uri.scheme === 'untitled' && open ? this.policy.unsavedText(open) : undefined;
+    if (!file) return uri.scheme === 'untitled' && open ? this.policy.unsaved(open) : { reason: 'ignored' };
     await this.watchAbove(file.folder);
-    return this.policy.quotableText(file, open);
+    return this.policy.quotable(file, open);
+  }
+
+  /** Whether the name and the rules of a file let its text be quoted. Its text may still hold a secret. */
+  async mayQuote(uri: vscode.Uri): Promise<boolean> {
+    const file = this.projectFile(uri);
+    return file ? this.policy.mayQuote(file) : uri.scheme === 'untitled';
+  }
+
+  /** Whether no file below a folder may be quoted, because all are ignored or outside the workspace. */
+  async ignoresFolder(uri: vscode.Uri): Promise<boolean> {
+    const root = vscode.workspace.getWorkspaceFolder(uri);
+    if (!root) return true;
+    const folder = this.folderAt(root);
+    await this.watchAbove(folder);
+    return this.policy.ignoresFolder(folder, pathIn(folder, uri));
   }
 
   dispose(): void {
@@ -93,11 +117,30 @@ export class EditorFiles implements vscode.Disposable {
   private projectFile(uri: vscode.Uri): ProjectFile | undefined {
     const root = vscode.workspace.getWorkspaceFolder(uri);
     if (!root || uri.path.length <= root.uri.path.length) return undefined;
+    const folder = this.folderAt(root);
+    return { folder, path: pathIn(folder, uri) };
+  }
+
+  private folderAt(root: vscode.WorkspaceFolder): Folder {
     const id = root.uri.toString();
     const folder = this.folders.get(id) ?? folderOf(root);
     this.folders.set(id, folder);
-    return { folder, path: uri.path.slice(folder.path.length).replace(/^\//, '') };
+    return folder;
   }
+}
+
+function pathIn(folder: Folder, uri: vscode.Uri): string {
+  return uri.path.slice(folder.path.length).replace(/^\/|\/$/g, '');
+}
+
+/** The document of a file that is open in the editor, as far as it may be read: a huge one is slow to read as a whole. */
+function openDocument(uri: vscode.Uri): OpenDocument | undefined {
+  const address = uri.toString();
+  const document = vscode.workspace.textDocuments.find((other) => other.uri.toString() === address);
+  if (!document) return undefined;
+  const { languageId } = document;
+  const start = new vscode.Position(0, 0);
+  return { languageId, getText: () => document.getText(new vscode.Range(start, document.positionAt(MAX_FILE_BYTES))) };
 }
 
 function folderOf({ uri }: vscode.WorkspaceFolder): Folder {

@@ -3,6 +3,7 @@ import { isAborted } from '../abort';
 import { AskingAgain, type EditorCursor } from './askingAgain';
 import { excerptAt } from './excerpt';
 import type { EditorFiles } from './files';
+import type { EditorMemory } from './memory';
 import { inBackground } from '../background';
 import type { IndentOptions } from '../cursor';
 import type { EditorSnippets } from './snippets';
@@ -19,6 +20,7 @@ export interface ProviderParts {
   readonly pipeline: () => Pipeline | undefined;
   readonly files: EditorFiles;
   readonly snippets: EditorSnippets;
+  readonly memory: Pick<EditorMemory, 'placeOf'>;
   /** Whether suggestions while typing are enabled in a document. */
   readonly isEnabledIn: (document: vscode.TextDocument) => boolean;
   readonly log: vscode.LogOutputChannel;
@@ -113,7 +115,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     pipeline: Pipeline,
     signal: AbortSignal,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
-    const { files, snippets, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
+    const { files, snippets, memory, log, isEnabledIn, onRequest, onOutcome, onOffer, acceptedCommand } = this.parts;
     const offset = document.offsetAt(position);
     const cursor = cursorIn(document, position);
     const isAskingAgain = this.askingAgain.take(cursor);
@@ -126,7 +128,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
       return undefined;
     }
     const here = { context, explicit, closed, enabled: isEnabledIn(document) };
-    const { request, range, lead } = targetAt(document, position, here, snippets);
+    const { request, range, lead } = targetAt(document, position, here, snippets, memory);
     trace.end('context');
     const startedMs = performance.now();
     const answer = pipeline.complete(request, signal, trace);
@@ -218,6 +220,7 @@ function targetAt(
   position: vscode.Position,
   { context, ...circumstances }: Circumstances,
   snippets: EditorSnippets,
+  memory: Pick<EditorMemory, 'placeOf'>,
 ): Target {
   const selected = context.selectedCompletionInfo;
   const fits = selected?.range.isSingleLine && selected.range.contains(position) && !/[\r\n]/.test(selected.text);
@@ -230,6 +233,7 @@ function targetAt(
     ...excerpt,
     indent: indentOf(document, visibleTextEditors),
     snippets: snippets.around(document, excerpt),
+    memory: memory.placeOf(document, position),
     document: document.uri.toString(),
     lineSuffix: document.getText(new vscode.Range(range.end, line.end)).slice(0, EXCERPT_SUFFIX_CHARS),
     lineLength: line.end.character,

@@ -125,6 +125,42 @@ describe('the client of the engine’s process', () => {
     });
   }
 
+  describe('as a memory', () => {
+    it('passes calls on and returns their answers, also if several wait', async () => {
+      start('works');
+      await until('ready');
+      const calls = [client.remember(1, 'a', false), client.forget([1]), client.look([1], {})];
+      assert.deepEqual(
+        (await Promise.all(calls)).map((answer) => 'name' in answer && answer.name),
+        ['remember', 'forget', 'look'],
+      );
+      await assert.rejects(client.remember(1, 'bad', false), /a token is not in the vocabulary/);
+    });
+
+    it('rejects calls while nothing runs, and those that a crash or a stop leaves without an answer', async () => {
+      start('crashes in the memory');
+      await assert.rejects(client.remember(1, 'a', false), /the engine is starting/);
+      await until('ready');
+      await assert.rejects(client.remember(1, 'a', false), /the engine ended by SIGKILL/);
+      client.stop();
+      start('never answers the memory');
+      await until('ready');
+      const lost = client.remember(1, 'a', false);
+      client.stop();
+      await assert.rejects(lost, /the engine was stopped/);
+    });
+
+    it('does not make a request look alive that hangs', async () => {
+      start('hangs');
+      await until('ready');
+      const events = generate();
+      clock.advance(6000);
+      await client.remember(1, 'a', false);
+      clock.advance(6000);
+      assert.match(reasonOf(await events), /did not answer for 10 s/);
+    });
+  });
+
   it('gives up after three restarts in five minutes, with the reason', async () => {
     start('crashes at start');
     const failed = await until('failed');

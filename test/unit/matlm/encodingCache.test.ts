@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { EncodingCache } from '../../../src/matlm/encodingCache';
 import { STRETCHES } from '../../../src/matlm/tokenizerFile';
-import { small } from '../model';
+import { MODEL, small } from '../model';
 
-/** A cache whose tokens are characters, with the pieces that it had encoded. */
+/** A cache whose tokens are characters, with the stretches that it had encoded. */
 function counting() {
-  const pieces: string[] = [];
+  const encoded: string[] = [];
   const cache = new EncodingCache(
-    (piece) => {
-      pieces.push(piece);
-      return Array.from({ length: piece.length }, (_, i) => piece.charCodeAt(i));
+    (stretch) => {
+      encoded.push(stretch);
+      return Array.from({ length: stretch.length }, (_, i) => stretch.charCodeAt(i));
     },
     new RegExp(STRETCHES, 'gu'),
   );
-  return { cache, pieces };
+  return { cache, encoded };
 }
 
 const textOf = (ids: readonly number[]) => String.fromCharCode(...ids);
@@ -28,42 +31,42 @@ const LINES: Record<string, (length: number) => string> = {
 
 describe('remembered encodings', () => {
   for (const [name, line] of Object.entries(LINES)) {
-    it(`cost one piece per key, however long the line is: one ${name}`, () => {
+    it(`cost one stretch per key, however long the line is: one ${name}`, () => {
       for (const length of [300, 2000, 20_000]) {
-        const { cache, pieces } = counting();
+        const { cache, encoded } = counting();
         const text = line(length + 400);
         cache.encode(text.slice(0, length));
         for (let typed = length + 2; typed <= length + 400; typed += 2) {
-          pieces.length = 0;
+          encoded.length = 0;
           assert.equal(textOf(cache.encode(text.slice(0, typed))), text.slice(0, typed));
-          const encoded = pieces.join('').length;
-          assert.ok(encoded <= 256 && pieces.length <= 5, `at ${typed}: ${encoded} characters`);
+          const cost = encoded.join('').length;
+          assert.ok(cost <= 256 && encoded.length <= 5, `at ${typed}: ${cost} characters`);
         }
       }
     });
   }
 
-  it('cover whole lines if these are short, and are made once', () => {
-    const { cache, pieces } = counting();
-    const text = 'const a = 1;\n  const b = 2;\n';
-    for (let time = 0; time < 3; time++) assert.equal(textOf(cache.encode(text)), text);
-    assert.deepEqual(pieces, ['const a = 1;', '\n  const b = 2;', '\n']);
+  it('are made once, whatever stands around a stretch', () => {
+    const { cache, encoded } = counting();
+    for (const text of ['const a = 1;\r\n  const b', 'let b = a;\r\n  const c = 2']) {
+      assert.equal(textOf(cache.encode(text)), text);
+    }
+    assert.deepEqual(encoded, ['const', ' a', ' =', ' ', '1', ';', '\r\n  ', ' b', 'let', ' c', '2']);
   });
 
   it('never split a surrogate pair', () => {
-    const { cache, pieces } = counting();
+    const { cache, encoded } = counting();
     cache.encode(`x${'🙂'.repeat(500)}`);
-    assert.ok(pieces.every((piece) => !/[\ud800-\udbff]$/.test(piece)));
+    assert.ok(encoded.every((part) => !/[\ud800-\udbff]$/.test(part)));
   });
 
-  it('are the ids that encoding a whole line gives, if no stretch is too long', async () => {
+  it('are the ids that the library gives for a whole text, if no stretch is too long', async () => {
     const { tokenizer } = await small();
-    for (const unit of ['foo(a,Bar[12]);if(x){return "é"}', '世界 = wörld; ', 'HTTPServer__x1 ', 'a  b\t\tc ']) {
-      const line = unit.repeat(100);
-      // Short lines are encoded whole.
-      const words = line.match(new RegExp(STRETCHES, 'gu'))!;
-      const apart = words.flatMap((word) => tokenizer.encode(word));
-      assert.deepEqual(tokenizer.encode(line), apart, unit);
+    const json = JSON.parse(readFileSync(join(MODEL, 'tokenizer.json'), 'utf8')) as object;
+    const library = new HuggingFaceTokenizer(json, {});
+    for (const unit of ['foo(a,Bar[12]);if(x){return "é"}', '世界 = wörld;\r\n', 'HTTPServer__x1 ', 'a  b\n\t\tc ']) {
+      const text = unit.repeat(100);
+      assert.deepEqual(tokenizer.encode(text), library.encode(text, { add_special_tokens: false }).ids, unit);
     }
   });
 });

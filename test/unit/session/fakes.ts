@@ -2,6 +2,7 @@ import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import type { EngineState } from '../../../src/engine/client';
 import type { EngineInfo, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 import type { HardwareReport } from '../../../src/engine/hardware';
+import type { EngineMemory, MemoryMatch, MemoryStats } from '../../../src/engine/memory';
 import { AUTO } from '../../../src/governor/settings';
 import type { MachineState } from '../../../src/machine/state';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
@@ -55,6 +56,18 @@ export class FakeEngine implements SessionEngine {
     this.adopted.push(report);
   }
 
+  remember(): Promise<MemoryStats> {
+    return Promise.resolve({ documents: 0, tokens: 0, bytes: 0 });
+  }
+
+  forget(): Promise<MemoryStats> {
+    return this.remember();
+  }
+
+  look(): Promise<MemoryMatch> {
+    return Promise.resolve({ length: 0, count: 0, topShare: 0 });
+  }
+
   generate(request: GenerateRequest, signal: AbortSignal, emit: (event: GenerateEvent) => void): void {
     this.requests.push({ request, signal, emit });
     emit({ type: 'prefill', reusedTokens: 0, prefilledTokens: request.prompt.length, prefillMs: 1 });
@@ -103,6 +116,7 @@ export class World {
   readonly stored: HardwareReport[] = [];
   readonly lines: string[] = [];
   readonly decoded: string[] = [];
+  readonly memories: (EngineMemory | undefined)[] = [];
   rests = 0;
   changes = 0;
   starts = 0;
@@ -169,6 +183,9 @@ export class World {
       },
       onStart: () => {
         this.starts++;
+      },
+      onMemory: (memory) => {
+        this.memories.push(memory);
       },
       onDecoded: (work) => {
         this.decoded.push(work.submodel);

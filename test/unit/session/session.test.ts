@@ -188,6 +188,24 @@ describe('a session', () => {
     assert.deepEqual(world.decoded, []);
   });
 
+  it('hands over the memory of each engine that is ready, and takes it back when the engine goes', async () => {
+    await started();
+    const first = world.lastEngine;
+    assert.deepEqual(world.memories, [first]);
+    first.ready({ backend: 'onnx-cuda' }); // another backend in the same process, with the same memory
+    assert.equal(world.memories.length, 1);
+    first.become({ kind: 'restarting', reason: 'the engine ended', delayMs: 250 });
+    assert.deepEqual(world.memories, [first, undefined]);
+    first.ready();
+    world.modelFolder = 'another';
+    await started();
+    const second = world.lastEngine;
+    assert.notEqual(second, first);
+    assert.deepEqual(world.memories, [first, undefined, first, undefined, second]);
+    session.dispose();
+    assert.equal(world.memories.at(-1), undefined);
+  });
+
   it('waits for nothing on behalf of a pipeline that is replaced', async () => {
     await started();
     const answer = complete();

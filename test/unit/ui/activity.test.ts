@@ -63,6 +63,7 @@ describe('the activity', () => {
           () => undefined,
         ),
       governorSettings: () => settings,
+      memory: () => ({ state: 'off', files: 0, bytes: 0, leftOut: {}, isTruncated: false }),
       session: {
         get state() {
           return engine;

@@ -6,6 +6,7 @@ const QUIET: TooltipParts = {
   engine: 'ready',
   silence: undefined,
   hardware: 'not tried yet',
+  memory: '312 files, 1.2 MB',
   choice: 'Auto',
   last: undefined,
   today: NO_USAGE,
@@ -27,7 +28,7 @@ describe('the tooltip', () => {
   it('says little before the first completion', () => {
     assert.equal(
       tooltip(QUIET).split('\n\n').slice(0, -1).join('; '),
-      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto',
+      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto; Workspace memory: 312 files, 1.2 MB',
     );
   });
 

@@ -22,8 +22,12 @@ function workspaceOf(files: Record<string, string | Uint8Array>, excludes: Recor
   };
   const policy = new FilePolicy((message) => warnings.push(message));
   const file = (path: string): ProjectFile => ({ folder, path });
-  const isQuoted = async (path: string) => (await policy.quotableText(file(path))) !== undefined;
-  return { files, policy, file, isQuoted, reads, warnings };
+  const quote = async (path: string) => {
+    const read = await policy.quotable(file(path));
+    return 'text' in read ? 'quoted' : read.reason;
+  };
+  const isQuoted = async (path: string) => (await quote(path)) === 'quoted';
+  return { files, folder, policy, file, quote, isQuoted, reads, warnings };
 }
 
 const CODE = 'export const a = 1;\n';
@@ -51,30 +55,30 @@ describe('the file policy', () => {
   });
 
   it('quotes no file with a secret in its name or anywhere in its text', async () => {
-    const { isQuoted } = workspaceOf({
+    const { quote } = workspaceOf({
       '/repo/app/.envrc': CODE,
       '/repo/app/a.ts': `${CODE.repeat(2000)}const password = 'hunter2';\n`,
       '/repo/app/b.sh': 'export DB_PASSWORD=swordfish\n',
       '/repo/app/c.ts': CODE,
     });
     const paths = ['.envrc', 'a.ts', 'b.sh', 'c.ts'];
-    assert.deepEqual(await Promise.all(paths.map(isQuoted)), [false, false, false, true]);
+    assert.deepEqual(await Promise.all(paths.map(quote)), ['ignored', 'secret', 'secret', 'quoted']);
   });
 
-  it('quotes no large and no binary files', async () => {
-    const { isQuoted } = workspaceOf({
+  it('quotes no large and no binary files, and says so', async () => {
+    const { quote } = workspaceOf({
       '/repo/app/large.ts': 'a'.repeat(MAX_FILE_BYTES + 1),
       '/repo/app/zero.ts': 'a\0b',
       '/repo/app/latin.ts': new Uint8Array([0x61, 0xe9, 0x62]),
     });
-    const quoted = await Promise.all(['large.ts', 'zero.ts', 'latin.ts'].map(isQuoted));
-    assert.deepEqual(quoted, [false, false, false]);
+    const quoted = await Promise.all(['large.ts', 'zero.ts', 'latin.ts', 'none.ts'].map(quote));
+    assert.deepEqual(quoted, ['too large', 'not text', 'not text', 'missing']);
   });
 
   it('returns the text of the editor if a file is open, line ends as \\n', async () => {
     const { policy, file } = workspaceOf({});
-    const text = await policy.quotableText(file('a.ts'), { languageId: 'typescript', getText: () => 'a();\r\nb();' });
-    assert.equal(text, 'a();\nb();');
+    const open = { languageId: 'typescript', getText: () => 'a();\r\nb();' };
+    assert.deepEqual(await policy.quotable(file('a.ts'), open), { text: 'a();\nb();' });
   });
 
   it('applies the rules at the time of the answer, not of the call', async () => {
@@ -87,16 +91,45 @@ describe('the file policy', () => {
       }
       return CODE;
     };
-    const text = await policy.quotableText(file('a.ts'), { languageId: 'typescript', getText });
-    assert.equal(text, undefined);
+    const read = await policy.quotable(file('a.ts'), { languageId: 'typescript', getText });
+    assert.deepEqual(read, { reason: 'ignored' });
   });
 
   it('uses the language of a document whose name has no extension', async () => {
     const { policy, file } = workspaceOf({});
     const getText = () => 'db_password=swordfish\n';
-    const textIn = (languageId: string) => policy.quotableText(file('deploy'), { languageId, getText });
-    assert.deepEqual([await textIn('shellscript'), await textIn('plaintext')], [undefined, getText()]);
-    assert.equal(policy.unsavedText({ languageId: 'shellscript', getText }), undefined);
+    const readAs = (languageId: string) => policy.quotable(file('deploy'), { languageId, getText });
+    const secret = { reason: 'secret' };
+    assert.deepEqual([await readAs('shellscript'), await readAs('plaintext')], [secret, { text: getText() }]);
+    assert.deepEqual(policy.unsaved({ languageId: 'shellscript', getText }), secret);
+  });
+
+  it('knows which files may be quoted, and which folders hold none, without reading a file', async () => {
+    const { policy, folder, file, reads } = workspaceOf(
+      {
+        '/repo/.git': '',
+        '/repo/.gitignore': 'dist/\nnames\n',
+        '/repo/app/.gitignore': 'logs/*\n!logs/keep.ts\n',
+        '/repo/app/.matcoderignore': 'gen/\n',
+      },
+      { '**/hidden': true },
+    );
+    const folders = ['', 'src', 'dist', 'dist/deep', 'logs', 'src/names', 'gen', 'src/hidden'];
+    const ignored = await Promise.all(folders.map((path) => policy.ignoresFolder(folder, path)));
+    assert.deepEqual(
+      folders.filter((_, i) => ignored[i]),
+      ['dist', 'dist/deep', 'src/names', 'gen', 'src/hidden'],
+    );
+    const paths = ['src/a.ts', 'dist/a.ts', 'logs/a.ts', 'logs/keep.ts', '.env'];
+    const may = await Promise.all(paths.map((path) => policy.mayQuote(file(path))));
+    assert.deepEqual(
+      paths.filter((_, i) => may[i]),
+      ['src/a.ts', 'logs/keep.ts'],
+    );
+    assert.deepEqual(
+      reads.filter((path) => !path.endsWith('ignore')),
+      [],
+    );
   });
 
   it('closes files with the names of secrets, and those that MatCoder’s own rules list', async () => {

@@ -1,0 +1,225 @@
+import * as vscode from 'vscode';
+import type { EngineMemory, MemoryPlace } from '../../engine/memory';
+import { SYSTEM_CLOCK } from '../../machine/clock';
+import { messageOf } from '../../matlm/errors';
+import { MemoryFeeder } from '../../workspace/memory/feeder';
+import { importedFiles } from '../../workspace/memory/importedFiles';
+import type { FileId } from '../../workspace/memory/nearness';
+import { describeMemory, type MemorySummary } from '../../workspace/memory/summary';
+import type { FolderEntry } from '../../workspace/memory/walk';
+import { isEdited } from '../gate';
+import { EXCERPT_HEAD_CHARS } from '../prompt/prompt';
+import { textOf } from './excerpt';
+import type { EditorFiles } from './files';
+
+export interface EditorMemoryParts {
+  readonly files: EditorFiles;
+  readonly isOn: boolean;
+  /** Whether the machine is on battery, busy or hot. */
+  readonly isStrained: () => boolean;
+  readonly log: Pick<vscode.LogOutputChannel, 'info' | 'warn'>;
+  readonly onChange: () => void;
+  /** Something was forgotten that must not be shown any more. */
+  readonly onForbidden: () => void;
+}
+
+const BUDGET_BYTES = 64e6;
+/** Shares of the time for work in the background, */
+const SHARE = 0.25;
+/** and while the user types, on battery, or if the machine is busy or hot. */
+const SMALL_SHARE = 0.05;
+/** The user types for so long after a key. */
+const TYPING_MS = 1000;
+/** Files that were active are near for as long as so few others were. */
+const MAX_RECENT = 30;
+/** Time for several tabs to open or close together. */
+const TABS_MS = 200;
+/** Other file systems may ask a server for each file. */
+const LOCAL_SCHEMES = ['file', 'vscode-remote'];
+
+/** Keeps the engine's memory of the workspace as the editor's files and documents are. `EditorFiles` decides which may be read. */
+export class EditorMemory implements vscode.Disposable {
+  private readonly feeder: MemoryFeeder;
+  private readonly subscriptions: vscode.Disposable[];
+  private recent: readonly FileId[] = [];
+  private typedMs = -Infinity;
+  private tabsTimer: NodeJS.Timeout | undefined;
+  private readonly said = new Set<string>();
+  private lastLine = '';
+
+  constructor(private readonly parts: EditorMemoryParts) {
+    const { files, isOn, isStrained, onChange, onForbidden } = parts;
+    this.feeder = new MemoryFeeder(
+      {
+        folders: {
+          list: entriesOf,
+          ignores: (folder) => files.ignoresFolder(vscode.Uri.parse(folder)),
+        },
+        roots: () => this.roots(),
+        read: (file) => files.quotable(vscode.Uri.parse(file)),
+        mayRemember: (file) => files.mayQuote(vscode.Uri.parse(file)),
+        clock: SYSTEM_CLOCK,
+        share: () => (isStrained() || performance.now() - this.typedMs < TYPING_MS ? SMALL_SHARE : SHARE),
+        budgetBytes: BUDGET_BYTES,
+        onChange,
+        onForbidden,
+        onIdle: () => {
+          this.report();
+        },
+        onFault: (fault) => {
+          this.sayOnce(`the workspace memory lacks a file: ${messageOf(fault)}`);
+        },
+      },
+      isOn,
+    );
+    const watcher = vscode.workspace.createFileSystemWatcher('**/*');
+    const changed = (uri: vscode.Uri) => {
+      // The text of an open document comes from the editor.
+      if (!isOpen(uri)) this.feeder.changed(uri.toString());
+    };
+    const deleted = (uri: vscode.Uri) => {
+      this.feeder.deleted(uri.toString());
+    };
+    this.subscriptions = [
+      watcher,
+      watcher.onDidCreate(changed),
+      watcher.onDidChange(changed),
+      watcher.onDidDelete(deleted),
+      vscode.workspace.onDidDeleteFiles((event) => {
+        event.files.forEach(deleted);
+      }),
+      vscode.workspace.onDidRenameFiles((event) => {
+        for (const { oldUri, newUri } of event.files) {
+          deleted(oldUri);
+          this.feeder.changed(newUri.toString());
+        }
+      }),
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        this.edited(event);
+      }),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => {
+        if (uri.scheme === 'untitled') deleted(uri);
+        // Unsaved changes may have been discarded.
+        else if (isMine(uri)) this.feeder.changed(uri.toString());
+      }),
+      vscode.window.onDidChangeActiveTextEditor(() => {
+        this.look();
+      }),
+      vscode.window.tabGroups.onDidChangeTabs(() => {
+        this.tabsTimer ??= setTimeout(() => {
+          this.tabsTimer = undefined;
+          this.look();
+        }, TABS_MS);
+      }),
+      files.onDidChangeRules(() => {
+        this.feeder.rulesChanged();
+      }),
+    ];
+    this.look();
+  }
+
+  get summary(): MemorySummary {
+    return this.feeder.summary;
+  }
+
+  /** The engine's memory, which is empty; undefined if the engine has gone. */
+  attach(memory: EngineMemory | undefined): void {
+    this.feeder.attach(memory);
+  }
+
+  setOn(isOn: boolean): void {
+    this.feeder.setOn(isOn);
+    if (!isOn) this.report();
+  }
+
+  /** Where a request is in the memory. */
+  placeOf(document: vscode.TextDocument, { line }: vscode.Position): MemoryPlace {
+    return this.feeder.placeOf(document.uri.toString(), line);
+  }
+
+  dispose(): void {
+    clearTimeout(this.tabsTimer);
+    this.feeder.dispose();
+    for (const subscription of this.subscriptions) subscription.dispose();
+  }
+
+  private roots(): FileId[] {
+    const roots = vscode.workspace.workspaceFolders ?? [];
+    for (const { name, uri } of roots) {
+      if (LOCAL_SCHEMES.includes(uri.scheme)) continue;
+      this.sayOnce(
+        `the workspace memory knows only open files of ${name}, because it is not on a disk (${uri.scheme})`,
+      );
+    }
+    return roots.flatMap(({ uri }) => (LOCAL_SCHEMES.includes(uri.scheme) ? [uri.toString().replace(/\/$/, '')] : []));
+  }
+
+  private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    if (contentChanges.length === 0 || !isMine(document.uri)) return;
+    // A document that is not dirty afterwards was read again from the disk.
+    if (document.isDirty) this.typedMs = performance.now();
+    const changes = contentChanges.map(({ range, text }) => ({
+      first: range.start.line,
+      last: range.end.line,
+      lines: text.split('\n').length,
+    }));
+    this.feeder.edited(document.uri.toString(), changes, document.isDirty);
+  }
+
+  /** Which files the user works with. */
+  private look(): void {
+    const document = vscode.window.activeTextEditor?.document;
+    const active = document && isMine(document.uri) ? document.uri.toString() : undefined;
+    const tabs = vscode.window.tabGroups.all
+      .flatMap((group) => group.tabs)
+      .flatMap(({ input }) =>
+        input instanceof vscode.TabInputText && isMine(input.uri) ? [input.uri.toString()] : [],
+      );
+    if (active !== undefined) this.recent = [...new Set([active, ...this.recent])].slice(0, MAX_RECENT);
+    const head = document && textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS));
+    this.feeder.setSurroundings({
+      active,
+      recent: [...new Set([...this.recent, ...tabs])],
+      imported: importedFiles(active ?? '', head ?? ''),
+    });
+  }
+
+  private report(): void {
+    const { summary } = this;
+    const line = `workspace memory: ${describeMemory(summary)}`;
+    // The number of bytes changes with every key.
+    const lasting = describeMemory({ ...summary, bytes: 0 });
+    if (lasting !== this.lastLine) this.parts.log.info(line);
+    this.lastLine = lasting;
+  }
+
+  private sayOnce(text: string): void {
+    if (this.said.has(text)) return;
+    this.said.add(text);
+    this.parts.log.warn(text);
+  }
+}
+
+/** Whether a document may be remembered at all: a file of the workspace, or untitled. */
+function isMine(uri: vscode.Uri): boolean {
+  return isEdited(uri.scheme) && (uri.scheme === 'untitled' || vscode.workspace.getWorkspaceFolder(uri) !== undefined);
+}
+
+function isOpen(uri: vscode.Uri): boolean {
+  const address = uri.toString();
+  return vscode.workspace.textDocuments.some((document) => document.uri.toString() === address);
+}
+
+/** Without symbolic links. Empty if the folder cannot be read, or is a file. */
+async function entriesOf(folder: FileId): Promise<FolderEntry[]> {
+  const uri = vscode.Uri.parse(folder);
+  try {
+    return (await vscode.workspace.fs.readDirectory(uri)).flatMap(([name, type]) =>
+      type === vscode.FileType.File || type === vscode.FileType.Directory
+        ? [{ id: vscode.Uri.joinPath(uri, name).toString(), isFolder: type === vscode.FileType.Directory }]
+        : [],
+    );
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,98 @@
+import type { Tokenizer } from '../matlm/tokenizer';
+import type { NativeMemory } from './addon';
+import type { DocumentId, EngineMemory, MemoryMatch, MemoryPlace, MemoryStats } from './memory';
+
+/** Work of this long is done at once; then everything else that waits in this process has its turn. */
+const SLICE_MS = 1;
+
+/** A text that is waiting to be remembered, or is being tokenised. */
+interface Waiting {
+  readonly text: string;
+  readonly isFresh: boolean;
+  /** Calls that this text settles: its own, and those of older texts of the same document. */
+  readonly settle: readonly Settle[];
+}
+
+interface Settle {
+  readonly resolve: (stats: MemoryStats) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * The memory of an engine in this process. Documents are tokenised one after the other, in slices of about a millisecond. If
+ * a newer text of a document arrives before the older one is in the memory, the older one is dropped.
+ */
+export class LocalMemory implements EngineMemory {
+  private readonly waiting = new Map<DocumentId, Waiting>();
+  private isWorking = false;
+
+  /** @param pause lets everything else that waits in this process have its turn */
+  constructor(
+    private readonly native: NativeMemory,
+    private readonly tokenizer: Pick<Tokenizer, 'encode'>,
+    private readonly pause: () => Promise<void> = nextTurn,
+  ) {}
+
+  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats> {
+    return new Promise((resolve, reject) => {
+      const settle = [...(this.waiting.get(document)?.settle ?? []), { resolve, reject }];
+      this.waiting.set(document, { text, isFresh, settle });
+      if (!this.isWorking) void this.work();
+    });
+  }
+
+  forget(documents: readonly DocumentId[]): Promise<MemoryStats> {
+    this.native.remove(Int32Array.from(documents));
+    const { stats } = this.native;
+    for (const document of documents) {
+      for (const { resolve } of this.waiting.get(document)?.settle ?? []) resolve(stats);
+      this.waiting.delete(document);
+    }
+    return Promise.resolve(stats);
+  }
+
+  look(tokens: readonly number[], { document = -1, hiddenLines = [0, -1] }: MemoryPlace): Promise<MemoryMatch> {
+    return Promise.resolve(this.native.look(Int32Array.from(tokens), document, ...hiddenLines));
+  }
+
+  private async work(): Promise<void> {
+    this.isWorking = true;
+    for (;;) {
+      const next = this.waiting.entries().next();
+      if (next.done) break;
+      const [document, waiting] = next.value;
+      const isWanted = () => this.waiting.get(document) === waiting;
+      const tokens = await this.tokenise(waiting.text, isWanted);
+      // A newer text has taken over its calls, or `forget` has ended them.
+      if (!isWanted()) continue;
+      this.waiting.delete(document);
+      try {
+        await this.native.set(document, Int32Array.from(tokens), waiting.isFresh);
+        for (const { resolve } of waiting.settle) resolve(this.native.stats);
+      } catch (error) {
+        for (const { reject } of waiting.settle) reject(error as Error);
+      }
+    }
+    this.isWorking = false;
+  }
+
+  /** Line by line, because no token spans a line feed and the beginning of the line before it. */
+  private async tokenise(text: string, isWanted: () => boolean): Promise<number[]> {
+    const tokens: number[] = [];
+    let sliceEndMs = performance.now() + SLICE_MS;
+    for (const line of text.replaceAll('\r\n', '\n').split(/(?=\n)/)) {
+      for (const token of this.tokenizer.encode(line)) tokens.push(token);
+      if (performance.now() < sliceEndMs) continue;
+      await this.pause();
+      if (!isWanted()) break;
+      sliceEndMs = performance.now() + SLICE_MS;
+    }
+    return tokens;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

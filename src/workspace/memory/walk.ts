@@ -1,0 +1,124 @@
+import { type FileId, folderOf, type Nearness } from './nearness';
+
+export interface FolderEntry {
+  readonly id: FileId;
+  readonly isFolder: boolean;
+}
+
+/** The folders of the workspace. */
+export interface Folders {
+  /** Files and folders in a folder, without symbolic links, which may lead outside or in circles. Empty if it is unreadable. */
+  list(folder: FileId): Promise<readonly FolderEntry[]>;
+  /** Whether no file below the folder may be quoted. */
+  ignores(folder: FileId): Promise<boolean>;
+}
+
+/** The most files that are considered. Of a larger workspace, the nearest are. */
+export const MAX_FILES = 20_000;
+/** Bounds a walk through folders without files. */
+const MAX_FOLDERS = 20_000;
+/** Bounds a walk through a loop that the file system does not report. */
+const MAX_DEPTH = 64;
+
+/** Walks through the folders of the workspace, the nearest first. */
+export class Walk {
+  /** Folders to visit, by rank. */
+  private readonly ahead: (FileId[] | undefined)[] = [];
+  /** Folders that were visited, or are ahead. */
+  private readonly met = new Set<FileId>();
+  private readonly visited = new Set<FileId>();
+  private existing: Set<FileId> | undefined = new Set();
+  private isCut = false;
+
+  /**
+   * @param roots the workspace's folders
+   * @param start the folder to begin in, with those above it; undefined for the roots
+   */
+  constructor(
+    private readonly folders: Folders,
+    private readonly nearness: Nearness,
+    private readonly roots: readonly FileId[],
+    start: FileId | undefined,
+  ) {
+    for (const root of roots) this.meet(root);
+    const root = roots.find((folder) => start !== undefined && isBelow(start, folder));
+    for (let folder = start; root !== undefined && folder !== undefined && folder !== root; folder = folderOf(folder)) {
+      this.meet(folder);
+    }
+  }
+
+  /** The rank of the files that come next; infinite if there are none. */
+  get rank(): number {
+    const rank = this.ahead.findIndex((folders) => folders !== undefined && folders.length > 0);
+    return rank < 0 ? Infinity : rank;
+  }
+
+  /** Whether there are more files than are considered. */
+  get isTruncated(): boolean {
+    return this.isCut;
+  }
+
+  /** Whether there are folders that it has not visited, or never will. */
+  get isPartial(): boolean {
+    return this.isCut || this.existing !== undefined;
+  }
+
+  /** A file exists that it may have missed. */
+  found(file: FileId): void {
+    this.existing?.add(file);
+  }
+
+  /** At the end of the walk, once, all files that it has found. */
+  takeAll(): ReadonlySet<FileId> | undefined {
+    if (this.rank < Infinity) return undefined;
+    const all = this.existing;
+    this.existing = undefined;
+    return all;
+  }
+
+  hasVisited(folder: FileId): boolean {
+    return this.visited.has(folder);
+  }
+
+  /** Visit a folder when its turn comes. */
+  meet(folder: FileId): void {
+    if (this.met.has(folder) || this.isCut) return;
+    if (this.met.size >= MAX_FOLDERS || folder.split('/').length > MAX_DEPTH) {
+      this.isCut = true;
+      return;
+    }
+    this.met.add(folder);
+    const rank = this.nearness.rankIn(folder);
+    (this.ahead[rank] ??= []).push(folder);
+  }
+
+  /** Visit a folder that came into being, perhaps again. */
+  revisit(folder: FileId): void {
+    for (const met of this.met) if (met === folder || isBelow(met, folder)) this.met.delete(met);
+    this.meet(folder);
+  }
+
+  /** Visit the next folder. @returns its files */
+  async next(): Promise<FileId[]> {
+    const folder = this.ahead[this.rank]?.shift();
+    if (folder === undefined) return [];
+    this.visited.add(folder);
+    if (!this.roots.some((root) => folder === root || isBelow(folder, root))) return [];
+    if (await this.folders.ignores(folder)) return [];
+    const entries = await this.folders.list(folder);
+    const files = entries.filter(({ isFolder }) => !isFolder).map(({ id }) => id);
+    for (const { id, isFolder } of entries) if (isFolder) this.meet(id);
+    const room = MAX_FILES - (this.existing?.size ?? 0);
+    const taken = files.slice(0, room);
+    for (const file of taken) this.found(file);
+    if (taken.length < files.length || (taken.length === room && this.rank < Infinity)) {
+      this.isCut = true;
+      this.ahead.length = 0;
+    }
+    return taken;
+  }
+}
+
+export function isBelow(file: FileId, folder: FileId): boolean {
+  return file.startsWith(`${folder}/`);
+}
