@@ -57,8 +57,8 @@ export function packagesOf(rows: readonly HeldoutFile[]): Map<string, WorkspaceF
   for (const { package: name, path, text } of rows) {
     const files = packages.get(name) ?? [];
     packages.set(name, files);
-    const quotable = policy.unsavedText({ languageId: languageOf(path), getText: () => text });
-    if (quotable !== undefined && !isSecretFile(path)) files.push({ path, text: quotable });
+    const quotable = policy.unsaved({ languageId: languageOf(path), getText: () => text });
+    if ('text' in quotable && !isSecretFile(path)) files.push({ path, text: quotable.text });
   }
   return packages;
 }

@@ -22,8 +22,8 @@ export async function readWorkspace(
   const folder = folderOf(resolve(root));
   const files: WorkspaceFile[] = [];
   for await (const path of pathsBelow(resolve(root))) {
-    const text = await policy.quotableText({ folder, path });
-    if (text !== undefined) files.push({ path, text });
+    const quotable = await policy.quotable({ folder, path });
+    if ('text' in quotable) files.push({ path, text: quotable.text });
   }
   return files;
 }
