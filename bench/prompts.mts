@@ -1,11 +1,12 @@
 /**
- * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL] [--way NAME]…`: the value of each way to make a prompt. Each
- * way completes the rest of the line at the same cursors in held-out code, and is right if it equals the rest in the file.
+ * `npx tsx bench/prompts.mts HELDOUT.jsonl [--cursors N] [--submodel XL] [--memory on|off] [--way NAME]…`: the value of each way to
+ * make a prompt. Each way completes the rest of the line at the same cursors in held-out code, and is right if it equals the rest
+ * in the file.
  *
  * N cursors stand at each kind of place, or, with `--uniform`, N in all as `python -m training.evaluate` draws them: uniform over the
  * lines with something on them, then over the places in a line. `--kind` leaves only cursors of some kinds.
  *
- * Each package is a workspace: its other files are in the memory. `--alone` measures the model without any memory.
+ * Each package is a workspace: its other files are in the memory. With `--memory off` matches are found in the prompt alone.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +38,7 @@ const { values, positionals } = parseArgs({
     uniform: { type: 'boolean', default: false },
     kind: { type: 'string', multiple: true, default: [] as string[] },
     way: { type: 'string', multiple: true, default: [] as string[] },
-    alone: { type: 'boolean', default: false },
+    memory: { type: 'string', default: 'on' },
   },
 });
 if (!positionals[0]) throw new Error('prompts.mts HELDOUT.jsonl [--cursors N] [--uniform] [--submodel NAME]');
@@ -50,8 +51,10 @@ const files = await readHeldout(positionals[0], 1, 'figures');
 const places = drawCursors(files, { seed: Number(values.seed), count: wanted, isUniform: values.uniform, kinds });
 
 const checkpoint = await openCheckpoint(values.model);
-const { native, memory } = openMemories(root, checkpoint, !values.alone);
-const engine = new LocalEngine(root, checkpoint, 0, values.alone ? undefined : native);
+if (values.memory !== 'on' && values.memory !== 'off') throw new Error(`--memory ${values.memory}: expected on or off`);
+const isOn = values.memory === 'on';
+const { native, memory } = openMemories(root, checkpoint, isOn);
+const engine = new LocalEngine(root, checkpoint, 0, native);
 const { tokenizer } = checkpoint;
 const room = checkpoint.config.model.contextLength - 100;
 
@@ -84,7 +87,7 @@ function workspaceIndex({ package: name }: HeldoutFile): SnippetIndex {
 /** The memory holds the files of one package, and no others. */
 let remembered = '';
 async function remember({ package: name }: HeldoutFile): Promise<void> {
-  if (!memory || name === remembered) return;
+  if (!memory || !isOn || name === remembered) return;
   await memory.forget([...files.keys()]);
   for (const [document, file] of files.entries()) {
     if (file.package === name) await memory.remember(document, file.text, false);

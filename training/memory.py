@@ -210,18 +210,21 @@ def read_gate(folder: Path) -> Gate | None:
     return Gate.from_json(memory) if memory else None
 
 
+def weights_of(chances: np.ndarray, found: Components, gate: Gate) -> np.ndarray:
+    """chances: [n, vocabulary], the model's probabilities of all tokens -> [n, COMPONENTS + 1], the model's first."""
+    rows, best = np.arange(len(chances)), chances.argmax(1)
+    tops = chances[rows[:, None], found.tokens[..., 0]]  # absent components are not looked at
+    return gate.weights(found.features(tops, best, chances[rows, best]), found.lengths > 0)
+
+
 def mixture(chances: np.ndarray, found: Components, gate: Gate, allowed: np.ndarray | None = None) -> np.ndarray:
-    """The prediction with memory.
+    """The prediction with memory: [n, vocabulary].
 
     chances: [n, vocabulary], the model's probabilities of all tokens
     allowed: [n, vocabulary], the tokens that match the healing prefix. The mixture is conditioned on them (Bayes); the
         gate sees the model and the components as they are without
     """
-    rows = np.arange(len(chances))
-    best = chances.argmax(1)
-    tops = chances[rows[:, None], found.tokens[..., 0]]  # absent components are not looked at
-    present = found.lengths > 0
-    weights = gate.weights(found.features(tops, best, chances[rows, best]), present)
+    weights = weights_of(chances, found, gate)
     mixed = chances * weights[:, :1]
     for k in range(COMPONENTS):
         where, column = np.nonzero(found.tokens[:, k] >= 0)  # the tokens of a histogram are distinct

@@ -14,7 +14,7 @@ export interface Calibration {
 }
 
 export const CALIBRATION_FILE = 'confidence.json';
-const REMEDY = 'Recreate it with `matcoder eval --heldout FILE --calibrate`, or remove it.';
+const REMEDY = 'Recreate it with `matcoder eval --heldout FILE --packages --calibrate`, or remove it.';
 
 /**
  * @returns undefined if the checkpoint has none

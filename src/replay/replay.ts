@@ -77,7 +77,7 @@ export async function replay(
     settings: () => ({ ...AUTO, submodel: policy }),
     eagerness: () => 'balanced',
     machine: () => scenario.machine,
-    lookUp: memory && process.env.NO_LOOK === undefined ? lookUpIn(memory, clock) : undefined,
+    lookUp: memory && lookUpIn(memory, clock),
     now: clock.now,
     wait: clock.wait,
     onRested: () => {

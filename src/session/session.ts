@@ -1,5 +1,6 @@
 import type { Eagerness } from '../completion/decode/confidence';
 import type { Work } from '../completion/outcome';
+import { timeBoxed } from '../completion/lookUp';
 import { Pipeline } from '../completion/pipeline';
 import type { Purpose } from '../completion/plan';
 import type { Syntax } from '../completion/syntax/shape';
@@ -301,6 +302,7 @@ export class Session {
       settings: () => settings.governor(checkpoint.config),
       eagerness: settings.eagerness,
       machine: () => this.machine,
+      lookUp: timeBoxed(engine),
       now: clock.now,
       wait: clock.wait,
       onDecoded: (work, purpose) => {

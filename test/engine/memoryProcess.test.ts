@@ -8,17 +8,17 @@ import { openMemory } from '../../src/engine/native';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
 import { temporaryFolder } from '../temporary';
 import { ROOT } from './harness';
-import { randomGate } from './tinyCheckpoint';
 
-/** The small checkpoint, with a gate of random weights. */
-function withGate(): string {
-  const from = join(ROOT, 'models', 'matlm-6m');
+const SMALL = join(ROOT, 'models', 'matlm-6m');
+
+/** The small checkpoint without its gate. */
+function withoutGate(): string {
   const folder = temporaryFolder();
-  const config = JSON.parse(readFileSync(join(from, 'config.json'), 'utf8')) as { matformer: Record<string, unknown> };
-  config.matformer.memory = randomGate(5);
+  const config = JSON.parse(readFileSync(join(SMALL, 'config.json'), 'utf8')) as { matformer: { memory?: unknown } };
+  delete config.matformer.memory;
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  copyFileSync(join(from, 'tokenizer.json'), join(folder, 'tokenizer.json'));
-  symlinkSync(join(from, 'model.safetensors'), join(folder, 'model.safetensors'));
+  copyFileSync(join(SMALL, 'tokenizer.json'), join(folder, 'tokenizer.json'));
+  symlinkSync(join(SMALL, 'model.safetensors'), join(folder, 'model.safetensors'));
   return folder;
 }
 
@@ -28,7 +28,7 @@ const CODE =
 describe('the memory in this process', () => {
   let checkpoint: Checkpoint;
   before(async () => {
-    checkpoint = await openCheckpoint(withGate());
+    checkpoint = await openCheckpoint(SMALL);
   });
   /** A memory, and how often it paused. */
   const open = (onPause: () => void = () => undefined) => {
@@ -125,7 +125,7 @@ describe('the memory in the engine’s process', () => {
   });
 
   it('knows what the client gives it, and a request continues as the text does', async () => {
-    const folder = withGate();
+    const folder = SMALL;
     const { tokenizer, config } = await openCheckpoint(folder);
     start(folder);
     await untilReady();
@@ -150,7 +150,7 @@ describe('the memory in the engine’s process', () => {
   });
 
   it('is empty after a crash, and calls that had no answer are rejected', async () => {
-    start(withGate());
+    start(SMALL);
     await untilReady();
     await client.remember(1, CODE, false);
     const { info } = states.at(-1) as Extract<EngineState, { kind: 'ready' }>;
@@ -164,7 +164,7 @@ describe('the memory in the engine’s process', () => {
   });
 
   it('knows nothing if the checkpoint has no gate', async () => {
-    start(join(ROOT, 'models', 'matlm-6m'));
+    start(withoutGate());
     await untilReady();
     assert.deepEqual(await client.remember(1, CODE, false), { documents: 0, tokens: 0, bytes: 0 });
     assert.equal((await client.look([1, 2, 3], {})).length, 0);

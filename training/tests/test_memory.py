@@ -102,10 +102,7 @@ def test_the_mixture_is_a_distribution_of_the_weighted_components():
     mixed = mixture(chances, found, some_gate())
     assert mixed.sum(1) == pytest.approx(np.ones(21), abs=1e-5)
     assert (mixed[0] == chances[0]).all(), "no context, no component"
-    best = chances.argmax(1)
-    tops = np.take_along_axis(chances, found.tokens[..., 0], axis=1)
-    inputs = found.features(tops, best, chances.max(1))
-    weights = some_gate().weights(inputs, found.lengths > 0)
+    weights = memory.weights_of(chances, found, some_gate())
     assert (weights[:, 1:][found.lengths == 0] == 0).all()
     for row in range(21):
         expected = chances[row] * weights[row, 0]
