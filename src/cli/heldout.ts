@@ -5,6 +5,7 @@ import { isObject } from '../matlm/config';
 import { Random } from '../replay/random';
 import type { WorkspaceFile } from '../replay/workspace';
 import { FilePolicy } from '../workspace/filePolicy';
+import { unfitName, unfitText } from '../workspace/memory/fitness';
 import { isSecretFile } from '../workspace/secretFiles';
 import { checkRegular, UsageError } from './place';
 
@@ -50,15 +51,16 @@ export async function readHeldout(file: string, seed: number, half: Half): Promi
   return [...firsts, ...rows.filter((row) => !firsts.has(row))];
 }
 
-/** Each package as a workspace: its files that may be quoted. */
+/** Each package as a workspace: its files that the editor would remember. */
 export function packagesOf(rows: readonly HeldoutFile[]): Map<string, WorkspaceFile[]> {
   const policy = new FilePolicy(() => undefined);
   const packages = new Map<string, WorkspaceFile[]>();
   for (const { package: name, path, text } of rows) {
     const files = packages.get(name) ?? [];
     packages.set(name, files);
+    if (isSecretFile(path) || unfitName(path) !== undefined) continue;
     const quotable = policy.unsaved({ languageId: languageOf(path), getText: () => text });
-    if ('text' in quotable && !isSecretFile(path)) files.push({ path, text: quotable.text });
+    if ('text' in quotable && unfitText(quotable.text) === undefined) files.push({ path, text: quotable.text });
   }
   return packages;
 }

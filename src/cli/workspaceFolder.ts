@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { type Switch, SWITCHES, type WorkspaceFile } from '../replay/workspace';
 import { FilePolicy } from '../workspace/filePolicy';
+import { unfitName, unfitText } from '../workspace/memory/fitness';
 import { folderOf } from './closedFile';
 import { UsageError } from './place';
 
@@ -9,7 +10,7 @@ import { UsageError } from './place';
 const SKIPPED = new Set(['.git', 'node_modules']);
 
 /**
- * The files of a folder that may be quoted in prompts for others, as in the editor. Links are not followed, so the walk ends.
+ * The files of a folder that the editor would remember: those that may be quoted and that a person wrote. Links are not followed, so the walk ends.
  * @throws {UsageError} if there is no such folder
  */
 export async function readWorkspace(
@@ -21,9 +22,11 @@ export async function readWorkspace(
   const policy = new FilePolicy(warn);
   const folder = folderOf(resolve(root));
   const files: WorkspaceFile[] = [];
-  for await (const path of pathsBelow(resolve(root))) {
+  const isClosed = (inside: string) => policy.ignoresFolder(folder, inside);
+  for await (const path of pathsBelow(resolve(root), isClosed)) {
+    if (unfitName(path) !== undefined) continue;
     const quotable = await policy.quotable({ folder, path });
-    if ('text' in quotable) files.push({ path, text: quotable.text });
+    if ('text' in quotable && unfitText(quotable.text) === undefined) files.push({ path, text: quotable.text });
   }
   return files;
 }
@@ -48,13 +51,20 @@ export function switchesOf(text: string): Switch[] {
   });
 }
 
-/** Regular files, in the order of their names. */
-async function* pathsBelow(root: string, inside = ''): AsyncGenerator<string> {
+/**
+ * Regular files, in the order of their names.
+ * @param isClosed whether no file below a folder is wanted
+ */
+async function* pathsBelow(
+  root: string,
+  isClosed: (inside: string) => Promise<boolean>,
+  inside = '',
+): AsyncGenerator<string> {
   const entries = await readdir(join(root, inside), { withFileTypes: true }).catch(() => []);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
     if (entry.isDirectory()) {
-      if (!SKIPPED.has(entry.name)) yield* pathsBelow(root, path);
+      if (!SKIPPED.has(entry.name) && !(await isClosed(path))) yield* pathsBelow(root, isClosed, path);
     } else if (entry.isFile()) yield path;
   }
 }

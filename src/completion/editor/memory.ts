@@ -10,7 +10,7 @@ import type { FolderEntry } from '../../workspace/memory/walk';
 import { isEdited } from '../gate';
 import { EXCERPT_HEAD_CHARS } from '../prompt/prompt';
 import { textOf } from './excerpt';
-import type { EditorFiles } from './files';
+import { type EditorFiles, fileOf } from './files';
 
 export interface EditorMemoryParts {
   readonly files: EditorFiles;
@@ -75,7 +75,7 @@ export class EditorMemory implements vscode.Disposable {
     const watcher = vscode.workspace.createFileSystemWatcher('**/*');
     const changed = (uri: vscode.Uri) => {
       // The text of an open document comes from the editor.
-      if (!isOpen(uri)) this.feeder.changed(uri.toString());
+      if (isLocal(uri) && !isOpen(uri)) this.feeder.changed(uri.toString());
     };
     const deleted = (uri: vscode.Uri) => {
       this.feeder.deleted(uri.toString());
@@ -146,12 +146,12 @@ export class EditorMemory implements vscode.Disposable {
   private roots(): FileId[] {
     const roots = vscode.workspace.workspaceFolders ?? [];
     for (const { name, uri } of roots) {
-      if (LOCAL_SCHEMES.includes(uri.scheme)) continue;
+      if (isLocal(uri)) continue;
       this.sayOnce(
         `the workspace memory knows only open files of ${name}, because it is not on a disk (${uri.scheme})`,
       );
     }
-    return roots.flatMap(({ uri }) => (LOCAL_SCHEMES.includes(uri.scheme) ? [uri.toString().replace(/\/$/, '')] : []));
+    return roots.flatMap(({ uri }) => (isLocal(uri) ? [uri.toString().replace(/\/$/, '')] : []));
   }
 
   private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
@@ -169,7 +169,9 @@ export class EditorMemory implements vscode.Disposable {
   /** Which files the user works with. */
   private look(): void {
     const document = vscode.window.activeTextEditor?.document;
-    const active = document && isMine(document.uri) ? document.uri.toString() : undefined;
+    // The cells of a notebook are not remembered, but the files around it are near.
+    const file = document && fileOf(document.uri);
+    const active = file && isMine(file) ? file.toString() : undefined;
     const tabs = vscode.window.tabGroups.all
       .flatMap((group) => group.tabs)
       .flatMap(({ input }) =>
@@ -198,6 +200,10 @@ export class EditorMemory implements vscode.Disposable {
     this.said.add(text);
     this.parts.log.warn(text);
   }
+}
+
+function isLocal({ scheme }: vscode.Uri): boolean {
+  return LOCAL_SCHEMES.includes(scheme);
 }
 
 /** Whether a document may be remembered at all: a file of the workspace, or untitled. */

@@ -136,7 +136,7 @@ export class MemoryFeeder {
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
     const { walk } = this;
-    if (active !== undefined && walk?.isPartial === true && !walk.hasVisited(folderOf(active))) this.beginWalk();
+    if (active !== undefined && walk?.hasMissed(active) === true) this.beginWalk();
     this.rest.wake();
   }
 
@@ -255,6 +255,7 @@ export class MemoryFeeder {
       const workMs = clock.now() - startMs;
       await this.rest.pause(did === 'background' ? Math.min(MAX_PAUSE_MS, workMs * (1 / share() - 1)) : 0);
     }
+    if (this.run === run) onIdle(); // the engine has no memory
   }
 
   private async step(memory: EngineMemory, run: object): Promise<Step> {

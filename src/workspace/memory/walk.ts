@@ -58,11 +58,6 @@ export class Walk {
     return this.isCut;
   }
 
-  /** Whether there are folders that it has not visited, or never will. */
-  get isPartial(): boolean {
-    return this.isCut || this.existing !== undefined;
-  }
-
   /** A file exists that it may have missed. */
   found(file: FileId): void {
     this.existing?.add(file);
@@ -76,14 +71,15 @@ export class Walk {
     return all;
   }
 
-  hasVisited(folder: FileId): boolean {
-    return this.visited.has(folder);
+  /** Whether a file is in a folder of the workspace that it has not visited. */
+  hasMissed(file: FileId): boolean {
+    return this.isPartial && !this.visited.has(folderOf(file)) && this.roots.some((root) => isBelow(file, root));
   }
 
   /** Visit a folder when its turn comes. */
   meet(folder: FileId): void {
-    if (this.met.has(folder) || this.isCut) return;
-    if (this.met.size >= MAX_FOLDERS || folder.split('/').length > MAX_DEPTH) {
+    if (this.met.has(folder) || this.isCut || folder.split('/').length > MAX_DEPTH) return;
+    if (this.met.size >= MAX_FOLDERS) {
       this.isCut = true;
       return;
     }
@@ -116,6 +112,11 @@ export class Walk {
       this.ahead.length = 0;
     }
     return taken;
+  }
+
+  /** Whether there are folders that it has not visited, or never will. */
+  private get isPartial(): boolean {
+    return this.isCut || this.existing !== undefined;
   }
 }
 

@@ -18,10 +18,12 @@ describe('the files of a workspace', () => {
   write('node_modules/other/index.js', 'exports.a = 1;\n');
   write('.env', 'PASSWORD=hunter2\n');
   write('src/key.ts', `const token = 'ghp_aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5';\n`);
+  write('package-lock.json', '{}\n');
+  write('src/bundle.js', `${'a();'.repeat(2000)}\n`);
   write('logo.png', new Uint8Array([0x89, 0x50, 0, 1]));
   symlinkSync(root, join(root, 'src', 'loop'));
 
-  it('are those that may be quoted, and no link is followed', async () => {
+  it('are those that may be quoted and that a person wrote, and no link is followed', async () => {
     assert.deepEqual(await readWorkspace(root), [
       { path: '.gitignore', text: 'generated/\n' },
       { path: 'main.ts', text: 'export {};\n' },

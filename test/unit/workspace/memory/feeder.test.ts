@@ -86,7 +86,7 @@ describe('the feeder of the memory', () => {
       world.memory.remember = () => Promise.resolve({ documents: 0, tokens: 0, bytes: 0 });
       world.feeder.attach(world.memory);
       await world.pass(5000);
-      assert.equal(world.reads.length, 1);
+      assert.deepEqual([world.reads.length, world.idles], [1, 1]);
       assert.equal(world.feeder.summary.state, 'unavailable');
     });
   });
@@ -176,13 +176,15 @@ describe('the feeder of the memory', () => {
       world.share = 1;
       const list = (folder: string) => [
         { id: `${folder}/a.ts`, isFolder: false },
-        { id: `${folder}/loop`, isFolder: true },
+        ...(folder === ROOT ? [{ id: `${folder}/other`, isFolder: true }] : []),
+        ...(folder.endsWith('other') ? [] : [{ id: `${folder}/loop`, isFolder: true }]),
       ];
       Object.assign(world, { entriesOf: list });
       world.files.get = () => 'text';
       world.feeder.attach(world.memory);
       await world.untilIdle();
       assert.ok(world.listed.length <= 64);
+      assert.ok(world.reads.includes(at('other/a.ts')));
     });
   });
 
