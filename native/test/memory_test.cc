@@ -104,7 +104,7 @@ void equals_trying_all_places() {
         documents.erase(id);
       } else {
         documents[id] = random_text(rng, rng() % 40, kinds);
-        memory.add(id, memory.announce(id), documents[id], rng() % 2 == 0);
+        memory.add(id, memory.announce(id), documents[id]);
       }
       if (step % 3 == 0) memory.settle();
       for (int look = 0; look < 4; look++) {
@@ -131,7 +131,7 @@ void equals_trying_all_places() {
 // Long matches stand in many documents, more than are looked at.
 void counts_more_occurrences_than_it_looks_at() {
   Memory memory(line_feeds(), gate());
-  for (int32_t id = 0; id < 1000; id++) memory.add(id, memory.announce(id), {1, 2, 3, id % 10 == 0 ? 5 : 4}, false);
+  for (int32_t id = 0; id < 1000; id++) memory.add(id, memory.announce(id), {1, 2, 3, id % 10 == 0 ? 5 : 4});
   memory.settle();
   Matcher matcher(memory.view({}));
   const Component& found = matcher.look_up({1, 2, 3})[kMemoryLongest];
@@ -151,7 +151,7 @@ void survives_changes_from_many_threads() {
         if (rng() % 3 == 0)
           memory.remove(id);
         else
-          memory.add(id, memory.announce(id), random_text(rng, 200, 4), false);
+          memory.add(id, memory.announce(id), random_text(rng, 200, 4));
       }
     });
   threads.emplace_back([&] {
@@ -179,9 +179,9 @@ void replaces_a_document_that_is_being_merged() {
   for (int round = 0; round < 50; round++) {
     Memory memory(line_feeds(), gate());
     std::mt19937 rng(static_cast<unsigned>(round));
-    for (int32_t id = 0; id < 8; id++) memory.add(id, memory.announce(id), random_text(rng, 2000, 4), false);
-    memory.add(3, memory.announce(3), {10, 11, 12, 13}, false);
-    memory.add(3, memory.announce(3), {10, 11, 12, 14}, false);
+    for (int32_t id = 0; id < 8; id++) memory.add(id, memory.announce(id), random_text(rng, 2000, 4));
+    memory.add(3, memory.announce(3), {10, 11, 12, 13});
+    memory.add(3, memory.announce(3), {10, 11, 12, 14});
     memory.settle();
     Matcher matcher(memory.view({}));
     const Component& found = matcher.look_up({10, 11, 12})[kMemoryLongest];

@@ -63,7 +63,7 @@ uint64_t Memory::announce(int32_t document) {
   return documents_[document].announced = ++tickets_;
 }
 
-void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens, bool is_fresh) {
+void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens) {
   std::vector<uint16_t> short_tokens;
   short_tokens.reserve(tokens.size());
   for (const int32_t token : tokens) {
@@ -72,8 +72,7 @@ void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& 
                                   std::to_string(line_feeds_.size()));
     short_tokens.push_back(static_cast<uint16_t>(token));
   }
-  const uint8_t flags = Segment::kAlive | (is_fresh ? Segment::kFresh : 0);
-  const auto segment = std::make_shared<Segment>(document, ticket, short_tokens, flags);
+  const auto segment = std::make_shared<Segment>(document, ticket, short_tokens);
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto location = documents_.find(document);
   if (location == documents_.end() || location->second.announced != ticket) return;
@@ -97,7 +96,7 @@ void Memory::forget(Location& location) {
   const auto segment = std::move(location.segment);
   location.segment = nullptr;
   if (!segment) return;
-  segment->set_flags(location.index, 0);
+  segment->kill(location.index);
   const auto& document = segment->documents()[location.index];
   size_t& dead = dead_tokens_[segment.get()];
   dead += document.size();
@@ -191,11 +190,10 @@ void Memory::publish(const std::shared_ptr<Segment>& merged, const std::shared_p
     const auto& document = merged->documents()[d];
     const auto location = documents_.find(document.id);
     if (location == documents_.end() || !location->second.segment || location->second.version != document.version) {
-      merged->set_flags(d, 0);
+      merged->kill(d);
       dead += document.size();
       continue;
     }
-    merged->set_flags(d, location->second.segment->flags(location->second.index));
     location->second.segment = merged;
     location->second.index = d;
   }

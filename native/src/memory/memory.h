@@ -35,7 +35,7 @@ class Memory {
   // document that was announced again or removed in between is not added.
   uint64_t announce(int32_t document);
   // Throws std::invalid_argument for a token that is not in the vocabulary.
-  void add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens, bool is_fresh);
+  void add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens);
 
   // From now on nothing of the document is found, by running requests either.
   void remove(int32_t document);

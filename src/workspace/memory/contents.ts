@@ -19,14 +19,12 @@ export interface KnownFile {
   readonly document: DocumentId;
   /** Undefined until it is read. */
   readonly state: 'remembered' | LeftOut | undefined;
-  readonly isFresh: boolean;
   /** The lines that were edited since it was remembered. */
   readonly edits: EditedLines;
 }
 
 interface Entry extends KnownFile {
   state: KnownFile['state'];
-  isFresh: boolean;
   /** Of the remembered text; 0 if none is. */
   chars: number;
   hash: string;
@@ -92,9 +90,9 @@ export class Contents {
   }
 
   /** Whether the memory has this text already. */
-  has(file: FileId, text: string, isFresh: boolean): boolean {
+  has(file: FileId, text: string): boolean {
     const entry = this.files.get(file);
-    return entry?.state === 'remembered' && entry.isFresh === isFresh && entry.hash === hashOf(text);
+    return entry?.state === 'remembered' && entry.hash === hashOf(text);
   }
 
   /**
@@ -113,11 +111,11 @@ export class Contents {
   }
 
   /** The memory holds this text of the file from now on. */
-  remember(file: FileId, text: string, isFresh: boolean): void {
+  remember(file: FileId, text: string): void {
     const entry = this.entryOf(file);
     this.empty(entry);
     this.setState(entry, 'remembered');
-    Object.assign(entry, { chars: text.length, hash: hashOf(text), isFresh });
+    Object.assign(entry, { chars: text.length, hash: hashOf(text) });
     this.chars += text.length;
     this.remembered.add(entry);
     entry.edits.clear();
@@ -183,7 +181,6 @@ export class Contents {
       document: this.numbers++,
       state: undefined,
       edits: new EditedLines(),
-      isFresh: false,
       chars: 0,
       hash: '',
     };

@@ -38,10 +38,6 @@ export interface FeederParts {
 
 /** So many steps are done without pauses: enough to read about twenty files, those that the user works with first. */
 const STEPS_AT_ONCE = 60;
-/** A file counts as fresh so long after it was edited. */
-const FRESH_MS = 600_000;
-/** How often fresh files are looked through. */
-const AGEING_MS = 60_000;
 /** Work on many files without a pause. */
 const SLICE_MS = 2;
 /** A typed text waits at most so much longer. */
@@ -57,7 +53,6 @@ export class MemoryFeeder {
   private surroundings = NO_SURROUNDINGS;
   private nearness = new Nearness(NO_SURROUNDINGS);
   private walk: Walk | undefined;
-  private readonly editedMs = new Map<FileId, number>();
 
   private memory: EngineMemory | undefined;
   private isOn: boolean;
@@ -147,10 +142,8 @@ export class MemoryFeeder {
   edited(file: FileId, changes: readonly LineChange[], isTyped: boolean): void {
     if (!this.run) return;
     for (const change of changes) this.contents.get(file)?.edits.add(change);
-    if (isTyped) {
-      this.editedMs.set(file, this.parts.clock.now());
-      this.agenda.typed(file);
-    } else this.agenda.changed(file);
+    if (isTyped) this.agenda.typed(file);
+    else this.agenda.changed(file);
     this.rest.wake();
   }
 
@@ -279,7 +272,7 @@ export class MemoryFeeder {
       await this.read(nearest, memory, run);
       return how;
     }
-    return this.age() ? 'background' : 'nothing';
+    return 'nothing';
   }
 
   /** After a change of rules: forget what may no longer be remembered before anything else is done. */
@@ -343,8 +336,7 @@ export class MemoryFeeder {
     memory: EngineMemory,
     run: object,
   ): Promise<void> {
-    const isFresh = this.parts.clock.now() - (this.editedMs.get(id) ?? -Infinity) < FRESH_MS;
-    if (this.contents.has(id, text, isFresh)) {
+    if (this.contents.has(id, text)) {
       edits.clear();
       return;
     }
@@ -355,11 +347,11 @@ export class MemoryFeeder {
       this.leaveOut(id, unfit ?? 'over the budget');
       return;
     }
-    this.contents.remember(id, text, isFresh);
+    this.contents.remember(id, text);
     this.forgetting.send();
     let stats: MemoryStats;
     try {
-      stats = await memory.remember(document, text, isFresh);
+      stats = await memory.remember(document, text);
     } catch (fault) {
       if (this.run === run) this.contents.leaveOut(id, undefined);
       throw fault;
@@ -369,17 +361,6 @@ export class MemoryFeeder {
     this.contents.learn(stats);
     this.isUnavailable = stats.documents === 0 && this.contents.get(id)?.state === 'remembered';
     this.parts.onChange();
-  }
-
-  /** Files that were edited long ago are no longer fresh. @returns whether there are any */
-  private age(): boolean {
-    const nowMs = this.parts.clock.now();
-    const aged = [...this.editedMs].filter(([, editedMs]) => nowMs - editedMs >= FRESH_MS);
-    for (const [file] of aged) {
-      this.editedMs.delete(file);
-      if (this.contents.get(file)?.isFresh === true) this.agenda.add(file);
-    }
-    return aged.length > 0;
   }
 
   private leaveOut(file: FileId, reason: Parameters<Contents['leaveOut']>[1]): void {
@@ -396,7 +377,6 @@ export class MemoryFeeder {
 
   private drop(file: FileId): void {
     this.agenda.gone(file);
-    this.editedMs.delete(file);
     this.unchecked.delete(file);
     this.forget(this.contents.drop(file));
     this.parts.onChange();
@@ -420,8 +400,7 @@ export class MemoryFeeder {
     // Something may have happened since the last step.
     if (this.unchecked.size > 0 || this.agenda.nearest !== undefined || (this.walk && this.walk.rank < Infinity))
       return 0;
-    const ageingMs = this.editedMs.size > 0 ? AGEING_MS : Infinity;
-    return Math.min(this.agenda.nextMs - this.parts.clock.now(), ageingMs);
+    return this.agenda.nextMs - this.parts.clock.now();
   }
 }
 
