@@ -49,7 +49,7 @@ function suggestion(vscode, what, isIt) {
 describeVSCode('The memory of the workspace', { settings }, (vscode) => {
   it('knows the files of the project', async () => {
     const line = await until('the memory to know the project', () => known(vscode).at(-1));
-    assert.match(line, /^\d+ files, \d+\.\d MB/);
+    assert.match(line, /^\d+ files, \d+ kB/);
   });
 
   it('completes with the idiom of a file next door, as soon as that is written', async () => {

@@ -123,7 +123,7 @@ describe('what the memory knows', () => {
   it('is said in a line', () => {
     const leftOut = { minified: 1, 'too large': 3 };
     assert.equal(describeMemory({ ...some, leftOut }), '312 files, 1.2 MB; 4 left out: 3 too large, 1 minified');
-    assert.equal(describeMemory({ ...some, files: 1, leftOut: {} }), '1 file, 1.2 MB');
+    assert.equal(describeMemory({ ...some, files: 1, bytes: 4200, leftOut: {} }), '1 file, 5 kB');
     assert.match(describeMemory({ ...some, leftOut: {}, isTruncated: true }), /MB; the workspace has more files/);
   });
 
