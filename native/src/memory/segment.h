@@ -46,7 +46,9 @@ class Segment {
 
   const std::vector<Document>& documents() const { return documents_; }
   uint8_t flags(size_t document) const { return documents_[document].flags->load(std::memory_order_relaxed); }
-  void set_flags(size_t document, uint8_t flags) { documents_[document].flags->store(flags, std::memory_order_relaxed); }
+  void set_flags(size_t document, uint8_t flags) {
+    documents_[document].flags->store(flags, std::memory_order_relaxed);
+  }
 
   // The document that a position belongs to.
   size_t document_at(uint32_t position) const;
