@@ -179,6 +179,9 @@ void Memory::merge_in_background() {
     if (merged) publish(merged, first, second);
     is_merging_ = false;
     merged_.notify_all();
+    lock.unlock();
+    first = second = merged = nullptr;  // frees megabytes, for which no request should wait
+    lock.lock();
   }
   merged_.notify_all();
 }
