@@ -1,6 +1,7 @@
 // The memory under change: what is found is what trying every place finds, and threads do not disturb each other.
 #include "../src/memory/memory.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <map>
@@ -191,6 +192,32 @@ void replaces_a_document_that_is_being_merged() {
   }
 }
 
+// A request that began before a merge still looks at what was merged.
+void forgets_in_requests_that_began_before_a_merge() {
+  Memory memory(line_feeds(), gate());
+  memory.add(1, memory.announce(1), {1, 2, 3, 4});
+  Matcher running(memory.view({}));
+  memory.add(2, memory.announce(2), {5, 6, 7, 8});
+  memory.settle();
+  check(memory.view({}).segments.size() == 1, "the documents are merged");
+  check(running.look_up({1, 2, 3})[kMemoryLongest].length == 3, "the request finds what it began with");
+  memory.remove(1);
+  check(running.look_up({1, 2, 3})[kMemoryLongest].length == 0, "the request finds nothing of what was forgotten");
+}
+
+// Each segment makes look-ups slower.
+void never_has_many_segments() {
+  Memory memory(line_feeds(), gate());
+  std::mt19937 rng(5);
+  size_t most = 0;
+  for (int32_t id = 0; id < 3000; id++) {
+    memory.add(id, memory.announce(id), random_text(rng, 60, kVocabulary));
+    most = std::max(most, memory.view({}).segments.size());
+  }
+  check(most <= 64, "few segments while documents arrive faster than they are merged");
+  check(memory.stats().documents == 3000, "all are there");
+}
+
 }  // namespace
 
 int main() {
@@ -198,6 +225,8 @@ int main() {
   counts_more_occurrences_than_it_looks_at();
   survives_changes_from_many_threads();
   replaces_a_document_that_is_being_merged();
+  forgets_in_requests_that_began_before_a_merge();
+  never_has_many_segments();
   std::printf("%d passing, %d failing\n", passing.load(), failing.load());
   return failing > 0 ? 1 : 0;
 }

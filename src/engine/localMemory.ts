@@ -61,11 +61,12 @@ export class LocalMemory implements EngineMemory {
       if (next.done) break;
       const [document, waiting] = next.value;
       const isWanted = () => this.waiting.get(document) === waiting;
-      const tokens = await this.tokenise(waiting.text, isWanted);
+      const tokens = await this.tokenise(waiting.text, isWanted).catch((fault: unknown) => fault as Error);
       // A newer text has taken over its calls, or `forget` has ended them.
       if (!isWanted()) continue;
       this.waiting.delete(document);
       try {
+        if (tokens instanceof Error) throw tokens;
         await this.native.set(document, Int32Array.from(tokens));
         for (const { resolve } of waiting.settle) resolve(this.native.stats);
       } catch (error) {

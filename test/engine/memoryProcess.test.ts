@@ -91,6 +91,20 @@ describe('the memory in this process', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal((await memory.forget([])).documents, 0);
   });
+
+  it('rejects a text that cannot be tokenised, and goes on with the next', async () => {
+    const native = openMemory(ROOT, checkpoint);
+    assert.ok(native);
+    const encode = (text: string) => {
+      if (text.startsWith('bad')) throw new Error('cannot be encoded');
+      return checkpoint.tokenizer.encode(text);
+    };
+    const memory = new LocalMemory(native, { encode });
+    const bad = memory.remember(1, 'bad');
+    const good = memory.remember(2, CODE);
+    await assert.rejects(bad, /cannot be encoded/);
+    assert.equal((await good).documents, 1);
+  });
 });
 
 describe('the memory in the engine’s process', () => {

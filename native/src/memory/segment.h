@@ -30,6 +30,9 @@ class Segment {
     int32_t id;
     uint64_t version;     // of all documents that were ever added, no two have the same
     uint32_t begin, end;  // its tokens; a separator follows
+    // Shared with the segments that were merged from this one, so that a document that dies is dead in all of them:
+    // requests that began before a merge still look at its sources.
+    std::shared_ptr<std::atomic<bool>> is_alive;
     uint32_t size() const { return end + 1 - begin; }
   };
 
@@ -40,8 +43,8 @@ class Segment {
   Segment(const Segment& first, const Segment* second);
 
   const std::vector<Document>& documents() const { return documents_; }
-  bool is_alive(size_t document) const { return is_alive_[document].load(std::memory_order_relaxed); }
-  void kill(size_t document) { is_alive_[document].store(false, std::memory_order_relaxed); }
+  bool is_alive(size_t document) const { return documents_[document].is_alive->load(std::memory_order_relaxed); }
+  void kill(size_t document) { documents_[document].is_alive->store(false, std::memory_order_relaxed); }
 
   // The document that a position belongs to.
   size_t document_at(uint32_t position) const;
@@ -57,14 +60,12 @@ class Segment {
   size_t bytes() const;
 
  private:
-  void live(size_t documents);
   // Appends the live documents of `other` and returns how far each of its documents moves.
   std::vector<int64_t> take(const Segment& other);
 
   std::vector<uint16_t> tokens_;  // kLongestMatch separators first, so that every position has enough tokens before it
   std::vector<uint32_t> order_;
   std::vector<Document> documents_;
-  std::unique_ptr<std::atomic<bool>[]> is_alive_;  // [documents]
 };
 
 }  // namespace matcoder
