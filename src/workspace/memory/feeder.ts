@@ -40,6 +40,7 @@ export interface FeederParts {
 const STEPS_AT_ONCE = 60;
 /** Work on many files without a pause. */
 const SLICE_MS = 2;
+const ALL_LINES = [0, 2 ** 31 - 1] as const;
 /** A typed text waits at most so much longer. */
 const MAX_PAUSE_MS = 500;
 
@@ -61,6 +62,8 @@ export class MemoryFeeder {
   /** One for each time that the memory began empty; the work of earlier times has no effect. */
   private run: object | undefined;
   private steps = 0;
+  /** A document that is on its way to the engine: the memory may have the text before it or this one. */
+  private sent: DocumentId | undefined;
   /** Grows with each change of rules. */
   private rules = 0;
   private readonly unchecked = new Set<FileId>();
@@ -183,7 +186,8 @@ export class MemoryFeeder {
   placeOf(file: FileId, line: number): MemoryPlace {
     const known = this.contents.get(file);
     if (known?.state !== 'remembered') return {};
-    return { document: known.document, hiddenLines: known.edits.remembered(line) };
+    const { document, edits } = known;
+    return { document, hiddenLines: document === this.sent ? ALL_LINES : edits.remembered(line) };
   }
 
   dispose(): void {
@@ -350,8 +354,11 @@ export class MemoryFeeder {
     this.contents.remember(id, text);
     this.forgetting.send();
     let stats: MemoryStats;
+    this.sent = document;
     try {
-      stats = await memory.remember(document, text);
+      stats = await memory.remember(document, text).finally(() => {
+        this.sent = undefined;
+      });
     } catch (fault) {
       if (this.run === run) this.contents.leaveOut(id, undefined);
       throw fault;
