@@ -94,8 +94,12 @@ export class Walk {
     this.meet(folder);
   }
 
-  /** Visit the next folder. @returns its files */
-  async next(): Promise<FileId[]> {
+  /**
+   * Visit the next folder.
+   * @param known how many files are considered already, for folders that came into being after the walk
+   * @returns its files
+   */
+  async next(known: number): Promise<FileId[]> {
     const folder = this.ahead[this.rank]?.shift();
     if (folder === undefined) return [];
     this.visited.add(folder);
@@ -104,7 +108,7 @@ export class Walk {
     const entries = await this.folders.list(folder);
     const files = entries.filter(({ isFolder }) => !isFolder).map(({ id }) => id);
     for (const { id, isFolder } of entries) if (isFolder) this.meet(id);
-    const room = MAX_FILES - (this.existing?.size ?? 0);
+    const room = Math.max(0, MAX_FILES - (this.existing?.size ?? known));
     const taken = files.slice(0, room);
     for (const file of taken) this.found(file);
     if (taken.length < files.length || (taken.length === room && this.rank < Infinity)) {

@@ -171,6 +171,25 @@ describe('the feeder of the memory', () => {
       assert.ok(world.feeder.summary.files <= 20_030);
     });
 
+    it('all but 20,000 files, also if they came into being later', async () => {
+      const world = new World();
+      world.share = 1;
+      world.write({ 'a.ts': 'a' });
+      world.feeder.attach(world.memory);
+      await world.untilIdle();
+      const { size } = world.files;
+      const list = (folder: string) =>
+        folder === at('new')
+          ? Array.from({ length: 250 }, (_, i) => ({ id: `${folder}/d${i}`, isFolder: true }))
+          : Array.from({ length: 100 }, (_, i) => ({ id: `${folder}/f${i}.ts`, isFolder: false }));
+      Object.assign(world, { entriesOf: list });
+      world.files.get = (file) => (file === at('new') ? undefined : 'text');
+      world.feeder.changed(at('new'));
+      await world.untilIdle();
+      const { files, isTruncated } = world.feeder.summary;
+      assert.deepEqual([size, files, isTruncated], [1, 20_000, true]);
+    });
+
     it('what lies in a loop of folders, in bounded time', async () => {
       const world = new World();
       world.share = 1;
@@ -384,6 +403,24 @@ describe('the feeder of the memory', () => {
       world.feeder.attach(world.memory);
       await world.untilIdle();
       assert.deepEqual(world.memory.given, ['a']);
+    });
+
+    it('what becomes ignored, also if it was turned off and on in a pause of the work in the background', async () => {
+      const world = new World();
+      world.share = 0.002;
+      world.write(many('a', 100));
+      world.feeder.attach(world.memory);
+      // The steps without pauses are done, and a long pause has begun.
+      await world.pass(500);
+      world.feeder.setOn(false);
+      for (const name of Object.keys(many('a', 100)).slice(10)) world.files.delete(at(name));
+      world.feeder.setOn(true);
+      await world.untilIdle();
+      await world.pass(1000);
+      world.ignored.add(at('a3.ts'));
+      world.feeder.rulesChanged();
+      await world.pass(50);
+      assert.deepEqual([world.known.length, world.known.includes('text of a3')], [9, false]);
     });
 
     it('everything at once if it is turned off', async () => {
