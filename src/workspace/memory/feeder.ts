@@ -6,7 +6,7 @@ import { Contents, type KnownFile } from './contents';
 import type { LineChange } from './editedLines';
 import { unfitName, unfitText } from './fitness';
 import { Forgetting } from './forgetting';
-import { type FileId, folderOf, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
+import { type FileId, folderOf, isSame, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
 import { Rest } from './rest';
 import { countLeftOut, type MemorySummary } from './summary';
 import { type Folders, MAX_FILES, Walk } from './walk';
@@ -69,7 +69,7 @@ export class MemoryFeeder {
   /** Grows with each change of rules. */
   private rules = 0;
   private readonly unchecked = new Set<FileId>();
-  /** Deleted paths that are no known files: folders, perhaps. */
+  /** Deleted folders of known files. */
   private readonly gone = new Set<FileId>();
   private readonly forgetting: Forgetting;
   private readonly rest: Rest;
@@ -124,15 +124,12 @@ export class MemoryFeeder {
     this.restart();
   }
 
-  /** The user works with other files. */
+  /** The user works with these files. */
   setSurroundings(surroundings: Surroundings): void {
-    this.surroundings = surroundings;
-    this.nearness = new Nearness(surroundings);
-    this.agenda.rankBy(this.nearness);
-    this.contents.rankBy(this.nearness);
+    // The editor also tells that a tab has changed when its document is typed in or saved.
+    if (!isSame(surroundings, this.surroundings)) this.rankBy(surroundings);
     if (!this.run) return;
     this.meetRecent();
-    for (const file of this.contents.rivals) this.agenda.add(file);
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
     const { walk } = this;
@@ -168,7 +165,9 @@ export class MemoryFeeder {
       return;
     }
     this.agenda.gone(file);
-    // Many files are deleted together, and each might have been a folder.
+    // Most are files that tools make for a moment.
+    if (!this.contents.hasFolder(file)) return;
+    // Many folders are deleted together.
     if (this.gone.size === 0) {
       queueMicrotask(() => {
         this.dropBelow();
@@ -213,6 +212,14 @@ export class MemoryFeeder {
       void this.work(this.memory, this.run);
     }
     this.parts.onChange();
+  }
+
+  private rankBy(surroundings: Surroundings): void {
+    this.surroundings = surroundings;
+    this.nearness = new Nearness(surroundings);
+    this.agenda.rankBy(this.nearness);
+    this.contents.rankBy(this.nearness);
+    for (const file of this.contents.rivals) this.agenda.add(file);
   }
 
   private beginWalk(): void {
@@ -298,7 +305,7 @@ export class MemoryFeeder {
   }
 
   private async walkOn(walk: Walk, run: object): Promise<void> {
-    const files = await walk.next();
+    const files = await walk.next(this.contents.size);
     if (this.run !== run || this.walk !== walk) return;
     for (const file of files) this.meet(file);
     const all = walk.takeAll();
