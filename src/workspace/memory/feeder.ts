@@ -153,7 +153,7 @@ export class MemoryFeeder {
 
   /** A file or folder has come into being, or a file has changed on the disk. */
   changed(file: FileId): void {
-    if (!this.run || (!this.contents.get(file) && this.contents.size + this.agenda.size >= MAX_FILES)) return;
+    if (!this.run || (!this.contents.get(file) && this.isUnwanted(file))) return;
     this.agenda.changed(file);
     this.rest.wake();
   }
@@ -226,6 +226,11 @@ export class MemoryFeeder {
     const { folders, roots } = this.parts;
     const { active } = this.surroundings;
     this.walk = new Walk(folders, this.nearness, roots(), active === undefined ? undefined : folderOf(active));
+  }
+
+  /** Whether a file that came into being is not considered. */
+  private isUnwanted(file: FileId): boolean {
+    return this.contents.size + this.agenda.size >= MAX_FILES || this.walk?.skips(file) === true;
   }
 
   private meetRecent(): void {

@@ -128,6 +128,21 @@ describe('the feeder of the memory', () => {
       assert.deepEqual(world.feeder.summary.leftOut, {});
     });
 
+    it('the code of others and the files of version control, even if nothing ignores them', async () => {
+      const world = new World();
+      world.write({ 'a.ts': 'a', '.git/config': 'b', 'node_modules/c/index.js': 'c', 'src/node_modules/d.js': 'd' });
+      world.look('a.ts', 'node_modules/c/index.js');
+      world.feeder.attach(world.memory);
+      await world.untilIdle();
+      // One that the user opened is remembered.
+      assert.deepEqual(world.known, ['a', 'c']);
+      world.feeder.changed(at('.git/config'));
+      world.feeder.changed(at('node_modules/e'));
+      await world.pass(2000);
+      assert.deepEqual(world.known, ['a', 'c']);
+      assert.ok(!world.reads.includes(at('.git/config')) && !world.reads.includes(at('node_modules/e')));
+    });
+
     it('the farthest files, if the budget does not suffice for all', async () => {
       const world = new World(20_000);
       const text = (name: string) => name.repeat(1000); // 2000 bytes
