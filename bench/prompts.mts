@@ -25,6 +25,7 @@ import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import type { MemoryPlace } from '../src/engine/memory';
 import { submodelOf } from '../src/matlm/submodel';
 import { type Cursor, drawCursors, KIND_NAMES } from './cursors.mjs';
+import { type Definitions, PackageService } from './definitions';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
@@ -127,9 +128,28 @@ const withBudget = (place: Place, change: Partial<PromptBudget>) =>
   buildPrompt(tokenizer, place, room, undefined, { ...BUDGET, ...change });
 const plain = { importChars: 0 };
 
+const nearSnippets = (place: Place, count: number) => find(indexOf(neighbours(place.file)), place, count);
+
 /** As the editor asks, except for the budget. */
 const asked = (place: Place, change: Partial<PromptBudget>, snippets = 1) =>
-  withBudget({ ...place, snippets: find(indexOf(neighbours(place.file)), place, snippets) }, change);
+  withBudget({ ...place, snippets: nearSnippets(place, snippets) }, change);
+
+/** Packages in TypeScript's language service, by name. */
+const services = new Map<string, PackageService>();
+
+/** A text of the cursor's definitions before the snippet, if there is one, and the snippet as the editor takes it. */
+function withDefinitions(place: Place, of: keyof Definitions, snippets = nearSnippets(place, 1)): Prompt {
+  const { package: name, path } = place.file;
+  const service = services.get(name) ?? new PackageService(files.filter((file) => file.package === name));
+  services.set(name, service);
+  const { [of]: text } = service.at(path, place.prefix, place.suffix);
+  const quoted = snippets.filter((snippet) => snippet.text.length <= BUDGET.snippetChars);
+  const definitions = text === '' ? [] : [{ path, text }];
+  return withBudget(
+    { ...place, snippets: [...definitions, ...quoted] },
+    { snippetChars: BUDGET.snippetChars + text.length },
+  );
+}
 
 /** The editor's way, with which the others are compared. */
 const EDITOR = 'one snippet, imports kept';
@@ -149,6 +169,10 @@ const WAYS: Readonly<Record<string, (place: Place) => Prompt>> = {
       { ...place, snippets: [...aroundLongestMatch(place), ...find(workspaceIndex(place.file), place)] },
       { snippetChars: 1800 },
     ),
+  'definitions, no snippet': (place) => withDefinitions(place, 'declarations', []),
+  'definitions and one snippet': (place) => withDefinitions(place, 'declarations'),
+  'signatures and one snippet': (place) => withDefinitions(place, 'signatures'),
+  'members and one snippet': (place) => withDefinitions(place, 'members'),
   'prefix of 600 to 1,100': (place) => asked(place, { prefixChars: 600, prefixStepChars: 500 }),
   'prefix of 2,400 to 4,400': (place) => asked(place, { prefixChars: 2400, prefixStepChars: 2000 }),
   'suffix of 200': (place) => asked(place, { suffixChars: 200 }),

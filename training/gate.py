@@ -17,7 +17,7 @@ import json
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ LARGEST_TYPED = 0.15  # no file that is most of its package is typed
 # Characters of a prompt, about as the editor's (src/completion/prompt/prompt.ts), and of the text to complete.
 PREFIX, MIDDLE, SUFFIX = 2000, 300, 500
 HIDDEN = 16
+FITTED = ("S", "XL")  # the sizes whose predictions the gate is fitted on; it serves all of them
 CANDIDATES = 4  # top continuations of each component that may be the mixture's most likely token
 
 
@@ -265,14 +266,19 @@ HEAD = ["Tokens", "Bits per byte", "with memory", "less, % (se)", "Next right", 
 
 
 def collect(
-    model: MatLM, encoder: Encoder, packages: dict[str, list[dict]], max_tokens: int, is_new: bool = False
+    model: MatLM,
+    encoder: Encoder,
+    packages: dict[str, list[dict]],
+    max_tokens: int,
+    names: Sequence[str] = NAMES,
+    is_new: bool = False,
 ) -> list[tuple[Passage, dict[str, Places]]]:
-    """Passages of every package, and what each granularity and the memory say at their scored tokens.
+    """Passages of every package, and what the named granularities and the memory say at their scored tokens.
 
     is_new: the typed files are new. Nothing after the window exists, and no other file of the package names a symbol of
     the typed one: those that do are left out of the memory (`strangers`).
     """
-    shapes, seen = {name: model.config.widths(name) for name in NAMES}, []
+    shapes, seen = {name: model.config.widths(name) for name in names}, []
     for package, files in packages.items():
         typed, known = split_typed(files)
         indices: dict[str, Index] = {}  # by the path of the typed file; '' for all
@@ -293,7 +299,7 @@ def collect(
 def report(model: MatLM, encoder: Encoder, packages: dict[str, list[dict]], gate: Gate, max_tokens: int) -> None:
     """The tables: by size, by kind of window, by language, by package, and for new files."""
     seen = collect(model, encoder, packages, max_tokens)
-    new = collect(model, encoder, packages, max_tokens, is_new=True)
+    new = collect(model, encoder, packages, max_tokens, ("S", "XL"), is_new=True)
 
     def rows(name: str, of: list[tuple[Passage, dict[str, Places]]] = seen) -> list[Row]:
         return measure([(passage, at[name]) for passage, at in of], gate, encoder)
@@ -325,8 +331,8 @@ def main() -> None:
     for file in read_files(args.corpus / "heldout.jsonl"):
         halves[half_of(file["package"])][file["package"]].append(file)
     if args.fit:
-        seen = collect(model, encoder, halves["fit"], args.max_tokens)
-        gate = fit(Places.joined(at[name] for _, at in seen for name in NAMES), args.hidden)
+        seen = collect(model, encoder, halves["fit"], args.max_tokens, FITTED)
+        gate = fit(Places.joined(at[name] for _, at in seen for name in FITTED), args.hidden)
         path = args.model / "config.json"
         raw = json.loads(path.read_text())
         raw["matformer"]["memory"] = gate.to_json()
