@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DocumentId, MemoryStats } from '../../engine/memory';
 import { EditedLines } from './editedLines';
 import type { LeftOut } from './fitness';
-import type { FileId, Nearness } from './nearness';
+import { type FileId, folderOf, type Nearness } from './nearness';
 import { RankQueue } from './rankQueue';
 
 /** Six in the index (native/src/memory/segment.h), and some for what is dead and not yet freed. */
@@ -33,6 +33,8 @@ interface Entry extends KnownFile {
 /** The files that were considered: what the memory holds of them within its budget, and why it lacks the others. */
 export class Contents {
   private readonly files = new Map<FileId, Entry>();
+  /** How many files are below each folder. */
+  private readonly folders = new Map<FileId, number>();
   private readonly remembered: RankQueue<Entry>;
   /** How many files are in each state. */
   private readonly counts = new Map<KnownFile['state'], number>();
@@ -53,6 +55,11 @@ export class Contents {
 
   get size(): number {
     return this.files.size;
+  }
+
+  /** Whether there are files below a folder. */
+  hasFolder(folder: FileId): boolean {
+    return this.folders.has(folder);
   }
 
   countOf(state: NonNullable<KnownFile['state']>): number {
@@ -133,13 +140,14 @@ export class Contents {
   /** The file has gone. @returns the document to forget, if the file was remembered */
   drop(file: FileId): DocumentId[] {
     const gone = this.files.has(file) ? this.leaveOut(file, undefined) : [];
-    this.files.delete(file);
+    if (this.files.delete(file)) this.countBelow(file, -1);
     return gone;
   }
 
   /** All is forgotten. */
   clear(): void {
     this.files.clear();
+    this.folders.clear();
     this.counts.clear();
     this.remembered.clear();
     this.chars = 0;
@@ -185,7 +193,16 @@ export class Contents {
       hash: '',
     };
     this.files.set(file, entry);
+    this.countBelow(file, 1);
     return entry;
+  }
+
+  private countBelow(file: FileId, change: 1 | -1): void {
+    for (let folder = folderOf(file); folder !== ''; folder = folderOf(folder)) {
+      const count = (this.folders.get(folder) ?? 0) + change;
+      if (count > 0) this.folders.set(folder, count);
+      else this.folders.delete(folder);
+    }
   }
 }
 

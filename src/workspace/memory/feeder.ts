@@ -6,7 +6,7 @@ import { Contents, type KnownFile } from './contents';
 import type { LineChange } from './editedLines';
 import { unfitName, unfitText } from './fitness';
 import { Forgetting } from './forgetting';
-import { type FileId, folderOf, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
+import { type FileId, folderOf, isSame, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
 import { Rest } from './rest';
 import { countLeftOut, type MemorySummary } from './summary';
 import { type Folders, MAX_FILES, Walk } from './walk';
@@ -67,7 +67,7 @@ export class MemoryFeeder {
   /** Grows with each change of rules. */
   private rules = 0;
   private readonly unchecked = new Set<FileId>();
-  /** Deleted paths that are no known files: folders, perhaps. */
+  /** Deleted folders of known files. */
   private readonly gone = new Set<FileId>();
   private readonly forgetting: Forgetting;
   private readonly rest: Rest;
@@ -122,15 +122,12 @@ export class MemoryFeeder {
     this.restart();
   }
 
-  /** The user works with other files. */
+  /** The user works with these files. */
   setSurroundings(surroundings: Surroundings): void {
-    this.surroundings = surroundings;
-    this.nearness = new Nearness(surroundings);
-    this.agenda.rankBy(this.nearness);
-    this.contents.rankBy(this.nearness);
+    // The editor also tells that a tab has changed when its document is typed in or saved.
+    if (!isSame(surroundings, this.surroundings)) this.rankBy(surroundings);
     if (!this.run) return;
     this.meetRecent();
-    for (const file of this.contents.rivals) this.agenda.add(file);
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
     const { walk } = this;
@@ -152,7 +149,7 @@ export class MemoryFeeder {
 
   /** A file or folder has come into being, or a file has changed on the disk. */
   changed(file: FileId): void {
-    if (!this.run || (!this.contents.get(file) && this.contents.size + this.agenda.size >= MAX_FILES)) return;
+    if (!this.run || (!this.contents.get(file) && this.isUnwanted(file))) return;
     this.agenda.changed(file);
     this.rest.wake();
   }
@@ -164,7 +161,9 @@ export class MemoryFeeder {
       return;
     }
     this.agenda.gone(file);
-    // Many files are deleted together, and each might have been a folder.
+    // Most are files that tools make for a moment.
+    if (!this.contents.hasFolder(file)) return;
+    // Many folders are deleted together.
     if (this.gone.size === 0) {
       queueMicrotask(() => {
         this.dropBelow();
@@ -212,10 +211,23 @@ export class MemoryFeeder {
     this.parts.onChange();
   }
 
+  private rankBy(surroundings: Surroundings): void {
+    this.surroundings = surroundings;
+    this.nearness = new Nearness(surroundings);
+    this.agenda.rankBy(this.nearness);
+    this.contents.rankBy(this.nearness);
+    for (const file of this.contents.rivals) this.agenda.add(file);
+  }
+
   private beginWalk(): void {
     const { folders, roots } = this.parts;
     const { active } = this.surroundings;
     this.walk = new Walk(folders, this.nearness, roots(), active === undefined ? undefined : folderOf(active));
+  }
+
+  /** Whether a file that came into being is not considered. */
+  private isUnwanted(file: FileId): boolean {
+    return this.contents.size + this.agenda.size >= MAX_FILES || this.walk?.skips(file) === true;
   }
 
   private meetRecent(): void {
@@ -295,7 +307,7 @@ export class MemoryFeeder {
   }
 
   private async walkOn(walk: Walk, run: object): Promise<void> {
-    const files = await walk.next();
+    const files = await walk.next(this.contents.size);
     if (this.run !== run || this.walk !== walk) return;
     for (const file of files) this.meet(file);
     const all = walk.takeAll();
