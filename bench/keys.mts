@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openMemories } from '../src/cli/memory';
 import { pathFrom, readWorkspace } from '../src/cli/workspaceFolder';
+import { timeBoxed } from '../src/completion/lookUp';
 import { Pipeline } from '../src/completion/pipeline';
 import { type CompletionRequest, requestIn } from '../src/completion/request';
 import { Grammars } from '../src/completion/syntax/grammars';
@@ -47,7 +48,8 @@ class Arm {
   constructor(readonly memory: Switch) {}
 
   async open(): Promise<void> {
-    this.workspace = await Workspace.open(files, { memory: this.memory === 'on' ? this.memories.memory : undefined });
+    const memory = this.memory === 'on' ? this.memories.memory : undefined;
+    this.workspace = await Workspace.open(files, { memory });
     this.pipeline = new Pipeline({
       engine: this.engine,
       checkpoint,
@@ -58,6 +60,7 @@ class Arm {
       settings: () => ({ ...AUTO, submodel: values.submodel }),
       eagerness: () => 'balanced',
       machine: () => UNKNOWN_MACHINE,
+      lookUp: memory && timeBoxed(memory),
       now,
       wait: () => Promise.resolve(),
       onFault: (reason) => {

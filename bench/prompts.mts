@@ -90,7 +90,7 @@ async function remember({ package: name }: HeldoutFile): Promise<void> {
   if (!memory || !isOn || name === remembered) return;
   await memory.forget([...files.keys()]);
   for (const [document, file] of files.entries()) {
-    if (file.package === name) await memory.remember(document, file.text, false);
+    if (file.package === name) await memory.remember(document, file.text);
   }
   remembered = name;
 }

@@ -84,9 +84,7 @@ for (const file of files.slice(0, Number(values.files))) {
 async function remember(others: readonly HeldoutFile[]): Promise<void> {
   const ids = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
   memory?.remove(ids(files.length));
-  await Promise.all(
-    others.map(({ text }, i) => memory?.set(i, Int32Array.from(checkpoint.tokenizer.encode(text)), false)),
-  );
+  await Promise.all(others.map(({ text }, i) => memory?.set(i, Int32Array.from(checkpoint.tokenizer.encode(text)))));
 }
 
 function decode(prompt: readonly number[], way: Way, maxTokens: number) {

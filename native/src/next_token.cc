@@ -90,7 +90,8 @@ ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, 
     if (token == best_of_model ? probability >= best.probability : probability > best.probability)
       best = {token, probability, by_matches / probability, match_length};
   }
-  if (!healing_prefix.empty()) best.probability /= allowed;
+  const bool is_constrained = !healing_prefix.empty() || (banned != nullptr && !banned->empty());
+  if (is_constrained) best.probability /= allowed;
   return best;
 }
 

@@ -1,6 +1,7 @@
 // The memory under change: what is found is what trying every place finds, and threads do not disturb each other.
 #include "../src/memory/memory.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <map>
@@ -104,7 +105,7 @@ void equals_trying_all_places() {
         documents.erase(id);
       } else {
         documents[id] = random_text(rng, rng() % 40, kinds);
-        memory.add(id, memory.announce(id), documents[id], rng() % 2 == 0);
+        memory.add(id, memory.announce(id), documents[id]);
       }
       if (step % 3 == 0) memory.settle();
       for (int look = 0; look < 4; look++) {
@@ -131,7 +132,7 @@ void equals_trying_all_places() {
 // Long matches stand in many documents, more than are looked at.
 void counts_more_occurrences_than_it_looks_at() {
   Memory memory(line_feeds(), gate());
-  for (int32_t id = 0; id < 1000; id++) memory.add(id, memory.announce(id), {1, 2, 3, id % 10 == 0 ? 5 : 4}, false);
+  for (int32_t id = 0; id < 1000; id++) memory.add(id, memory.announce(id), {1, 2, 3, id % 10 == 0 ? 5 : 4});
   memory.settle();
   Matcher matcher(memory.view({}));
   const Component& found = matcher.look_up({1, 2, 3})[kMemoryLongest];
@@ -151,7 +152,7 @@ void survives_changes_from_many_threads() {
         if (rng() % 3 == 0)
           memory.remove(id);
         else
-          memory.add(id, memory.announce(id), random_text(rng, 200, 4), false);
+          memory.add(id, memory.announce(id), random_text(rng, 200, 4));
       }
     });
   threads.emplace_back([&] {
@@ -179,9 +180,9 @@ void replaces_a_document_that_is_being_merged() {
   for (int round = 0; round < 50; round++) {
     Memory memory(line_feeds(), gate());
     std::mt19937 rng(static_cast<unsigned>(round));
-    for (int32_t id = 0; id < 8; id++) memory.add(id, memory.announce(id), random_text(rng, 2000, 4), false);
-    memory.add(3, memory.announce(3), {10, 11, 12, 13}, false);
-    memory.add(3, memory.announce(3), {10, 11, 12, 14}, false);
+    for (int32_t id = 0; id < 8; id++) memory.add(id, memory.announce(id), random_text(rng, 2000, 4));
+    memory.add(3, memory.announce(3), {10, 11, 12, 13});
+    memory.add(3, memory.announce(3), {10, 11, 12, 14});
     memory.settle();
     Matcher matcher(memory.view({}));
     const Component& found = matcher.look_up({10, 11, 12})[kMemoryLongest];
@@ -191,6 +192,32 @@ void replaces_a_document_that_is_being_merged() {
   }
 }
 
+// A request that began before a merge still looks at what was merged.
+void forgets_in_requests_that_began_before_a_merge() {
+  Memory memory(line_feeds(), gate());
+  memory.add(1, memory.announce(1), {1, 2, 3, 4});
+  Matcher running(memory.view({}));
+  memory.add(2, memory.announce(2), {5, 6, 7, 8});
+  memory.settle();
+  check(memory.view({}).segments.size() == 1, "the documents are merged");
+  check(running.look_up({1, 2, 3})[kMemoryLongest].length == 3, "the request finds what it began with");
+  memory.remove(1);
+  check(running.look_up({1, 2, 3})[kMemoryLongest].length == 0, "the request finds nothing of what was forgotten");
+}
+
+// Each segment makes look-ups slower.
+void never_has_many_segments() {
+  Memory memory(line_feeds(), gate());
+  std::mt19937 rng(5);
+  size_t most = 0;
+  for (int32_t id = 0; id < 3000; id++) {
+    memory.add(id, memory.announce(id), random_text(rng, 60, kVocabulary));
+    most = std::max(most, memory.view({}).segments.size());
+  }
+  check(most <= 64, "few segments while documents arrive faster than they are merged");
+  check(memory.stats().documents == 3000, "all are there");
+}
+
 }  // namespace
 
 int main() {
@@ -198,6 +225,8 @@ int main() {
   counts_more_occurrences_than_it_looks_at();
   survives_changes_from_many_threads();
   replaces_a_document_that_is_being_merged();
+  forgets_in_requests_that_began_before_a_merge();
+  never_has_many_segments();
   std::printf("%d passing, %d failing\n", passing.load(), failing.load());
   return failing > 0 ? 1 : 0;
 }

@@ -3,11 +3,9 @@ import { join, relative, resolve } from 'node:path';
 import { type Switch, SWITCHES, type WorkspaceFile } from '../replay/workspace';
 import { FilePolicy } from '../workspace/filePolicy';
 import { unfitName, unfitText } from '../workspace/memory/fitness';
+import { SKIPPED_FOLDERS } from '../workspace/memory/walk';
 import { folderOf } from './closedFile';
 import { UsageError } from './place';
-
-/** Folders that no project keeps its own code in; VS Code hides them or leaves them out of searches. */
-const SKIPPED = new Set(['.git', 'node_modules']);
 
 /**
  * The files of a folder that the editor would remember: those that may be quoted and that a person wrote. Links are not followed, so the walk ends.
@@ -64,7 +62,7 @@ async function* pathsBelow(
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
     if (entry.isDirectory()) {
-      if (!SKIPPED.has(entry.name) && !(await isClosed(path))) yield* pathsBelow(root, isClosed, path);
+      if (!SKIPPED_FOLDERS.has(entry.name) && !(await isClosed(path))) yield* pathsBelow(root, isClosed, path);
     } else if (entry.isFile()) yield path;
   }
 }

@@ -186,8 +186,9 @@ export class Planner {
     { governor }: RequestSettings,
   ): boolean {
     const { costs, lookUp } = this.parts;
-    if (!lookUp || explicit || governor.submodel !== 'auto') return false;
-    return submodel !== undefined && submodel.name !== costs.candidates[0]?.submodel.name;
+    if (!lookUp || explicit || governor.submodel !== 'auto' || !submodel) return false;
+    const cheaper = [costs.candidates[0], costs.lastResort];
+    return !cheaper.some((candidate) => candidate?.submodel.name === submodel.name);
   }
 
   private async lookUp(

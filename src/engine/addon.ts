@@ -69,7 +69,7 @@ export type NativeChoice = Omit<Extract<GenerateEvent, { readonly type: 'token' 
 /** The memory of the addon: documents as token ids, in which the engine that has it looks for earlier matches. */
 export interface NativeMemory {
   /** Add a document, or replace it. Rejects for a token that is not in the vocabulary. */
-  set(document: number, tokens: Int32Array, isFresh: boolean): Promise<void>;
+  set(document: number, tokens: Int32Array): Promise<void>;
   /** Nothing of the documents is found any more. */
   remove(documents: Int32Array): void;
   /** The longest match in the documents with the end of the tokens. */

@@ -125,8 +125,8 @@ export class EngineClient implements Engine, EngineMemory {
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats> {
-    return this.call<MemoryStats>({ name: 'remember', document, text, isFresh });
+  remember(document: DocumentId, text: string): Promise<MemoryStats> {
+    return this.call<MemoryStats>({ name: 'remember', document, text });
   }
 
   forget(documents: readonly DocumentId[]): Promise<MemoryStats> {

@@ -89,7 +89,7 @@ export type GenerateEvent =
       readonly type: 'token';
       readonly token: number;
       readonly probability: number;
-      /** Of the probability, the part that came from earlier matches, 0 to 1; missing if the model decided alone. */
+      /** Of the probability, the part that came from earlier matches, 0 to 1; 0 or missing if the model decided alone. */
       readonly memoryShare?: number;
       /** Tokens of the longest earlier match of the text before it. */
       readonly matchLength?: number;

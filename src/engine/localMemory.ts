@@ -8,7 +8,6 @@ const SLICE_MS = 1;
 /** A text that is waiting to be remembered, or is being tokenised. */
 interface Waiting {
   readonly text: string;
-  readonly isFresh: boolean;
   /** Calls that this text settles: its own, and those of older texts of the same document. */
   readonly settle: readonly Settle[];
 }
@@ -33,10 +32,10 @@ export class LocalMemory implements EngineMemory {
     private readonly pause: () => Promise<void> = nextTurn,
   ) {}
 
-  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats> {
+  remember(document: DocumentId, text: string): Promise<MemoryStats> {
     return new Promise((resolve, reject) => {
       const settle = [...(this.waiting.get(document)?.settle ?? []), { resolve, reject }];
-      this.waiting.set(document, { text, isFresh, settle });
+      this.waiting.set(document, { text, settle });
       if (!this.isWorking) void this.work();
     });
   }
@@ -62,12 +61,13 @@ export class LocalMemory implements EngineMemory {
       if (next.done) break;
       const [document, waiting] = next.value;
       const isWanted = () => this.waiting.get(document) === waiting;
-      const tokens = await this.tokenise(waiting.text, isWanted);
+      const tokens = await this.tokenise(waiting.text, isWanted).catch((fault: unknown) => fault as Error);
       // A newer text has taken over its calls, or `forget` has ended them.
       if (!isWanted()) continue;
       this.waiting.delete(document);
       try {
-        await this.native.set(document, Int32Array.from(tokens), waiting.isFresh);
+        if (tokens instanceof Error) throw tokens;
+        await this.native.set(document, Int32Array.from(tokens));
         for (const { resolve } of waiting.settle) resolve(this.native.stats);
       } catch (error) {
         for (const { reject } of waiting.settle) reject(error as Error);

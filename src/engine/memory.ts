@@ -30,11 +30,8 @@ export interface MemoryMatch {
 
 /** The memory of an engine. The promises settle when the change has taken effect; they reject if the engine has gone. */
 export interface EngineMemory {
-  /**
-   * Add a document, or replace it.
-   * @param isFresh whether it is edited now or was edited lately
-   */
-  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats>;
+  /** Add a document, or replace it. */
+  remember(document: DocumentId, text: string): Promise<MemoryStats>;
   /** Forget documents: nothing of them is found any more, by running requests too. */
   forget(documents: readonly DocumentId[]): Promise<MemoryStats>;
   /** Look up the end of a text, without waiting for requests that run. */

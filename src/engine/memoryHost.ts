@@ -21,7 +21,7 @@ export async function answerCall(memory: EngineMemory, call: MemoryCall): Promis
 function made(memory: EngineMemory, call: MemoryCall): Promise<MemoryStats | MemoryMatch> {
   switch (call.name) {
     case 'remember':
-      return memory.remember(call.document, call.text, call.isFresh);
+      return memory.remember(call.document, call.text);
     case 'forget':
       return memory.forget(call.documents);
     case 'look':

@@ -14,7 +14,7 @@ export interface Trial {
 
 /** A call of `EngineMemory`. */
 export type MemoryCall =
-  | { readonly name: 'remember'; readonly document: DocumentId; readonly text: string; readonly isFresh: boolean }
+  | { readonly name: 'remember'; readonly document: DocumentId; readonly text: string }
   | { readonly name: 'forget'; readonly documents: readonly DocumentId[] }
   | { readonly name: 'look'; readonly tokens: readonly number[]; readonly place: MemoryPlace };
 

@@ -77,7 +77,7 @@ export class Workspace {
       this.options.memory && document,
       neighboursOf(path, known),
       async (text) => {
-        if (document !== undefined) await this.rememberText(document, text, true);
+        if (document !== undefined) await this.rememberText(document, text);
       },
       async () => {
         for (const one of file ? [file, ...unknown] : unknown) await this.remember(one);
@@ -91,14 +91,14 @@ export class Workspace {
 
   private async remember(file: WorkspaceFile): Promise<void> {
     const id = this.ids.get(file);
-    if (id !== undefined) await this.rememberText(id, file.text, false);
+    if (id !== undefined) await this.rememberText(id, file.text);
   }
 
-  private async rememberText(document: number, text: string, isFresh: boolean): Promise<void> {
+  private async rememberText(document: number, text: string): Promise<void> {
     const { memory } = this.options;
     if (!memory) return;
     this.digests.set(document, digestOf(text));
-    await memory.remember(document, text, isFresh);
+    await memory.remember(document, text);
   }
 
   private async forget(files: readonly WorkspaceFile[]): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
@@ -49,7 +50,7 @@ function suggestion(vscode, what, isIt) {
 describeVSCode('The memory of the workspace', { settings }, (vscode) => {
   it('knows the files of the project', async () => {
     const line = await until('the memory to know the project', () => known(vscode).at(-1));
-    assert.match(line, /^\d+ files, \d+\.\d MB/);
+    assert.match(line, /^\d+ files, \d+ kB/);
   });
 
   it('completes with the idiom of a file next door, as soon as that is written', async () => {
@@ -60,6 +61,23 @@ describeVSCode('The memory of the workspace', { settings }, (vscode) => {
     await vscode.editor.openFile(begun.path);
     await vscode.editor.typeBelow(begun);
     await suggestion(vscode, 'the idiom', (text) => text.includes(rest));
+  });
+
+  it('does not follow symbolic links that come into being', async () => {
+    const before = count(vscode);
+    const outside = mkdtempSync(join(tmpdir(), 'matcoder-outside-'));
+    try {
+      for (const name of ['a.ts', 'b.ts']) writeFileSync(join(outside, name), `export const ${name[0]} = 1;\n`);
+      symlinkSync(outside, join(vscode.workspace, 'folder'));
+      symlinkSync(join(outside, 'a.ts'), join(vscode.workspace, 'src', 'link.ts'));
+      writeFileSync(join(vscode.workspace, 'src', 'later.ts'), 'export const later = 1;\n');
+      await until('the file to be known', () => count(vscode) > before);
+      // What the links lead to would be read by then.
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      assert.equal(count(vscode), before + 1);
+    } finally {
+      rmSync(outside, { recursive: true });
+    }
   });
 
   it('forgets a file that .matcoderignore lists', async () => {

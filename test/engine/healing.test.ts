@@ -59,7 +59,7 @@ describe('token healing', () => {
 
   it('chooses the likeliest token that spells the healing prefix, with its probability among such tokens', async () => {
     let [healed, ofMatches] = [0, 0];
-    await Promise.all(documents.map((tokens, id) => memory.set(id, Int32Array.from(tokens), false)));
+    await Promise.all(documents.map((tokens, id) => memory.set(id, Int32Array.from(tokens))));
     for (let round = 0; round < 40; round++) {
       const prompt = drawn(5 + below(40), 2 + below(20));
       const healingPrefix = givenBackOf(1 + below(6));

@@ -40,8 +40,7 @@ describe('a checkpoint’s predictions with a memory', () => {
     const engine = new addon.Engine({
       ...{ weightsPath: weightsFile, tensors, config: config.model, threads: 2, tokenBytes, memory },
     });
-    for (const [id, text] of golden.documents.entries())
-      await memory.set(id, Int32Array.from(tokenizer.encode(text)), false);
+    for (const [id, text] of golden.documents.entries()) await memory.set(id, Int32Array.from(tokenizer.encode(text)));
     const errors: number[] = [];
     let [compared, fromMemory, healed] = [0, 0, 0];
     for (const { prompt, healingPrefix, submodels } of golden.cases) {

@@ -45,7 +45,7 @@ describe('the memory in this process', () => {
   it('finds what is remembered until it is forgotten', async () => {
     const memory = open();
     const tokens = tokensOf(CODE);
-    const stats = await memory.remember(3, CODE.replaceAll('\n', '\r\n'), false);
+    const stats = await memory.remember(3, CODE.replaceAll('\n', '\r\n'));
     assert.deepEqual([stats.documents, stats.tokens], [1, tokens.length + 1]); // a separator ends it
     const found = await memory.look(tokens.slice(0, -3), {});
     assert.deepEqual(found, { length: Math.min(32, tokens.length - 3), count: 1, topShare: 1 });
@@ -65,7 +65,7 @@ describe('the memory in this process', () => {
     const timer = setInterval(() => {
       turns++;
     }, 1);
-    await memory.remember(1, lines.join(''), false);
+    await memory.remember(1, lines.join(''));
     clearInterval(timer);
     assert.ok(pauses >= 3 && turns >= 3, `${pauses} pauses, ${turns} turns`);
   });
@@ -74,9 +74,9 @@ describe('the memory in this process', () => {
     const memory = open();
     const long = CODE.repeat(300);
     const [first, second] = await Promise.all([
-      memory.remember(1, long, false),
-      memory.remember(1, CODE, true),
-      memory.remember(2, 'b\n', false),
+      memory.remember(1, long),
+      memory.remember(1, CODE),
+      memory.remember(2, 'b\n'),
     ]);
     assert.deepEqual(first, second);
     const stats = await memory.forget([2]);
@@ -85,11 +85,25 @@ describe('the memory in this process', () => {
 
   it('does not remember what is forgotten while it waits', async () => {
     const memory = open();
-    const remembered = [memory.remember(1, CODE.repeat(300), false), memory.remember(2, CODE, false)];
+    const remembered = [memory.remember(1, CODE.repeat(300)), memory.remember(2, CODE)];
     await memory.forget([1, 2]);
     for (const stats of await Promise.all(remembered)) assert.equal(stats.documents, 0);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal((await memory.forget([])).documents, 0);
+  });
+
+  it('rejects a text that cannot be tokenised, and goes on with the next', async () => {
+    const native = openMemory(ROOT, checkpoint);
+    assert.ok(native);
+    const encode = (text: string) => {
+      if (text.startsWith('bad')) throw new Error('cannot be encoded');
+      return checkpoint.tokenizer.encode(text);
+    };
+    const memory = new LocalMemory(native, { encode });
+    const bad = memory.remember(1, 'bad');
+    const good = memory.remember(2, CODE);
+    await assert.rejects(bad, /cannot be encoded/);
+    assert.equal((await good).documents, 1);
   });
 });
 
@@ -129,8 +143,8 @@ describe('the memory in the engine’s process', () => {
     const { tokenizer, config } = await openCheckpoint(folder);
     start(folder);
     await untilReady();
-    await client.remember(1, CODE, false);
-    const stats = await client.remember(2, 'const other = 1;\n', true);
+    await client.remember(1, CODE);
+    const stats = await client.remember(2, 'const other = 1;\n');
     assert.equal(stats.documents, 2);
     const prompt = tokenizer.encode(CODE.slice(0, CODE.indexOf(' a + b')));
     assert.equal((await client.look(prompt, {})).count, 1);
@@ -152,21 +166,21 @@ describe('the memory in the engine’s process', () => {
   it('is empty after a crash, and calls that had no answer are rejected', async () => {
     start(SMALL);
     await untilReady();
-    await client.remember(1, CODE, false);
+    await client.remember(1, CODE);
     const { info } = states.at(-1) as Extract<EngineState, { kind: 'ready' }>;
     process.kill(info.pid, 'SIGSTOP');
-    const lost = client.remember(2, CODE, false);
+    const lost = client.remember(2, CODE);
     process.kill(info.pid, 'SIGKILL');
     await assert.rejects(lost, /ended by SIGKILL/);
-    await assert.rejects(client.remember(3, CODE, false), /the engine is restarting/);
+    await assert.rejects(client.remember(3, CODE), /the engine is restarting/);
     await untilReady(2);
-    assert.equal((await client.remember(4, CODE, false)).documents, 1);
+    assert.equal((await client.remember(4, CODE)).documents, 1);
   });
 
   it('knows nothing if the checkpoint has no gate', async () => {
     start(withoutGate());
     await untilReady();
-    assert.deepEqual(await client.remember(1, CODE, false), { documents: 0, tokens: 0, bytes: 0 });
+    assert.deepEqual(await client.remember(1, CODE), { documents: 0, tokens: 0, bytes: 0 });
     assert.equal((await client.look([1, 2, 3], {})).length, 0);
     assert.equal((await client.forget([1])).documents, 0);
   });

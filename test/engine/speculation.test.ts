@@ -36,7 +36,6 @@ describe('speculative decoding', () => {
         await memory.set(
           round % 20,
           Int32Array.from({ length: 80 }, () => below(kinds)),
-          false,
         );
       const options = { stopTokens, usesMemory, bannedFirstTokens: round % 5 === 0 ? [below(kinds)] : [] };
       const maxTokens = below(40);

@@ -17,21 +17,20 @@ namespace {
 // Indexes one document on a thread of libuv's pool, then settles a promise.
 class AddWorker : public Napi::AsyncWorker {
  public:
-  AddWorker(Napi::Env env, std::shared_ptr<Memory> memory, int32_t document, std::vector<int32_t> tokens, bool is_fresh)
+  AddWorker(Napi::Env env, std::shared_ptr<Memory> memory, int32_t document, std::vector<int32_t> tokens)
       : AsyncWorker(env, "matcoder memory"),
         deferred_(Napi::Promise::Deferred::New(env)),
         memory_(std::move(memory)),
         document_(document),
         ticket_(memory_->announce(document)),
-        tokens_(std::move(tokens)),
-        is_fresh_(is_fresh) {}
+        tokens_(std::move(tokens)) {}
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
  protected:
   void Execute() override {
     try {
-      memory_->add(document_, ticket_, tokens_, is_fresh_);
+      memory_->add(document_, ticket_, tokens_);
     } catch (const std::exception& error) {
       SetError(error.what());
     }
@@ -45,7 +44,6 @@ class AddWorker : public Napi::AsyncWorker {
   const int32_t document_;
   const uint64_t ticket_;
   const std::vector<int32_t> tokens_;
-  const bool is_fresh_;
 };
 
 MemoryPlace read_place(const Napi::CallbackInfo& info, size_t first) {
@@ -93,15 +91,13 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
   const std::shared_ptr<Memory>& memory() const { return memory_; }
 
  private:
-  // set(document, tokens, isFresh): a promise
+  // set(document, tokens): a promise
   Napi::Value set(const Napi::CallbackInfo& info) {
     int32_t document = 0;
     std::vector<int32_t> tokens;
-    bool is_fresh = false;
     read(info[0], "document", document);
     read(info[1], "tokens", tokens);
-    read(info[2], "isFresh", is_fresh);
-    auto* worker = new AddWorker(info.Env(), memory_, document, std::move(tokens), is_fresh);
+    auto* worker = new AddWorker(info.Env(), memory_, document, std::move(tokens));
     const Napi::Promise promise = worker->promise();
     worker->Queue();
     return promise;

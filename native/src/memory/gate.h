@@ -12,7 +12,8 @@ constexpr int kInputsOfComponent = 7;
 // And the logarithm of the model's largest probability.
 constexpr int kGateInputs = kComponents * kInputsOfComponent + 1;
 
-// The most probable token of the model, and a function for the others' probabilities before any constraint.
+// The most probable token of the model, and a function for the others' probabilities. Banned tokens have none; a
+// healing prefix does not count yet.
 struct ModelPrediction {
   const float* logits = nullptr;  // [vocabulary]
   int32_t token = 0;

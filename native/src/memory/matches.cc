@@ -66,7 +66,7 @@ void Matcher::gather_from_memory(int length, uint32_t occurrences) {
     }
     const Segment& segment = *view_.segments[s];
     const uint32_t position = segment.position(intervals_[s][length - 1].begin + wanted - skipped);
-    const bool is_alive = segment.flags(segment.document_at(position)) & Segment::kAlive;
+    const bool is_alive = segment.is_alive(segment.document_at(position));
     if (is_alive && !view_.is_hidden(segment, position)) next_tokens_.push_back(segment.token(position));
   }
 }

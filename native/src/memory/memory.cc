@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -39,6 +40,14 @@ constexpr double kDeadShare = 0.25;
 // Segments of less different sizes are merged.
 constexpr size_t kMergeRatio = 2;
 
+// Each segment costs a look-up a microsecond or two, so documents wait for merges if there are more. Those that are
+// left without work to merge are fewer than the logarithm of all tokens.
+constexpr size_t kMostSegments = 64;
+
+bool is_smaller(const std::shared_ptr<Segment>& a, const std::shared_ptr<Segment>& b) {
+  return a->tokens() < b->tokens();
+}
+
 }  // namespace
 
 Memory::Memory(std::vector<uint8_t> line_feeds, Gate gate)
@@ -63,7 +72,7 @@ uint64_t Memory::announce(int32_t document) {
   return documents_[document].announced = ++tickets_;
 }
 
-void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens, bool is_fresh) {
+void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens) {
   std::vector<uint16_t> short_tokens;
   short_tokens.reserve(tokens.size());
   for (const int32_t token : tokens) {
@@ -72,14 +81,16 @@ void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& 
                                   std::to_string(line_feeds_.size()));
     short_tokens.push_back(static_cast<uint16_t>(token));
   }
-  const uint8_t flags = Segment::kAlive | (is_fresh ? Segment::kFresh : 0);
-  const auto segment = std::make_shared<Segment>(document, ticket, short_tokens, flags);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto segment = std::make_shared<Segment>(document, ticket, short_tokens);
+  std::unique_lock<std::mutex> lock(mutex_);
+  merged_.wait(lock, [&] { return closing_ || cannot_merge_ || segments_.size() < kMostSegments; });
   const auto location = documents_.find(document);
   if (location == documents_.end() || location->second.announced != ticket) return;
   forget(location->second);
   location->second = {ticket, ticket, segment, 0};
-  segments_.push_back(segment);
+  living_++;
+  insert(segment);
+  cannot_merge_ = false;
   changed_.notify_all();
 }
 
@@ -97,7 +108,8 @@ void Memory::forget(Location& location) {
   const auto segment = std::move(location.segment);
   location.segment = nullptr;
   if (!segment) return;
-  segment->set_flags(location.index, 0);
+  living_--;
+  segment->kill(location.index);
   const auto& document = segment->documents()[location.index];
   size_t& dead = dead_tokens_[segment.get()];
   dead += document.size();
@@ -128,7 +140,7 @@ MemoryView Memory::view(const MemoryPlace& place) const {
 MemoryStats Memory::stats() const {
   MemoryStats stats;
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& [id, location] : documents_) stats.documents += location.segment != nullptr;
+  stats.documents = living_;
   for (const auto& segment : segments_) {
     const auto dead = dead_tokens_.find(segment.get());
     stats.tokens += segment->tokens() - (dead == dead_tokens_.end() ? 0 : dead->second);
@@ -140,7 +152,7 @@ MemoryStats Memory::stats() const {
 void Memory::settle() const {
   std::unique_lock<std::mutex> lock(mutex_);
   std::shared_ptr<Segment> first, second;
-  settled_.wait(lock, [&] { return closing_ || (!is_merging_ && !next_merge(first, second)); });
+  merged_.wait(lock, [&] { return closing_ || (!is_merging_ && !next_merge(first, second)); });
 }
 
 void Memory::merge_in_background() {
@@ -148,32 +160,40 @@ void Memory::merge_in_background() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     std::shared_ptr<Segment> first, second;
-    while (!closing_ && !next_merge(first, second)) {
-      settled_.notify_all();
+    while (!closing_ && (cannot_merge_ || !next_merge(first, second))) {
+      merged_.notify_all();  // documents that were removed may have left nothing to merge
       changed_.wait(lock);
     }
     if (closing_) break;
     is_merging_ = true;
     lock.unlock();
-    const auto merged = std::make_shared<Segment>(*first, second.get());
+    std::shared_ptr<Segment> merged;
+    try {
+      merged = std::make_shared<Segment>(*first, second.get());
+    } catch (const std::bad_alloc&) {
+      // It is tried again after the next change. Until then look-ups are slower, and right.
+    }
     lock.lock();
-    publish(merged, first, second);
+    cannot_merge_ = !merged;
+    if (merged) publish(merged, first, second);
     is_merging_ = false;
+    merged_.notify_all();
+    lock.unlock();
+    first = second = merged = nullptr;  // frees megabytes, for which no request should wait
+    lock.lock();
   }
-  settled_.notify_all();
+  merged_.notify_all();
 }
 
 // The next work: a segment with many dead tokens alone, or the smallest two neighbours in size that differ little.
 bool Memory::next_merge(std::shared_ptr<Segment>& first, std::shared_ptr<Segment>& second) const {
-  std::vector<std::shared_ptr<Segment>> by_size = segments_;
-  std::sort(by_size.begin(), by_size.end(), [](const auto& a, const auto& b) { return a->tokens() < b->tokens(); });
-  for (size_t i = 0; i + 1 < by_size.size(); i++) {
-    if (by_size[i + 1]->tokens() > kMergeRatio * by_size[i]->tokens()) continue;
-    first = by_size[i];
-    second = by_size[i + 1];
+  for (size_t i = 0; i + 1 < segments_.size(); i++) {
+    if (segments_[i + 1]->tokens() > kMergeRatio * segments_[i]->tokens()) continue;
+    first = segments_[i];
+    second = segments_[i + 1];
     return true;
   }
-  for (const auto& segment : by_size) {
+  for (const auto& segment : segments_) {
     const auto dead = dead_tokens_.find(segment.get());
     if (dead == dead_tokens_.end() || static_cast<double>(dead->second) < kDeadShare * segment->tokens()) continue;
     first = segment;
@@ -181,6 +201,10 @@ bool Memory::next_merge(std::shared_ptr<Segment>& first, std::shared_ptr<Segment
     return true;
   }
   return false;
+}
+
+void Memory::insert(const std::shared_ptr<Segment>& segment) {
+  segments_.insert(std::upper_bound(segments_.begin(), segments_.end(), segment, is_smaller), segment);
 }
 
 // Puts a merged segment in the place of its sources. Documents that died during the merge are dead in it too.
@@ -191,11 +215,9 @@ void Memory::publish(const std::shared_ptr<Segment>& merged, const std::shared_p
     const auto& document = merged->documents()[d];
     const auto location = documents_.find(document.id);
     if (location == documents_.end() || !location->second.segment || location->second.version != document.version) {
-      merged->set_flags(d, 0);
       dead += document.size();
       continue;
     }
-    merged->set_flags(d, location->second.segment->flags(location->second.index));
     location->second.segment = merged;
     location->second.index = d;
   }
@@ -206,7 +228,7 @@ void Memory::publish(const std::shared_ptr<Segment>& merged, const std::shared_p
   }
   if (dead == merged->tokens()) return;
   if (dead > 0) dead_tokens_[merged.get()] = dead;
-  segments_.push_back(merged);
+  insert(merged);
 }
 
 }  // namespace matcoder

@@ -34,8 +34,9 @@ class Memory {
   // Adds or replaces a document in two steps: `announce` in the order of the changes, then `add` on any thread. A
   // document that was announced again or removed in between is not added.
   uint64_t announce(int32_t document);
+  // Waits for merges if many documents are not merged yet, because each would make look-ups slower.
   // Throws std::invalid_argument for a token that is not in the vocabulary.
-  void add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens, bool is_fresh);
+  void add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens);
 
   // From now on nothing of the document is found, by running requests either.
   void remove(int32_t document);
@@ -55,6 +56,7 @@ class Memory {
     size_t index = 0;
   };
   void forget(Location& location);
+  void insert(const std::shared_ptr<Segment>& segment);
   void merge_in_background();
   bool next_merge(std::shared_ptr<Segment>& first, std::shared_ptr<Segment>& second) const;
   void publish(const std::shared_ptr<Segment>& merged, const std::shared_ptr<Segment>& first,
@@ -63,12 +65,14 @@ class Memory {
   const std::vector<uint8_t> line_feeds_;
   const Gate gate_;
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_, settled_;
-  std::vector<std::shared_ptr<Segment>> segments_;
+  mutable std::condition_variable changed_, merged_;
+  std::vector<std::shared_ptr<Segment>> segments_;  // the smallest first
   std::unordered_map<int32_t, Location> documents_;
   std::unordered_map<const Segment*, size_t> dead_tokens_;
+  size_t living_ = 0;  // documents that were added and not removed
   uint64_t tickets_ = 0;
   bool is_merging_ = false, closing_ = false;
+  bool cannot_merge_ = false;  // for want of memory
   std::thread thread_;
 };
 

@@ -6,6 +6,9 @@
 namespace matcoder {
 namespace {
 
+// An allocation of its own: counts of references, the flag, and what the allocator adds.
+constexpr size_t kBytesOfFlag = 32;
+
 static_assert(kLongestMatch % 4 == 0, "contexts are compared four tokens at a time");
 
 // Four tokens before a position as a number in which the nearest token counts most: little-endian, as all platforms of
@@ -28,14 +31,13 @@ bool precedes(const uint16_t* a, const uint16_t* b) {
 
 }  // namespace
 
-Segment::Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens, uint8_t flags)
-    : tokens_(kLongestMatch, kSeparator), flags_(new std::atomic<uint8_t>[1]) {
+Segment::Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens)
+    : tokens_(kLongestMatch, kSeparator) {
   tokens_.reserve(kLongestMatch + tokens.size() + 1);
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   const auto end = static_cast<uint32_t>(tokens_.size());
   tokens_.push_back(kSeparator);
-  documents_.push_back({id, version, kLongestMatch, end});
-  set_flags(0, flags);
+  documents_.push_back({id, version, kLongestMatch, end, std::make_shared<std::atomic<bool>>(true)});
   if (tokens.empty()) return;
   order_.reserve(tokens.size() - 1);
   for (uint32_t position = kLongestMatch + 1; position < end; position++) order_.push_back(position);
@@ -51,13 +53,14 @@ std::vector<int64_t> Segment::take(const Segment& other) {
     const Document& document = other.documents_[d];
     const auto begin = static_cast<uint32_t>(tokens_.size());
     moves.push_back(static_cast<int64_t>(begin) - document.begin);
-    if (!(other.flags(d) & kAlive)) {
-      moves.back() = -1 - static_cast<int64_t>(other.tokens_.size());  // before the first position: dropped
+    if (!other.is_alive(d)) {
+      moves.back() = -static_cast<int64_t>(other.tokens_.size());  // before the first position: dropped
       continue;
     }
     const auto from = other.tokens_.begin() + document.begin;
     tokens_.insert(tokens_.end(), from, other.tokens_.begin() + document.end + 1);
-    documents_.push_back({document.id, document.version, begin, begin + document.end - document.begin});
+    documents_.push_back(
+        {document.id, document.version, begin, begin + document.end - document.begin, document.is_alive});
   }
   return moves;
 }
@@ -66,13 +69,7 @@ Segment::Segment(const Segment& first, const Segment* second) : tokens_(kLongest
   tokens_.reserve(kLongestMatch + first.tokens() + (second != nullptr ? second->tokens() : 0));
   const std::vector<int64_t> first_moves = take(first);
   const std::vector<int64_t> second_moves = second != nullptr ? take(*second) : std::vector<int64_t>();
-  flags_.reset(new std::atomic<uint8_t>[documents_.size()]);
-  size_t next = 0;
-  for (const Segment* from : {&first, second}) {
-    const auto& moves = from == &first ? first_moves : second_moves;
-    for (size_t d = 0; d < moves.size(); d++)
-      if (moves[d] >= -static_cast<int64_t>(from->tokens_.size())) set_flags(next++, from->flags(d));
-  }
+  tokens_.shrink_to_fit();
   order_.reserve(tokens_.size());
   // The next live position of a segment, in this one's text; 0 after the last.
   const auto advance = [](const Segment& from, const std::vector<int64_t>& moves, uint32_t& rank) -> uint32_t {
@@ -122,7 +119,7 @@ int Segment::find(const uint16_t* context, int length, Interval* intervals) cons
 
 size_t Segment::bytes() const {
   return tokens_.capacity() * sizeof tokens_[0] + order_.capacity() * sizeof order_[0] +
-         documents_.capacity() * (sizeof documents_[0] + sizeof flags_[0]);
+         documents_.capacity() * (sizeof documents_[0] + kBytesOfFlag);
 }
 
 }  // namespace matcoder

@@ -22,27 +22,29 @@ struct Interval {
 
 // Some documents as one text, and an index of it: the positions of all tokens, sorted by the tokens before them, the
 // nearest first. The positions that follow a context are therefore one interval (a suffix array of the reversed text,
-// compared to kLongestMatch tokens). It takes six bytes a token. Nothing but the flags changes after construction.
+// compared to kLongestMatch tokens). It takes six bytes a token. Nothing changes after construction, except that
+// documents die.
 class Segment {
  public:
-  enum Flag : uint8_t { kAlive = 1, kFresh = 2 };
-
   struct Document {
     int32_t id;
     uint64_t version;     // of all documents that were ever added, no two have the same
     uint32_t begin, end;  // its tokens; a separator follows
+    // Shared with the segments that were merged from this one, so that a document that dies is dead in all of them:
+    // requests that began before a merge still look at its sources.
+    std::shared_ptr<std::atomic<bool>> is_alive;
     uint32_t size() const { return end + 1 - begin; }
   };
 
   // One document. The tokens are below kSeparator.
-  Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens, uint8_t flags);
+  Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens);
 
   // The live documents of one or two segments; `second` may be null.
   Segment(const Segment& first, const Segment* second);
 
   const std::vector<Document>& documents() const { return documents_; }
-  uint8_t flags(size_t document) const { return flags_[document].load(std::memory_order_relaxed); }
-  void set_flags(size_t document, uint8_t flags) { flags_[document].store(flags, std::memory_order_relaxed); }
+  bool is_alive(size_t document) const { return documents_[document].is_alive->load(std::memory_order_relaxed); }
+  void kill(size_t document) { documents_[document].is_alive->store(false, std::memory_order_relaxed); }
 
   // The document that a position belongs to.
   size_t document_at(uint32_t position) const;
@@ -64,7 +66,6 @@ class Segment {
   std::vector<uint16_t> tokens_;  // kLongestMatch separators first, so that every position has enough tokens before it
   std::vector<uint32_t> order_;
   std::vector<Document> documents_;
-  std::unique_ptr<std::atomic<uint8_t>[]> flags_;  // [documents]
 };
 
 }  // namespace matcoder

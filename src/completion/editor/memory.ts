@@ -5,8 +5,9 @@ import { messageOf } from '../../matlm/errors';
 import { MemoryFeeder } from '../../workspace/memory/feeder';
 import { importedFiles } from '../../workspace/memory/importedFiles';
 import type { FileId } from '../../workspace/memory/nearness';
+import type { Quotable } from '../../workspace/filePolicy';
 import { describeMemory, type MemorySummary } from '../../workspace/memory/summary';
-import type { FolderEntry } from '../../workspace/memory/walk';
+import { type FolderEntry, MAX_FILES } from '../../workspace/memory/walk';
 import { isEdited } from '../gate';
 import { EXCERPT_HEAD_CHARS } from '../prompt/prompt';
 import { textOf } from './excerpt';
@@ -56,7 +57,7 @@ export class EditorMemory implements vscode.Disposable {
           ignores: (folder) => files.ignoresFolder(vscode.Uri.parse(folder)),
         },
         roots: () => this.roots(),
-        read: (file) => files.quotable(vscode.Uri.parse(file)),
+        read: (file) => this.read(vscode.Uri.parse(file)),
         mayRemember: (file) => files.mayQuote(vscode.Uri.parse(file)),
         clock: SYSTEM_CLOCK,
         share: () => (isStrained() || performance.now() - this.typedMs < TYPING_MS ? SMALL_SHARE : SHARE),
@@ -154,6 +155,12 @@ export class EditorMemory implements vscode.Disposable {
     return roots.flatMap(({ uri }) => (isLocal(uri) ? [uri.toString().replace(/\/$/, '')] : []));
   }
 
+  /** A symbolic link that came into being is no more followed than one that the walk meets. */
+  private async read(uri: vscode.Uri): Promise<Quotable> {
+    if (!isOpen(uri) && (await isLink(uri))) return { reason: 'ignored' };
+    return this.parts.files.quotable(uri);
+  }
+
   private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
     if (contentChanges.length === 0 || !isMine(document.uri)) return;
     // A document that is not dirty afterwards was read again from the disk.
@@ -216,15 +223,25 @@ function isOpen(uri: vscode.Uri): boolean {
   return vscode.workspace.textDocuments.some((document) => document.uri.toString() === address);
 }
 
-/** Without symbolic links. Empty if the folder cannot be read, or is a file. */
+/** False if there is nothing. */
+async function isLink(uri: vscode.Uri): Promise<boolean> {
+  try {
+    return ((await vscode.workspace.fs.stat(uri)).type & vscode.FileType.SymbolicLink) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Without symbolic links, and without files that are too many anyway. Empty if the folder cannot be read, or is a file. */
 async function entriesOf(folder: FileId): Promise<FolderEntry[]> {
   const uri = vscode.Uri.parse(folder);
   try {
-    return (await vscode.workspace.fs.readDirectory(uri)).flatMap(([name, type]) =>
-      type === vscode.FileType.File || type === vscode.FileType.Directory
-        ? [{ id: vscode.Uri.joinPath(uri, name).toString(), isFolder: type === vscode.FileType.Directory }]
-        : [],
-    );
+    let files = 0;
+    return (await vscode.workspace.fs.readDirectory(uri)).flatMap(([name, type]) => {
+      const isFolder = type === vscode.FileType.Directory;
+      if (!isFolder && (type !== vscode.FileType.File || ++files > MAX_FILES + 1)) return [];
+      return [{ id: vscode.Uri.joinPath(uri, name).toString(), isFolder }];
+    });
   } catch {
     return [];
   }

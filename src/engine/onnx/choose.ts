@@ -1,6 +1,6 @@
 import type { NativeChoice } from '../addon';
 
-/** The longest match with earlier text that is looked for, in tokens, as in native/src/copier.h. */
+/** The longest match with earlier text that drafts follow, in tokens: longer ones are hardly more often right. */
 const LONGEST_MATCH = 16;
 
 /** The longest earlier occurrence of the last tokens (the latest of several), and the index of the token after it. */

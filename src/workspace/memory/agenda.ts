@@ -88,6 +88,9 @@ export class Agenda {
 
   /** When the next file that waits for its time is to be read; infinite if there is none. */
   get nextMs(): number {
-    return Math.min(...[...this.typing.values()].map(({ dueMs }) => dueMs), ...this.settling.values());
+    let nextMs = Infinity;
+    for (const { dueMs } of this.typing.values()) nextMs = Math.min(nextMs, dueMs);
+    for (const dueMs of this.settling.values()) nextMs = Math.min(nextMs, dueMs);
+    return nextMs;
   }
 }

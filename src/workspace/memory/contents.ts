@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DocumentId, MemoryStats } from '../../engine/memory';
 import { EditedLines } from './editedLines';
 import type { LeftOut } from './fitness';
-import type { FileId, Nearness } from './nearness';
+import { type FileId, folderOf, type Nearness } from './nearness';
 import { RankQueue } from './rankQueue';
 
 /** Six in the index (native/src/memory/segment.h), and some for what is dead and not yet freed. */
@@ -19,14 +19,12 @@ export interface KnownFile {
   readonly document: DocumentId;
   /** Undefined until it is read. */
   readonly state: 'remembered' | LeftOut | undefined;
-  readonly isFresh: boolean;
   /** The lines that were edited since it was remembered. */
   readonly edits: EditedLines;
 }
 
 interface Entry extends KnownFile {
   state: KnownFile['state'];
-  isFresh: boolean;
   /** Of the remembered text; 0 if none is. */
   chars: number;
   hash: string;
@@ -35,6 +33,8 @@ interface Entry extends KnownFile {
 /** The files that were considered: what the memory holds of them within its budget, and why it lacks the others. */
 export class Contents {
   private readonly files = new Map<FileId, Entry>();
+  /** How many files are below each folder. */
+  private readonly folders = new Map<FileId, number>();
   private readonly remembered: RankQueue<Entry>;
   /** How many files are in each state. */
   private readonly counts = new Map<KnownFile['state'], number>();
@@ -55,6 +55,11 @@ export class Contents {
 
   get size(): number {
     return this.files.size;
+  }
+
+  /** Whether there are files below a folder. */
+  hasFolder(folder: FileId): boolean {
+    return this.folders.has(folder);
   }
 
   countOf(state: NonNullable<KnownFile['state']>): number {
@@ -92,9 +97,9 @@ export class Contents {
   }
 
   /** Whether the memory has this text already. */
-  has(file: FileId, text: string, isFresh: boolean): boolean {
+  has(file: FileId, text: string): boolean {
     const entry = this.files.get(file);
-    return entry?.state === 'remembered' && entry.isFresh === isFresh && entry.hash === hashOf(text);
+    return entry?.state === 'remembered' && entry.hash === hashOf(text);
   }
 
   /**
@@ -113,11 +118,11 @@ export class Contents {
   }
 
   /** The memory holds this text of the file from now on. */
-  remember(file: FileId, text: string, isFresh: boolean): void {
+  remember(file: FileId, text: string): void {
     const entry = this.entryOf(file);
     this.empty(entry);
     this.setState(entry, 'remembered');
-    Object.assign(entry, { chars: text.length, hash: hashOf(text), isFresh });
+    Object.assign(entry, { chars: text.length, hash: hashOf(text) });
     this.chars += text.length;
     this.remembered.add(entry);
     entry.edits.clear();
@@ -135,13 +140,14 @@ export class Contents {
   /** The file has gone. @returns the document to forget, if the file was remembered */
   drop(file: FileId): DocumentId[] {
     const gone = this.files.has(file) ? this.leaveOut(file, undefined) : [];
-    this.files.delete(file);
+    if (this.files.delete(file)) this.countBelow(file, -1);
     return gone;
   }
 
   /** All is forgotten. */
   clear(): void {
     this.files.clear();
+    this.folders.clear();
     this.counts.clear();
     this.remembered.clear();
     this.chars = 0;
@@ -183,12 +189,20 @@ export class Contents {
       document: this.numbers++,
       state: undefined,
       edits: new EditedLines(),
-      isFresh: false,
       chars: 0,
       hash: '',
     };
     this.files.set(file, entry);
+    this.countBelow(file, 1);
     return entry;
+  }
+
+  private countBelow(file: FileId, change: 1 | -1): void {
+    for (let folder = folderOf(file); folder !== ''; folder = folderOf(folder)) {
+      const count = (this.folders.get(folder) ?? 0) + change;
+      if (count > 0) this.folders.set(folder, count);
+      else this.folders.delete(folder);
+    }
   }
 }
 

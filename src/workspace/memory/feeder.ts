@@ -6,7 +6,7 @@ import { Contents, type KnownFile } from './contents';
 import type { LineChange } from './editedLines';
 import { unfitName, unfitText } from './fitness';
 import { Forgetting } from './forgetting';
-import { type FileId, folderOf, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
+import { type FileId, folderOf, isSame, Nearness, NO_SURROUNDINGS, type Surroundings } from './nearness';
 import { Rest } from './rest';
 import { countLeftOut, type MemorySummary } from './summary';
 import { type Folders, MAX_FILES, Walk } from './walk';
@@ -38,12 +38,9 @@ export interface FeederParts {
 
 /** So many steps are done without pauses: enough to read about twenty files, those that the user works with first. */
 const STEPS_AT_ONCE = 60;
-/** A file counts as fresh so long after it was edited. */
-const FRESH_MS = 600_000;
-/** How often fresh files are looked through. */
-const AGEING_MS = 60_000;
 /** Work on many files without a pause. */
 const SLICE_MS = 2;
+const ALL_LINES = [0, 2 ** 31 - 1] as const;
 /** A typed text waits at most so much longer. */
 const MAX_PAUSE_MS = 500;
 
@@ -57,7 +54,6 @@ export class MemoryFeeder {
   private surroundings = NO_SURROUNDINGS;
   private nearness = new Nearness(NO_SURROUNDINGS);
   private walk: Walk | undefined;
-  private readonly editedMs = new Map<FileId, number>();
 
   private memory: EngineMemory | undefined;
   private isOn: boolean;
@@ -66,10 +62,12 @@ export class MemoryFeeder {
   /** One for each time that the memory began empty; the work of earlier times has no effect. */
   private run: object | undefined;
   private steps = 0;
+  /** A document that is on its way to the engine: the memory may have the text before it or this one. */
+  private sent: DocumentId | undefined;
   /** Grows with each change of rules. */
   private rules = 0;
   private readonly unchecked = new Set<FileId>();
-  /** Deleted paths that are no known files: folders, perhaps. */
+  /** Deleted folders of known files. */
   private readonly gone = new Set<FileId>();
   private readonly forgetting: Forgetting;
   private readonly rest: Rest;
@@ -124,15 +122,12 @@ export class MemoryFeeder {
     this.restart();
   }
 
-  /** The user works with other files. */
+  /** The user works with these files. */
   setSurroundings(surroundings: Surroundings): void {
-    this.surroundings = surroundings;
-    this.nearness = new Nearness(surroundings);
-    this.agenda.rankBy(this.nearness);
-    this.contents.rankBy(this.nearness);
+    // The editor also tells that a tab has changed when its document is typed in or saved.
+    if (!isSame(surroundings, this.surroundings)) this.rankBy(surroundings);
     if (!this.run) return;
     this.meetRecent();
-    for (const file of this.contents.rivals) this.agenda.add(file);
     // Only a part of the workspace is known yet, or ever, and the user has left it.
     const { active } = surroundings;
     const { walk } = this;
@@ -147,16 +142,14 @@ export class MemoryFeeder {
   edited(file: FileId, changes: readonly LineChange[], isTyped: boolean): void {
     if (!this.run) return;
     for (const change of changes) this.contents.get(file)?.edits.add(change);
-    if (isTyped) {
-      this.editedMs.set(file, this.parts.clock.now());
-      this.agenda.typed(file);
-    } else this.agenda.changed(file);
+    if (isTyped) this.agenda.typed(file);
+    else this.agenda.changed(file);
     this.rest.wake();
   }
 
   /** A file or folder has come into being, or a file has changed on the disk. */
   changed(file: FileId): void {
-    if (!this.run || (!this.contents.get(file) && this.contents.size + this.agenda.size >= MAX_FILES)) return;
+    if (!this.run || (!this.contents.get(file) && this.isUnwanted(file))) return;
     this.agenda.changed(file);
     this.rest.wake();
   }
@@ -168,7 +161,9 @@ export class MemoryFeeder {
       return;
     }
     this.agenda.gone(file);
-    // Many files are deleted together, and each might have been a folder.
+    // Most are files that tools make for a moment.
+    if (!this.contents.hasFolder(file)) return;
+    // Many folders are deleted together.
     if (this.gone.size === 0) {
       queueMicrotask(() => {
         this.dropBelow();
@@ -190,7 +185,8 @@ export class MemoryFeeder {
   placeOf(file: FileId, line: number): MemoryPlace {
     const known = this.contents.get(file);
     if (known?.state !== 'remembered') return {};
-    return { document: known.document, hiddenLines: known.edits.remembered(line) };
+    const { document, edits } = known;
+    return { document, hiddenLines: document === this.sent ? ALL_LINES : edits.remembered(line) };
   }
 
   dispose(): void {
@@ -215,10 +211,23 @@ export class MemoryFeeder {
     this.parts.onChange();
   }
 
+  private rankBy(surroundings: Surroundings): void {
+    this.surroundings = surroundings;
+    this.nearness = new Nearness(surroundings);
+    this.agenda.rankBy(this.nearness);
+    this.contents.rankBy(this.nearness);
+    for (const file of this.contents.rivals) this.agenda.add(file);
+  }
+
   private beginWalk(): void {
     const { folders, roots } = this.parts;
     const { active } = this.surroundings;
     this.walk = new Walk(folders, this.nearness, roots(), active === undefined ? undefined : folderOf(active));
+  }
+
+  /** Whether a file that came into being is not considered. */
+  private isUnwanted(file: FileId): boolean {
+    return this.contents.size + this.agenda.size >= MAX_FILES || this.walk?.skips(file) === true;
   }
 
   private meetRecent(): void {
@@ -279,7 +288,7 @@ export class MemoryFeeder {
       await this.read(nearest, memory, run);
       return how;
     }
-    return this.age() ? 'background' : 'nothing';
+    return 'nothing';
   }
 
   /** After a change of rules: forget what may no longer be remembered before anything else is done. */
@@ -298,7 +307,7 @@ export class MemoryFeeder {
   }
 
   private async walkOn(walk: Walk, run: object): Promise<void> {
-    const files = await walk.next();
+    const files = await walk.next(this.contents.size);
     if (this.run !== run || this.walk !== walk) return;
     for (const file of files) this.meet(file);
     const all = walk.takeAll();
@@ -343,8 +352,7 @@ export class MemoryFeeder {
     memory: EngineMemory,
     run: object,
   ): Promise<void> {
-    const isFresh = this.parts.clock.now() - (this.editedMs.get(id) ?? -Infinity) < FRESH_MS;
-    if (this.contents.has(id, text, isFresh)) {
+    if (this.contents.has(id, text)) {
       edits.clear();
       return;
     }
@@ -355,11 +363,14 @@ export class MemoryFeeder {
       this.leaveOut(id, unfit ?? 'over the budget');
       return;
     }
-    this.contents.remember(id, text, isFresh);
+    this.contents.remember(id, text);
     this.forgetting.send();
     let stats: MemoryStats;
+    this.sent = document;
     try {
-      stats = await memory.remember(document, text, isFresh);
+      stats = await memory.remember(document, text).finally(() => {
+        this.sent = undefined;
+      });
     } catch (fault) {
       if (this.run === run) this.contents.leaveOut(id, undefined);
       throw fault;
@@ -369,17 +380,6 @@ export class MemoryFeeder {
     this.contents.learn(stats);
     this.isUnavailable = stats.documents === 0 && this.contents.get(id)?.state === 'remembered';
     this.parts.onChange();
-  }
-
-  /** Files that were edited long ago are no longer fresh. @returns whether there are any */
-  private age(): boolean {
-    const nowMs = this.parts.clock.now();
-    const aged = [...this.editedMs].filter(([, editedMs]) => nowMs - editedMs >= FRESH_MS);
-    for (const [file] of aged) {
-      this.editedMs.delete(file);
-      if (this.contents.get(file)?.isFresh === true) this.agenda.add(file);
-    }
-    return aged.length > 0;
   }
 
   private leaveOut(file: FileId, reason: Parameters<Contents['leaveOut']>[1]): void {
@@ -396,7 +396,6 @@ export class MemoryFeeder {
 
   private drop(file: FileId): void {
     this.agenda.gone(file);
-    this.editedMs.delete(file);
     this.unchecked.delete(file);
     this.forget(this.contents.drop(file));
     this.parts.onChange();
@@ -420,8 +419,7 @@ export class MemoryFeeder {
     // Something may have happened since the last step.
     if (this.unchecked.size > 0 || this.agenda.nearest !== undefined || (this.walk && this.walk.rank < Infinity))
       return 0;
-    const ageingMs = this.editedMs.size > 0 ? AGEING_MS : Infinity;
-    return Math.min(this.agenda.nextMs - this.parts.clock.now(), ageingMs);
+    return this.agenda.nextMs - this.parts.clock.now();
   }
 }
 

@@ -13,6 +13,16 @@ export interface Surroundings {
 
 export const NO_SURROUNDINGS: Surroundings = { active: undefined, recent: [], imported: new Set() };
 
+export function isSame(a: Surroundings, b: Surroundings): boolean {
+  return (
+    a.active === b.active &&
+    a.recent.length === b.recent.length &&
+    a.recent.every((file, i) => file === b.recent[i]) &&
+    a.imported.size === b.imported.size &&
+    [...a.imported].every((file) => b.imported.has(file))
+  );
+}
+
 const IMPORTED = 100;
 const OTHERS = 200;
 
@@ -20,21 +30,24 @@ const OTHERS = 200;
 export class Nearness {
   private readonly recent: ReadonlyMap<FileId, number>;
   private readonly activeFolder: FileId | undefined;
+  /** The folders of the imported files: a file in another folder is not compared with them. */
+  private readonly importedFolders: ReadonlySet<FileId>;
   /** By folder, because many files share one. */
   private readonly steps = new Map<FileId, number>();
 
   constructor(private readonly surroundings: Surroundings) {
-    const { active, recent } = surroundings;
+    const { active, recent, imported } = surroundings;
     this.recent = new Map(recent.slice(0, IMPORTED).map((file, i) => [file, i]));
     this.activeFolder = active === undefined ? undefined : folderOf(active);
+    this.importedFolders = new Set(Array.from(imported, folderOf));
   }
 
   /** Open and recent files come first, then imported ones, then all others by the steps between the folders. */
   rankOf(file: FileId): number {
     const recency = this.recent.get(file);
     if (recency !== undefined) return recency;
-    if (this.surroundings.imported.size > 0 && this.isImported(file)) return IMPORTED;
-    return this.rankIn(folderOf(file));
+    const folder = folderOf(file);
+    return this.isImported(file, folder) ? IMPORTED : this.rankIn(folder);
   }
 
   /** The rank of files in a folder that are neither recent nor imported. */
@@ -45,10 +58,10 @@ export class Nearness {
   }
 
   /** A file that stands for its folder is imported by the folder's name. */
-  private isImported(file: FileId): boolean {
+  private isImported(file: FileId, folder: FileId): boolean {
     const { imported } = this.surroundings;
-    const name = withoutExtension(file);
-    return imported.has(name) || (/\/(?:index|__init__|mod)$/.test(name) && imported.has(folderOf(file)));
+    if (this.importedFolders.has(folder) && imported.has(withoutExtension(file))) return true;
+    return imported.has(folder) && /\/(?:index|__init__|mod)$/.test(withoutExtension(file));
   }
 
   private stepsTo(folder: FileId): number {

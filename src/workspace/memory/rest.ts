@@ -25,12 +25,14 @@ export class Rest {
   private async wait(ms: number, isPause: boolean): Promise<void> {
     this.isPause = isPause;
     await new Promise<void>((resolve) => {
-      const cancel = ms < Infinity ? this.clock.after(Math.max(0, ms), resolve) : () => undefined;
-      this.end = () => {
+      const end = () => {
         cancel();
+        // Work that began anew may be in a wait of its own by then.
+        if (this.end === end) this.end = () => undefined;
         resolve();
       };
+      const cancel = ms < Infinity ? this.clock.after(Math.max(0, ms), end) : () => undefined;
+      this.end = end;
     });
-    this.end = () => undefined;
   }
 }

@@ -33,10 +33,14 @@ export function describeMemory({ state, files, bytes, leftOut, isTruncated }: Me
   });
   const total = named.reduce((sum, { count }) => sum + count, 0);
   return [
-    `${plural(files)}, ${(bytes / 1e6).toFixed(1)} MB`,
+    `${plural(files)}, ${sizeOf(bytes)}`,
     ...(total > 0 ? [`${total} left out: ${named.map(({ count, name }) => `${count} ${name}`).join(', ')}`] : []),
     ...(isTruncated ? ['the workspace has more files, and only the nearest are considered'] : []),
   ].join('; ');
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function plural(files: number): string {

@@ -20,6 +20,9 @@ const MAX_FOLDERS = 20_000;
 /** Bounds a walk through a loop that the file system does not report. */
 const MAX_DEPTH = 64;
 
+/** Folders of tools, and of code that others wrote: VS Code hides them, or leaves them out of searches. */
+export const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['.git', '.hg', '.svn', 'node_modules']);
+
 /** Walks through the folders of the workspace, the nearest first. */
 export class Walk {
   /** Folders to visit, by rank. */
@@ -76,6 +79,15 @@ export class Walk {
     return this.isPartial && !this.visited.has(folderOf(file)) && this.roots.some((root) => isBelow(file, root));
   }
 
+  /** Whether a file is in a folder of the workspace that is skipped. */
+  skips(file: FileId): boolean {
+    const root = this.roots.find((folder) => isBelow(file, folder)) ?? file;
+    return file
+      .slice(root.length)
+      .split('/')
+      .some((name) => SKIPPED_FOLDERS.has(name));
+  }
+
   /** Visit a folder when its turn comes. */
   meet(folder: FileId): void {
     if (this.met.has(folder) || this.isCut || folder.split('/').length > MAX_DEPTH) return;
@@ -94,8 +106,12 @@ export class Walk {
     this.meet(folder);
   }
 
-  /** Visit the next folder. @returns its files */
-  async next(): Promise<FileId[]> {
+  /**
+   * Visit the next folder.
+   * @param known how many files are considered already, for folders that came into being after the walk
+   * @returns its files
+   */
+  async next(known: number): Promise<FileId[]> {
     const folder = this.ahead[this.rank]?.shift();
     if (folder === undefined) return [];
     this.visited.add(folder);
@@ -103,8 +119,8 @@ export class Walk {
     if (await this.folders.ignores(folder)) return [];
     const entries = await this.folders.list(folder);
     const files = entries.filter(({ isFolder }) => !isFolder).map(({ id }) => id);
-    for (const { id, isFolder } of entries) if (isFolder) this.meet(id);
-    const room = MAX_FILES - (this.existing?.size ?? 0);
+    for (const { id, isFolder } of entries) if (isFolder && !SKIPPED_FOLDERS.has(nameOf(id))) this.meet(id);
+    const room = Math.max(0, MAX_FILES - (this.existing?.size ?? known));
     const taken = files.slice(0, room);
     for (const file of taken) this.found(file);
     if (taken.length < files.length || (taken.length === room && this.rank < Infinity)) {
@@ -118,6 +134,10 @@ export class Walk {
   private get isPartial(): boolean {
     return this.isCut || this.existing !== undefined;
   }
+}
+
+function nameOf(folder: FileId): string {
+  return folder.slice(folder.lastIndexOf('/') + 1);
 }
 
 export function isBelow(file: FileId, folder: FileId): boolean {

@@ -129,23 +129,23 @@ describe('the client of the engine’s process', () => {
     it('passes calls on and returns their answers, also if several wait', async () => {
       start('works');
       await until('ready');
-      const calls = [client.remember(1, 'a', false), client.forget([1]), client.look([1], {})];
+      const calls = [client.remember(1, 'a'), client.forget([1]), client.look([1], {})];
       assert.deepEqual(
         (await Promise.all(calls)).map((answer) => 'name' in answer && answer.name),
         ['remember', 'forget', 'look'],
       );
-      await assert.rejects(client.remember(1, 'bad', false), /a token is not in the vocabulary/);
+      await assert.rejects(client.remember(1, 'bad'), /a token is not in the vocabulary/);
     });
 
     it('rejects calls while nothing runs, and those that a crash or a stop leaves without an answer', async () => {
       start('crashes in the memory');
-      await assert.rejects(client.remember(1, 'a', false), /the engine is starting/);
+      await assert.rejects(client.remember(1, 'a'), /the engine is starting/);
       await until('ready');
-      await assert.rejects(client.remember(1, 'a', false), /the engine ended by SIGKILL/);
+      await assert.rejects(client.remember(1, 'a'), /the engine ended by SIGKILL/);
       client.stop();
       start('never answers the memory');
       await until('ready');
-      const lost = client.remember(1, 'a', false);
+      const lost = client.remember(1, 'a');
       client.stop();
       await assert.rejects(lost, /the engine was stopped/);
     });
@@ -155,7 +155,7 @@ describe('the client of the engine’s process', () => {
       await until('ready');
       const events = generate();
       clock.advance(6000);
-      await client.remember(1, 'a', false);
+      await client.remember(1, 'a');
       clock.advance(6000);
       assert.match(reasonOf(await events), /did not answer for 10 s/);
     });

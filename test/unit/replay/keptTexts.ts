@@ -3,16 +3,12 @@ import type { DocumentId, EngineMemory, MemoryMatch, MemoryStats } from '../../.
 /** A memory that keeps the texts of its documents, and finds nothing in them. */
 export class KeptTexts implements EngineMemory {
   readonly texts = new Map<DocumentId, string>();
-  readonly fresh = new Set<DocumentId>();
-  /** Every text that was ever remembered of each fresh document. */
+  /** Every text that took the place of another. */
   readonly edits: string[] = [];
 
-  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats> {
+  remember(document: DocumentId, text: string): Promise<MemoryStats> {
+    if (this.texts.has(document)) this.edits.push(text);
     this.texts.set(document, text);
-    if (isFresh) {
-      this.fresh.add(document);
-      this.edits.push(text);
-    } else this.fresh.delete(document);
     return this.stats();
   }
 

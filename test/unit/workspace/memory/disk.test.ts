@@ -94,7 +94,7 @@ class Disk {
   }
 
   get known(): string[] {
-    return [...this.memory.texts.values()].map(({ text }) => text).sort();
+    return [...this.memory.texts.values()].sort();
   }
 }
 

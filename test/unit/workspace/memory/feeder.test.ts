@@ -128,6 +128,21 @@ describe('the feeder of the memory', () => {
       assert.deepEqual(world.feeder.summary.leftOut, {});
     });
 
+    it('the code of others and the files of version control, even if nothing ignores them', async () => {
+      const world = new World();
+      world.write({ 'a.ts': 'a', '.git/config': 'b', 'node_modules/c/index.js': 'c', 'src/node_modules/d.js': 'd' });
+      world.look('a.ts', 'node_modules/c/index.js');
+      world.feeder.attach(world.memory);
+      await world.untilIdle();
+      // One that the user opened is remembered.
+      assert.deepEqual(world.known, ['a', 'c']);
+      world.feeder.changed(at('.git/config'));
+      world.feeder.changed(at('node_modules/e'));
+      await world.pass(2000);
+      assert.deepEqual(world.known, ['a', 'c']);
+      assert.ok(!world.reads.includes(at('.git/config')) && !world.reads.includes(at('node_modules/e')));
+    });
+
     it('the farthest files, if the budget does not suffice for all', async () => {
       const world = new World(20_000);
       const text = (name: string) => name.repeat(1000); // 2000 bytes
@@ -171,6 +186,25 @@ describe('the feeder of the memory', () => {
       assert.ok(world.feeder.summary.files <= 20_030);
     });
 
+    it('all but 20,000 files, also if they came into being later', async () => {
+      const world = new World();
+      world.share = 1;
+      world.write({ 'a.ts': 'a' });
+      world.feeder.attach(world.memory);
+      await world.untilIdle();
+      const { size } = world.files;
+      const list = (folder: string) =>
+        folder === at('new')
+          ? Array.from({ length: 250 }, (_, i) => ({ id: `${folder}/d${i}`, isFolder: true }))
+          : Array.from({ length: 100 }, (_, i) => ({ id: `${folder}/f${i}.ts`, isFolder: false }));
+      Object.assign(world, { entriesOf: list });
+      world.files.get = (file) => (file === at('new') ? undefined : 'text');
+      world.feeder.changed(at('new'));
+      await world.untilIdle();
+      const { files, isTruncated } = world.feeder.summary;
+      assert.deepEqual([size, files, isTruncated], [1, 20_000, true]);
+    });
+
     it('what lies in a loop of folders, in bounded time', async () => {
       const world = new World();
       world.share = 1;
@@ -200,14 +234,14 @@ describe('the feeder of the memory', () => {
       return world;
     }
 
-    it('a document that is typed, half a second after the last key, as fresh', async () => {
+    it('a document that is typed, half a second after the last key', async () => {
       const world = await started({ 'a.ts': 'old' });
       world.write({ 'a.ts': 'new' });
       world.feeder.edited(at('a.ts'), [key], true);
       await world.pass(400);
       assert.deepEqual(world.known, ['old']);
       await world.pass(200);
-      assert.deepEqual([...world.memory.texts.values()], [{ text: 'new', isFresh: true }]);
+      assert.deepEqual(world.known, ['new']);
     });
 
     it('a document that is typed without a pause, every two seconds', async () => {
@@ -218,20 +252,6 @@ describe('the feeder of the memory', () => {
         await world.pass(200);
       }
       assert.ok(world.memory.given.length >= 4 && world.memory.given.length <= 5, world.memory.given.join());
-    });
-
-    it('a fresh document until ten minutes after the last key', async () => {
-      const world = await started({ 'a.ts': 'old' });
-      world.write({ 'a.ts': 'new' });
-      world.feeder.edited(at('a.ts'), [key], true);
-      await world.untilIdle();
-      await world.pass(10_000);
-      assert.equal([...world.memory.texts.values()][0]?.isFresh, true);
-      for (let minute = 0; minute < 11; minute++) {
-        world.clock.advance(60_000);
-        await world.pass(10);
-      }
-      assert.deepEqual([...world.memory.texts.values()], [{ text: 'new', isFresh: false }]);
     });
 
     it('where a cursor is in the remembered text while lines are typed', async () => {
@@ -384,6 +404,24 @@ describe('the feeder of the memory', () => {
       world.feeder.attach(world.memory);
       await world.untilIdle();
       assert.deepEqual(world.memory.given, ['a']);
+    });
+
+    it('what becomes ignored, also if it was turned off and on in a pause of the work in the background', async () => {
+      const world = new World();
+      world.share = 0.002;
+      world.write(many('a', 100));
+      world.feeder.attach(world.memory);
+      // The steps without pauses are done, and a long pause has begun.
+      await world.pass(500);
+      world.feeder.setOn(false);
+      for (const name of Object.keys(many('a', 100)).slice(10)) world.files.delete(at(name));
+      world.feeder.setOn(true);
+      await world.untilIdle();
+      await world.pass(1000);
+      world.ignored.add(at('a3.ts'));
+      world.feeder.rulesChanged();
+      await world.pass(50);
+      assert.deepEqual([world.known.length, world.known.includes('text of a3')], [9, false]);
     });
 
     it('everything at once if it is turned off', async () => {

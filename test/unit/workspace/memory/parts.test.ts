@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { BackOff } from '../../../../src/workspace/memory/backOff';
+import { Contents } from '../../../../src/workspace/memory/contents';
 import { unfitName, unfitText } from '../../../../src/workspace/memory/fitness';
 import { importedFiles } from '../../../../src/workspace/memory/importedFiles';
-import { Nearness } from '../../../../src/workspace/memory/nearness';
+import { isSame, Nearness, NO_SURROUNDINGS } from '../../../../src/workspace/memory/nearness';
 import { describeMemory } from '../../../../src/workspace/memory/summary';
 import { ManualClock } from '../../../manualClock';
 
@@ -37,6 +38,42 @@ describe('the nearness of files', () => {
   it('is the depth if no file is active', () => {
     const nearness = new Nearness({ active: undefined, recent: [], imported: new Set() });
     assert.ok(nearness.rankOf('file:///w/a.ts') < nearness.rankOf('file:///w/src/a.ts'));
+  });
+});
+
+describe('the surroundings', () => {
+  it('are the same if the same files are near in the same order', () => {
+    const here = { active: 'w/a.ts', recent: ['w/a.ts', 'w/b.ts'], imported: new Set(['w/c']) };
+    assert.ok(isSame(here, { ...here, recent: [...here.recent], imported: new Set(here.imported) }));
+    for (const change of [
+      { active: 'w/b.ts' },
+      { active: undefined },
+      { recent: ['w/b.ts', 'w/a.ts'] },
+      { recent: ['w/a.ts'] },
+      { imported: new Set(['w/d']) },
+      { imported: new Set<string>() },
+    ]) {
+      assert.ok(!isSame(here, { ...here, ...change }), JSON.stringify(change));
+    }
+  });
+});
+
+describe('the contents of the memory', () => {
+  it('know the folders of their files, and no others', () => {
+    const contents = new Contents(new Nearness(NO_SURROUNDINGS), 1e6);
+    contents.meet('file:///w/src/ui/a.ts');
+    contents.meet('file:///w/src/ui/a.ts');
+    contents.meet('file:///w/src/b.ts');
+    const known = () =>
+      ['file:///w', 'file:///w/src', 'file:///w/src/ui', 'file:///w/src/ui/a.ts', 'file:///w/s'].map((folder) =>
+        contents.hasFolder(folder),
+      );
+    assert.deepEqual(known(), [true, true, true, false, false]);
+    contents.drop('file:///w/src/ui/a.ts');
+    contents.drop('file:///w/src/ui/a.ts');
+    assert.deepEqual(known(), [true, true, false, false, false]);
+    contents.clear();
+    assert.deepEqual(known(), [false, false, false, false, false]);
   });
 });
 
@@ -123,7 +160,7 @@ describe('what the memory knows', () => {
   it('is said in a line', () => {
     const leftOut = { minified: 1, 'too large': 3 };
     assert.equal(describeMemory({ ...some, leftOut }), '312 files, 1.2 MB; 4 left out: 3 too large, 1 minified');
-    assert.equal(describeMemory({ ...some, files: 1, leftOut: {} }), '1 file, 1.2 MB');
+    assert.equal(describeMemory({ ...some, files: 1, bytes: 4200, leftOut: {} }), '1 file, 5 kB');
     assert.match(describeMemory({ ...some, leftOut: {}, isTruncated: true }), /MB; the workspace has more files/);
   });
 

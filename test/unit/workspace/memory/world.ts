@@ -9,18 +9,18 @@ export const ROOT = 'file:///w';
 
 /** An engine's memory that keeps texts. A quarter of a token a character, seven bytes a token. */
 export class FakeMemory implements EngineMemory {
-  readonly texts = new Map<DocumentId, { readonly text: string; readonly isFresh: boolean }>();
+  readonly texts = new Map<DocumentId, string>();
   /** Texts that were given, in order. */
   readonly given: string[] = [];
   fault: Error | undefined;
   /** Told before a text is taken. */
   onRemember: () => void = () => undefined;
 
-  remember(document: DocumentId, text: string, isFresh: boolean): Promise<MemoryStats> {
+  remember(document: DocumentId, text: string): Promise<MemoryStats> {
     this.onRemember();
     if (this.fault) return Promise.reject(this.fault);
     this.given.push(text);
-    this.texts.set(document, { text, isFresh });
+    this.texts.set(document, text);
     return Promise.resolve(this.stats());
   }
 
@@ -34,7 +34,7 @@ export class FakeMemory implements EngineMemory {
   }
 
   private stats(): MemoryStats {
-    const chars = [...this.texts.values()].reduce((sum, { text }) => sum + text.length, 0);
+    const chars = [...this.texts.values()].reduce((sum, text) => sum + text.length, 0);
     return { documents: this.texts.size, tokens: chars / 4, bytes: 1.75 * chars };
   }
 }
@@ -125,7 +125,7 @@ export class World {
 
   /** The texts in the memory, sorted. */
   get known(): string[] {
-    return [...this.memory.texts.values()].map(({ text }) => text).sort();
+    return [...this.memory.texts.values()].sort();
   }
 
   private isIgnored(file: string): boolean {
