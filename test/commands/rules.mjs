@@ -157,6 +157,7 @@ export const rules = [
     replace: [[/--cursors \d+/, '--cursors 2']],
     add: '--model models/matlm-6m',
   },
+  { matches: /^npx tsx bench\/indexes\.mts\b/, lane: 'node' },
   {
     matches: /^npx tsx bench\/speculation\.mts\b/,
     lane: 'node',
