@@ -50,6 +50,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     onForbidden: () => {
       session.pipeline?.reset();
+      void vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
     },
   });
   const session: Session = new Session({

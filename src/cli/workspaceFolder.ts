@@ -8,7 +8,8 @@ import { folderOf } from './closedFile';
 import { UsageError } from './place';
 
 /**
- * The files of a folder that the editor would remember: those that may be quoted and that a person wrote. Links are not followed, so the walk ends.
+ * The files of a folder that the editor would remember if there were no limits: those that may be quoted and that a person
+ * wrote. Links are not followed, so the walk ends.
  * @throws {UsageError} if there is no such folder
  */
 export async function readWorkspace(

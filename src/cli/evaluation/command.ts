@@ -44,6 +44,9 @@ export async function evaluationCommand(root: string, model: string, args: Evalu
     const rows = await evaluate(root, model, resolve(args.places));
     return args.json ? JSON.stringify(rows, null, 2) : evaluationTables(rows);
   }
+  const hasWorkspace = args.workspace !== undefined || args.packages;
+  if (!hasWorkspace && (args.newFiles || args.memory !== 'on'))
+    throw new UsageError('--memory and --new-files go with --workspace DIR or --packages');
   const options: EvaluationOptions = {
     submodels: args.submodels.split(',').map((name) => name.trim()),
     each: args.each,

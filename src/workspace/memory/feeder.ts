@@ -58,6 +58,8 @@ export class MemoryFeeder {
   private memory: EngineMemory | undefined;
   private isOn: boolean;
   private isUnavailable = false;
+  /** Whether nothing has changed since `onIdle`. */
+  private isReported = false;
   private stats: MemoryStats = { documents: 0, tokens: 0, bytes: 0 };
   /** One for each time that the memory began empty; the work of earlier times has no effect. */
   private run: object | undefined;
@@ -66,6 +68,8 @@ export class MemoryFeeder {
   private sent: DocumentId | undefined;
   /** Grows with each change of rules. */
   private rules = 0;
+  /** The rules for which `unchecked` was filled: many changes at once fill it once. */
+  private followedRules = 0;
   private readonly unchecked = new Set<FileId>();
   /** Deleted folders of known files. */
   private readonly gone = new Set<FileId>();
@@ -175,9 +179,6 @@ export class MemoryFeeder {
   /** What may be remembered, or what the workspace is, has changed. */
   rulesChanged(): void {
     this.rules++;
-    if (!this.run) return;
-    for (const { id, state } of this.contents.known) if (state === 'remembered') this.unchecked.add(id);
-    this.beginWalk();
     this.rest.wake(true);
   }
 
@@ -208,7 +209,7 @@ export class MemoryFeeder {
       this.beginWalk();
       void this.work(this.memory, this.run);
     }
-    this.parts.onChange();
+    this.changedSummary();
   }
 
   private rankBy(surroundings: Surroundings): void {
@@ -255,7 +256,10 @@ export class MemoryFeeder {
       }
       if (this.run !== run) break;
       if (did === 'nothing') {
-        if (!wasIdle) onIdle();
+        if (!wasIdle || (!this.isReported && this.idleMs === Infinity)) {
+          this.isReported = true;
+          onIdle();
+        }
         wasIdle = true;
         await this.rest.sleep(this.idleMs);
         continue;
@@ -268,6 +272,11 @@ export class MemoryFeeder {
   }
 
   private async step(memory: EngineMemory, run: object): Promise<Step> {
+    if (this.followedRules !== this.rules) {
+      this.followedRules = this.rules;
+      for (const { id, state } of this.contents.known) if (state === 'remembered') this.unchecked.add(id);
+      this.beginWalk();
+    }
     if (this.unchecked.size > 0) {
       await this.check(run);
       return 'at once';
@@ -379,12 +388,12 @@ export class MemoryFeeder {
     this.stats = stats;
     this.contents.learn(stats);
     this.isUnavailable = stats.documents === 0 && this.contents.get(id)?.state === 'remembered';
-    this.parts.onChange();
+    this.changedSummary();
   }
 
   private leaveOut(file: FileId, reason: Parameters<Contents['leaveOut']>[1]): void {
     this.forget(this.contents.leaveOut(file, reason));
-    this.parts.onChange();
+    this.changedSummary();
   }
 
   /** The file may not be remembered. */
@@ -394,11 +403,17 @@ export class MemoryFeeder {
     if (isNews) this.parts.onForbidden();
   }
 
+  private changedSummary(): void {
+    this.isReported = false;
+    this.parts.onChange();
+  }
+
   private drop(file: FileId): void {
     this.agenda.gone(file);
     this.unchecked.delete(file);
     this.forget(this.contents.drop(file));
-    this.parts.onChange();
+    this.changedSummary();
+    this.rest.wake();
   }
 
   private dropBelow(): void {
@@ -417,6 +432,7 @@ export class MemoryFeeder {
   /** How long there is nothing to do. */
   private get idleMs(): number {
     // Something may have happened since the last step.
+    if (this.followedRules !== this.rules) return 0;
     if (this.unchecked.size > 0 || this.agenda.nearest !== undefined || (this.walk && this.walk.rank < Infinity))
       return 0;
     return this.agenda.nextMs - this.parts.clock.now();
