@@ -262,7 +262,11 @@ describe('matcoder eval', () => {
     ['a workspace that is missing', ['list.ts', '--workspace', 'none'], /--workspace none: there is no such folder/],
     ['packages without a corpus', ['list.ts', '--packages'], /--packages goes with --heldout FILE/],
     ['a file outside', [join('..', 'list.ts'), '--workspace', '.'], /list\.ts: it is not in the workspace \./],
-    ['another state of the memory', ['list.ts', '--workspace', '.', '--memory', 'auto'], /--memory auto: expected off, on, or off,on/],
+    [
+      'another state of the memory',
+      ['list.ts', '--workspace', '.', '--memory', 'auto'],
+      /--memory auto: expected off, on, or off,on/,
+    ],
     [
       'another JSON',
       ['--places', join(MODEL, 'config.json')],
