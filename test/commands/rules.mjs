@@ -48,6 +48,7 @@ export const rules = [
     add: (_, count) => `${budget} ${shape} --out build/run-${count}`,
   },
   { matches: /^python -m training\.export\b/, lane: 'prepare', add: '--run build/run-0 --out build/mine' },
+  { matches: /^python -m training\.gate\b/, lane: 'prepare', add: '--fit --model build/mine --max-tokens 300' },
   {
     matches: /^python -m training\.evaluate\b/,
     lane: 'prepare',
