@@ -26,8 +26,6 @@ const { values, positionals } = parseArgs({
 });
 if (!positionals[0]) throw new Error('speculation.mts HELDOUT [--size S|M|L|XL] …');
 const files = await readHeldout(positionals[0], 1, 'figures');
-/** The model's context holds a prompt and what follows. */
-const MAX_PROMPT_TOKENS = 1500;
 const checkpoint = await openCheckpoint(values.model);
 const { config, weightsFile, tensors } = checkpoint;
 const memory = openMemory(root, checkpoint);
@@ -64,7 +62,7 @@ for (const file of files.slice(0, Number(values.files))) {
   const others = files.filter((other) => other.package === file.package && other.path !== file.path);
   await remember(others);
   const text = checkpoint.tokenizer.encode(file.text);
-  const prompt = text.slice(0, Math.floor(text.length / 2)).slice(-MAX_PROMPT_TOKENS);
+  const prompt = text.slice(0, Math.floor(text.length / 2)).slice(-Math.floor(0.75 * config.model.contextLength));
   if (prompt.length === 0) continue;
   await decode(prompt, { ...ways[0]!, draftTokens: 0 }, 0); // fills the cache, which all ways use
   const texts = new Map<boolean, string>();

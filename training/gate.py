@@ -240,8 +240,13 @@ def measure(seen: list[tuple[Passage, Places]], gate: Gate, encoder: Encoder) ->
     return rows
 
 
+HEAD = ["Tokens", "Bits per byte", "with memory", "less, % (se)", "Next right", "with memory", "more (se)"]
+
+
 def summary(rows: list[Row], draws: int = 2000) -> list[str]:
     """Bits per byte without and with, the gain and its standard error, and the same of the next token right."""
+    if not rows:
+        return ["0", *[""] * (len(HEAD) - 1)]
     packages = sorted({row.package for row in rows})
     sums = np.array(
         [
@@ -260,9 +265,6 @@ def summary(rows: list[Row], draws: int = 2000) -> list[str]:
         f"{int(tokens):,}", f"{alone / size:.4f}", f"{mixed / size:.4f}", f"{gain[0]:.1f} ({error[0]:.1f})",
         f"{right / tokens:.1%}", f"{right_mixed / tokens:.1%}", f"{gain[1]:+.1f} ({error[1]:.1f})",
     ]  # fmt: skip
-
-
-HEAD = ["Tokens", "Bits per byte", "with memory", "less, % (se)", "Next right", "with memory", "more (se)"]
 
 
 def collect(
