@@ -59,7 +59,7 @@ describeVSCode('The status bar', auto, (vscode) => {
     await vscode.editor.screenshot('status-bar.png');
     assert.match(tooltip, /MatCoder: ready, /);
     assert.match(tooltip, /Model size: Auto/);
-    assert.match(tooltip, /Workspace memory: \d+ files, \d+\.\d MB/);
+    assert.match(tooltip, /Workspace memory: \d+ files, \d+ kB/);
     assert.match(tooltip, /Last: .+ in \d+ ms \(.*(typing|pause|asked).*\)/, 'why this size');
     assert.match(tooltip, /Today\s+Median\s+95%\s+Accepted/, 'percentiles by size');
     assert.match(tooltip, /^(XS|S|M|L|XL)\+?\s+\d+ ms\s+\d+ ms/m);

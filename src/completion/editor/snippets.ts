@@ -10,6 +10,8 @@ import { type Excerpt, windowStart } from '../prompt/prompt';
 const CAPACITY = 24;
 /** Number of files from the active file's folder, in addition to open files. */
 const MAX_SIBLINGS = 8;
+/** Files of the folder that are tried: some may not be quoted. */
+const MAX_TRIED = 32;
 /** The longest duration of a search. */
 const FIND_MS = 20;
 
@@ -84,8 +86,11 @@ export class EditorSnippets implements vscode.Disposable {
   /** A document became active. Files of its folder enter the index, and the document becomes the most recently used. */
   private async look(document: vscode.TextDocument): Promise<void> {
     if (!this.isOn()) return;
+    let known = 0;
     for (const sibling of await siblingsOf(document.uri)) {
+      if (known === MAX_SIBLINGS) break;
       if (!this.index.has(sibling.toString())) await this.remember(sibling);
+      if (this.index.has(sibling.toString())) known++;
     }
     await this.remember(document.uri);
   }
@@ -109,7 +114,7 @@ async function siblingsOf(uri: vscode.Uri): Promise<vscode.Uri[]> {
       .filter(([name, type]) => type === vscode.FileType.File && name.endsWith(ending))
       .map(([name]) => vscode.Uri.joinPath(folder, name))
       .filter((sibling) => sibling.path !== uri.path)
-      .slice(0, MAX_SIBLINGS);
+      .slice(0, MAX_TRIED);
   } catch {
     return [];
   }
