@@ -20,7 +20,7 @@ import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
 import { openCheckpoint } from '../matlm/checkpoint';
-import { type Known, lastLineOf, Workspace } from '../replay/workspace';
+import { type Known, lastLineOf, Workspace, type WorkspaceFile } from '../replay/workspace';
 import { checkOpen } from './closedFile';
 import { openMemories } from './memory';
 import { type SourcePosition, splitAt } from './place';
@@ -68,11 +68,12 @@ export async function complete(
   const { native, memory } = openMemories(root, checkpoint, false);
   const engine = openEngine(root, checkpoint, { report, memory: native });
   try {
+    const files = workspace === undefined ? undefined : await readWorkspace(workspace);
     const path = pathFrom(workspace, place.file);
     const alone = requestIn(path, prefix, suffix, true);
     const gated = gate(alone);
     if (gated) return { text: '', outcome: { kind: 'gated', reason: gated.reason } };
-    const known = workspace === undefined ? {} : await knownIn(workspace, memory, alone, prefix + suffix);
+    const known = files === undefined ? {} : await knownIn(files, memory, alone, prefix + suffix);
     const request = { ...alone, ...known };
     await grammars.load(request.languageId);
     const planner = new Planner({
@@ -102,14 +103,14 @@ export async function complete(
   }
 }
 
-/** What the files of a folder add to a request. */
+/** What the files of a workspace add to a request. */
 async function knownIn(
-  folder: string,
+  files: readonly WorkspaceFile[],
   memory: EngineMemory | undefined,
   request: CompletionRequest,
   text: string,
 ): Promise<Known> {
-  const workspace = await Workspace.open(await readWorkspace(folder), { memory });
+  const workspace = await Workspace.open(files, { memory });
   const edited = await workspace.edit(request.path);
   await edited.remember(text);
   return edited.knownAt(lastLineOf(text.slice(0, request.prefixStart + request.prefix.length)), request);

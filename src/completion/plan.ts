@@ -158,7 +158,13 @@ export class Planner {
       cursor,
       trim: trimAt(cursor),
       minScore,
-      cacheKey: `${submodel.name} ${minScore} ${multiline ? 'block' : 'line'}`,
+      cacheKey: [
+        submodel.name,
+        minScore,
+        multiline ? 'block' : 'line',
+        // A request by hand gets a fresh answer if the workspace says something else now.
+        ...(request.explicit ? [request.memory?.revision ?? 0] : []),
+      ].join(' '),
       startedMs,
     };
   }

@@ -16,6 +16,8 @@ export interface MemoryPlace {
   readonly document?: DocumentId;
   /** Lines of the remembered text, from 0, first and last, that are being typed: nothing is found there. */
   readonly hiddenLines?: readonly [first: number, last: number];
+  /** Another number means that other documents have been added, changed or forgotten since. The engine does not read it. */
+  readonly revision?: number;
 }
 
 /** The longest match with the end of a text. */

@@ -33,6 +33,8 @@ const SMALL_SHARE = 0.05;
 const TYPING_MS = 1000;
 /** Files that were active are near for as long as so few others were. */
 const MAX_RECENT = 30;
+/** The log has a line at least so often while the memory changes. */
+const REPORT_MS = 30_000;
 /** Time for several tabs to open or close together. */
 const TABS_MS = 200;
 /** Other file systems may ask a server for each file. */
@@ -47,6 +49,7 @@ export class EditorMemory implements vscode.Disposable {
   private tabsTimer: NodeJS.Timeout | undefined;
   private readonly said = new Set<string>();
   private lastLine = '';
+  private reportedMs = performance.now();
 
   constructor(private readonly parts: EditorMemoryParts) {
     const { files, isOn, isStrained, onChange, onForbidden } = parts;
@@ -62,7 +65,10 @@ export class EditorMemory implements vscode.Disposable {
         clock: SYSTEM_CLOCK,
         share: () => (isStrained() || performance.now() - this.typedMs < TYPING_MS ? SMALL_SHARE : SHARE),
         budgetBytes: BUDGET_BYTES,
-        onChange,
+        onChange: () => {
+          onChange();
+          if (performance.now() - this.reportedMs > REPORT_MS) this.report();
+        },
         onForbidden,
         onIdle: () => {
           this.report();
@@ -135,7 +141,7 @@ export class EditorMemory implements vscode.Disposable {
 
   /** Where a request is in the memory. */
   placeOf(document: vscode.TextDocument, { line }: vscode.Position): MemoryPlace {
-    return this.feeder.placeOf(document.uri.toString(), line);
+    return { ...this.feeder.placeOf(document.uri.toString(), line), revision: this.feeder.revision };
   }
 
   dispose(): void {
@@ -195,6 +201,7 @@ export class EditorMemory implements vscode.Disposable {
 
   private report(): void {
     const { summary } = this;
+    this.reportedMs = performance.now();
     const line = `workspace memory: ${describeMemory(summary)}`;
     // The number of bytes changes with every key.
     const lasting = describeMemory({ ...summary, bytes: 0 });

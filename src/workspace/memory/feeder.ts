@@ -66,6 +66,7 @@ export class MemoryFeeder {
   private steps = 0;
   /** A document that is on its way to the engine: the memory may have the text before it or this one. */
   private sent: DocumentId | undefined;
+  private changes = 0;
   /** Grows with each change of rules. */
   private rules = 0;
   /** The rules for which `unchecked` was filled: many changes at once fill it once. */
@@ -104,6 +105,7 @@ export class MemoryFeeder {
       files: this.contents.countOf('remembered'),
       leftOut: countLeftOut((reason) => this.contents.countOf(reason)),
       bytes: this.stats.bytes,
+      unread: this.agenda.size,
       isTruncated: this.walk?.isTruncated ?? false,
     };
   }
@@ -180,6 +182,11 @@ export class MemoryFeeder {
   rulesChanged(): void {
     this.rules++;
     this.rest.wake(true);
+  }
+
+  /** Grows when files other than the active one are remembered, and when any is forgotten. */
+  get revision(): number {
+    return this.changes;
   }
 
   /** For a request. @param line of the cursor */
@@ -385,6 +392,7 @@ export class MemoryFeeder {
       throw fault;
     }
     if (this.run !== run) return;
+    if (id !== this.surroundings.active) this.changes++;
     this.stats = stats;
     this.contents.learn(stats);
     this.isUnavailable = stats.documents === 0 && this.contents.get(id)?.state === 'remembered';
@@ -426,6 +434,7 @@ export class MemoryFeeder {
   }
 
   private forget(documents: readonly DocumentId[]): void {
+    if (documents.length > 0) this.changes++;
     if (this.memory) this.forgetting.add(this.memory, documents);
   }
 

@@ -6,9 +6,9 @@ export type LeftOut = Exclude<Unquotable, 'ignored' | 'missing'> | 'minified' | 
 /** Files whose bytes are no text, or no text that a person writes: not worth reading. */
 const NOT_TEXT =
   /\.(?:png|jpe?g|gif|ico|icns|bmp|webp|avif|tiff?|psd|pdf|docx?|xlsx?|pptx?|zip|gz|tgz|bz2|xz|zst|7z|rar|tar|jar|war|class|pyc|pyo|o|a|so|dylib|dll|exe|lib|obj|pdb|node|wasm|woff2?|ttf|otf|eot|mp[34]|m4[av]|ogg|oga|ogv|wav|flac|avi|mov|mkv|webm|bin|dat|db|sqlite3?|parquet|npy|npz|pt|pth|onnx|safetensors|gguf|vsix)$/i;
-/** Lists of versions and hashes, and mappings; notebooks, whose cells are JSON strings beside their outputs. */
+/** Lists of versions and hashes, mappings, logs; notebooks, whose cells are JSON strings beside their outputs. */
 const GENERATED =
-  /(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum|[^/]*\.lock|[^/]*\.lockb|[^/]*\.map|[^/]*\.min\.(?:js|css|mjs)|[^/]*\.ipynb)$/i;
+  /(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum|[^/]*\.lock|[^/]*\.lockb|[^/]*\.map|[^/]*\.log|[^/]*\.min\.(?:js|css|mjs)|[^/]*\.ipynb)$/i;
 
 /** No line that a person writes is longer. */
 const MAX_LINE_CHARS = 5000;

@@ -5,6 +5,8 @@ export interface MemorySummary {
   /** `waiting` for an engine; `unavailable` because the engine has no memory. */
   readonly state: 'on' | 'off' | 'waiting' | 'unavailable';
   readonly files: number;
+  /** Files that are still to be read, as far as they are known. */
+  readonly unread: number;
   readonly bytes: number;
   /** How many files were left out for a reason. */
   readonly leftOut: Readonly<Partial<Record<LeftOut, number>>>;
@@ -22,8 +24,8 @@ const NAMES: Readonly<Record<LeftOut, string>> = {
   secret: 'with secrets',
 };
 
-/** `312 files, 1.2 MB; 4 left out: 3 too large, 1 minified` */
-export function describeMemory({ state, files, bytes, leftOut, isTruncated }: MemorySummary): string {
+/** `312 files, 1.2 MB; 20 still to be read; 4 left out: 3 too large, 1 minified` */
+export function describeMemory({ state, files, unread, bytes, leftOut, isTruncated }: MemorySummary): string {
   if (state === 'off') return 'off';
   if (state === 'unavailable') return 'not available, because it needs the native engine and a model with a gate';
   if (state === 'waiting') return 'empty until the engine is ready';
@@ -32,9 +34,13 @@ export function describeMemory({ state, files, bytes, leftOut, isTruncated }: Me
     return count > 0 ? [{ count, name }] : [];
   });
   const total = named.reduce((sum, { count }) => sum + count, 0);
+  const [only, ...others] = named;
+  const isOne = only !== undefined && others.length === 0;
+  const reasons = isOne ? only.name : named.map(({ count, name }) => `${count} ${name}`).join(', ');
   return [
     `${plural(files)}, ${sizeOf(bytes)}`,
-    ...(total > 0 ? [`${total} left out: ${named.map(({ count, name }) => `${count} ${name}`).join(', ')}`] : []),
+    ...(unread > 0 ? [`${unread} still to be read`] : []),
+    ...(total > 0 ? [`${total} left out: ${reasons}`] : []),
     ...(isTruncated ? ['the workspace has more files, and only the nearest are considered'] : []),
   ].join('; ');
 }

@@ -42,8 +42,15 @@ describe('a plan', () => {
   it('has a key for the submodel, the required score and a line or a block', async () => {
     const fixed = requestSettings({ ...AUTO, submodel: 'M' }, 'eager');
     assert.equal((await planned(requestAt('const a = █'), fixed)).cacheKey, 'M 0.3 line');
-    assert.equal((await planned(requestAt('const a = █', { explicit: true }), fixed)).cacheKey, 'M 0 line');
+    assert.equal((await planned(requestAt('const a = █', { explicit: true }), fixed)).cacheKey, 'M 0 line 0');
     assert.equal((await planned(requestAt('if (a) {\n  █\n}'), fixed)).cacheKey, 'M 0.3 block');
+  });
+
+  it('has another key by hand if the workspace has changed, and the same while typing', async () => {
+    const keyOf = async (explicit: boolean, revision: number) =>
+      (await planned({ ...requestAt('const a = █', { explicit }), memory: { revision } }, SETTINGS)).cacheKey;
+    assert.notEqual(await keyOf(true, 1), await keyOf(true, 2));
+    assert.equal(await keyOf(false, 1), await keyOf(false, 2));
   });
 
   it('counts only tokens outside the engine’s cache as new', async () => {

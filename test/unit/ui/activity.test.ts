@@ -63,7 +63,7 @@ describe('the activity', () => {
           () => undefined,
         ),
       governorSettings: () => settings,
-      memory: () => ({ state: 'off', files: 0, bytes: 0, leftOut: {}, isTruncated: false }),
+      memory: () => ({ state: 'off', files: 0, unread: 0, bytes: 0, leftOut: {}, isTruncated: false }),
       session: {
         get state() {
           return engine;

@@ -190,8 +190,8 @@ describe('the memory of a workspace on the disk', () => {
     await started();
     disk.reads = 0;
     for (let i = 0; i < 30; i++) {
-      disk.write('tool.log', `line ${i}\n`.repeat(i + 1));
-      disk.feeder.changed(disk.id('tool.log'));
+      disk.write('tool.txt', `line ${i}\n`.repeat(i + 1));
+      disk.feeder.changed(disk.id('tool.txt'));
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     assert.ok(disk.reads >= 1 && disk.reads <= 4, `${disk.reads} reads in three seconds`);

@@ -254,6 +254,24 @@ describe('the feeder of the memory', () => {
       assert.ok(world.memory.given.length >= 4 && world.memory.given.length <= 5, world.memory.given.join());
     });
 
+    it('with a revision that grows when another file changes, and not while the active one is typed', async () => {
+      const world = await started({ 'a.ts': 'old', 'b.ts': 'old too' });
+      const before = world.feeder.revision;
+      world.write({ 'a.ts': 'new' });
+      world.feeder.edited(at('a.ts'), [key], true);
+      await world.untilIdle();
+      assert.equal(world.feeder.revision, before);
+      world.write({ 'b.ts': 'new too' });
+      world.feeder.changed(at('b.ts'));
+      await world.untilIdle();
+      const changed = world.feeder.revision;
+      assert.ok(changed > before);
+      world.files.delete(at('b.ts'));
+      world.feeder.deleted(at('b.ts'));
+      await world.untilIdle();
+      assert.ok(world.feeder.revision > changed);
+    });
+
     it('where a cursor is in the remembered text while lines are typed', async () => {
       const world = await started({ 'a.ts': '0\n1\n2\n3' });
       const document = world.feeder.placeOf(at('a.ts'), 2).document;
@@ -316,10 +334,10 @@ describe('the feeder of the memory', () => {
     });
 
     it('a log that a tool writes every 100 ms, less and less often', async () => {
-      const world = await started({ 'a.ts': 'a', 'tool.log': '0' });
+      const world = await started({ 'a.ts': 'a', 'tool.txt': '0' });
       for (let i = 1; i <= 3000; i++) {
-        world.write({ 'tool.log': `${i}` });
-        world.feeder.changed(at('tool.log'));
+        world.write({ 'tool.txt': `${i}` });
+        world.feeder.changed(at('tool.txt'));
         await world.pass(100);
       }
       const { length } = world.reads;

@@ -118,6 +118,7 @@ describe('texts that are left out', () => {
       'logo.png',
       'Pkg.JAR',
       'a/package-lock.json',
+      'a/server.log',
       'Cargo.lock',
       'app.min.js',
       'x.js.map',
@@ -127,7 +128,7 @@ describe('texts that are left out', () => {
     ];
     assert.deepEqual(
       names.map((name) => unfitName(`file:///w/${name}`)),
-      ['not text', 'not text', ...Array.from({ length: 5 }, () => 'generated'), undefined, undefined],
+      ['not text', 'not text', ...Array.from({ length: 6 }, () => 'generated'), undefined, undefined],
     );
   });
 });
@@ -155,12 +156,16 @@ describe('a file that keeps changing', () => {
 });
 
 describe('what the memory knows', () => {
-  const some = { state: 'on', files: 312, bytes: 1_234_000, isTruncated: false } as const;
+  const some = { state: 'on', files: 312, unread: 0, bytes: 1_234_000, isTruncated: false } as const;
 
   it('is said in a line', () => {
     const leftOut = { minified: 1, 'too large': 3 };
     assert.equal(describeMemory({ ...some, leftOut }), '312 files, 1.2 MB; 4 left out: 3 too large, 1 minified');
     assert.equal(describeMemory({ ...some, files: 1, bytes: 4200, leftOut: {} }), '1 file, 5 kB');
+    assert.equal(
+      describeMemory({ ...some, unread: 20, leftOut: { secret: 2 } }),
+      '312 files, 1.2 MB; 20 still to be read; 2 left out: with secrets',
+    );
     assert.match(describeMemory({ ...some, leftOut: {}, isTruncated: true }), /MB; the workspace has more files/);
   });
 
