@@ -134,7 +134,9 @@ export class Planner {
     const halfReadTokens = Math.max(0, prompt.tokens.length - newPromptTokens - this.cached.whole);
     const snapshot = { ...moment, block: shape?.block === true, newPromptTokens, halfReadTokens };
     const first = this.decide(snapshot, settings.governor, shown);
-    const match = this.mayDependOnMemory(first, request, settings) ? await this.lookUp(request, prompt) : undefined;
+    // A refinement does not depend on it.
+    const mayDepend = shown === undefined && this.mayDependOnMemory(first, request, settings);
+    const match = mayDepend ? await this.lookUp(request, prompt) : undefined;
     if (!isWanted()) return undefined;
     const decision = isSure(match) ? this.decide({ ...snapshot, match }, settings.governor, shown) : first;
     trace?.end('decide');

@@ -5,7 +5,7 @@ import type { GpuState, ThermalState } from '../machine/state';
 import type { ModelConfig } from '../matlm/config';
 import type { TensorEntry } from '../matlm/safetensors';
 import type { DraftCounts, EndEvent, GenerateEvent, GenerateRequest } from './engine';
-import type { MemoryMatch, MemoryStats } from './memory';
+import type { MemoryMatch, MemoryPlace, MemoryStats } from './memory';
 
 /** Instruction sets with kernels in the engine. */
 export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'neon';
@@ -88,6 +88,11 @@ export interface NativeMemory {
     healingPrefix: Uint8Array,
   ): NativeChoice;
   readonly stats: MemoryStats;
+}
+
+/** A place in the form that the addon reads: the document, or -1, and the first and the last hidden line. */
+export function numbersOf({ document = -1, hiddenLines = [0, -1] }: MemoryPlace): [number, number, number] {
+  return [document, ...hiddenLines];
 }
 
 export interface NativeMemoryOptions {

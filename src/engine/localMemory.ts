@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../matlm/tokenizer';
-import type { NativeMemory } from './addon';
+import { type NativeMemory, numbersOf } from './addon';
 import type { DocumentId, EngineMemory, MemoryMatch, MemoryPlace, MemoryStats } from './memory';
 
 /** Work of this long is done at once; then everything else that waits in this process has its turn. */
@@ -50,8 +50,8 @@ export class LocalMemory implements EngineMemory {
     return Promise.resolve(stats);
   }
 
-  look(tokens: readonly number[], { document = -1, hiddenLines = [0, -1] }: MemoryPlace): Promise<MemoryMatch> {
-    return Promise.resolve(this.native.look(Int32Array.from(tokens), document, ...hiddenLines));
+  look(tokens: readonly number[], place: MemoryPlace): Promise<MemoryMatch> {
+    return Promise.resolve(this.native.look(Int32Array.from(tokens), ...numbersOf(place)));
   }
 
   private async work(): Promise<void> {

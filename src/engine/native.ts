@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { EngineCheckpoint } from '../matlm/checkpoint';
-import { AddonError, loadAddon, type NativeEngine, type NativeMemory, type NativeRequest } from './addon';
+import { AddonError, loadAddon, type NativeEngine, type NativeMemory, type NativeRequest, numbersOf } from './addon';
 import {
   type EngineInfo,
   FinalError,
@@ -9,7 +9,6 @@ import {
   type LocalBackend,
   type ScoreBound,
 } from './engine';
-import type { MemoryPlace } from './memory';
 import { measureCosts } from './measure';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */
@@ -86,11 +85,6 @@ export class LocalEngine implements LocalBackend {
   dispose(): void {
     this.native.dispose();
   }
-}
-
-/** A place in the form that the addon reads: the document, or -1, and the first and the last hidden line. */
-export function numbersOf({ document = -1, hiddenLines = [0, -1] }: MemoryPlace): [number, number, number] {
-  return [document, ...hiddenLines];
 }
 
 /**

@@ -36,7 +36,7 @@ export interface Choice {
 
 /** Speculative decoding, as the engine takes it. */
 export interface Drafting {
-  /** FFN widths of the submodel that drafts; empty to copy from the context only. */
+  /** FFN widths of the submodel that drafts; empty to draft after earlier matches only. */
   readonly widths: readonly number[];
   /** Number of tokens drafted at once; 0 for none. */
   readonly maxTokens: number;

@@ -11,7 +11,7 @@ export interface WorkspaceFile {
   readonly text: string;
 }
 
-/** Whether the memory of the workspace is used. Without it, the window is still copied from. */
+/** Whether the memory of the workspace is used. Without it, matches in the prompt itself still count. */
 export const SWITCHES = ['off', 'on'] as const;
 export type Switch = (typeof SWITCHES)[number];
 

@@ -133,10 +133,15 @@ function pathIn(folder: Folder, uri: vscode.Uri): string {
   return uri.path.slice(folder.path.length).replace(/^\/|\/$/g, '');
 }
 
-/** The document of a file that is open in the editor, as far as it may be read: a huge one is slow to read as a whole. */
-function openDocument(uri: vscode.Uri): OpenDocument | undefined {
+/** The document of a file that is open in the editor. */
+export function documentOf(uri: vscode.Uri): vscode.TextDocument | undefined {
   const address = uri.toString();
-  const document = vscode.workspace.textDocuments.find((other) => other.uri.toString() === address);
+  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === address);
+}
+
+/** The same, as far as it may be read: a huge one is slow to read as a whole. */
+function openDocument(uri: vscode.Uri): OpenDocument | undefined {
+  const document = documentOf(uri);
   if (!document) return undefined;
   const { languageId } = document;
   const start = new vscode.Position(0, 0);

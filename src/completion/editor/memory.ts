@@ -11,7 +11,7 @@ import { type FolderEntry, MAX_FILES } from '../../workspace/memory/walk';
 import { isEdited } from '../gate';
 import { EXCERPT_HEAD_CHARS } from '../prompt/prompt';
 import { textOf } from './excerpt';
-import { type EditorFiles, fileOf } from './files';
+import { documentOf, type EditorFiles, fileOf } from './files';
 
 export interface EditorMemoryParts {
   readonly files: EditorFiles;
@@ -82,7 +82,7 @@ export class EditorMemory implements vscode.Disposable {
     const watcher = vscode.workspace.createFileSystemWatcher('**/*');
     const changed = (uri: vscode.Uri) => {
       // The text of an open document comes from the editor.
-      if (isLocal(uri) && !isOpen(uri)) this.feeder.changed(uri.toString());
+      if (isLocal(uri) && !documentOf(uri)) this.feeder.changed(uri.toString());
     };
     const deleted = (uri: vscode.Uri) => {
       this.feeder.deleted(uri.toString());
@@ -163,7 +163,7 @@ export class EditorMemory implements vscode.Disposable {
 
   /** A symbolic link that came into being is no more followed than one that the walk meets. */
   private async read(uri: vscode.Uri): Promise<Quotable> {
-    if (!isOpen(uri) && (await isLink(uri))) return { reason: 'ignored' };
+    if (!documentOf(uri) && (await isLink(uri))) return { reason: 'ignored' };
     return this.parts.files.quotable(uri);
   }
 
@@ -223,11 +223,6 @@ function isLocal({ scheme }: vscode.Uri): boolean {
 /** Whether a document may be remembered at all: a file of the workspace, or untitled. */
 function isMine(uri: vscode.Uri): boolean {
   return isEdited(uri.scheme) && (uri.scheme === 'untitled' || vscode.workspace.getWorkspaceFolder(uri) !== undefined);
-}
-
-function isOpen(uri: vscode.Uri): boolean {
-  const address = uri.toString();
-  return vscode.workspace.textDocuments.some((document) => document.uri.toString() === address);
 }
 
 /** False if there is nothing. */

@@ -1,6 +1,5 @@
-import type { NativeMemory } from '../addon';
+import { type NativeMemory, numbersOf } from '../addon';
 import type { DraftCounts, EndReason, GenerateEvent, GenerateRequest } from '../engine';
-import { numbersOf } from '../native';
 import { mayReachScore, NO_TOKENS, withToken } from '../scoreBound';
 import { choose, findMatch, likeliest } from './choose';
 import { MAX_DRAFT, type Speculator } from './speculator';
