@@ -1,5 +1,5 @@
 // The boundary between JavaScript and the engine: arguments in, events out, and nothing else. Exceptions of C++ that
-// leave a function here become errors in JavaScript (NODE_ADDON_API_CPP_EXCEPTIONS_ALL in binding.gyp).
+// leave a function here become errors in JavaScript (NODE_ADDON_API_CPP_EXCEPTIONS_ALL in scripts/lib/native.mjs).
 #include <napi.h>
 
 #include <algorithm>
@@ -11,10 +11,14 @@
 #include <utility>
 
 #include "cpu.h"
+#include "encoder/binding.h"
 #include "engine.h"
+#include "import/binding.h"
 #include "memory/binding.h"
+#include "model_options.h"
 #include "sensors/binding.h"
 #include "values.h"
+#include "vectors/binding.h"
 
 namespace matcoder {
 namespace {
@@ -23,10 +27,19 @@ namespace {
 void read_request(const Napi::Object& o, Request& request) {
   read_required(o, "tokens", request.tokens);
   read_required(o, "widths", request.widths);
+  read_option(o, "cacheKey", request.cache_key);
   read_required(o, "maxTokens", request.max_tokens);
   read_required(o, "stopTokens", request.stop_tokens);
+  read_option(o, "suffixBegin", request.suffix_begin);
+  read_option(o, "suffixEnd", request.suffix_end);
+  read_option(o, "scoredFrom", request.scored_from);
+  read_option(o, "gathersActivations", request.gathers_activations);
+  read_option(o, "looksUp", request.looks_up);
+  read_option(o, "keysAndValues", request.keys_and_values);
+  read_option(o, "importedFrom", request.imported_from);
   read_option(o, "bannedFirstTokens", request.banned_first_tokens);
   read_option(o, "usesMemory", request.uses_memory);
+  request.memory = memory_of(o.Get("memory"));
   read_option(o, "document", request.place.document);
   read_option(o, "firstHiddenLine", request.place.first_hidden);
   read_option(o, "lastHiddenLine", request.place.last_hidden);
@@ -37,38 +50,6 @@ void read_request(const Napi::Object& o, Request& request) {
   read_option(o, "draftTokens", request.speculation.max_tokens);
   read_option(o, "draftWidths", request.speculation.widths);
   read_option(o, "draftAlways", request.speculation.always);
-}
-
-Config read_config(const Napi::Object& o) {
-  Config c;
-  read_required(o, "hiddenSize", c.hidden);
-  read_required(o, "layers", c.layers);
-  read_required(o, "heads", c.heads);
-  read_required(o, "kvHeads", c.kv_heads);
-  read_required(o, "headDim", c.head_dim);
-  read_required(o, "ffnSize", c.ffn);
-  read_required(o, "vocabularySize", c.vocabulary);
-  read_required(o, "contextLength", c.context);
-  read_required(o, "ropeTheta", c.rope_theta);
-  read_required(o, "normEps", c.norm_eps);
-  return c;
-}
-
-std::unordered_map<std::string, TensorEntry> read_tensors(const Napi::Object& tensors) {
-  std::unordered_map<std::string, TensorEntry> entries;
-  const Napi::Array names = tensors.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); i++) {
-    const std::string name = names.Get(i).ToString();
-    const Napi::Object o = tensors.Get(name).ToObject();
-    TensorEntry entry;
-    entry.dtype = o.Get("dtype").ToString();
-    const Napi::Array shape = o.Get("shape").As<Napi::Array>();
-    for (uint32_t d = 0; d < shape.Length(); d++) entry.shape.push_back(shape.Get(d).ToNumber().Int64Value());
-    entry.begin = static_cast<uint64_t>(o.Get("begin").ToNumber().Int64Value());
-    entry.end = static_cast<uint64_t>(o.Get("end").ToNumber().Int64Value());
-    entries.emplace(name, std::move(entry));
-  }
-  return entries;
 }
 
 Napi::Object to_object(Napi::Env env, const Event& event) {
@@ -91,14 +72,19 @@ Napi::Object to_object(Napi::Env env, const Event& event) {
       o.Set("memoryShare", event.memory_share);
       o.Set("matchLength", event.match_length);
       break;
-    case Event::kLogits: {
-      // This is a copy, because Electron forbids buffers outside its own heap.
-      auto logits = Napi::Float32Array::New(env, event.logits.size());
-      std::copy(event.logits.begin(), event.logits.end(), logits.Data());
+    case Event::kLogits:
       o.Set("type", "logits");
-      o.Set("logits", logits);
+      o.Set("logits", copied(env, event.logits));
       break;
-    }
+    case Event::kScores:
+      o.Set("type", "scores");
+      o.Set("scores", copied(env, event.scores));
+      break;
+    case Event::kActivations:
+      o.Set("type", "activations");
+      o.Set("mean", copied(env, event.activations.mean));
+      o.Set("square", copied(env, event.activations.square));
+      break;
     case Event::kEnd:
       o.Set("type", "end");
       o.Set("reason", event.reason);
@@ -153,6 +139,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceAccessor<&EngineObject::kv_cache_bytes>("kvCacheBytes"),
                            InstanceMethod<&EngineObject::generate>("generate"),
                            InstanceMethod<&EngineObject::logits>("logits"),
+                           InstanceMethod<&EngineObject::forget>("forget"),
                            InstanceMethod<&EngineObject::dispose>("dispose"),
                        });
   }
@@ -161,16 +148,21 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     const Napi::Object options = info[0].ToObject();
     const std::string path = options.Get("weightsPath").ToString();
     const Napi::Value isa = options.Get("isa");
+    int32_t draft_rows = kDraftRows;
     int32_t threads = 1, progress_ms = kProgressInterval.count();
+    double cache_bytes = kCacheBytes;
     read_required(options, "threads", threads);
     read_option(options, "progressIntervalMs", progress_ms);
+    read_option(options, "cacheBytes", cache_bytes);
+    read_option(options, "draftRows", draft_rows);
     try {
       auto model = load_model(path, read_config(options.Get("config").ToObject()),
                               read_tensors(options.Get("tensors").ToObject()));
       const Kernels& kernels = choose_kernels(isa.IsUndefined() ? "" : isa.ToString().Utf8Value());
-      engine_ = std::make_shared<Engine>(std::move(model), kernels, std::clamp(threads, 1, 64),
-                                         read_token_bytes(options.Get("tokenBytes")), memory_of(options.Get("memory")),
-                                         std::chrono::milliseconds(progress_ms));
+      engine_ = std::make_shared<Engine>(
+          std::move(model), kernels, std::clamp(threads, 1, 64), read_token_bytes(options.Get("tokenBytes")),
+          memory_of(options.Get("memory")), std::chrono::milliseconds(progress_ms),
+          static_cast<size_t>(std::clamp(cache_bytes, 0.0, 1e12)), std::max(draft_rows, 0));
     } catch (const std::bad_alloc&) {
       throw Napi::Error::New(info.Env(), path + ": there is not enough memory for this model");
     }
@@ -245,15 +237,23 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return handle;
   }
 
-  // logits(tokens, widths, listener): for tests; forgets the cache first.
+  // logits(tokens, widths, listener, reusableTokens = 0)
   void logits(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     auto request = std::make_shared<Request>();
     read(info[0], "tokens", request->tokens);
     read(info[1], "widths", request->widths);
     request->all_logits = true;
+    if (!info[3].IsUndefined()) read(info[3], "reusableTokens", request->reusable_tokens);
     if (!info[2].IsFunction()) throw Napi::TypeError::New(env, "logits needs a listener");
     submit(env, request, info[2].As<Napi::Function>());
+  }
+
+  // forget(cacheKeys)
+  void forget(const Napi::CallbackInfo& info) {
+    std::vector<int32_t> cache_keys;
+    read(info[0], "cacheKeys", cache_keys);
+    engine(info.Env()).forget(cache_keys);
   }
 
   void dispose(const Napi::CallbackInfo&) { engine_.reset(); }
@@ -263,8 +263,11 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineObject::define(env));
+  exports.Set("Encoder", define_encoder(env));
   exports.Set("Memory", define_memory(env));
   exports.Set("Sensors", define_sensors(env));
+  exports.Set("VectorIndex", define_vector_index(env));
+  define_import(env, exports);
   Napi::Array isas = Napi::Array::New(env);
   for (const Kernels* kernels : supported_kernels()) isas.Set(isas.Length(), Napi::String::New(env, kernels->name));
   exports.Set("supportedIsas", isas);

@@ -2,23 +2,31 @@
 
 #include <stdexcept>
 
-#ifdef MATCODER_X86_KERNELS
-#include <cpuid.h>
-#endif
+#include "x86_features.h"
+
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
 #endif
 
 namespace matcoder {
 namespace {
 
-#ifdef MATCODER_X86_KERNELS
-// VNNI in its VEX encoding, which kernels_avxvnni is compiled for. __builtin_cpu_supports of older compilers does not
-// know it.
-bool has_avx_vnni() {
-  unsigned eax, ebx, ecx, edx;
-  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+#ifdef MATCODER_NEON_KERNELS
+bool has_dot_product() {
+#if defined(__linux__)
+  return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#elif defined(__APPLE__)
+  return true;  // every Apple processor
+#elif defined(_WIN32)
+  return IsProcessorFeaturePresent(PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE);
+#else
+  return false;  // no way to find out
+#endif
 }
 #endif
 
@@ -27,24 +35,14 @@ bool has_avx_vnni() {
 std::vector<const Kernels*> supported_kernels() {
   std::vector<const Kernels*> found;
 #ifdef MATCODER_X86_KERNELS
-  // The compiler's check includes the operating system's support (XCR0).
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
-  if (avx512 && __builtin_cpu_supports("avx512vnni")) found.push_back(&kAvx512VnniKernels);
-  if (avx512) found.push_back(&kAvx512Kernels);
-  if (avx2 && has_avx_vnni()) found.push_back(&kAvxVnniKernels);
-  if (avx2) found.push_back(&kAvx2Kernels);
+  const X86Features features = x86_features();
+  if (features.avx512_vnni) found.push_back(&kAvx512VnniKernels);
+  if (features.avx512) found.push_back(&kAvx512Kernels);
+  if (features.avx_vnni) found.push_back(&kAvxVnniKernels);
+  if (features.avx2) found.push_back(&kAvx2Kernels);
 #endif
 #ifdef MATCODER_NEON_KERNELS
-#ifdef __linux__
-  const bool dot_product = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
-#elif defined(__APPLE__)
-  const bool dot_product = true;  // every Apple processor
-#else
-  const bool dot_product = false;  // no way to find out
-#endif
-  if (dot_product) found.push_back(&kNeonKernels);
+  if (has_dot_product()) found.push_back(&kNeonKernels);
 #endif
   found.push_back(&kScalarKernels);
   return found;

@@ -53,37 +53,91 @@ struct Decoder::Answer {
 };
 
 Decoder::Decoder(std::unique_ptr<Model> model, const Kernels& kernels, int threads,
-                 std::vector<std::string> token_bytes, std::shared_ptr<const Memory> memory,
-                 std::chrono::milliseconds progress_interval)
+                 const std::vector<std::string>& token_bytes, std::shared_ptr<const Memory> memory,
+                 std::chrono::milliseconds progress_interval, size_t cache_bytes, int draft_rows)
     : model_(std::move(model)),
+      compensation_(*model_),
       kernels_(kernels),
-      token_bytes_(std::move(token_bytes), model_->config.vocabulary),
+      token_bytes_(token_bytes, model_->config.vocabulary),
       memory_(std::move(memory)),
       progress_interval_(progress_interval),
       pool_(threads),
-      cache_(model_->config),
+      draft_rows_(draft_rows / kLanes * kLanes),
+      caches_(model_->config, cache_bytes),
+      cache_(&caches_.of(0)),
       scratch_(model_->config, threads) {}
+
+void Decoder::forget(const std::vector<int32_t>& cache_keys) {
+  caches_.forget(cache_keys);
+  cache_ = &caches_.of(0);
+  cached_bytes_ = caches_.bytes();
+}
 
 Event Decoder::run(Request& request) {
   if (request.aborted) return end_event("aborted");
+  cache_ = &caches_.of(request.cache_key);
+  struct AtEnd {
+    Decoder& decoder;
+    ~AtEnd() {
+      decoder.caches_.shrink();
+      decoder.cached_bytes_ = decoder.caches_.bytes();
+    }
+  } at_end{*this};
+  if (request.looks_up) return look_up(request);
+  if (!request.keys_and_values.empty()) return import_keys_and_values(request);
+  // Before anything is timed: the speculation learns from the times of passes.
+  if (!compensation_.prepare(request.widths, pool_, request.aborted)) return end_event("aborted");
+  const std::vector<int>& draft_widths = request.speculation.widths;
+  if (!draft_widths.empty() && !compensation_.prepare(draft_widths, pool_, request.aborted))
+    return end_event("aborted");
+  if (request.gathers_activations) return gather_activations(request);
+  if (request.scored_from > 0) return score(request);
   std::vector<int> pair = request.widths;
   pair.insert(pair.end(), request.speculation.widths.begin(), request.speculation.widths.end());
   Answer answer{speculators_[pair],
-                Matcher(request.uses_memory ? memory_->view(request.place) : MemoryView()),
-                static_cast<int>(request.tokens.size()),
-                {},
+                Matcher(request.uses_memory ? memory_for(request)->view(request.place) : MemoryView()),
+                static_cast<int>(request.tokens.size()), text_of(request, static_cast<int>(request.tokens.size())),
                 request.healing_prefix};
-  std::copy_if(request.tokens.begin(), request.tokens.end(), std::back_inserter(answer.text),
-               [&](int32_t token) { return !token_bytes_.is_special(token); });
   const std::vector<int32_t> expected = request.all_logits ? std::vector<int32_t>() : expected_tokens(request);
   Draft draft = first_draft(request, expected, answer);
   if (!prefill(request, draft)) {
     Event event = end_event("aborted");
-    event.cached_tokens = static_cast<int>(cache_.tokens.size());
+    event.cached_tokens = static_cast<int>(cache_->tokens.size());
     return event;
   }
   if (request.all_logits) return end_event("stop");
   return decode(request, expected, std::move(draft), answer);
+}
+
+Event Decoder::look_up(const Request& request) const {
+  Event event = end_event("stop");
+  event.cached_tokens = cache_->reusable(request.tokens, layer_mask(request.widths));
+  return event;
+}
+
+// Puts the keys and values of the last tokens of the prompt after those of the first, which the cache must hold. The
+// layers that the submodel skips are left as they are, because no reader of these positions uses them.
+Event Decoder::import_keys_and_values(const Request& request) {
+  const Config& c = model_->config;
+  const int begin = request.imported_from, end = static_cast<int>(request.tokens.size());
+  if (cache_->reusable(request.tokens, layer_mask(request.widths)) < begin)
+    return end_event("failed", "the cache does not hold the " + std::to_string(begin) +
+                                   " tokens before the keys and values to copy");
+  cache_->truncate(begin);
+  cache_->reserve(end);
+  const uint16_t* from = request.keys_and_values.data();
+  const size_t row = static_cast<size_t>(c.kv_heads) * c.head_dim, of_layer = row * (end - begin);
+  for (int l = 0; l < c.layers; l++, from += 2 * of_layer) {
+    if (request.widths[l] == 0) continue;
+    pool_.run(c.kv_heads, [&](int h, int) {
+      for (int i = 0; i < end - begin; i++) {
+        const uint16_t* keys = from + i * row + static_cast<size_t>(h) * c.head_dim;
+        cache_->store(l, h, begin + i, keys, keys + of_layer, c.head_dim);
+      }
+    });
+  }
+  cache_->append(request.tokens.data() + begin, end - begin, layer_mask(request.widths));
+  return end_event("stop");
 }
 
 // The draft that is verified together with the prompt: the expected tokens and, if they spell the whole healing prefix,
@@ -110,7 +164,7 @@ Draft Decoder::first_draft(const Request& request, const std::vector<int32_t>& e
 // The probable beginning of the answer. If the previous sequence continues this prompt with tokens that spell the
 // healing prefix, these tokens; otherwise those that the caller expects.
 std::vector<int32_t> Decoder::expected_tokens(const Request& request) const {
-  const auto& before = last_sequence_;
+  const auto& before = cache_->last_sequence;
   const size_t begin = request.tokens.size();
   if (request.healing_prefix.empty() || before.size() <= begin ||
       !std::equal(request.tokens.begin(), request.tokens.end(), before.begin()))
@@ -124,7 +178,7 @@ std::vector<int32_t> Decoder::expected_tokens(const Request& request) const {
 }
 
 bool Decoder::run_forward(const Request& request, const std::vector<int>& widths, const int32_t* tokens, int count) {
-  return forward(*model_, kernels_, widths, tokens, count, cache_, scratch_, pool_, request.aborted);
+  return forward(*model_, kernels_, compensation_, widths, tokens, count, *cache_, scratch_, pool_, request.aborted);
 }
 
 // Brings the cache to the request's tokens; false if aborted on the way, and then the cache keeps the chunks that were
@@ -134,9 +188,9 @@ bool Decoder::prefill(Request& request, Draft& draft) {
   const auto start = Clock::now();
   auto reported = start;
   const int total = static_cast<int>(request.tokens.size());
-  const int reused =
-      request.all_logits ? 0 : std::min(cache_.reusable(request.tokens, layer_mask(request.widths)), total - 1);
-  cache_.truncate(reused);
+  const int reused = std::min(cache_->reusable(request.tokens, layer_mask(request.widths)),
+                              request.all_logits ? std::clamp(request.reusable_tokens, 0, total - 1) : total - 1);
+  cache_->truncate(reused);
   const int last_chunk = (total - reused - 1) % kPrefillChunk + 1;
   const int drafted =
       std::max(0, std::min({static_cast<int>(draft.tokens.size()), kMaxDraft, kPrefillChunk - last_chunk,
@@ -178,7 +232,8 @@ bool Decoder::prefill(Request& request, Draft& draft) {
 // text: the target verifies each, and the first that it would not have chosen ends the draft.
 Event Decoder::decode(Request& request, const std::vector<int32_t>& expected, Draft draft, Answer& answer) {
   const auto start = Clock::now();
-  last_sequence_ = request.tokens;
+  prepare_draft_head(request);
+  cache_->last_sequence = request.tokens;
 
   const char* reason = nullptr;
   while ((reason = verify(request, expected, draft, answer)) == nullptr) {
@@ -215,8 +270,8 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
     const Constraints constraints{answer.decoded == 0 ? &request.banned_first_tokens : nullptr, answer.healing_prefix};
     const Components& matches = request.uses_memory ? answer.matcher.look_up(answer.text) : kNoMatches;
     const ChosenToken chosen =
-        choose_token(kernels_, token_bytes_, request.uses_memory ? &memory_->gate() : nullptr, matches, constraints,
-                     logits_of(scratch_, static_cast<int>(i)), c.vocabulary);
+        choose_token(kernels_, token_bytes_, request.uses_memory ? &memory_for(request)->gate() : nullptr, matches,
+                     constraints, logits_of(scratch_, static_cast<int>(i)), c.padded_vocabulary());
     check_finite(*model_, chosen.probability, "the logits");
     const int32_t token = chosen.token;
     const bool accepted = i < draft.tokens.size() && draft.tokens[i] == token;
@@ -224,14 +279,15 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
     const size_t nth = static_cast<size_t>(answer.decoded);
     answer.as_expected = answer.as_expected && nth < expected.size() && expected[nth] == token;
     if (contains(request.stop_tokens, token)) {
-      cache_.truncate(cached);
+      cache_->truncate(cached);
       return "stop";
     }
     const std::string_view new_bytes = token_bytes_.bytes_beyond(token, answer.healing_prefix);
     const bool is_new = answer.healing_prefix.empty() || !new_bytes.empty();
     if (is_new) answer.scores.add(chosen.probability, chosen.memory_share);
     if (!answer.healing_prefix.empty()) token_bytes_.consume(token, answer.healing_prefix);
-    last_sequence_.push_back(token);
+    cache_->last_sequence.push_back(token);
+    use(token);
     if (!token_bytes_.is_special(token)) answer.text.push_back(token);
     answer.last = token;
     answer.length++;
@@ -255,7 +311,7 @@ const char* Decoder::verify(Request& request, const std::vector<int32_t>& expect
     else if (answer.decoded == request.max_tokens)
       reason = "length";
     if (reason != nullptr || !accepted) {
-      cache_.truncate(cached);
+      cache_->truncate(cached);
       return reason;
     }
   }
@@ -305,7 +361,7 @@ Draft Decoder::speculate(const Request& request, int room, Answer& answer) {
   Draft draft = speculate_from_matches(room, how.always, explore, answer);
   if (!draft.tokens.empty()) return draft;
   if (how.widths.empty()) return draft;
-  const int cached = static_cast<int>(cache_.tokens.size());
+  const int cached = static_cast<int>(cache_->tokens.size());
   int32_t token = answer.last;
   while (static_cast<int>(draft.tokens.size()) < room) {
     const bool wanted =
@@ -313,16 +369,45 @@ Draft Decoder::speculate(const Request& request, int room, Answer& answer) {
     if (!wanted) break;
     const auto start = Clock::now();
     if (!run_forward(request, how.widths, &token, 1)) break;
-    lm_head(*model_, kernels_, 0, 1, scratch_, pool_);
-    float probability;
-    token = kernels_.most_likely(logits_of(scratch_, 0), model_->config.vocabulary, &probability);
+    const auto [drafted, probability] = most_likely_draft();
     check_finite(*model_, probability, "the logits");
     speculator.record_draft_pass(ms_since(start));
+    token = drafted;
     draft.tokens.push_back(token);
     draft.probabilities.push_back(probability);
   }
-  cache_.truncate(cached);
+  cache_->truncate(cached);
   return draft;
+}
+
+// A large vocabulary is drafted from with some rows of the head: those of the tokens of this request and earlier ones.
+void Decoder::prepare_draft_head(const Request& request) {
+  if (request.speculation.widths.empty() || request.speculation.max_tokens == 0) return;
+  if (!draft_head_ && draft_rows_ > 0 && model_->config.vocabulary > 2 * draft_rows_)
+    draft_head_ = std::make_unique<DraftHead>(model_->head(), draft_rows_);
+  for (const auto* tokens : {&request.tokens, &request.stop_tokens})
+    for (const int32_t token : *tokens) use(token);
+}
+
+void Decoder::use(int32_t token) {
+  if (draft_head_ && token >= 0 && token < model_->config.vocabulary) draft_head_->use(token);
+}
+
+// The most likely token after the last forward(), and its probability among those that can be drafted.
+std::pair<int32_t, float> Decoder::most_likely_draft() {
+  float probability;
+  float* logits = logits_of(scratch_, 0);
+  if (draft_head_) {
+    const int rows = draft_head_->matrix().rows;
+    lm_head(*model_, kernels_, draft_head_->matrix(), 0, 1, scratch_, pool_);
+    const int row = kernels_.most_likely(logits, rows, &probability);
+    return {draft_head_->token(row), probability};
+  }
+  const int rows = model_->config.padded_vocabulary();
+  lm_head(*model_, kernels_, 0, 1, scratch_, pool_);
+  token_bytes_.mask_padding(logits, rows);
+  const int32_t token = kernels_.most_likely(logits, rows, &probability);
+  return {token, probability};
 }
 
 }  // namespace matcoder

@@ -6,9 +6,11 @@
 
 namespace matcoder {
 
-Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> token_bytes,
-               std::shared_ptr<const Memory> memory, std::chrono::milliseconds progress_interval)
-    : decoder_(std::move(model), kernels, threads, std::move(token_bytes), std::move(memory), progress_interval),
+Engine::Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads,
+               const std::vector<std::string>& token_bytes, std::shared_ptr<const Memory> memory,
+               std::chrono::milliseconds progress_interval, size_t cache_bytes, int draft_rows)
+    : decoder_(std::move(model), kernels, threads, token_bytes, std::move(memory), progress_interval, cache_bytes,
+               draft_rows),
       thread_([this] { serve(); }) {}
 
 Engine::~Engine() {
@@ -42,16 +44,30 @@ void Engine::abort(const std::shared_ptr<Request>& request) {
   request->on_event(end_event("aborted"));
 }
 
+void Engine::forget(const std::vector<int32_t>& cache_keys) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    forgotten_.insert(forgotten_.end(), cache_keys.begin(), cache_keys.end());
+  }
+  arrived_.notify_one();
+}
+
 void Engine::serve() {
   for (;;) {
+    std::vector<int32_t> forgotten;
     {
       std::unique_lock<std::mutex> lock(mutex_);
       running_.reset();
-      arrived_.wait(lock, [this] { return closing_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      running_ = queue_.front();
-      queue_.pop_front();
+      arrived_.wait(lock, [this] { return closing_ || !queue_.empty() || !forgotten_.empty(); });
+      forgotten.swap(forgotten_);
+      if (queue_.empty() && forgotten.empty()) return;
+      if (!queue_.empty()) {
+        running_ = queue_.front();
+        queue_.pop_front();
+      }
     }
+    if (!forgotten.empty()) decoder_.forget(forgotten);
+    if (!running_) continue;
     Event end;
     try {
       end = decoder_.run(*running_);

@@ -17,13 +17,16 @@ namespace matcoder {
 // Scheduling: one model, one thread that serves requests in the order they came.
 class Engine {
  public:
-  // token_bytes: [vocabulary] the bytes of each token, empty for special tokens; none if no request has a healing
+  // token_bytes: [tokens] the bytes of each token, empty for special tokens; none if no request has a healing
   // prefix
   // memory: of the workspace; null if no request uses it
   // progress_interval: least time between two progress events of a prefill
-  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads, std::vector<std::string> token_bytes = {},
-         std::shared_ptr<const Memory> memory = nullptr,
-         std::chrono::milliseconds progress_interval = kProgressInterval);
+  // draft_rows: tokens that drafts choose from, if the vocabulary has more than twice as many; 0: always from all
+  // cache_bytes: bound of the keys and values of all documents but the one in use
+  Engine(std::unique_ptr<Model> model, const Kernels& kernels, int threads,
+         const std::vector<std::string>& token_bytes = {}, std::shared_ptr<const Memory> memory = nullptr,
+         std::chrono::milliseconds progress_interval = kProgressInterval, size_t cache_bytes = kCacheBytes,
+         int draft_rows = kDraftRows);
   ~Engine();  // aborts the queued and running requests, and waits for them
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -35,6 +38,9 @@ class Engine {
   // Ends a request: at once, on the calling thread, if it is still queued; otherwise within one matrix product. The
   // cache keeps the chunks of the prompt that were read.
   void abort(const std::shared_ptr<Request>& request);
+
+  // Frees the keys and values of documents, when the running request has ended.
+  void forget(const std::vector<int32_t>& cache_keys);
 
   const Kernels& kernels() const { return decoder_.kernels(); }
   int threads() const { return decoder_.threads(); }
@@ -50,6 +56,7 @@ class Engine {
   std::condition_variable arrived_;
   std::deque<std::shared_ptr<Request>> queue_;
   std::shared_ptr<Request> running_;
+  std::vector<int32_t> forgotten_;  // cache keys
   bool closing_ = false;
   std::thread thread_;
 };

@@ -72,6 +72,69 @@ void sums_of_panel(const uint8_t* w, size_t block_bytes, int block_k, int k, con
 }
 #endif
 
+// sums[p, t, r] of one group. Without VNNI, eight products of 4 bits by 8, at most 8 * 2 * 15 * 127 = 30480, fit into
+// 16 bits; those of 8 bits are widened at once.
+template <int T, int P, Form F>
+inline void group_sums(const uint8_t* w, size_t panel_bytes, const uint8_t* ahead, const int8_t* a, size_t stride,
+                       const int32_t* a_sums, size_t sums_stride, int32_t* sums) {
+#ifdef MATCODER_VNNI
+  constexpr int kZero = F == Form::kGroups8 ? 128 : F == Form::kGroups4 ? 8 : 0;
+#else
+  constexpr int kZero = F == Form::kGroups4 ? 8 : 0;
+  const __m256i bias = _mm256_set1_epi8((char)0x80), ones = _mm256_set1_epi16(1);
+#endif
+  const __m256i low_bits = _mm256_set1_epi8(15);
+  for (int p = 0; p < P; p++)
+    for (int half = 0; half < 2; half++) {
+      const size_t place = p * panel_bytes + 32 * half;
+      __m256i acc[T];
+      for (int t = 0; t < T; t++) acc[t] = _mm256_setzero_si256();
+      for (int run = 0; run < group_bytes(F) / 64; run++) {
+        const __m256i stored = _mm256_loadu_si256((const __m256i*)(w + place + 64 * run));
+        if (half == 0) __builtin_prefetch(ahead + place + 64 * run, 0, 1);
+        if (F == Form::kGroups8) {
+#ifndef MATCODER_VNNI
+          const __m256i weights = _mm256_xor_si256(stored, bias), magnitudes = _mm256_abs_epi8(weights);
+#endif
+          for (int t = 0; t < T; t++) {
+            int32_t four;
+            __builtin_memcpy(&four, a + t * stride + 4 * run, 4);
+            const __m256i vector = _mm256_set1_epi32(four);
+#ifdef MATCODER_VNNI
+            acc[t] = _mm256_dpbusd_epi32(acc[t], stored, vector);
+#else
+            const __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(vector, weights));
+            acc[t] = _mm256_add_epi32(acc[t], _mm256_madd_epi16(pairs, ones));
+#endif
+          }
+        } else {
+          const __m256i low = _mm256_and_si256(stored, low_bits);
+          const __m256i high = _mm256_and_si256(_mm256_srli_epi16(stored, 4), low_bits);
+          for (int t = 0; t < T; t++) {
+            int32_t four[2];
+            __builtin_memcpy(four, a + t * stride + 8 * run, 8);
+            const __m256i first = _mm256_set1_epi32(four[0]), second = _mm256_set1_epi32(four[1]);
+#ifdef MATCODER_VNNI
+            acc[t] = _mm256_dpbusd_epi32(_mm256_dpbusd_epi32(acc[t], low, first), high, second);
+#else
+            const __m256i pairs =
+                _mm256_add_epi16(_mm256_maddubs_epi16(low, first), _mm256_maddubs_epi16(high, second));
+            acc[t] = _mm256_add_epi16(acc[t], pairs);
+#endif
+          }
+        }
+      }
+      for (int t = 0; t < T; t++) {
+        __m256i total = acc[t];
+#ifndef MATCODER_VNNI
+        if (F != Form::kGroups8) total = _mm256_madd_epi16(total, ones);
+#endif
+        if (kZero != 0) total = _mm256_sub_epi32(total, _mm256_set1_epi32(kZero * a_sums[t * sums_stride]));
+        _mm256_storeu_si256((__m256i*)(sums + (p * T + t) * kLanes + 8 * half), total);
+      }
+    }
+}
+
 template <int T, int P>
 void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int block_k, int k, const int8_t* a,
                 size_t stride, const int32_t* a_sums, int32_t* sums) {
@@ -98,9 +161,11 @@ void to_half16(const float* x, uint16_t* out) {
 }  // namespace
 
 #ifdef MATCODER_VNNI
-const Kernels kAvxVnniKernels = {"avxvnni", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
+const Kernels kAvxVnniKernels = {"avxvnni", product, rms_norm,     quantise,   quantise_groups,
+                                 attention, to_half, silu_product, most_likely};
 #else
-const Kernels kAvx2Kernels = {"avx2", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
+const Kernels kAvx2Kernels = {"avx2",    product, rms_norm,     quantise,   quantise_groups,
+                              attention, to_half, silu_product, most_likely};
 #endif
 
 }  // namespace matcoder

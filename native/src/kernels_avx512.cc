@@ -47,6 +47,39 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     _mm512_storeu_si512(sums + i * kLanes, _mm512_sub_epi32(total, _mm512_set1_epi32(128 * a_sums[i % T])));
   }
 }
+
+// sums[p, t, r] of one group: sum of stored * a - the stored zero * sum of a
+template <int T, int P, Form F>
+inline void group_sums(const uint8_t* w, size_t panel_bytes, const uint8_t* ahead, const int8_t* a, size_t stride,
+                       const int32_t* a_sums, size_t sums_stride, int32_t* sums) {
+  constexpr int kZero = F == Form::kGroups8 ? 128 : F == Form::kGroups4 ? 8 : 0;
+  const __m512i low_bits = _mm512_set1_epi8(15);
+  __m512i acc[P * T];
+  for (int i = 0; i < P * T; i++) acc[i] = _mm512_set1_epi32(-kZero * a_sums[i % T * sums_stride]);
+  const auto multiply = [&](const __m512i* weights, int column) {
+    for (int t = 0; t < T; t++) {
+      int32_t four;
+      __builtin_memcpy(&four, a + t * stride + column, 4);
+      const __m512i vector = _mm512_set1_epi32(four);
+      for (int p = 0; p < P; p++) acc[p * T + t] = _mm512_dpbusd_epi32(acc[p * T + t], weights[p], vector);
+    }
+  };
+  for (int run = 0; run < group_bytes(F) / 64; run++) {
+    __m512i weights[P], high[P];
+    for (int p = 0; p < P; p++) {
+      const size_t place = p * panel_bytes + 64 * run;
+      weights[p] = _mm512_loadu_si512(w + place);
+      __builtin_prefetch(ahead + place, 0, 1);
+      if (F != Form::kGroups8) {
+        high[p] = _mm512_and_si512(_mm512_srli_epi16(weights[p], 4), low_bits);
+        weights[p] = _mm512_and_si512(weights[p], low_bits);
+      }
+    }
+    multiply(weights, F == Form::kGroups8 ? 4 * run : 8 * run);
+    if (F != Form::kGroups8) multiply(high, 8 * run + 4);
+  }
+  for (int i = 0; i < P * T; i++) _mm512_storeu_si512(sums + i * kLanes, acc[i]);
+}
 #else
 // As in kernels_avx2.cc: |w| times a with w's sign. With |w| and |a| <= 127, two products never overflow 16 bits.
 template <int T, int P>
@@ -81,6 +114,50 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
   }
   for (int i = 0; i < P * T; i++) _mm512_storeu_si512(sums + i * kLanes, acc[i]);
 }
+
+// Eight products of 4 bits by 8, at most 8 * 2 * 15 * 127 = 30480, fit into 16 bits; those of 8 bits are widened at
+// once.
+template <int T, int P, Form F>
+inline void group_sums(const uint8_t* w, size_t panel_bytes, const uint8_t* ahead, const int8_t* a, size_t stride,
+                       const int32_t* a_sums, size_t sums_stride, int32_t* sums) {
+  const __m512i bias = _mm512_set1_epi8((char)0x80), ones = _mm512_set1_epi16(1), low_bits = _mm512_set1_epi8(15);
+  __m512i acc[P * T];
+  for (int i = 0; i < P * T; i++) acc[i] = _mm512_setzero_si512();
+  for (int run = 0; run < group_bytes(F) / 64; run++)
+    for (int p = 0; p < P; p++) {
+      const size_t place = p * panel_bytes + 64 * run;
+      const __m512i stored = _mm512_loadu_si512(w + place);
+      __builtin_prefetch(ahead + place, 0, 1);
+      if (F == Form::kGroups8) {
+        const __m512i weights = _mm512_xor_si512(stored, bias), magnitudes = _mm512_abs_epi8(weights);
+        const __mmask64 negative = _mm512_movepi8_mask(weights);
+        for (int t = 0; t < T; t++) {
+          int32_t four;
+          __builtin_memcpy(&four, a + t * stride + 4 * run, 4);
+          const __m512i vector = _mm512_set1_epi32(four);
+          const __m512i with_sign = _mm512_mask_sub_epi8(vector, negative, _mm512_setzero_si512(), vector);
+          const __m512i pairs = _mm512_maddubs_epi16(magnitudes, with_sign);
+          acc[p * T + t] = _mm512_add_epi32(acc[p * T + t], _mm512_madd_epi16(pairs, ones));
+        }
+      } else {
+        const __m512i low = _mm512_and_si512(stored, low_bits);
+        const __m512i high = _mm512_and_si512(_mm512_srli_epi16(stored, 4), low_bits);
+        for (int t = 0; t < T; t++) {
+          int32_t four[2];
+          __builtin_memcpy(four, a + t * stride + 8 * run, 8);
+          const __m512i pairs = _mm512_add_epi16(_mm512_maddubs_epi16(low, _mm512_set1_epi32(four[0])),
+                                                 _mm512_maddubs_epi16(high, _mm512_set1_epi32(four[1])));
+          acc[p * T + t] = _mm512_add_epi16(acc[p * T + t], pairs);
+        }
+      }
+    }
+  for (int i = 0; i < P * T; i++) {
+    __m512i total = acc[i];
+    if (F != Form::kGroups8) total = _mm512_madd_epi16(total, ones);
+    if (F == Form::kGroups4) total = _mm512_sub_epi32(total, _mm512_set1_epi32(8 * a_sums[i % T * sums_stride]));
+    _mm512_storeu_si512(sums + i * kLanes, total);
+  }
+}
 #endif
 
 constexpr int kWidth = 16;
@@ -101,10 +178,11 @@ void to_half16(const float* x, uint16_t* out) {
 }  // namespace
 
 #ifdef __AVX512VNNI__
-const Kernels kAvx512VnniKernels = {"avx512vnni", product, rms_norm,     quantise,
+const Kernels kAvx512VnniKernels = {"avx512vnni", product, rms_norm,     quantise,   quantise_groups,
                                     attention,    to_half, silu_product, most_likely};
 #else
-const Kernels kAvx512Kernels = {"avx512", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
+const Kernels kAvx512Kernels = {"avx512",  product, rms_norm,     quantise,   quantise_groups,
+                                attention, to_half, silu_product, most_likely};
 #endif
 
 }  // namespace matcoder

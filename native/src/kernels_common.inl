@@ -1,6 +1,7 @@
 // All kernels except the integer sums, in plain C++ with 16 lanes; compiled once per instruction set with its flags.
 // The including file defines first:
 //   panel_sums<T, P>(...)      the integer sums of P panels for T vectors
+//   group_sums<T, P, F>(...)   those of one group of columns of a matrix of the form F
 //   kWidth, Vector             floats of one register, and these
 //   multiply_add               a * x + sum, rounded once
 //   from_half, to_half16       float16 to the floats of a register, and sixteen floats back
@@ -66,7 +67,8 @@ static void rms_norm(const float* x, const float* weight, int n, float eps, floa
   for (int i = 0; i < n; i++) out[i] = x[i] * scale * weight[i];
 }
 
-static void quantise(const float* x, int n, const Activations& a, int t) {
+// Symmetric int8 with one scale.
+static inline void quantise_run(const float* x, int n, int8_t* values, float* scale, int32_t* values_sum) {
   // The largest magnitude, found by the bits: they are ordered like the numbers, with infinity and NaN above all.
   int32_t lanes[kLanes] = {0};
   for (int i = 0; i < n; i += kLanes)
@@ -81,11 +83,10 @@ static void quantise(const float* x, int n, const Activations& a, int t) {
   float largest;
   __builtin_memcpy(&largest, &largest_bits, 4);
 
-  int8_t* values = a.values + t * a.stride;
   if (!(largest <= __FLT_MAX__)) {
     for (int i = 0; i < n; i++) values[i] = 0;
-    a.scales[t] = __builtin_nanf("");
-    a.sums[t] = 0;
+    *scale = __builtin_nanf("");
+    *values_sum = 0;
     return;
   }
   const float inverse = largest >= kLeastQuantised ? 127.0f / largest : 0.0f;
@@ -101,8 +102,19 @@ static void quantise(const float* x, int n, const Activations& a, int t) {
     }
   int32_t sum = 0;
   for (int l = 0; l < kLanes; l++) sum += sums[l];
-  a.scales[t] = largest / 127.0f;
-  a.sums[t] = sum;
+  *scale = largest / 127.0f;
+  *values_sum = sum;
+}
+
+static void quantise(const float* x, int n, const Activations& a, int t) {
+  quantise_run(x, n, a.values + t * a.stride, a.scales + t, a.sums + t);
+}
+
+static void quantise_groups(const float* x, int n, const Activations& a, int t) {
+  for (int i = 0; i < n; i += kGroup) {
+    const size_t g = t * a.scale_stride + i / kGroup;
+    quantise_run(x + i, kGroup, a.values + t * a.stride + i, a.scales + g, a.sums + g);
+  }
 }
 
 static void to_half(const float* x, int n, uint16_t* out) {
@@ -140,13 +152,12 @@ static inline void dot_products(const Query* queries, const uint16_t* block, int
 // A query that shares the pass with a longer one adds zero times a finite value for positions after its own. The order
 // of additions does not depend on how many queries share the pass, so each gives the bits that it gives alone.
 template <int Q>
-static void attend(const Query* queries, const uint16_t* keys, const uint16_t* values, int head_dim, float* scores,
-                   size_t stride) {
+static void attend(const Query* queries, const uint16_t* keys, const uint16_t* values, int head_dim, float scale,
+                   float* scores, size_t stride) {
   constexpr int kTile = 32;     // positions whose values stay in the first-level cache while all their columns are read
   constexpr int kColumns = 64;  // columns that are summed together
   constexpr int kTogether = kWidth < 16 && Q > 2 ? 2 : Q;  // queries whose sums fit into the registers
   static_assert(Q % kTogether == 0 || Q == 3, "queries come in pairs");
-  const float scale = 1.0f / __builtin_sqrtf((float)head_dim);
   int positions = 0;
   for (int r = 0; r < Q; r++) positions = queries[r].positions > positions ? queries[r].positions : positions;
   const int blocks = (positions + kLanes - 1) / kLanes;
@@ -223,16 +234,16 @@ static void attend(const Query* queries, const uint16_t* keys, const uint16_t* v
 }
 
 static void attention(const Query* queries, int count, const uint16_t* keys, const uint16_t* values, int head_dim,
-                      float* scores, size_t stride) {
+                      float scale, float* scores, size_t stride) {
   switch (count) {
     case 1:
-      return attend<1>(queries, keys, values, head_dim, scores, stride);
+      return attend<1>(queries, keys, values, head_dim, scale, scores, stride);
     case 2:
-      return attend<2>(queries, keys, values, head_dim, scores, stride);
+      return attend<2>(queries, keys, values, head_dim, scale, scores, stride);
     case 3:
-      return attend<3>(queries, keys, values, head_dim, scores, stride);
+      return attend<3>(queries, keys, values, head_dim, scale, scores, stride);
     case 4:
-      return attend<4>(queries, keys, values, head_dim, scores, stride);
+      return attend<4>(queries, keys, values, head_dim, scale, scores, stride);
   }
 }
 
@@ -245,17 +256,32 @@ static void silu_product(const float* gate_up, int n, float* out) {
 }
 
 static int most_likely(const float* logits, int n, float* probability) {
-  float lanes[kLanes];
-  __builtin_memcpy(lanes, logits, sizeof lanes);
+  // Each lane keeps its largest and where that first was, so that one pass finds both.
+  typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
+  constexpr int kParts = kLanes / kWidth;
+  Vector largest[kParts];
+  Integers first[kParts] = {};
+  for (int p = 0; p < kParts; p++) largest[p] = load(logits + p * kWidth);
   for (int i = kLanes; i < n; i += kLanes)
-    for (int l = 0; l < kLanes; l += kWidth) store(lanes + l, larger(load(logits + i + l), load(lanes + l)));
+    for (int p = 0; p < kParts; p++) {
+      const Vector x = load(logits + i + p * kWidth);
+      const Integers is_larger = x > largest[p];
+      largest[p] = is_larger ? x : largest[p];
+      first[p] = is_larger ? Integers{} + i : first[p];
+    }
+  float lanes[kLanes];
+  int32_t places[kLanes];
+  for (int p = 0; p < kParts; p++) store(lanes + p * kWidth, largest[p]);
+  __builtin_memcpy(places, first, sizeof places);
   const float top = max_lanes(lanes);
-  int best = 0;
-  while (best + 1 < n && !(logits[best] == top)) best++;
-  float sums[kLanes] = {0};
+  int best = n - 1;
+  for (int l = 0; l < kLanes; l++)
+    if (lanes[l] == top && places[l] + l < best) best = places[l] + l;
+  Vector sums[kParts] = {};
   for (int i = 0; i < n; i += kLanes)
-    for (int l = 0; l < kLanes; l += kWidth) store(sums + l, load(sums + l) + exp_of(load(logits + i + l) - top));
-  *probability = 1.0f / sum_lanes(sums);
+    for (int p = 0; p < kParts; p++) sums[p] += exp_of(load(logits + i + p * kWidth) - top);
+  for (int p = 0; p < kParts; p++) store(lanes + p * kWidth, sums[p]);
+  *probability = 1.0f / sum_lanes(lanes);
   return best;
 }
 
@@ -284,6 +310,68 @@ static void panel_products(const Matrix& w, int k, int panel, const Activations&
   }
 }
 
+// Of a matrix in groups: the sum of each group is exact and then joins the total, which is float32 and rounded in the
+// order of the groups. Multiply and add are fused, on every instruction set.
+template <int T, int P, Form F>
+static inline void group_products(const Matrix& w, int k, int panel, const Activations& a, int t, float* out,
+                                  size_t out_stride) {
+  constexpr int kParts = kLanes / kWidth;
+  constexpr size_t kBytes = group_bytes(F);
+  typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
+  const size_t all_groups = w.k / kGroup, panel_bytes = all_groups * kBytes;
+  const int groups = k / kGroup;
+  const uint8_t* data = w.data + panel * panel_bytes;
+  const size_t first_scale = panel * all_groups * kLanes;
+  Vector totals[P * T * kParts] = {};
+  for (int g = 0; g < groups; g++) {
+    const uint8_t* ahead = data + g * kBytes + fetch_distance(g, groups, kBytes, P * panel_bytes);
+    const float* scales = a.scales + t * a.scale_stride + g;
+    const int32_t* value_sums = a.sums + t * a.scale_stride + g;
+    int32_t sums[P * T * kLanes];
+    group_sums<T, P, F>(data + g * kBytes, panel_bytes, ahead, a.values + t * a.stride + g * kGroup, a.stride,
+                        value_sums, a.scale_stride, sums);
+    for (int p = 0; p < P; p++)
+      for (int part = 0; part < kParts; part++) {
+        const size_t at = first_scale + (p * all_groups + g) * kLanes + part * kWidth;
+        const Vector scale = from_half(w.group_scales + at);
+        const Vector minimum = F == Form::kGroups4Min ? from_half(w.group_minimums + at) : Vector{};
+        for (int i = 0; i < T; i++) {
+          Integers integers;
+          __builtin_memcpy(&integers, sums + (p * T + i) * kLanes + part * kWidth, sizeof integers);
+          const Vector product = __builtin_convertvector(integers, Vector) * scale;
+          Vector& total = totals[(p * T + i) * kParts + part];
+          const float step = scales[i * a.scale_stride];
+          total = multiply_add(step, product, total);
+          if (F == Form::kGroups4Min)
+            total = multiply_add(step * (float)value_sums[i * a.scale_stride], minimum, total);
+        }
+      }
+  }
+  for (int p = 0; p < P; p++)
+    for (int i = 0; i < T; i++)
+      for (int part = 0; part < kParts; part++)
+        store(out + (t + i) * out_stride + (panel + p) * kLanes + part * kWidth, totals[(p * T + i) * kParts + part]);
+}
+
+template <int P, Form F>
+static void group_panels(const Matrix& w, int k, int panel, const Activations& a, int count, float* out,
+                         size_t out_stride) {
+  int t = 0;
+  for (; t + 4 <= count; t += 4) group_products<4, P, F>(w, k, panel, a, t, out, out_stride);
+  for (; t + 2 <= count; t += 2) group_products<2, P, F>(w, k, panel, a, t, out, out_stride);
+  for (; t < count; t++) group_products<1, P, F>(w, k, panel, a, t, out, out_stride);
+}
+
+template <Form F>
+static void product_in_groups(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count,
+                              float* out, size_t out_stride) {
+  int panel = first_panel;
+  if (count < 4)
+    for (; panel + 4 <= last_panel; panel += 4) group_panels<4, F>(w, k, panel, a, count, out, out_stride);
+  for (; panel + 2 <= last_panel; panel += 2) group_panels<2, F>(w, k, panel, a, count, out, out_stride);
+  for (; panel < last_panel; panel++) group_panels<1, F>(w, k, panel, a, count, out, out_stride);
+}
+
 // P panels at a time, with up to eight vectors each: both kinds of operand are loaded once for several uses.
 template <int P>
 static void panels(const Matrix& w, int k, int panel, const Activations& a, int count, int terms, float* out,
@@ -298,6 +386,16 @@ static void panels(const Matrix& w, int k, int panel, const Activations& a, int 
 
 static void product(const Matrix& w, int k, int first_panel, int last_panel, const Activations& a, int count, int terms,
                     float* out, size_t out_stride) {
+  switch (w.form) {
+    case Form::kRows:
+      break;
+    case Form::kGroups8:
+      return product_in_groups<Form::kGroups8>(w, k, first_panel, last_panel, a, count, out, out_stride);
+    case Form::kGroups4:
+      return product_in_groups<Form::kGroups4>(w, k, first_panel, last_panel, a, count, out, out_stride);
+    case Form::kGroups4Min:
+      return product_in_groups<Form::kGroups4Min>(w, k, first_panel, last_panel, a, count, out, out_stride);
+  }
   int panel = first_panel;
   if (count < 8)  // four panels and eight vectors would not leave enough registers
     for (; panel + 4 <= last_panel; panel += 4) panels<4>(w, k, panel, a, count, terms, out, out_stride);

@@ -22,6 +22,23 @@ void panel_sums(const uint8_t* w, size_t panel_bytes, size_t block_bytes, int bl
     }
 }
 
+// sums[p, t, r] of one group: w * a, of kGroups4Min q * a
+template <int T, int P, Form F>
+void group_sums(const uint8_t* w, size_t panel_bytes, const uint8_t*, const int8_t* a, size_t stride, const int32_t*,
+                size_t, int32_t* sums) {
+  constexpr int kOffset = F == Form::kGroups8 ? 128 : F == Form::kGroups4 ? 8 : 0;
+  for (int i = 0; i < P * T * kLanes; i++) sums[i] = 0;
+  for (int p = 0; p < P; p++)
+    for (int c = 0; c < kGroup; c += 4) {
+      const uint8_t* run = w + p * panel_bytes + (F == Form::kGroups8 ? c : c / 8 * 4) * kLanes;
+      const int shift = F != Form::kGroups8 && c % 8 == 4 ? 4 : 0, mask = F == Form::kGroups8 ? 255 : 15;
+      for (int t = 0; t < T; t++)
+        for (int r = 0; r < kLanes; r++)
+          for (int j = 0; j < 4; j++)
+            sums[(p * T + t) * kLanes + r] += ((run[r * 4 + j] >> shift & mask) - kOffset) * a[t * stride + c + j];
+    }
+}
+
 constexpr int kWidth = 4;
 typedef float Vector __attribute__((vector_size(4 * kWidth)));
 
@@ -67,6 +84,7 @@ void to_half16(const float* x, uint16_t* out) {
 
 }  // namespace
 
-const Kernels kScalarKernels = {"scalar", product, rms_norm, quantise, attention, to_half, silu_product, most_likely};
+const Kernels kScalarKernels = {"scalar",  product, rms_norm,     quantise,   quantise_groups,
+                                attention, to_half, silu_product, most_likely};
 
 }  // namespace matcoder

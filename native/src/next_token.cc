@@ -1,12 +1,16 @@
 #include "next_token.h"
 
 #include <algorithm>
+#include <array>
 
 #include "elementary.h"
 #include "forward.h"
 
 namespace matcoder {
 namespace {
+
+// If more than one token of this many matches, masking the others is faster than putting the matching ones in order.
+constexpr size_t kManyOf = 64;
 
 // A token that followed a match, with its probability by all components.
 struct Candidate {
@@ -49,6 +53,28 @@ std::vector<Candidate> candidates_of(const Components& components, const Mixture
   return candidates;
 }
 
+// The most likely of the tokens that match a healing prefix, the first of several, and its probability among them. The
+// logits of the others are not read. tokens: some, which are put in order; logits: [vocabulary]
+int32_t most_likely_of(const Kernels& kernels, std::vector<int32_t>& tokens, const float* logits, int vocabulary,
+                       float* probability) {
+  if (tokens.size() > static_cast<size_t>(vocabulary) / kManyOf) {
+    std::vector<float> masked(vocabulary, kMaskedLogit);
+    for (const int32_t token : tokens) masked[token] = logits[token];
+    return kernels.most_likely(masked.data(), vocabulary, probability);
+  }
+  // Each logit keeps its lane and the order in it, so that the sum has the bits that masking all others would give.
+  std::sort(tokens.begin(), tokens.end());
+  size_t rows = 1;
+  std::array<size_t, kLanes> filled{};
+  for (const int32_t token : tokens) rows = std::max(rows, ++filled[token % kLanes]);
+  std::vector<float> compact(rows * kLanes, kMaskedLogit);
+  filled = {};
+  for (const int32_t token : tokens) compact[filled[token % kLanes]++ * kLanes + token % kLanes] = logits[token];
+  const float top = compact[kernels.most_likely(compact.data(), static_cast<int>(compact.size()), probability)];
+  const auto first = std::find_if(tokens.begin(), tokens.end(), [&](int32_t token) { return logits[token] == top; });
+  return first == tokens.end() ? tokens.front() : *first;
+}
+
 }  // namespace
 
 ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, const Gate* gate,
@@ -56,11 +82,20 @@ ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, 
   const auto& [banned, healing_prefix] = constraints;
   if (banned != nullptr)
     for (const int32_t token : *banned) logits[token] = kMaskedLogit;
-  ModelPrediction model{logits};
-  model.token = kernels.most_likely(logits, vocabulary, &model.probability);
+  token_bytes.mask_padding(logits, vocabulary);
   int match_length = 0;
   for (const Component& component : components) match_length = std::max(match_length, component.length);
-  const bool is_mixed = gate != nullptr && match_length > 0 && model.probability > 0;
+  const bool has_matches = gate != nullptr && match_length > 0;
+  std::vector<int32_t> matching =
+      healing_prefix.empty() ? std::vector<int32_t>() : token_bytes.matching(healing_prefix);
+  if (!matching.empty() && !has_matches) {  // then the other tokens do not matter
+    ChosenToken chosen;
+    chosen.token = most_likely_of(kernels, matching, logits, vocabulary, &chosen.probability);
+    return chosen;
+  }
+  ModelPrediction model{logits};
+  model.token = kernels.most_likely(logits, vocabulary, &model.probability);
+  const bool is_mixed = has_matches && model.probability > 0;
   MixtureWeights weights{1};
   std::vector<Candidate> candidates;
   if (is_mixed) {
@@ -71,10 +106,9 @@ ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, 
   // Of the model's tokens that are allowed, the best, its probability, and that of all of them.
   int32_t best_of_model = model.token;
   float best_probability = model.probability, conditional = model.probability, allowed = 1;
-  if (!healing_prefix.empty()) {
+  if (!matching.empty()) {
     const float top = logits[model.token];
-    token_bytes.mask_other_tokens(healing_prefix, logits);
-    best_of_model = kernels.most_likely(logits, vocabulary, &conditional);
+    best_of_model = most_likely_of(kernels, matching, logits, vocabulary, &conditional);
     best_probability *= exp_of(logits[best_of_model] - top);
     allowed = best_probability / conditional;
   }

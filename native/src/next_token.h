@@ -26,7 +26,8 @@ struct Constraints {
 // The most probable token. The distribution is a mixture: weights[0] * model + the sum of weights[k] * component k,
 // with the weights of `gate`. If that is null or there is no match, it is the model's. It is conditioned on the tokens
 // that are not banned and, with a healing prefix, that match it.
-// logits: [vocabulary], which may be masked. If they are not finite, the probability is not either.
+// logits: [vocabulary], which may be masked; a multiple of kLanes. If they are not finite, the probability is not
+// either.
 ChosenToken choose_token(const Kernels& kernels, const TokenBytes& token_bytes, const Gate* gate,
                          const Components& components, const Constraints& constraints, float* logits, int vocabulary);
 

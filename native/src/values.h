@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
@@ -36,6 +37,11 @@ inline void read(const Napi::Value& value, const char* name, float& out) {
   out = std::abs(number) > FLT_MAX ? INFINITY : static_cast<float>(number);
 }
 
+inline void read(const Napi::Value& value, const char* name, double& out) {
+  if (!value.IsNumber()) throw wrong_type(value, name, "a number");
+  out = value.As<Napi::Number>().DoubleValue();
+}
+
 template <typename T>
 struct TypedArrayOf;
 template <>
@@ -49,9 +55,20 @@ struct TypedArrayOf<float> {
   static constexpr const char* kExpected = "a Float32Array";
 };
 template <>
+struct TypedArrayOf<uint16_t> {
+  static constexpr napi_typedarray_type kType = napi_uint16_array;
+  static constexpr const char* kExpected = "a Uint16Array";
+};
+template <>
 struct TypedArrayOf<uint8_t> {
   static constexpr napi_typedarray_type kType = napi_uint8_array;
   static constexpr const char* kExpected = "a Uint8Array";
+};
+
+template <>
+struct TypedArrayOf<int8_t> {
+  static constexpr napi_typedarray_type kType = napi_int8_array;
+  static constexpr const char* kExpected = "an Int8Array";
 };
 
 template <typename T>
@@ -60,6 +77,14 @@ Napi::TypedArrayOf<T> typed_array(const Napi::Value& value, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != Expected::kType)
     throw wrong_type(value, name, Expected::kExpected);
   return value.As<Napi::TypedArrayOf<T>>();
+}
+
+// From a plain array.
+inline void read(const Napi::Value& value, const char* name, std::vector<double>& out) {
+  if (!value.IsArray()) throw wrong_type(value, name, "an array of numbers");
+  const auto array = value.As<Napi::Array>();
+  out.resize(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) read(array.Get(i), name, out[i]);
 }
 
 template <typename T>
@@ -93,6 +118,14 @@ template <typename T>
 void read_option(const Napi::Object& object, const char* name, T& out) {
   const Napi::Value value = object.Get(name);
   if (!value.IsUndefined()) read(value, name, out);
+}
+
+// A copy, because Electron forbids buffers outside its own heap.
+template <typename T>
+Napi::TypedArrayOf<T> copied(Napi::Env env, const std::vector<T>& values) {
+  auto array = Napi::TypedArrayOf<T>::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
 }
 
 // [vocabulary] the bytes of each token; no entries if the option is missing.

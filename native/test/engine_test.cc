@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../src/cpu.h"
+#include "check.h"
 
 using matcoder::Config;
 using matcoder::Engine;
@@ -24,13 +25,6 @@ using matcoder::Request;
 using matcoder::TensorEntry;
 
 namespace {
-
-std::atomic<int> passing{0}, failing{0};
-
-void check(bool holds, const std::string& what) {
-  holds ? passing++ : failing++;
-  if (!holds) std::printf("failed: %s\n", what.c_str());
-}
 
 Config config() {
   Config c;
@@ -42,8 +36,11 @@ Config config() {
   c.ffn = 256;
   c.vocabulary = 512;
   c.context = 256;
-  c.rope_theta = 10000;
   c.norm_eps = 1e-6f;
+  for (int i = 0; i < 16; i++) c.rope_frequencies.push_back(std::pow(10000.0, -i / 16.0));
+  c.qk_norm = true;
+  c.compensation = true;
+  c.attention_scale = 0.176776695f;
   return c;
 }
 
@@ -88,6 +85,7 @@ class Weights {
       matrix(layer + "mlp.gate_proj.weight", c.ffn, c.hidden);
       matrix(layer + "mlp.up_proj.weight", c.ffn, c.hidden);
       matrix(layer + "mlp.down_proj.weight", c.hidden, c.ffn);
+      random(layer + "mlp.mean_active", {c.ffn});
     }
     matrix("model.embed_tokens.weight", c.vocabulary, c.hidden);
     norm("model.norm.weight", c.hidden);
@@ -102,6 +100,7 @@ class Weights {
   }
 
   const std::string& path() const { return path_; }
+  std::unique_ptr<Model> load() const { return matcoder::load_model(path_, config(), entries_); }
 
  private:
   void write(const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
@@ -111,11 +110,14 @@ class Weights {
     entries_[name] = {"F32", shape, begin, begin + bytes};
   }
   void norm(const std::string& name, int n) { write(name, {n}, std::vector<float>(n, norm_weight_)); }
-  void matrix(const std::string& name, int rows, int columns) {
+  void matrix(const std::string& name, int rows, int columns) { random(name, {rows, columns}); }
+  void random(const std::string& name, const std::vector<int64_t>& shape) {
     std::normal_distribution<float> next(0, 0.2f);
-    std::vector<float> values(static_cast<size_t>(rows) * columns);
+    size_t count = 1;
+    for (const int64_t n : shape) count *= static_cast<size_t>(n);
+    std::vector<float> values(count);
     for (float& value : values) value = next(rng_);
-    write(name, {rows, columns}, values);
+    write(name, shape, values);
   }
 
   float norm_weight_;
@@ -133,6 +135,7 @@ struct Sent {
   int reused = -1, cached = -1;
   std::atomic<int> ends{0};
   std::string reason, message;
+  matcoder::UnitActivations activations;
   std::function<void()> on_progress = [] {};
 
   // For `max_tokens` after a prompt of `length` tokens, by the whole model.
@@ -163,6 +166,7 @@ struct Sent {
     request->on_event = [this](Event event) {
       if (ends > 0) check(false, "no event follows the end");
       if (event.kind == Event::kToken) tokens.push_back(event.token);
+      if (event.kind == Event::kActivations) activations = event.activations;
       if (event.kind == Event::kPrefill) reused = event.reused_tokens;
       if (event.kind == Event::kProgress) {
         progress.push_back(event.prefilled_tokens);
@@ -247,8 +251,8 @@ void test_refusals(const Weights& weights) {
   check(refused(*weights.open(1, {})), "a healing prefix is refused if it does not");
   check(refused(*weights.open(1, std::vector<std::string>(512, "a"))), "a prefix that no tokens spell is refused");
   try {
-    weights.open(1, {"a"});
-    check(false, "the bytes of one token are not enough for 512 tokens");
+    weights.open(1, std::vector<std::string>(513, "a"));
+    check(false, "a model with 512 tokens does not take the bytes of 513");
   } catch (const std::invalid_argument&) {
   }
 }
@@ -321,6 +325,150 @@ void test_read_ahead(const Weights& weights) {
   }
 }
 
+// The keys and values of the tokens of a text, as another engine would give them: computed by the same model, and taken
+// from its cache. [layer, keys and values, token, kv_head, head_dim]
+std::vector<uint16_t> keys_and_values(const Weights& weights, const std::vector<int32_t>& tokens, int begin, int end) {
+  const Config c = config();
+  const auto model = weights.load();
+  const std::atomic<bool> never{false};
+  const std::vector<int> widths(c.layers, c.ffn);
+  matcoder::ThreadPool pool(1);
+  matcoder::Compensation compensation(*model);
+  compensation.prepare(widths, pool, never);
+  matcoder::KvCache cache(c);
+  matcoder::Scratch scratch(c, 1);
+  for (int done = 0; done < end; done += 64)
+    forward(*model, matcoder::choose_kernels(""), compensation, widths, tokens.data() + done, std::min(64, end - done),
+            cache, scratch, pool, never);
+  std::vector<uint16_t> out;
+  for (int l = 0; l < c.layers; l++)
+    for (const bool are_keys : {true, false})
+      for (int t = begin; t < end; t++)
+        for (int h = 0; h < c.kv_heads; h++)
+          for (int i = 0; i < c.head_dim; i++)
+            out.push_back(are_keys ? cache.keys_of(l, h)[t / 16 * 16 * c.head_dim + i * 16 + t % 16]
+                                   : cache.values_of(l, h)[t * c.head_dim + i]);
+  return out;
+}
+
+void test_import(const Weights& weights) {
+  const auto alone = Sent::whole(100, 6);
+  const auto other = weights.open(1);
+  other->submit(alone->request);
+  alone->wait();
+
+  const auto engine = weights.open(2);
+  const auto import = [&](int begin, int end, std::vector<uint16_t> values) {
+    auto sent = Sent::whole(end, 0);
+    sent->request->keys_and_values = std::move(values);
+    sent->request->imported_from = begin;
+    engine->submit(sent->request);
+    sent->wait();
+    return sent;
+  };
+  const auto look_up = [&](int length) {
+    auto sent = Sent::whole(length, 0);
+    sent->request->looks_up = true;
+    engine->submit(sent->request);
+    sent->wait();
+    check(sent->reason == "stop" && sent->tokens.empty(), "a look-up decodes nothing");
+    return sent->cached;
+  };
+  const auto& tokens = alone->request->tokens;
+  check(look_up(99) == 0, "a new cache holds nothing");
+  check(import(60, 99, keys_and_values(weights, tokens, 60, 99))->reason == "failed",
+        "tokens before the imported ones have to be there");
+  check(look_up(99) == 0, "and nothing is changed if they are not");
+  check(import(0, 61, keys_and_values(weights, tokens, 0, 61))->reason == "stop", "keys and values are imported");
+  check(look_up(99) == 61, "and are there");
+  check(import(60, 99, keys_and_values(weights, tokens, 60, 99))->reason == "stop", "more are imported after them");
+  const auto after = Sent::whole(100, 6);
+  engine->submit(after->request);
+  after->wait();
+  check(after->reused == 99, "a request reads only its last token");
+  check(after->tokens == alone->tokens, "and its answer is that of an engine that has read all");
+
+  // A submodel that skips a layer leaves it out.
+  const auto skipping = weights.open(1);
+  const auto skipped = Sent::whole(20, 0), whole = Sent::whole(21, 1);
+  skipped->request->widths = {256, 0, 256};
+  skipped->request->keys_and_values = keys_and_values(weights, tokens, 0, 20);
+  skipping->submit(skipped->request);
+  skipping->submit(whole->request);
+  whole->wait();
+  check(skipped->reason == "stop" && whole->reused == 0, "layers that were skipped are read again");
+
+  const auto refused = [&](int begin, std::vector<uint16_t> values) {
+    try {
+      import(begin, 4, std::move(values));
+      return false;
+    } catch (const std::invalid_argument&) {
+      return true;
+    }
+  };
+  const Config c = config();
+  const size_t one = size_t{2} * c.layers * c.kv_heads * c.head_dim;
+  check(!refused(0, std::vector<uint16_t>(4 * one)), "the right number of keys and values is taken");
+  check(refused(0, std::vector<uint16_t>(4 * one - 1)) && refused(0, std::vector<uint16_t>(4 * one + 1)) &&
+            refused(1, std::vector<uint16_t>(4 * one)),
+        "another number is refused");
+  check(refused(4, std::vector<uint16_t>(one)) && refused(-1, std::vector<uint16_t>(5 * one)),
+        "keys and values of no token are refused");
+  for (const uint16_t half : {0x7c00, 0xfc00, 0x7e00}) {
+    std::vector<uint16_t> values(4 * one);
+    values.back() = half;
+    check(refused(0, values), "keys and values that are not finite are refused");
+  }
+}
+
+// The text of 200 tokens is read in four chunks.
+void test_activations(const Weights& weights) {
+  const auto gather = [](Engine& engine) {
+    auto sent = Sent::whole(200, 0);
+    sent->request->gathers_activations = true;
+    engine.submit(sent->request);
+    return sent;
+  };
+  const auto answer = Sent::whole(200, 5);
+  const auto alone = weights.open(1);
+  alone->submit(answer->request);
+  answer->wait();
+  const auto expected = gather(*alone);
+  expected->wait();
+  check(expected->reason == "stop" && expected->activations.mean.size() == 3 * 256, "each unit has its mean");
+  bool holds = true;
+  for (size_t i = 0; i < expected->activations.mean.size(); i++)
+    holds &= expected->activations.square[i] > std::pow(expected->activations.mean[i], 2);
+  check(holds, "the mean square of a unit that varies is above the square of its mean");
+  for (const int threads : {1, 2, 3}) {
+    const auto engine = weights.open(threads);
+    const auto found = gather(*engine);
+    found->wait();
+    check(found->activations.mean == expected->activations.mean &&
+              found->activations.square == expected->activations.square,
+          "the activations are the same with " + std::to_string(threads) + " threads");
+  }
+  for (int round = 0; round < 20; round++) {
+    const auto busy = weights.open(2);
+    const auto stopped = gather(*busy), next = Sent::whole(200, 5);
+    std::this_thread::sleep_for(std::chrono::microseconds(round * 100));
+    busy->abort(stopped->request);
+    busy->submit(next->request);
+    next->wait();
+    check(stopped->ends == 1 && (stopped->reason == "stop") == !stopped->activations.mean.empty(),
+          "activations come whole or not at all");
+    check(next->tokens == answer->tokens, "the answer after it is the same");
+  }
+  Sent part(1, false);
+  part.request->widths = {256, 224, 256};
+  part.request->gathers_activations = true;
+  try {
+    alone->submit(part.request);
+    check(false, "activations of a submodel are refused");
+  } catch (const std::invalid_argument&) {
+  }
+}
+
 void test_corrupt_weights() {
   // Finite, but what they are multiplied with overflows.
   const Weights huge(3e38f);
@@ -373,8 +521,9 @@ int main() {
   test_refusals(weights);
   test_progress(weights);
   test_read_ahead(weights);
+  test_import(weights);
+  test_activations(weights);
   test_closing(weights);
   test_corrupt_weights();
-  std::printf("%d passing, %d failing\n", passing.load(), failing.load());
-  return failing == 0 ? 0 : 1;
+  return report();
 }

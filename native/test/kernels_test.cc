@@ -13,22 +13,19 @@
 
 #include "../src/cpu.h"
 #include "../src/thread_pool.h"
+#include "check.h"
 
 using matcoder::Activations;
+using matcoder::Form;
+using matcoder::group_bytes;
 using matcoder::Kernels;
+using matcoder::kGroup;
 using matcoder::kLanes;
 using matcoder::kMaxQueries;
 using matcoder::Matrix;
 using matcoder::Query;
 
 namespace {
-
-int passing = 0, failing = 0;
-
-void check(bool holds, const std::string& what) {
-  holds ? passing++ : failing++;
-  if (!holds) std::printf("failed: %s\n", what.c_str());
-}
 
 std::mt19937 rng(1);
 
@@ -161,6 +158,13 @@ void test_floats(const Kernels& kernels, const Kernels& scalar) {
   double total = 0;
   for (const float v : x) total += std::exp(static_cast<double>(v) - x[best]);
   check(std::abs(p - 1 / total) < 1e-6, name + "most_likely gives the softmax");
+  // As many as the largest vocabularies have, with the largest value in several lanes.
+  auto many = floats(152'064, 30);
+  for (float& logit : many) logit = std::round(logit);
+  const auto largest = std::max_element(many.begin(), many.end()) - many.begin();
+  check(kernels.most_likely(many.data(), static_cast<int>(many.size()), &p) == largest &&
+            scalar.most_likely(many.data(), static_cast<int>(many.size()), &p_scalar) == largest && p == p_scalar,
+        name + "the first of many equals is most likely");
   const std::vector<float> equal(64, 3);
   check(kernels.most_likely(equal.data(), 64, &p) == 0 && p == 1.0f / 64, name + "the first of equals is most likely");
 
@@ -249,7 +253,7 @@ void test_extremes(const Kernels& kernels) {
   std::vector<uint16_t> keys(dim * kLanes, 0x7bff), ordinary(dim * kLanes, 0x3c00);
   std::vector<float> q(dim, 1e35f), scores(kLanes);
   Query query{q.data(), out.data(), 9};
-  kernels.attention(&query, 1, keys.data(), ordinary.data(), dim, scores.data(), kLanes);
+  kernels.attention(&query, 1, keys.data(), ordinary.data(), dim, 0.25f, scores.data(), kLanes);
   check(std::isnan(out[0]), name + "attention does not hide an overflow");
 }
 
@@ -292,6 +296,101 @@ void test_halves(const Kernels& kernels) {
   check(edge[0] == 0x7bff && edge[1] == 0xfbff && edge[2] == 0x7bff && edge[3] == 0, name + "is never infinite");
 }
 
+// A matrix in groups of 32 columns with its packed form, and vectors quantised in the same groups.
+struct GroupCase {
+  Form form;
+  int rows, k, count;
+  std::vector<int> weights;  // [rows, k] -127..127; 4 bits: 0..15
+  std::vector<uint8_t> packed;
+  std::vector<uint16_t> scales, minimums;  // [rows / 16, k / 32, 16]
+  std::vector<int8_t> values;              // [count, k]
+  std::vector<float> value_scales;         // [count, k / 32]
+  std::vector<int32_t> sums;               // likewise
+
+  GroupCase(Form form, int rows, int k, int count, bool extremes)
+      : form(form), rows(rows), k(k), count(count), value_scales(floats(count * k / kGroup, 1)) {
+    const bool is8 = form == Form::kGroups8;
+    std::uniform_int_distribution<int> next(-127, 127), nibble(0, 15);
+    const auto random = [&] { return extremes ? (next(rng) < 0 ? -127 : 127) : next(rng); };
+    for (int i = 0; i < rows * k; i++) weights.push_back(is8 ? random() : extremes ? 15 : nibble(rng));
+    for (int i = 0; i < count * k; i++) values.push_back(static_cast<int8_t>(extremes ? 127 : random()));
+    scales = halves(matcoder::kScalarKernels, floats(rows * k / kGroup, 0.1f));
+    minimums = halves(matcoder::kScalarKernels, floats(rows * k / kGroup, 1));
+    for (int panel = 0; panel < rows; panel += kLanes)
+      for (int run = 0; run < k; run += is8 ? 4 : 8)
+        for (int r = 0; r < kLanes; r++)
+          for (int j = 0; j < 4; j++) {
+            const int* w = &weights[(panel + r) * k + run + j];
+            packed.push_back(static_cast<uint8_t>(is8 ? w[0] + 128 : w[0] | w[4] << 4));
+          }
+    for (int g = 0; g < count * k / kGroup; g++) {
+      sums.push_back(0);
+      for (int i = 0; i < kGroup; i++) sums.back() += values[g * kGroup + i];
+    }
+  }
+
+  std::vector<float> product(const Kernels& kernels, int columns, int first_panel, int last_panel) {
+    Matrix m{rows, k, 0, packed.data(), nullptr, form, scales.data(), minimums.data()};
+    const Activations a{values.data(), value_scales.data(), sums.data(), static_cast<size_t>(k),
+                        static_cast<size_t>(k / kGroup)};
+    std::vector<float> out(static_cast<size_t>(count) * rows, Case::kUntouched);
+    kernels.product(m, columns, first_panel, last_panel, a, count, 1, out.data(), rows);
+    return out;
+  }
+
+  // By the definition, in double precision.
+  double expected(int t, int r, int columns) const {
+    double total = 0;
+    for (int i = 0; i < columns; i++) {
+      const size_t g = ((r / kLanes) * (k / kGroup) + i / kGroup) * kLanes + r % kLanes;
+      const double scale = from_half(scales[g]);
+      const int q = weights[r * k + i];
+      const double w = form == Form::kGroups8   ? q * scale
+                       : form == Form::kGroups4 ? (q - 8) * scale
+                                                : q * scale + from_half(minimums[g]);
+      total += w * values[t * k + i] * value_scales[(t * k + i) / kGroup];
+    }
+    return total;
+  }
+};
+
+void test_groups(const Kernels& kernels, const Kernels& scalar) {
+  for (const Form form : {Form::kGroups8, Form::kGroups4, Form::kGroups4Min}) {
+    const std::string name = std::string(kernels.name) + ": groups of " + std::to_string(static_cast<int>(form)) + ", ";
+    for (const int count : {1, 2, 3, 4, 5, 8, 13})
+      for (const bool extremes : {false, true}) {
+        GroupCase one(form, 112, 160, count, extremes);
+        for (const int columns : {32, 96, 160}) {
+          const auto found = one.product(kernels, columns, 0, 7), same = one.product(scalar, columns, 0, 7);
+          check(std::memcmp(found.data(), same.data(), found.size() * sizeof(float)) == 0, name + "has scalar's bits");
+          double worst = 0, spread = 0;
+          for (int t = 0; t < count; t++)
+            for (int r = 0; r < 112; r++) {
+              const double expected = one.expected(t, r, columns);
+              worst = std::max(worst, std::abs(found[t * 112 + r] - expected));
+              spread = std::max(spread, std::abs(expected));
+            }
+          check(worst < 1e-5 * spread, name + "is right");
+        }
+        const auto some = one.product(kernels, 160, 1, 6), all = one.product(kernels, 160, 0, 7);
+        bool only = true;
+        for (size_t i = 0; i < some.size(); i++)
+          only = only && some[i] == (i % 112 < 16 || i % 112 >= 96 ? Case::kUntouched : all[i]);
+        check(only, name + "a run of panels is computed and no other");
+      }
+  }
+  const auto x = floats(256, 3);
+  std::vector<int8_t> a(256), b(256);
+  float scales[2][8];
+  int32_t sums[2][8];
+  kernels.quantise_groups(x.data(), 256, {a.data(), scales[0], sums[0], 256, 8}, 0);
+  for (int g = 0; g < 8; g++)
+    scalar.quantise(&x[g * kGroup], kGroup, {&b[g * kGroup], &scales[1][g], &sums[1][g], kGroup}, 0);
+  check(a == b && std::memcmp(scales[0], scales[1], sizeof scales[0]) == 0 &&
+            std::memcmp(sums[0], sums[1], sizeof sums[0]) == 0,
+        std::string(kernels.name) + ": quantise_groups quantises each group as quantise does");
+}
+
 // Up to four queries of different lengths against the softmax of the definition; what lies behind the last position
 // must not count, and company must not change a bit.
 void test_attention(const Kernels& kernels, const Kernels& scalar, int dim, int positions) {
@@ -304,13 +403,15 @@ void test_attention(const Kernels& kernels, const Kernels& scalar, int dim, int 
   for (int count = 1; count <= kMaxQueries; count++) {
     Query queries[kMaxQueries];
     for (int r = 0; r < count; r++) queries[r] = {&q[r * dim], &found[r * dim], std::max(1, positions - 2 * r)};
-    kernels.attention(queries, count, keys.data(), values.data(), dim, scores.data(), context);
+    kernels.attention(queries, count, keys.data(), values.data(), dim, 1 / std::sqrt(static_cast<float>(dim)),
+                      scores.data(), context);
     bool bits = true;
     double worst = 0;
     for (int r = 0; r < count; r++) {
       Query alone = queries[r];
       alone.out = same.data();
-      scalar.attention(&alone, 1, keys.data(), values.data(), dim, scores.data(), context);
+      scalar.attention(&alone, 1, keys.data(), values.data(), dim, 1 / std::sqrt(static_cast<float>(dim)),
+                       scores.data(), context);
       bits = bits && std::memcmp(&found[r * dim], same.data(), dim * sizeof(float)) == 0;
 
       const int own = alone.positions;
@@ -376,6 +477,7 @@ int main() {
   for (const Kernels* kernels : kernels_to_test()) {
     std::printf("%s\n", kernels->name);
     test_products(*kernels);
+    test_groups(*kernels, matcoder::kScalarKernels);
     test_floats(*kernels, matcoder::kScalarKernels);
     test_extremes(*kernels);
     test_halves(*kernels);
@@ -384,6 +486,5 @@ int main() {
         test_attention(*kernels, matcoder::kScalarKernels, dim, positions);
   }
   for (const int threads : {1, 2, 4}) test_pool(threads);
-  std::printf("%d passing, %d failing\n", passing, failing);
-  return failing == 0 ? 0 : 1;
+  return report();
 }

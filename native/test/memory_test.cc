@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <map>
 #include <random>
 #include <string>
@@ -11,24 +10,24 @@
 #include <vector>
 
 #include "../src/memory/matches.h"
+#include "check.h"
 
 using namespace matcoder;
 
 namespace {
 
-std::atomic<int> passing{0}, failing{0};
+constexpr int kKinds = 50;
 
-void check(bool holds, const std::string& what) {
-  holds ? passing++ : failing++;
-  if (!holds) std::printf("failed: %s\n", what.c_str());
-}
+// A vocabulary whose tokens need 16 bits, or one whose tokens need more and differ in the higher bits alone.
+bool is_wide = false;
 
-constexpr int kVocabulary = 50;
-constexpr int32_t kLineEnd = 7;
+int32_t token(int kind) { return is_wide ? kind * (1 << 19) + kind % 2 : kind; }
+
+int32_t line_end() { return token(7); }
 
 std::vector<uint8_t> line_feeds() {
-  std::vector<uint8_t> all(kVocabulary);
-  all[kLineEnd] = 1;
+  std::vector<uint8_t> all(is_wide ? token(kKinds - 1) + 1 : kKinds);
+  all[line_end()] = 1;
   return all;
 }
 
@@ -36,7 +35,7 @@ Gate gate() { return {std::vector<float>(kGateInputs + 1, 0.1f), std::vector<flo
 
 std::vector<int32_t> random_text(std::mt19937& rng, size_t length, int kinds) {
   std::vector<int32_t> text(length);
-  for (int32_t& token : text) token = static_cast<int32_t>(rng() % static_cast<unsigned>(kinds));
+  for (int32_t& each : text) each = token(static_cast<int>(rng() % static_cast<unsigned>(kinds)));
   return text;
 }
 
@@ -45,7 +44,7 @@ using Documents = std::map<int32_t, std::vector<int32_t>>;
 // What a place hides of a document: the tokens of its lines.
 bool is_hidden(const MemoryPlace& place, int32_t id, const std::vector<int32_t>& text, size_t position) {
   int32_t line = 0;
-  for (size_t i = 0; i < position; i++) line += text[i] == kLineEnd;
+  for (size_t i = 0; i < position; i++) line += text[i] == line_end();
   return id == place.document && line >= place.first_hidden && line <= place.last_hidden;
 }
 
@@ -211,22 +210,37 @@ void never_has_many_segments() {
   std::mt19937 rng(5);
   size_t most = 0;
   for (int32_t id = 0; id < 3000; id++) {
-    memory.add(id, memory.announce(id), random_text(rng, 60, kVocabulary));
+    memory.add(id, memory.announce(id), random_text(rng, 60, kKinds));
     most = std::max(most, memory.view({}).segments.size());
   }
   check(most <= 64, "few segments while documents arrive faster than they are merged");
   check(memory.stats().documents == 3000, "all are there");
 }
 
+// The index takes four bytes a token, and a token two or four.
+void takes_no_more_than_its_tokens_need() {
+  Memory memory(line_feeds(), gate());
+  std::mt19937 rng(8);
+  const int tokens = 100'000;
+  memory.add(1, memory.announce(1), random_text(rng, tokens, kKinds));
+  memory.settle();
+  const double bytes = static_cast<double>(memory.stats().bytes) / tokens;
+  check(bytes > (is_wide ? 7.9 : 5.9) && bytes < (is_wide ? 8.1 : 6.1), "the bytes of a token");
+}
+
 }  // namespace
 
 int main() {
   equals_trying_all_places();
+  is_wide = true;
+  equals_trying_all_places();
+  takes_no_more_than_its_tokens_need();
+  is_wide = false;
+  takes_no_more_than_its_tokens_need();
   counts_more_occurrences_than_it_looks_at();
   survives_changes_from_many_threads();
   replaces_a_document_that_is_being_merged();
   forgets_in_requests_that_began_before_a_merge();
   never_has_many_segments();
-  std::printf("%d passing, %d failing\n", passing.load(), failing.load());
-  return failing > 0 ? 1 : 0;
+  return report();
 }

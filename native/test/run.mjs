@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KERNELS as KERNELS_OF_ADDON } from '../../scripts/lib/native.mjs';
 
 const native = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = join(native, '..', 'build', 'native-test');
@@ -16,32 +17,32 @@ mkdirSync(out, { recursive: true });
 
 const CPU_FLAGS = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
 const AVX2 = ['-mavx2', '-mf16c', '-mfma'];
-const AVX512 = ['-mavx512f', '-mavx512bw'];
 
-// As in binding.gyp: only its own file may use an instruction set. Where the processor lacks AVX-VNNI, the same source
-// is compiled to AVX-512's encoding of the instruction.
+/**
+ * Flags that differ from those for Zig's compiler: its name for the Arm processor is its own. If this processor lacks AVX-VNNI, the
+ * source is compiled to AVX-512's encoding of the instruction.
+ */
+const OTHER_FLAGS = {
+  kernels_neon: ['-march=armv8.2-a+dotprod'],
+  ...(/\bavx_vnni\b/.test(CPU_FLAGS) ? {} : { kernels_avxvnni: [...AVX2, '-mavx512vl', '-mavx512vnni'] }),
+};
 const KERNELS = [
   { name: 'kernels_scalar' },
-  { name: 'kernels_avx2', arch: 'x64', flags: AVX2 },
-  {
-    name: 'kernels_avxvnni',
-    source: 'kernels_avx2',
-    arch: 'x64',
-    flags: [...AVX2, ...(/\bavx_vnni\b/.test(CPU_FLAGS) ? ['-mavxvnni'] : ['-mavx512vl', '-mavx512vnni'])],
-  },
-  { name: 'kernels_avx512', arch: 'x64', flags: AVX512 },
-  { name: 'kernels_avx512vnni', source: 'kernels_avx512', arch: 'x64', flags: [...AVX512, '-mavx512vnni'] },
-  { name: 'kernels_neon', arch: 'arm64', flags: ['-march=armv8.2-a+dotprod'] },
+  ...KERNELS_OF_ADDON.map((kernels) => ({ ...kernels, flags: OTHER_FLAGS[kernels.name] ?? kernels.flags })),
 ];
-const PARTS = ['cpu', 'thread_pool'];
-/** All that is neither a kernel nor one of the parts above, but for the addon itself, which needs Node.js. */
+const PARTS = ['cpu', 'thread_pool', 'x86_features'];
+/** The addon itself, which needs Node.js. */
+const ADDON = ['addon', 'windows_node_api'];
+/** All that is neither a kernel nor one of the parts above nor the addon. */
 const ENGINE = readdirSync(join(native, 'src'))
   .filter((name) => name.endsWith('.cc') && !name.startsWith('kernels_'))
   .map((name) => name.slice(0, -'.cc'.length))
-  .filter((name) => name !== 'addon' && !PARTS.includes(name));
+  .filter((name) => !ADDON.includes(name) && !PARTS.includes(name));
 const MEMORY = readdirSync(join(native, 'src', 'memory'))
   .filter((name) => name.endsWith('.cc') && name !== 'binding.cc')
   .map((name) => name.slice(0, -'.cc'.length));
+const ENCODER = ['encoder_model', 'encoder', 'encoder_queue'];
+const IMPORT = ['blocks', 'convert', 'permute'];
 const SENSORS = readdirSync(join(native, 'src', 'sensors'))
   .filter((name) => /^linux.*\.cc$/.test(name))
   .map((name) => name.slice(0, -'.cc'.length));
@@ -64,6 +65,10 @@ function build(variant, compiler, arch, flags, { sensors }) {
     ];
     const memory = MEMORY.map((name) => compile(`memory_${name}`, `src/memory/${name}.cc`));
     const engine = [...ENGINE.map((name) => compile(name, `src/${name}.cc`)), ...memory];
+    const encoder = ENCODER.map((name) => compile(`encoder_${name}`, `src/encoder/${name}.cc`));
+    const vectors = compile('vectors_vector_index', 'src/vectors/vector_index.cc');
+    const importing = IMPORT.map((name) => compile(`import_${name}`, `src/import/${name}.cc`));
+    const platform = ['x86_features', 'windows_path', 'input_file'].map((name) => join(out, `${variant}-${name}.o`));
     const link = (name, objects) => {
       const program = join(out, `${variant}-${name}`);
       run(compiler, [...common, compile(`${name}_main`, `test/${name}.cc`), ...objects, '-ldl', '-o', program]);
@@ -72,7 +77,13 @@ function build(variant, compiler, arch, flags, { sensors }) {
     const programs = [
       [link('kernels_test', shared)],
       [link('engine_test', [...shared, ...engine])],
+      [link('draft_head_test', [...shared, ...engine])],
+      [link('healing_test', [...shared, ...engine])],
+      [link('encoder_test', [...shared, ...engine, ...encoder])],
+      [link('vector_index_test', [...shared, vectors])],
       [link('memory_test', memory)],
+      [link('import_test', importing)],
+      [link('platform_test', platform)],
     ];
     if (sensors) {
       const objects = SENSORS.map((name) => compile(`sensors_${name}`, `src/sensors/${name}.cc`));

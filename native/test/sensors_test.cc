@@ -22,6 +22,7 @@
 #include "../src/sensors/linux_cpu.h"
 #include "../src/sensors/linux_files.h"
 #include "../src/sensors/linux_uevents.h"
+#include "check.h"
 #include "nvml_stub.h"
 
 using matcoder::PowerSource;
@@ -34,14 +35,8 @@ using matcoder::Uevents;
 
 namespace {
 
-int passing = 0, failing = 0;
 int opened = 0;  // files, by this program
 std::string recordings, stub_library;
-
-void check(bool holds, const std::string& what) {
-  holds ? passing++ : failing++;
-  if (!holds) std::printf("failed: %s\n", what.c_str());
-}
 
 template <typename T, typename Expected>
 void check_is(const Sensed<T>& sensed, const Expected& expected, const std::string& what) {
@@ -547,6 +542,5 @@ int main(int, char** arguments) {
   test_intervals();
   test_work();
   test_uevents();
-  std::printf("%d passing, %d failing\n", passing, failing);
-  return failing == 0 ? 0 : 1;
+  return report();
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "../cpu.h"
+#include "../forward.h"
 #include "../healing.h"
 #include "../next_token.h"
 #include "../values.h"
@@ -82,7 +83,7 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
     try {
       memory_ = std::make_shared<Memory>(std::move(line_feeds), Gate(std::move(hidden), std::move(output)));
       const auto vocabulary = static_cast<int>(token_bytes.size());
-      token_bytes_ = std::make_unique<const TokenBytes>(std::move(token_bytes), vocabulary);
+      token_bytes_ = std::make_unique<const TokenBytes>(token_bytes, vocabulary);
     } catch (const std::invalid_argument& error) {
       throw Napi::RangeError::New(info.Env(), error.what());
     }
@@ -133,6 +134,7 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
     read(info[1], "text", text);
     read(info[5], "bannedTokens", banned);
     read(info[6], "healingPrefix", constraints.healing_prefix);
+    logits.resize((logits.size() + kLanes - 1) / kLanes * kLanes, kMaskedLogit);
     Matcher matcher(memory_->view(read_place(info, 2)));
     const ChosenToken chosen = choose_token(choose_kernels(""), *token_bytes_, &memory_->gate(), matcher.look_up(text),
                                             constraints, logits.data(), static_cast<int>(logits.size()));

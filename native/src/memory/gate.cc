@@ -13,8 +13,15 @@ namespace {
 
 constexpr size_t kMostUnits = 256;
 
-// As in training/memory.py.
-std::array<float, kGateInputs> inputs_of(const Components& components, const ModelPrediction& model) {
+float row_times(const float* row, const float* values, size_t count) {
+  float sum = row[count];
+  for (size_t i = 0; i < count; i++) sum += row[i] * values[i];
+  return sum;
+}
+
+}  // namespace
+
+std::array<float, kGateInputs> gate_inputs(const Components& components, const ModelPrediction& model) {
   std::array<float, kGateInputs> inputs{};
   float* next = inputs.data();
   for (const Component& component : components) {
@@ -34,14 +41,6 @@ std::array<float, kGateInputs> inputs_of(const Components& components, const Mod
   return inputs;
 }
 
-float row_times(const float* row, const float* values, size_t count) {
-  float sum = row[count];
-  for (size_t i = 0; i < count; i++) sum += row[i] * values[i];
-  return sum;
-}
-
-}  // namespace
-
 float ModelPrediction::of(int32_t other) const { return probability * exp_of(logits[other] - logits[token]); }
 
 Gate::Gate(std::vector<float> hidden, std::vector<float> output)
@@ -57,7 +56,7 @@ Gate::Gate(std::vector<float> hidden, std::vector<float> output)
 }
 
 MixtureWeights Gate::weigh(const Components& components, const ModelPrediction& model) const {
-  const auto inputs = inputs_of(components, model);
+  const auto inputs = gate_inputs(components, model);
   std::array<float, kMostUnits> units;
   for (size_t u = 0; u < units_; u++) {
     const float unit = row_times(hidden_.data() + u * (kGateInputs + 1), inputs.data(), kGateInputs);

@@ -21,6 +21,9 @@ struct ModelPrediction {
   float of(int32_t other) const;
 };
 
+// As in training/memory.py.
+std::array<float, kGateInputs> gate_inputs(const Components& components, const ModelPrediction& model);
+
 // The weights of the model (first) and of the components in a prediction; they add up to 1.
 using MixtureWeights = std::array<float, 1 + kComponents>;
 

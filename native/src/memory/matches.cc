@@ -23,10 +23,8 @@ const Component& Matcher::longest() const {
 }
 
 void Matcher::look_up_memory(const std::vector<int32_t>& text) {
-  uint16_t context[kLongestMatch];
   const int length = static_cast<int>(std::min<size_t>(text.size(), kLongestMatch));
-  for (int i = 0; i < length; i++)
-    context[i] = static_cast<uint16_t>(std::min<int32_t>(text[text.size() - length + i], kSeparator));
+  const int32_t* context = text.data() + text.size() - length;
   intervals_.resize(view_.segments.size());
   lengths_.resize(view_.segments.size());
   int longest = 0;

@@ -52,9 +52,6 @@ bool is_smaller(const std::shared_ptr<Segment>& a, const std::shared_ptr<Segment
 
 Memory::Memory(std::vector<uint8_t> line_feeds, Gate gate)
     : line_feeds_(std::move(line_feeds)), gate_(std::move(gate)) {
-  if (line_feeds_.size() > kSeparator)
-    throw std::invalid_argument("the memory of the workspace stores tokens in 16 bits, and the vocabulary has " +
-                                std::to_string(line_feeds_.size()));
   thread_ = std::thread([this] { merge_in_background(); });
 }
 
@@ -73,15 +70,12 @@ uint64_t Memory::announce(int32_t document) {
 }
 
 void Memory::add(int32_t document, uint64_t ticket, const std::vector<int32_t>& tokens) {
-  std::vector<uint16_t> short_tokens;
-  short_tokens.reserve(tokens.size());
-  for (const int32_t token : tokens) {
+  for (const int32_t token : tokens)
     if (token < 0 || static_cast<size_t>(token) >= line_feeds_.size())
       throw std::invalid_argument("the token " + std::to_string(token) + " is not in the vocabulary of " +
                                   std::to_string(line_feeds_.size()));
-    short_tokens.push_back(static_cast<uint16_t>(token));
-  }
-  const auto segment = std::make_shared<Segment>(document, ticket, short_tokens);
+  const bool is_wide = line_feeds_.size() > TokenText::kMostNarrow;
+  const auto segment = std::make_shared<Segment>(document, ticket, tokens, is_wide);
   std::unique_lock<std::mutex> lock(mutex_);
   merged_.wait(lock, [&] { return closing_ || cannot_merge_ || segments_.size() < kMostSegments; });
   const auto location = documents_.find(document);

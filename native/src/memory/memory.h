@@ -25,7 +25,6 @@ struct MemoryStats {
 class Memory {
  public:
   // line_feeds: [vocabulary] line feeds in each token; gate: how much matches weigh in predictions
-  // Throws std::invalid_argument if the tokens of the vocabulary do not fit in 16 bits.
   Memory(std::vector<uint8_t> line_feeds, Gate gate);
   ~Memory();
   Memory(const Memory&) = delete;
@@ -41,6 +40,7 @@ class Memory {
   // From now on nothing of the document is found, by running requests either.
   void remove(int32_t document);
 
+  size_t vocabulary() const { return line_feeds_.size(); }
   const Gate& gate() const { return gate_; }
   MemoryView view(const MemoryPlace& place) const;
   MemoryStats stats() const;

@@ -9,21 +9,26 @@ namespace {
 // An allocation of its own: counts of references, the flag, and what the allocator adds.
 constexpr size_t kBytesOfFlag = 32;
 
-static_assert(kLongestMatch % 4 == 0, "contexts are compared four tokens at a time");
+// Tokens that are compared at a time.
+template <typename Token>
+constexpr int kTogether = sizeof(uint64_t) / sizeof(Token);
+static_assert(kLongestMatch % kTogether<uint16_t> == 0, "contexts are compared four or two tokens at a time");
 
-// Four tokens before a position as a number in which the nearest token counts most: little-endian, as all platforms of
-// the engine are.
-uint64_t four_before(const uint16_t* position) {
-  uint64_t four;
-  std::memcpy(&four, position - 4, sizeof four);
-  return four;
+// The tokens before a position as a number in which the nearest counts most: little-endian, as all platforms of the
+// engine are.
+template <typename Token>
+uint64_t before(const Token* position) {
+  uint64_t tokens;
+  std::memcpy(&tokens, position - kTogether<Token>, sizeof tokens);
+  return tokens;
 }
 
 // Whether the context before `a` sorts before that of `b`. Contexts go on beyond the separator in front of their
 // document, which no look-up notices, because a context that is looked up has none.
-bool precedes(const uint16_t* a, const uint16_t* b) {
-  for (int n = 0; n < kLongestMatch; n += 4) {
-    const uint64_t x = four_before(a - n), y = four_before(b - n);
+template <typename Token>
+bool precedes(const Token* a, const Token* b) {
+  for (int n = 0; n < kLongestMatch; n += kTogether<Token>) {
+    const uint64_t x = before(a - n), y = before(b - n);
     if (x != y) return x < y;
   }
   return false;
@@ -31,19 +36,20 @@ bool precedes(const uint16_t* a, const uint16_t* b) {
 
 }  // namespace
 
-Segment::Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens)
-    : tokens_(kLongestMatch, kSeparator) {
+Segment::Segment(int32_t id, uint64_t version, const std::vector<int32_t>& tokens, bool is_wide)
+    : tokens_(is_wide, kLongestMatch) {
   tokens_.reserve(kLongestMatch + tokens.size() + 1);
-  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  tokens_.append(tokens);
   const auto end = static_cast<uint32_t>(tokens_.size());
-  tokens_.push_back(kSeparator);
+  tokens_.push_separator();
   documents_.push_back({id, version, kLongestMatch, end, std::make_shared<std::atomic<bool>>(true)});
   if (tokens.empty()) return;
   order_.reserve(tokens.size() - 1);
   for (uint32_t position = kLongestMatch + 1; position < end; position++) order_.push_back(position);
-  const uint16_t* text = tokens_.data();
-  std::sort(order_.begin(), order_.end(), [text](uint32_t a, uint32_t b) {
-    return precedes(text + a, text + b) || (a < b && !precedes(text + b, text + a));
+  tokens_.with_array([this](const auto* text) {
+    std::sort(order_.begin(), order_.end(), [text](uint32_t a, uint32_t b) {
+      return precedes(text + a, text + b) || (a < b && !precedes(text + b, text + a));
+    });
   });
 }
 
@@ -57,15 +63,14 @@ std::vector<int64_t> Segment::take(const Segment& other) {
       moves.back() = -static_cast<int64_t>(other.tokens_.size());  // before the first position: dropped
       continue;
     }
-    const auto from = other.tokens_.begin() + document.begin;
-    tokens_.insert(tokens_.end(), from, other.tokens_.begin() + document.end + 1);
+    tokens_.append(other.tokens_, document.begin, document.end + 1);
     documents_.push_back(
         {document.id, document.version, begin, begin + document.end - document.begin, document.is_alive});
   }
   return moves;
 }
 
-Segment::Segment(const Segment& first, const Segment* second) : tokens_(kLongestMatch, kSeparator) {
+Segment::Segment(const Segment& first, const Segment* second) : tokens_(first.tokens_.is_wide(), kLongestMatch) {
   tokens_.reserve(kLongestMatch + first.tokens() + (second != nullptr ? second->tokens() : 0));
   const std::vector<int64_t> first_moves = take(first);
   const std::vector<int64_t> second_moves = second != nullptr ? take(*second) : std::vector<int64_t>();
@@ -82,14 +87,16 @@ Segment::Segment(const Segment& first, const Segment* second) : tokens_(kLongest
   };
   uint32_t i = 0, j = 0;
   uint32_t a = advance(first, first_moves, i), b = second != nullptr ? advance(*second, second_moves, j) : 0;
-  while (a != 0 || b != 0) {
-    const bool takes_first = b == 0 || (a != 0 && !precedes(tokens_.data() + b, tokens_.data() + a));
-    order_.push_back(takes_first ? a : b);
-    if (takes_first)
-      a = advance(first, first_moves, i);
-    else
-      b = advance(*second, second_moves, j);
-  }
+  tokens_.with_array([&](const auto* text) {
+    while (a != 0 || b != 0) {
+      const bool takes_first = b == 0 || (a != 0 && !precedes(text + b, text + a));
+      order_.push_back(takes_first ? a : b);
+      if (takes_first)
+        a = advance(first, first_moves, i);
+      else
+        b = advance(*second, second_moves, j);
+    }
+  });
   order_.shrink_to_fit();
 }
 
@@ -100,25 +107,26 @@ size_t Segment::document_at(uint32_t position) const {
   return static_cast<size_t>(after - documents_.begin()) - 1;
 }
 
-int Segment::find(const uint16_t* context, int length, Interval* intervals) const {
-  const uint16_t* text = tokens_.data();
-  Interval within{0, static_cast<uint32_t>(order_.size())};
-  const int most = std::min(length, kLongestMatch);
-  for (int n = 0; n < most; n++) {
-    const uint16_t token = context[length - 1 - n];
-    const auto first = order_.begin() + within.begin, last = order_.begin() + within.end;
-    const auto token_of = [text, n](uint32_t position) { return text[position - 1 - static_cast<uint32_t>(n)]; };
-    const auto begin = std::partition_point(first, last, [&](uint32_t p) { return token_of(p) < token; });
-    const auto end = std::partition_point(begin, last, [&](uint32_t p) { return token_of(p) == token; });
-    if (begin == end) return n;
-    within = {static_cast<uint32_t>(begin - order_.begin()), static_cast<uint32_t>(end - order_.begin())};
-    intervals[n] = within;
-  }
-  return most;
+int Segment::find(const int32_t* context, int length, Interval* intervals) const {
+  return tokens_.with_array([&](const auto* text) {
+    Interval within{0, static_cast<uint32_t>(order_.size())};
+    const int most = std::min(length, kLongestMatch);
+    for (int n = 0; n < most; n++) {
+      const auto token = static_cast<uint32_t>(context[length - 1 - n]);
+      const auto first = order_.begin() + within.begin, last = order_.begin() + within.end;
+      const auto token_of = [text, n](uint32_t p) -> uint32_t { return text[p - 1 - static_cast<uint32_t>(n)]; };
+      const auto begin = std::partition_point(first, last, [&](uint32_t p) { return token_of(p) < token; });
+      const auto end = std::partition_point(begin, last, [&](uint32_t p) { return token_of(p) == token; });
+      if (begin == end) return n;
+      within = {static_cast<uint32_t>(begin - order_.begin()), static_cast<uint32_t>(end - order_.begin())};
+      intervals[n] = within;
+    }
+    return most;
+  });
 }
 
 size_t Segment::bytes() const {
-  return tokens_.capacity() * sizeof tokens_[0] + order_.capacity() * sizeof order_[0] +
+  return tokens_.bytes() + order_.capacity() * sizeof order_[0] +
          documents_.capacity() * (sizeof documents_[0] + kBytesOfFlag);
 }
 

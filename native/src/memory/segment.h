@@ -6,13 +6,12 @@
 #include <memory>
 #include <vector>
 
+#include "token_text.h"
+
 namespace matcoder {
 
 // Tokens of a match that are looked at.
 constexpr int kLongestMatch = 32;
-
-// Tokens are stored in 16 bits, and this value separates documents.
-constexpr uint16_t kSeparator = 0xffff;
 
 // Positions in the index from `begin` on, before `end`.
 struct Interval {
@@ -22,8 +21,8 @@ struct Interval {
 
 // Some documents as one text, and an index of it: the positions of all tokens, sorted by the tokens before them, the
 // nearest first. The positions that follow a context are therefore one interval (a suffix array of the reversed text,
-// compared to kLongestMatch tokens). It takes six bytes a token. Nothing changes after construction, except that
-// documents die.
+// compared to kLongestMatch tokens). It takes six bytes a token, or eight if the vocabulary is large. Nothing changes
+// after construction, except that documents die.
 class Segment {
  public:
   struct Document {
@@ -36,10 +35,10 @@ class Segment {
     uint32_t size() const { return end + 1 - begin; }
   };
 
-  // One document. The tokens are below kSeparator.
-  Segment(int32_t id, uint64_t version, const std::vector<uint16_t>& tokens);
+  // One document. The tokens fit in the width.
+  Segment(int32_t id, uint64_t version, const std::vector<int32_t>& tokens, bool is_wide);
 
-  // The live documents of one or two segments; `second` may be null.
+  // The live documents of one or two segments of the same width; `second` may be null.
   Segment(const Segment& first, const Segment* second);
 
   const std::vector<Document>& documents() const { return documents_; }
@@ -49,12 +48,12 @@ class Segment {
   // The document that a position belongs to.
   size_t document_at(uint32_t position) const;
 
-  uint16_t token(uint32_t position) const { return tokens_[position]; }
+  int32_t token(uint32_t position) const { return tokens_[position]; }
   uint32_t position(uint32_t rank) const { return order_[rank]; }
 
   // The interval of the positions that follow the last n tokens of a context, for n from 1 up to the returned length;
   // no position follows more. context: [length]; intervals: [kLongestMatch]
-  int find(const uint16_t* context, int length, Interval* intervals) const;
+  int find(const int32_t* context, int length, Interval* intervals) const;
 
   size_t tokens() const { return tokens_.size() - kLongestMatch; }  // separators included
   size_t bytes() const;
@@ -63,7 +62,7 @@ class Segment {
   // Appends the live documents of `other` and returns how far each of its documents moves.
   std::vector<int64_t> take(const Segment& other);
 
-  std::vector<uint16_t> tokens_;  // kLongestMatch separators first, so that every position has enough tokens before it
+  TokenText tokens_;  // kLongestMatch separators first, so that every position has enough tokens before it
   std::vector<uint32_t> order_;
   std::vector<Document> documents_;
 };

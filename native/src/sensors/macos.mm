@@ -1,9 +1,4 @@
 // The sensors on macOS: IOKit for power and GPUs, NSProcessInfo for heat and low-power mode, Mach for the processor.
-#import <CoreFoundation/CoreFoundation.h>
-#import <Foundation/Foundation.h>
-#import <IOKit/IOKitLib.h>
-#import <IOKit/ps/IOPSKeys.h>
-#import <IOKit/ps/IOPowerSources.h>
 #include <mach/mach.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +8,7 @@
 #include <mutex>
 
 #include "cpu_window.h"
+#include "macos_frameworks.h"
 #include "sensors.h"
 
 namespace matcoder {

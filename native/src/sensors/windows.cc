@@ -5,7 +5,6 @@
 #define INITGUID  // the identifiers of power settings are defined here
 // clang-format off
 #include <windows.h>  // before the others
-#include <powrprof.h>
 // clang-format on
 
 #include <array>
@@ -14,12 +13,25 @@
 #include "cpu_window.h"
 #include "sensors.h"
 #include "windows_counters.h"
+#include "windows_power.h"
 
 namespace matcoder {
 namespace {
 
 double seconds(const FILETIME& time) {  // it counts in units of 100 ns
   return (static_cast<double>(time.dwHighDateTime) * 4294967296.0 + time.dwLowDateTime) * 1e-7;
+}
+
+// Whether a user put this process into efficiency mode (EcoQoS) in the task manager. Wine lacks the function.
+bool is_in_efficiency_mode() {
+  const HMODULE kernel = GetModuleHandleW(L"kernel32.dll");
+  const auto get_information = reinterpret_cast<decltype(&GetProcessInformation)>(
+      reinterpret_cast<void*>(GetProcAddress(kernel, "GetProcessInformation")));
+  PROCESS_POWER_THROTTLING_STATE throttling{};
+  throttling.Version = PROCESS_POWER_THROTTLING_CURRENT_VERSION;
+  return get_information &&
+         get_information(GetCurrentProcess(), ProcessPowerThrottling, &throttling, sizeof throttling) &&
+         (throttling.ControlMask & throttling.StateMask & PROCESS_POWER_THROTTLING_EXECUTION_SPEED);
 }
 
 // From Windows' flags and percentages, and from the battery's controller in milliwatts.
@@ -40,11 +52,7 @@ void read_power(Reading& reading) {
     reading.power_source = Sensed<PowerSource>::of(
         status.ACLineStatus == 1 ? PowerSource::kMains : PowerSource::kBattery, source + ", ACLineStatus");
 
-  // A user can also put a process into efficiency mode (EcoQoS) in the task manager.
-  PROCESS_POWER_THROTTLING_STATE throttling{};
-  throttling.Version = PROCESS_POWER_THROTTLING_CURRENT_VERSION;
-  const bool eco = GetProcessInformation(GetCurrentProcess(), ProcessPowerThrottling, &throttling, sizeof throttling) &&
-                   (throttling.ControlMask & throttling.StateMask & PROCESS_POWER_THROTTLING_EXECUTION_SPEED);
+  const bool eco = is_in_efficiency_mode();
   reading.low_power = eco ? Sensed<bool>::of(true, "this process is in efficiency mode")
                           : Sensed<bool>::of(status.SystemStatusFlag == 1, source + ", battery saver");
 
@@ -84,7 +92,7 @@ class WindowsSensors : public Sensors {
   explicit WindowsSensors(Clock now_s)
       : now_s_(std::move(now_s)), event_(CreateEventW(nullptr, FALSE, FALSE, nullptr)) {
     DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS parameters{on_power_setting, this};
-    const GUID* settings[] = {&GUID_ACDC_POWER_SOURCE, &GUID_POWER_SAVING_STATUS};
+    const GUID* settings[] = {&GUID_ACDC_POWER_SOURCE, &kPowerSavingStatus};
     for (size_t i = 0; i < subscriptions_.size(); i++)
       if (PowerSettingRegisterNotification(settings[i], DEVICE_NOTIFY_CALLBACK, &parameters, &subscriptions_[i]) != 0)
         subscriptions_[i] = nullptr;
