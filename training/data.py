@@ -43,9 +43,9 @@ class FimSplit:
 
 def pieces(text: str, rng: random.Random, context: int = CONTEXT) -> Iterator[str]:
     """Cut a file at line ends into stretches of random length, up to about `context` tokens."""
-    start = 0
+    start, longest = 0, int(CHARS_A_TOKEN * context)
     while start < len(text):
-        end = start + rng.randint(SHORTEST_PIECE_CHARS, int(CHARS_A_TOKEN * context))
+        end = start + rng.randint(min(SHORTEST_PIECE_CHARS, longest), longest)
         if end < len(text):
             newline = text.find("\n", end, end + 400)
             end = end if newline < 0 else newline + 1

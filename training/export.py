@@ -12,11 +12,12 @@ Notable:
 import argparse
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.model import GRANULARITIES, Config, MatLM
 
@@ -34,7 +35,14 @@ def hugging_face_tensors(model: MatLM) -> dict[str, Tensor]:
     if model.config.key_shift:
         raise ValueError("a model with --key-shift is not a Qwen3 and cannot be exported")
     tensors = {"model.embed_tokens.weight": model.embedding, "model.norm.weight": model.norm}
-    for i, block in enumerate(model.blocks):
+    tensors |= hugging_face_blocks(model.blocks)
+    return {name: tensor.detach().float().cpu() for name, tensor in tensors.items()}
+
+
+def hugging_face_blocks(blocks: nn.ModuleList) -> dict[str, Tensor]:
+    """The parameters of the layers under Qwen3's names."""
+    tensors = {}
+    for i, block in enumerate(blocks):
         layer = f"model.layers.{i}."
         tensors[layer + "input_layernorm.weight"] = block.input_norm
         tensors[layer + "post_attention_layernorm.weight"] = block.ffn_norm
@@ -43,7 +51,7 @@ def hugging_face_tensors(model: MatLM) -> dict[str, Tensor]:
         tensors[layer + "mlp.gate_proj.weight"] = torch.cat(list(block.ffn.gate))
         tensors[layer + "mlp.up_proj.weight"] = torch.cat(list(block.ffn.up))
         tensors[layer + "mlp.down_proj.weight"] = torch.cat(list(block.ffn.down)).T.contiguous()
-    return {name: tensor.detach().float().cpu() for name, tensor in tensors.items()}
+    return tensors
 
 
 def qwen3_json(config: Config) -> dict:
@@ -71,9 +79,9 @@ def qwen3_json(config: Config) -> dict:
     }
 
 
-def config_json(config: Config) -> dict:
-    """Qwen3's config.json with the form of the int8 weights and the nested submodels added."""
-    return qwen3_json(config) | {
+def int8_json(raw: dict) -> dict:
+    """A config.json with the form of the int8 weights added."""
+    return raw | {
         "quantization_config": {
             "quant_method": "compressed-tensors",
             "format": "int-quantized",
@@ -87,28 +95,35 @@ def config_json(config: Config) -> dict:
                 }
             },
         },
-        "matformer": {
-            "granularities": {name: config.widths(name) for name in ("XS", *GRANULARITIES)},
-            "frontier": [],
-        },
     }
 
 
-def export(model: MatLM, tokenizer: Path, out: Path) -> None:
-    """Write the checkpoint folder. The frontier stays empty until `training.frontier --write` has measured it."""
+def config_json(config: Config) -> dict:
+    """Qwen3's config.json with the form of the int8 weights and the nested submodels added."""
+    granularities = {name: config.widths(name) for name in ("XS", *GRANULARITIES)}
+    return int8_json(qwen3_json(config)) | {"matformer": {"granularities": granularities, "frontier": []}}
+
+
+def write_int8(floats: dict[str, Tensor], raw: dict, out: Path) -> None:
+    """model.safetensors with the matrices in int8, and config.json. floats: float32 under Hugging Face's names."""
     out.mkdir(parents=True, exist_ok=True)
     tensors = {}
-    for name, tensor in hugging_face_tensors(model).items():
+    for name, tensor in floats.items():
         if name == "model.embed_tokens.weight":
             # Stored as float16, but rounded to the engine's int8, so that evaluation and engine agree.
             values, scale = quantise(tensor)
             tensors[name] = (values * scale).half()
-        elif tensor.ndim == 2:
+        elif tensor.ndim == 2 and name != "position_embedding.weight":  # added, not multiplied: stays float32
             tensors[name], tensors[name + "_scale"] = quantise(tensor)
         else:
             tensors[name] = tensor
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
-    (out / "config.json").write_text(json.dumps(config_json(model.config), indent=2) + "\n")
+    (out / "config.json").write_text(json.dumps(raw, indent=2) + "\n")
+
+
+def export(model: MatLM, tokenizer: Path, out: Path) -> None:
+    """Write the checkpoint folder. The frontier stays empty until `training.frontier --write` has measured it."""
+    write_int8(hugging_face_tensors(model), config_json(model.config), out)
     shutil.copy(tokenizer, out / "tokenizer.json")
 
 
@@ -120,16 +135,29 @@ def load_run(run: Path, dtype: torch.dtype = torch.float32) -> MatLM:
     return model.eval()
 
 
-@torch.no_grad()
-def load_exported(folder: Path, dtype: torch.dtype = torch.float32) -> MatLM:
-    """The shipped checkpoint as a float model: int8 weights times their scales."""
-    raw = json.loads((folder / "config.json").read_text())
-    config = Config(
+def config_of(raw: dict) -> Config:
+    """The shape in a Qwen3's config.json."""
+    rope = raw.get("rope_parameters") or raw
+    return Config(
         vocabulary=raw["vocab_size"], hidden=raw["hidden_size"], layers=raw["num_hidden_layers"],
         heads=raw["num_attention_heads"], kv_heads=raw["num_key_value_heads"], head_dim=raw["head_dim"],
-        ffn=raw["intermediate_size"], context=raw["max_position_embeddings"], rope_theta=raw["rope_theta"],
+        ffn=raw["intermediate_size"], context=raw["max_position_embeddings"], rope_theta=rope["rope_theta"],
         norm_eps=raw["rms_norm_eps"],
     )  # fmt: skip
+
+
+@torch.no_grad()
+def load_exported(folder: Path, dtype: torch.dtype = torch.float32, submodels: bool = True) -> MatLM:
+    """The shipped checkpoint as a float model: int8 weights times their scales.
+
+    A `MatLM` has no compensation, so a compensated folder is refused unless its XL alone is wanted (`submodels` off).
+    """
+    raw = json.loads((folder / "config.json").read_text())
+    if submodels and raw["matformer"].get("compensation"):
+        raise SystemExit(
+            f"{folder}: its submodels are compensated; measure them with python -m training.elastic.orders"
+        )
+    config = config_of(raw)
     stored = load_file(folder / "model.safetensors")
 
     def weight(name: str) -> Tensor:
@@ -139,7 +167,13 @@ def load_exported(folder: Path, dtype: torch.dtype = torch.float32) -> MatLM:
     model = MatLM(config, dtype)
     model.embedding.copy_(weight("model.embed_tokens.weight"))
     model.norm.copy_(weight("model.norm.weight"))
-    for i, block in enumerate(model.blocks):
+    load_blocks(model.blocks, weight)
+    return model.eval()
+
+
+def load_blocks(blocks: nn.ModuleList, weight: Callable[[str], Tensor]) -> None:
+    """Copy the weights of the layers, which `weight` gives by Qwen3's names."""
+    for i, block in enumerate(blocks):
         layer = f"model.layers.{i}."
         block.input_norm.copy_(weight(layer + "input_layernorm.weight"))
         block.ffn_norm.copy_(weight(layer + "post_attention_layernorm.weight"))
@@ -148,9 +182,8 @@ def load_exported(folder: Path, dtype: torch.dtype = torch.float32) -> MatLM:
         for slices, name in ((block.ffn.gate, "gate_proj"), (block.ffn.up, "up_proj"), (block.ffn.down, "down_proj")):
             matrix = weight(f"{layer}mlp.{name}.weight")
             rows = matrix.T if name == "down_proj" else matrix
-            for target, part in zip(slices, rows.split(config.slices), strict=True):
+            for target, part in zip(slices, rows.split(block.config.slices), strict=True):
                 target.copy_(part)
-    return model.eval()
 
 
 if __name__ == "__main__":

@@ -79,6 +79,10 @@ class Muon:
             buffer.copy_(saved)
 
 
+# Matrices of which an update uses some rows, or that are added and not multiplied: for AdamW.
+TABLES = ("embedding", "position_embedding")
+
+
 def split_parameters(model: nn.Module, whole: bool = False) -> tuple[list[list[Tensor]], list[Tensor]]:
     """(matrices for Muon, embedding and norms for AdamW); `whole` joins the slices of a nested matrix into one."""
     lists = [child for child in model.modules() if isinstance(child, nn.ParameterList)]
@@ -88,7 +92,7 @@ def split_parameters(model: nn.Module, whole: bool = False) -> tuple[list[list[T
     for name, parameter in model.named_parameters():
         if id(parameter) in in_lists:
             continue
-        if parameter.ndim == 2 and name != "embedding":
+        if parameter.ndim == 2 and name not in TABLES:
             matrices.append([parameter])
         else:
             others.append(parameter)

@@ -1,15 +1,18 @@
-"""One submodel as a model of its own, for runtimes that know nothing of nesting: a plain Qwen3.
+"""A checkpoint for other runtimes: one submodel as a plain Qwen3, or the whole with the names of its submodels.
 
 Notable:
 - `huggingface` is a folder that `transformers` loads, `safetensors` its weights in one file, `gguf` the file of
   llama.cpp;
 - those formats know one FFN width for all layers: narrower layers are filled up with zeros, which changes no logit,
   and layers of width 0 are left out;
+- `nested` is XL with the submodels and the format of the prompt in keys of our own, which other runtimes ignore and
+  `matcoder import` reads;
 - llama.cpp splits text by one of the splits it was built with, and the one for this tokenizer is not among them: send
-  it token ids if the text must be split alike.
+  it token ids if the text must be split alike. The file has the tokenizer.json too, under GGUF's own key.
 
     python -m training.submodel --submodel S --format gguf --dtype q8_0 --out build/S.gguf
     python -m training.submodel --submodel 128,0,256,256,512,512 --format huggingface --out build/mix
+    python -m training.submodel --submodel nested --format gguf --dtype f16 --out build/nested.gguf
 """
 
 import argparse
@@ -26,6 +29,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.export import SHIPPED, hugging_face_tensors, load_exported, qwen3_json
+from training.gguf_file import add_shape
 from training.model import Config, MatLM
 from training.tokenizer import SPECIAL
 
@@ -66,6 +70,16 @@ def dense(model: MatLM, widths: list[int]) -> tuple[dict, dict[str, Tensor]]:
     return qwen3_json(replace(config, layers=len(kept), ffn=ffn)), found
 
 
+def nested(folder: Path, model: MatLM) -> tuple[dict, dict[str, Tensor]]:
+    """All submodels in one: XL, with their widths and the format of the prompt in its config.json."""
+    raw, tensors = dense(model, model.config.widths("XL"))
+    end, prefix, middle, suffix, file = range(5)  # of SPECIAL
+    tokens = {"prefix": prefix, "suffix": suffix, "middle": middle, "file": file}
+    prompt = {"order": "spm", "hasHeader": True, "tokens": tokens, "stop": [end, prefix, middle, suffix, file]}
+    matformer = json.loads((folder / "config.json").read_text())["matformer"]
+    return raw | {"matformer": matformer, "matcoder": {"prompt": prompt}}, tensors
+
+
 def write_hugging_face(raw: dict, tensors: dict[str, Tensor], tokenizer: Path, dtype: torch.dtype, out: Path) -> None:
     """The folder that `transformers.AutoModelForCausalLM.from_pretrained` loads."""
     out.mkdir(parents=True, exist_ok=True)
@@ -87,17 +101,11 @@ def write_gguf(raw: dict, tensors: dict[str, Tensor], tokenizer: Path, dtype: st
     """The file that llama.cpp loads, with llama.cpp's names for the tensors; vectors stay float32."""
     writer = gguf.GGUFWriter(out, "qwen3")
     writer.add_name("MatLM")
-    writer.add_context_length(raw["max_position_embeddings"])
-    writer.add_embedding_length(raw["hidden_size"])
-    writer.add_block_count(raw["num_hidden_layers"])
-    writer.add_feed_forward_length(raw["intermediate_size"])
-    writer.add_head_count(raw["num_attention_heads"])
-    writer.add_head_count_kv(raw["num_key_value_heads"])
-    writer.add_key_length(raw["head_dim"])
-    writer.add_value_length(raw["head_dim"])
-    writer.add_layer_norm_rms_eps(raw["rms_norm_eps"])
-    writer.add_rope_freq_base(raw["rope_theta"])
+    add_shape(writer, raw)
     writer.add_file_type({"f32": 0, "f16": 1, "q8_0": 7, "bf16": 32}[dtype])
+    for key in ("matformer", "matcoder"):
+        if key in raw:
+            writer.add_string(key, json.dumps(raw[key]))
 
     parsed = json.loads(tokenizer.read_text())
     tokens = sorted(parsed["model"]["vocab"], key=parsed["model"]["vocab"].get)
@@ -112,6 +120,7 @@ def write_gguf(raw: dict, tensors: dict[str, Tensor], tokenizer: Path, dtype: st
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in parsed["model"]["merges"]])
     writer.add_eos_token_id(raw["eos_token_id"])
     writer.add_add_bos_token(False)
+    writer.add_string("tokenizer.huggingface.json", tokenizer.read_text())
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, raw["num_hidden_layers"])
     kind = gguf.GGMLQuantizationType[dtype.upper()]
@@ -131,7 +140,11 @@ def write_gguf(raw: dict, tensors: dict[str, Tensor], tokenizer: Path, dtype: st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=SHIPPED)
-    parser.add_argument("--submodel", default="XL", help="a granularity, a row of the frontier, or widths: 128,0,256")
+    parser.add_argument(
+        "--submodel",
+        default="XL",
+        help="a granularity, a row of the frontier, widths such as 128,0,256, or nested for all",
+    )
     parser.add_argument("--format", default="huggingface", choices=FORMATS)
     parser.add_argument("--dtype", default="f32", choices=(*DTYPES, "q8_0"), help="q8_0 is for gguf alone")
     parser.add_argument("--out", type=Path, required=True)
@@ -139,7 +152,10 @@ def main() -> None:
     if args.dtype == "q8_0" and args.format != "gguf":
         raise SystemExit(f"--dtype q8_0 is a format of gguf; for {args.format} take one of {', '.join(DTYPES)}")
     model, tokenizer = load_exported(args.model), args.model / "tokenizer.json"
-    raw, tensors = dense(model, widths_of(args.model, model.config, args.submodel))
+    if args.submodel == "nested":
+        raw, tensors = nested(args.model, model)
+    else:
+        raw, tensors = dense(model, widths_of(args.model, model.config, args.submodel))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if args.format == "gguf":
         write_gguf(raw, tensors, tokenizer, args.dtype, args.out)

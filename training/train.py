@@ -40,13 +40,13 @@ WARM_UP_UPDATES = 50
 FREE = {"out", "data", "init", "tokens", "minutes", "petaflops", "chunk", "compile", "checkpoint_minutes"}
 
 
-def learning_rate(progress: float, update: int, decay: float = 0.55) -> float:
+def learning_rate(progress: float, update: int, decay: float = 0.55, warm_up: int = WARM_UP_UPDATES) -> float:
     """Share of the peak at `progress` in 0..1: a short warm-up, constant, linear to 2% over the last `decay`.
 
     The warm-up is in updates: with a budget in minutes, compiling may take a tenth of it before the second one.
     """
     left = (1.0 - progress) / decay
-    return min(1.0, (update + 1) / WARM_UP_UPDATES, 0.02 + 0.98 * max(left, 0.0))
+    return min(1.0, (update + 1) / warm_up, 0.02 + 0.98 * max(left, 0.0))
 
 
 def save(path: Path, state: dict) -> None:
@@ -87,6 +87,8 @@ def options(objectives: dict[str, Objective] = OBJECTIVES) -> argparse.ArgumentP
     parser.add_argument("--kv-heads", type=int, default=0)
     parser.add_argument("--ffn", type=int, default=0, help="4 times the hidden size by default")
     parser.add_argument("--key-shift", type=int, default=0, choices=(0, 1))
+    parser.add_argument("--narrowest", type=int, default=Config.narrowest, help="S has one in so many hidden units")
+    parser.add_argument("--nested-depth", action="store_true", help="S and M run every second layer only")
     parser.add_argument("--objective", default="sampled-xs", choices=objectives)
     parser.add_argument("--optimizer", default="muon", choices=("muon", "muon-whole", "adamw"))
     parser.add_argument("--muon-lr", type=float, default=1.25e-3)
@@ -108,7 +110,7 @@ def config_of(args: argparse.Namespace) -> Config:
     return Config(
         vocabulary=args.vocabulary, hidden=args.hidden, layers=args.layers, heads=heads,
         kv_heads=args.kv_heads or max(1, heads // 2), ffn=args.ffn or 4 * args.hidden, context=args.context,
-        key_shift=args.key_shift,
+        key_shift=args.key_shift, narrowest=args.narrowest, nested_depth=args.nested_depth,
     )  # fmt: skip
 
 

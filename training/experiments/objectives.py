@@ -1,32 +1,57 @@
 """Objectives that `docs/results/recipe.md` compares with the default, `sampled-xs`.
 
 `sampled` is MatFormer's own, without XS; `sampled-xs-late` gives XL more of the updates towards the end (the models
-that ship were trained so, before the comparison); `sandwich` is the slimmable networks' rule with in-place
-distillation (arXiv 1903.05134); `joint` is the mean over all granularities, as in MatFormer's first version and
-DynaBERT; a granularity's name trains that one alone, as its independent twin.
+that ship were trained so, before the comparison); `sampled-late` gives XL most of them, and `sampled-context` lets XL
+alone read the whole context (`training.experiments.spread` compares both); `sandwich` is the slimmable networks' rule
+with in-place distillation (arXiv 1903.05134); `joint` is the mean over all granularities, as in MatFormer's first
+version and DynaBERT; a granularity's name trains that one alone, as its independent twin.
 """
 
 import random
+from dataclasses import replace
+from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from training.model import GRANULARITIES, MatLM
-from training.objective import OBJECTIVES, WITH_XS, Batch, Objective, labels, sampled
+from training.objective import OBJECTIVES, WITH_XS, Batch, Objective, draw, labels, sampled
 
 # The share of the updates that each granularity gets: the best setting that the paper publishes.
 PAPER = {"S": 0.20, "M": 0.22, "L": 0.24, "XL": 0.34}
 # Towards the end the full width must learn what the narrow ones cannot hold.
 LATE = {"XS": 0.12, "S": 0.12, "M": 0.13, "L": 0.15, "XL": 0.48}
+MOSTLY_XL = {"S": 0.08, "M": 0.08, "L": 0.14, "XL": 0.70}
 LATE_FROM = 0.65
+# All but XL read this part of the context, where XL alone has the whole.
+SHORT = 4
 # The part of training without distillation: an untrained teacher teaches nonsense.
 DISTIL_FROM = 2 / 3
 LABEL_SHARE = 0.5
 
 
-def late(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
+def late(first: dict[str, float], last: dict[str, float]) -> Objective:
     """One sampled granularity, drawn by other shares in the last third."""
-    return sampled(LATE if progress > LATE_FROM else WITH_XS)(model, batch, update, progress, share)
+
+    def step(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
+        return sampled(last if progress > LATE_FROM else first)(model, batch, update, progress, share)
+
+    return step
+
+
+def shortened(segments: list[int], context: int) -> list[int]:
+    """The boundaries of segments cut into pieces of at most `context` tokens."""
+    return [0, *(min(at + context, end) for start, end in pairwise(segments) for at in range(start, end, context))]
+
+
+def long_context_for_xl(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
+    """One sampled granularity; all but XL see a part of the context only."""
+    name = draw(PAPER, update)
+    if name != "XL":
+        batch = replace(batch, segments=shortened(batch.segments, model.config.context // SHORT))
+    loss = labels(model, batch, name)
+    (loss * share).backward()
+    return loss.detach(), name
 
 
 def joint(model: MatLM, batch: Batch, update: int, progress: float, share: float) -> tuple[Tensor, str]:
@@ -58,7 +83,9 @@ def sandwich(model: MatLM, batch: Batch, update: int, progress: float, share: fl
 
 EXPERIMENTAL: dict[str, Objective] = OBJECTIVES | {
     "sampled": sampled(PAPER),
-    "sampled-xs-late": late,
+    "sampled-xs-late": late(WITH_XS, LATE),
+    "sampled-late": late(PAPER, MOSTLY_XL),
+    "sampled-context": long_context_for_xl,
     "sandwich": sandwich,
     "joint": joint,
     **{name: sampled({name: 1.0}) for name in ("XS", *GRANULARITIES)},

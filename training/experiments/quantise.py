@@ -1,4 +1,4 @@
-"""The cost of fewer bits: held-out loss of every granularity in bf16 (float32 without bf16 hardware), int8 and
+"""The cost of fewer bits: held-out loss of every granularity in bf16 (float32 where bf16 is not fast), int8 and
 4 bits, and with a 4-bit finish.
 
 Notable:

@@ -7,6 +7,8 @@ from tokenizers import Tokenizer
 from training import tokenizer
 from training.model import Config, MatLM
 
+torch.set_num_threads(1)  # threads that wait for a busy processor make the tiny models of the tests ten times as slow
+
 TINY = Config(vocabulary=320, hidden=32, layers=2, heads=2, kv_heads=1, head_dim=16, ffn=64, context=64)
 CODE = "export function add(a: number, b: number): number {\n  return a + b;\n}\n\nconst fooBar = add(1, 23);\n"
 

@@ -1,5 +1,6 @@
 """The promises of nesting: submodels are views, slices move alone, documents do not see each other."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,9 @@ def test_a_muon_step_has_the_stated_root_mean_square_whatever_the_shape():
         assert weight.square().mean().sqrt().item() == pytest.approx(1e-2, rel=0.25)
 
 
-@pytest.mark.parametrize("name", ["sampled-xs", "sampled-xs-late", "sandwich", "joint"])
+@pytest.mark.parametrize(
+    "name", ["sampled-xs", "sampled-xs-late", "sampled-late", "sampled-context", "sandwich", "joint"]
+)
 def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
     name: str, tiny_model: MatLM, tokens: torch.Tensor
 ):
@@ -103,7 +106,7 @@ def test_a_few_steps_of_every_objective_lower_the_loss_of_every_granularity(
         assert loss(tiny_model, tokens, granularity).item() < 0.7 * before
 
 
-def test_the_end_token_weighs_what_it_is_told_to_and_no_target_weighs_nothing():
+def test_the_end_token_has_its_weight_and_no_target_has_none():
     run = np.array([4, 9, 8, 0, 4, 7, 6, 0])
     batch = objective.batch_of(run, context=64, end_weight=5.0)
     assert batch.tokens.tolist() == [4, 9, 8, 0, 4, 7, 6]
@@ -134,6 +137,30 @@ def test_widths_of_the_granularities():
     config = Config()
     assert config.widths("XS") == [128, 0, 128, 0, 128, 0]
     assert [config.widths(n)[0] for n in GRANULARITIES] == [128, 256, 512, 1024]
+
+
+def test_a_narrower_s_and_a_shallower_one_are_slices_and_layers_of_the_same_model():
+    narrow = Config(narrowest=16)
+    assert [narrow.widths(n)[0] for n in GRANULARITIES] == [64, 256, 512, 1024]
+    assert list(itertools.accumulate(narrow.slices)) == [64, 256, 512, 1024]
+    deep = Config(layers=4, nested_depth=True)
+    assert [deep.widths(n) for n in GRANULARITIES] == [[128, 0] * 2, [256, 0] * 2, [512] * 4, [1024] * 4]
+    assert Config(layers=2).parameters([128] * 2) == deep.parameters(deep.widths("S"))
+
+
+def test_only_xl_reads_the_whole_context(tiny_model: MatLM, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch):
+    assert objectives.shortened([0, 7, 20, 30], 8) == [0, 7, 15, 20, 28, 30]
+    read: dict[str, list[int]] = {}
+    monkeypatch.setattr(objectives, "labels", lambda model, batch, name: spy(model, batch, name))
+
+    def spy(model: MatLM, batch: objective.Batch, name: str) -> torch.Tensor:
+        read[name] = batch.segments
+        return objective.labels(model, batch, name)
+
+    batch = objective.Batch(tokens[:, :-1].flatten(), tokens[:, 1:].flatten(), torch.ones(64), [0, 32, 64])
+    for update in range(20):
+        objectives.EXPERIMENTAL["sampled-context"](tiny_model, batch, update, 0.5, 1.0)
+    assert read == {"XL": [0, 32, 64]} | {name: [0, 16, 32, 48, 64] for name in ("S", "M", "L")}
 
 
 def test_rounding_loses_little_in_eight_bits_more_in_four_and_leaves_the_model_as_it_was(tiny_model: MatLM):

@@ -40,7 +40,7 @@ def test_typescript_and_python_give_the_same_ids_on_a_million_lines(tmp_path: Pa
     command = [str(MODULES / ".bin" / "tsx"), "test/encodeLines.ts", str(TOKENIZER)]
     command += [str(tmp_path / name) for name in ("lines.txt", "ids.bin")]
     subprocess.run(command, check=True)
-    theirs = np.fromfile(tmp_path / "ids.bin", dtype=np.uint16)
+    theirs = np.fromfile(tmp_path / "ids.bin", dtype=np.uint32)
     tokenizer = Tokenizer.from_file(str(TOKENIZER))
     at = 0
     for start in range(0, LINES, 50_000):
@@ -51,6 +51,6 @@ def test_typescript_and_python_give_the_same_ids_on_a_million_lines(tmp_path: Pa
         ):
             ids = encoded.ids
             assert theirs[at : at + len(ids)].tolist() == ids, line
-            assert theirs[at + len(ids)] == 0xFFFF, line
+            assert theirs[at + len(ids)] == 0xFFFFFFFF, line
             at += len(ids) + 1
     assert at == len(theirs)

@@ -1,0 +1,190 @@
+"""Make a dense checkpoint elastic: sort, compensate, choose widths, fine-tune, write the folder for `matcoder import`.
+
+Without `--tokens` or `--minutes` nothing is trained. An interrupted command resumes when it is started again. Figures
+are of `--heldout`, text that neither calibration nor training sees.
+
+    python -m training.elastic --model build/models/smollm2-135m-q4_1.gguf --text build/corpus/train.jsonl \\
+        --heldout build/corpus/heldout.jsonl --minutes 60 --out build/elastic
+"""
+
+import argparse
+import copy
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from training.data import require_tokens_of
+from training.elastic import finetune, nested
+from training.elastic.budgets import WINDOW, budgets, sensitivities
+from training.elastic.calibrate import Calibration, calibrate, ranking, sort_units
+from training.elastic.checkpoint import Checkpoint, CheckpointError, load, save
+from training.elastic.finetune import Settings, Tuner, fine_tune, precision
+from training.elastic.measure import LineEnds, Result, score
+from training.elastic.text import EpochStream, Stream, TextError, read_sample, take_rows, windows
+from training.evaluate import print_table
+from training.model import best_device
+
+SIZES = {"S": 1 / 8, "M": 1 / 4, "L": 1 / 2}  # shares of the hidden units
+SENSITIVITY_TOKENS = 2048
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.elastic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True, help="folder, GGUF file, or run of training.train")
+    parser.add_argument("--tokenizer", type=Path, help="tokenizer.json of a run")
+    parser.add_argument("--text", type=Path, nargs="+", required=True, help="files, folders, or .jsonl of the corpus")
+    parser.add_argument("--heldout", type=Path, nargs="+", required=True, help="the same, for the figures")
+    parser.add_argument("--data", type=Path, help="folder of training.data to train on in the place of --text")
+    parser.add_argument("--out", type=Path, required=True, help="the elastic folder; OUT.run holds what resumes")
+    parser.add_argument("--calibration-tokens", type=int, default=16_000)
+    parser.add_argument("--heldout-tokens", type=int, default=8_000)
+    parser.add_argument("--widths", default="budgets", choices=("budgets", "uniform"), help="by layer, or all alike")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--tokens", type=float, default=0, help="of nested fine-tuning")
+    budget.add_argument("--minutes", type=float, default=0, help="of nested fine-tuning, without the evaluations")
+    parser.add_argument("--mode", default="weights", choices=finetune.MODES, help="what is trained")
+    parser.add_argument("--batch", type=int, default=Settings.batch, help="tokens an update")
+    parser.add_argument("--chunk", type=int, default=Settings.chunk, help="tokens at once")
+    parser.add_argument("--window", type=int, default=Settings.window, help="tokens of a row in training")
+    parser.add_argument("--rate", type=float, default=Settings.rate)
+    parser.add_argument("--means-rate", type=float, default=Settings.means_rate)
+    parser.add_argument("--evaluate-every", type=float, default=Settings.evaluate_every, help="tokens")
+    parser.add_argument("--checkpoint-minutes", type=float, default=Settings.checkpoint_minutes)
+    parser.add_argument("--compile", action="store_true", help="torch.compile: for a GPU")
+    parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="of the matrices written")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def prepare(
+    checkpoint: Checkpoint, files: list[dict], args: argparse.Namespace, run: Path
+) -> tuple[Calibration, dict[str, list[int]]]:
+    """Calibrate, sort, and choose widths; read back if an earlier start did it. -> (statistics as sorted, widths)."""
+    model, kept = checkpoint.model, run / "sorted.pt"
+    if kept.exists():
+        state = torch.load(kept, weights_only=True)
+        calibration = Calibration(state["mean"], state["square"], state["tokens"])
+        sort_units(model, calibration, state["ranks"], compensate=True)
+        return calibration, state["shapes"]
+    reduced = precision(model.device)
+    with reduced():
+        rows = take_rows(checkpoint.text, iter(files), checkpoint.window, args.calibration_tokens)
+        calibration = calibrate(model, rows)
+    state = {"mean": list(calibration.mean), "square": list(calibration.square), "tokens": calibration.tokens}
+    ranks = ranking(model, calibration, "energy")
+    sort_units(model, calibration, ranks, compensate=True)
+    shapes = {name: nested.uniform(model, share) for name, share in SIZES.items()}
+    if args.widths == "budgets":
+        with reduced():  # on other files than the statistics are of
+            rows = take_rows(checkpoint.text, iter(files[::-1]), WINDOW, SENSITIVITY_TOKENS)
+            costs = sensitivities(model, rows)
+        shapes = {name: budgets(nested.blocks(model)[0].ffn, costs, share) for name, share in SIZES.items()}
+    run.mkdir(parents=True, exist_ok=True)
+    finetune.save_state(kept, state | {"ranks": ranks, "shapes": shapes})
+    return calibration, shapes
+
+
+def figures(results: dict[str, Result]) -> dict:
+    return {
+        "bits_per_byte": {name: round(r.bits_per_byte, 4) for name, r in results.items()},
+        "agreement": {name: round(r.agreement, 4) for name, r in results.items()},
+    }
+
+
+def frontier_of(results: dict[str, Result], sizes: dict[str, list[int]]) -> list[dict]:
+    """The rows of `matformer.frontier`, cheapest first: Auto weighs the sizes by them."""
+    rows = [
+        {
+            "name": name,
+            "ffnWidths": sizes[name],
+            "bitsPerByte": round(result.bits_per_byte, 4),
+            "agreementWithXL": round(result.agreement, 4),
+        }
+        for name, result in results.items()
+    ]
+    return sorted(rows, key=lambda row: sum(row["ffnWidths"]))
+
+
+def main() -> None:
+    args = options().parse_args()
+    try:
+        files, held_out = read_sample(args.text, args.seed), read_sample(args.heldout)
+        checkpoint = load(args.model, args.tokenizer)
+    except (CheckpointError, TextError) as error:
+        raise SystemExit(str(error)) from None
+    model, run = checkpoint.model.to(best_device()), args.out.with_name(args.out.name + ".run")
+    if args.compile:
+        nested.compile_activation()
+        finetune.compile_loss()
+    found = windows(checkpoint.text, held_out, checkpoint.window, args.heldout_tokens)
+    calibration, shapes = prepare(checkpoint, files, args, run)
+    sizes = {"XL": nested.full_widths(model)} | shapes
+    line_ends = LineEnds(checkpoint.text, model.config.vocab_size)
+    best_of_dense: list[torch.Tensor] = []
+
+    def measure() -> dict[str, Result]:
+        return score(model, sizes, found, line_ends, precision(model.device), best_of_dense)
+
+    before = after = measure()
+    trained = 0
+    if args.tokens or args.minutes:
+        settings = Settings(
+            mode=args.mode, tokens=args.tokens, minutes=args.minutes, batch=args.batch, chunk=args.chunk,
+            window=args.window, rate=args.rate, means_rate=args.means_rate, evaluate_every=int(args.evaluate_every),
+            checkpoint_minutes=args.checkpoint_minutes, seed=args.seed,
+        )  # fmt: skip
+        teacher = {"weights": copy.deepcopy, "means": lambda model: model, "all": lambda _: None}[args.mode](model)
+        stream = Stream(checkpoint.text, files, args.window, args.seed)
+        if args.data:
+            require_tokens_of(args.model / "tokenizer.json", args.data)
+            stream = EpochStream(args.data, args.window)
+        tuner = Tuner(model, teacher, calibration, shapes, settings)
+
+        def evaluate() -> dict:
+            nonlocal after
+            after = measure() if tuner.update else before
+            return figures(after)
+
+        try:
+            fine_tune(tuner, stream, run, evaluate)
+        except (ValueError, FloatingPointError) as error:
+            raise SystemExit(str(error)) from None
+        trained = tuner.tokens
+    base = before["XL"]
+    print(
+        f"{base.tokens:,} tokens, {base.text_bytes:,} bytes, {base.cursors:,} cursors of held-out text; calibrated on "
+        f"{calibration.tokens:,} tokens, trained on {trained:,}\n"
+    )
+
+    def bits(result: Result) -> str:
+        return f"{result.bits_per_byte:.4f} ({result.bits_per_byte / base.bits_per_byte - 1:+.1%})"
+
+    print_table(
+        ["Size", "FFN", "Bits per byte, sorted", "Trained", "Agrees with the dense model", "Rest of line exact"],
+        [
+            [name, f"{sum(widths) / sum(sizes['XL']):.1%}", bits(before[name]), bits(after[name]),
+             f"{after[name].agreement:.1%}", f"{after[name].exact_lines:.1%}"]
+            for name, widths in sizes.items()
+        ],
+    )  # fmt: skip
+    record = {
+        "calibratedTokens": calibration.tokens,
+        "trainedTokens": trained,
+        "heldOutTokens": base.tokens,
+        "heldOutBytes": base.text_bytes,
+        "sample": "user",
+        "createdAt": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        save(checkpoint, shapes, record, args.out, DTYPES[args.dtype], frontier_of(after, sizes))
+    except CheckpointError as error:
+        raise SystemExit(f"{args.model}: {error}") from None
+    print(f"{args.out}: written")
+
+
+if __name__ == "__main__":
+    main()
