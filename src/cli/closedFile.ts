@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { FilePolicy, type Folder } from '../workspace/filePolicy';
+import { english } from '../localisation/phrase';
+import { diskFolder, slashed } from '../workspace/disk';
+import { FilePolicy } from '../workspace/filePolicy';
 import { UsageError } from './place';
 
 /**
@@ -12,34 +13,12 @@ export async function checkOpen(file: string): Promise<void> {
   const warnings: string[] = [];
   const policy = new FilePolicy((message) => warnings.push(message));
   const full = resolve(file);
-  const reason = await policy.closed(full.replaceAll('\\', '/'), {
-    folder: folderOf(dirname(full)),
+  const reason = await policy.closed(slashed(full), {
+    folder: diskFolder(dirname(full)),
     path: basename(full),
   });
   if (reason === undefined) return;
-  throw new UsageError([`${file}: MatCoder does not complete in it, because ${reason}`, ...warnings].join('; '));
-}
-
-/** A folder as a folder of the workspace. */
-export function folderOf(folder: string): Folder {
-  const path = folder.replaceAll('\\', '/').replace(/\/$/, '');
-  return {
-    id: path,
-    path,
-    async read(file, maxBytes) {
-      try {
-        const entry = await stat(file);
-        if (!entry.isFile()) return undefined;
-        return entry.size > maxBytes ? 'too large' : await readFile(file);
-      } catch {
-        return undefined;
-      }
-    },
-    exists: (file) =>
-      stat(file).then(
-        () => true,
-        () => false,
-      ),
-    excludes: () => ({}),
-  };
+  throw new UsageError(
+    [`${file}: MatCoder does not complete in it, because ${english(reason)}`, ...warnings].join('; '),
+  );
 }

@@ -5,25 +5,24 @@ import type { Cursor } from '../completion/cursor';
 import { FILTERS } from '../completion/filters';
 import { gate } from '../completion/gate';
 import type { Outcome } from '../completion/outcome';
+import { Models } from '../completion/models';
 import { Planner, requestSettings } from '../completion/plan';
 import { type CompletionRequest, requestIn } from '../completion/request';
 import { type Generation, generationOf, outcomeOf, workOf } from '../completion/reuse/generation';
 import { Grammars } from '../completion/syntax/grammars';
 import { SyntaxByGrammar } from '../completion/syntax/shape';
-import { hardwareFile, readReport } from '../engine/hardwareFile';
-import { machineOf } from '../engine/thisMachine';
 import type { EngineMemory } from '../engine/memory';
-import { openEngine } from '../engine/openEngine';
 import { CostModel } from '../governor/costs';
 import { History } from '../governor/history';
 import { UNKNOWN_MACHINE } from '../governor/machine';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
+import { english, verbatim } from '../localisation/phrase';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { type Known, lastLineOf, Workspace, type WorkspaceFile } from '../replay/workspace';
 import { checkOpen } from './closedFile';
-import { openMemories } from './memory';
 import { type SourcePosition, splitAt } from './place';
+import { engineFor } from './runningEngine';
 import { submodelNamed } from './submodelNamed';
 import { pathFrom, readWorkspace } from './workspaceFolder';
 
@@ -51,6 +50,7 @@ interface DecodeDetails {
  * Complete at a position in a file: the same prompt, governor and trimming as in the editor when a user asks by hand.
  * @param submodel auto, or a submodel of the checkpoint
  * @param workspace the folder that the editor would have open: its files are remembered and quoted
+ * @param socketFolder of the editor's engine, which is used if it runs; by default the user's
  */
 export async function complete(
   root: string,
@@ -58,27 +58,25 @@ export async function complete(
   place: SourcePosition,
   submodel: string,
   workspace?: string,
+  socketFolder?: string,
 ): Promise<Completion> {
   await checkOpen(place.file);
   const { prefix, suffix } = await splitAt(place);
   const checkpoint = await openCheckpoint(model);
   const asked = submodel === 'auto' ? submodel : submodelNamed(checkpoint.config, '--submodel', submodel, ', or auto');
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
-  const report = readReport(hardwareFile(), machineOf(root, checkpoint.weightsFile));
-  const { native, memory } = openMemories(root, checkpoint, false);
-  const engine = openEngine(root, checkpoint, { report, memory: native });
+  const { engine, memory, costs, dispose } = await engineFor(checkpoint, { root, folder: socketFolder });
   try {
     const files = workspace === undefined ? undefined : await readWorkspace(workspace);
     const path = pathFrom(workspace, place.file);
     const alone = requestIn(path, prefix, suffix, true);
     const gated = gate(alone);
-    if (gated) return { text: '', outcome: { kind: 'gated', reason: gated.reason } };
+    if (gated) return { text: '', outcome: { kind: 'gated', reason: english(gated.reason) } };
     const known = files === undefined ? {} : await knownIn(files, memory, alone, prefix + suffix);
     const request = { ...alone, ...known };
     await grammars.load(request.languageId);
     const planner = new Planner({
-      checkpoint,
-      costs: new CostModel(checkpoint.config, (await engine.measure()).costs),
+      models: new Models({ checkpoint, engine, costs: new CostModel(checkpoint.config, await costs()) }),
       rhythm: new TypingRhythm(),
       history: new History(),
       syntax: new SyntaxByGrammar(grammars),
@@ -87,19 +85,20 @@ export async function complete(
     });
     const plan = await planner.plan(request, requestSettings({ ...AUTO, submodel: asked }, 'balanced'));
     if (!plan) throw new Error('the request was dropped');
-    if (!('prompt' in plan)) return { text: '', outcome: { kind: 'declined', reason: plan.reason } };
+    if (!('prompt' in plan)) return { text: '', outcome: { kind: 'declined', reason: english(plan.reason) } };
     const never = new AbortController().signal;
-    const decoded = await decode(engine, checkpoint.tokenizer, plan.prompt, plan.decision, plan.trim, never, {
+    const decoded = await decode(engine, checkpoint, plan.prompt, plan.decision, plan.trim, never, {
       memory: request.memory,
+      urgency: 'hand',
     });
     if (decoded.fault !== undefined) throw new Error(decoded.fault);
-    const reason = asked === 'auto' ? plan.decision.reason : `${asked} was asked for`;
+    const reason = asked === 'auto' ? plan.decision.reason : verbatim(`${asked} was asked for`);
     const work = { ...workOf(plan, decoded, 0), reason };
     const generation = generationOf(plan, 'requested', decoded, checkpoint.calibration?.weights, work);
     return completionOf(outcomeOf(generation), generation, holdsSecret(plan.cursor, decoded.pieces));
   } finally {
     grammars.dispose();
-    engine.dispose();
+    dispose();
   }
 }
 
@@ -119,9 +118,9 @@ async function knownIn(
 function completionOf(outcome: Outcome, { suggestion, pieces, work }: Generation, isSecret: boolean): Completion {
   return {
     text: suggestion?.text ?? '',
-    outcome: { kind: outcome.kind, reason: 'reason' in outcome ? outcome.reason : work.reason },
+    outcome: { kind: outcome.kind, reason: english('reason' in outcome ? outcome.reason : work.reason) },
     submodel: work.submodel,
-    reason: work.reason,
+    reason: english(work.reason),
     promptTokens: work.promptTokens,
     prefillMs: round(work.prefillMs),
     tokens: isSecret ? [] : pieces.map(({ text, probability }) => ({ text, probability: round(probability) })),

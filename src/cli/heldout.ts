@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import { languageOf } from '../completion/syntax/languages';
-import { isObject } from '../matlm/config';
+import { isObject } from '../matlm/json';
 import { Random } from '../replay/random';
 import type { WorkspaceFile } from '../replay/workspace';
 import { FilePolicy } from '../workspace/filePolicy';

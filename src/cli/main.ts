@@ -5,31 +5,58 @@ import { SHIPPED } from '../matlm/checkpoint';
 import { messageOf } from '../matlm/errors';
 import { complete } from './complete';
 import { replayTable } from '../replay/tables';
-import { DEFAULT_SUBMODELS, evaluationCommand } from './evaluation/command';
+import { budgetOf, checkSample, elasticCommand, type ElasticReport, elasticText, progressLines } from './elastic';
+import { evaluationCommand } from './evaluation/command';
 import { hardwareTable, inspectHardware } from './hardware';
+import { factsText, importCommand, importedText } from './import';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
 import { guardOutput } from './output';
 import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
+import { lspCommand } from './lsp';
+import { DEFAULT_PORT, serveCommand } from './serve';
+import { hitsText, indexCommand, indexText, searchCommand } from './search';
 import { switchesOf } from './workspaceFolder';
 
 const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--workspace DIR] [--model DIR]
     Complete at that position (line and column from 1) and print the text that would be inserted, or to
     standard error the reason why there is none. Files that .matcoderignore lists are refused. NAME is a submodel
     that \`matcoder inspect\` lists, such as XS, S, M, L or XL. With --workspace, the files of that folder that may be
-    quoted are remembered and lend snippets, as in the editor.
+    quoted are remembered and lend snippets, as in the editor. The engine of the editor's windows is used if it runs.
 
 matcoder inspect [--json] [--model DIR]
-    List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths.
+    List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths. Below them are the
+    model's shape, the form of its prompt and of its weights, and, if it was imported, where it came from.
 
 matcoder inspect --machine [--json]
     Print the sensors' readings (power, heat, load by other programs), each with its source or the reason why it is
     unknown.
 
 matcoder inspect --hardware [--json] [--model DIR]
-    Try the native engine, ONNX Runtime on the processor and ONNX Runtime on the GPU with a checkpoint. Print which of
-    them are correct, their times, and the one that is used from now on, also in the editor.
+    Try the native engine, the GPU, and the GPU for prompts alone with a checkpoint. Print which of them are correct,
+    their times, and the one that is used from now on, also in the editor.
+
+matcoder import PATH [--name NAME] [--bits 8|4] [--into FOLDER] [--elastic [--sample DIR] [--minutes N]] [--json]
+    Make a model that is on this disk usable: a GGUF file, or a Hugging Face folder. Print what it is and what it needs,
+    then write it in the form that the engine reads, with 8 or 4 bits a weight: 4 by default for files of mostly 4 bits,
+    8 for others. Print the folder, for --model. --elastic then does what the next command does.
+
+matcoder elastic MODEL [--sample DIR] [--minutes N] [--json]
+    Give a model that was imported with one size narrower ones, which are faster and lose a little. MODEL is its folder, or
+    its name. The full size stays the same function. --sample names a folder of your code, which the sizes are chosen and
+    measured on; without it, sources of MatCoder are. It takes about 4 minutes, or as many as --minutes says.
+
+matcoder index [DIR] [--json]
+    Bring the index of a folder (this one, if none is named) up to date: the code and the pictures that search finds.
+    An interrupted run keeps what it has done, and the next one goes on. Print how much is in the index. The editor's
+    windows use the same index. Files that are ignored or hold secrets are not in it.
+
+matcoder search QUERY [--workspace DIR] [--pictures] [--submodel auto|S|M|L|XL] [--limit N] [--json]
+    Find code by its words and its meaning, or with --pictures icons and pictures: the best N (20) with their places, names
+    and scores, from 0 to 1. --json has the share of the words and the cosine of the meaning too. The folder is this one, unless
+    --workspace names another. Its files are read before; those that matcoder index has not embedded are found by their words.
+    --submodel is the size that reads the query, by default the largest.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
               [--without each|FILTERS] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model DIR]
@@ -45,12 +72,27 @@ matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--packages] [--
 
 matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
                 [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
-                [--real-time] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model DIR]
+                [--real-time] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json]
+                [--model DIR [--model DIR]]
     Type files with a simulated hand through the real pipeline and model. Print keystrokes saved, latency and share of a
     core. --heldout takes files of the packages that calibration does not use; with --calibrate, the others. --costs
     names a file with the engine's times on an idle machine; if it is missing, they are measured and written there.
     --answers keeps the model's answers for the next run. --real-time uses the engine's actual times. --workspace,
-    --packages, --memory and --new-files are those of eval. The memory learns a line when it is finished.
+    --packages, --memory and --new-files are those of eval. The memory learns a line when it is finished. With two models
+    (--model and --costs twice), the second is used as an imported one, compared with the first by bits per byte of the
+    files. The policies first and second are auto with one of them alone, and auto-xl is auto without the smaller sizes of
+    the second.
+
+matcoder serve [--port N] [--token-file FILE] [--workspace DIR] [--submodel auto|NAME] [--eagerness careful|balanced|eager]
+               [--threads N] [--model DIR]
+    Serve other editors on this machine: llama.cpp's /infill, /health and /v1/models, and /v1/completions. llama.vim
+    finds it at its port (8012) without settings. It uses the engine of the editor's windows, and starts it if
+    it does not run. With --workspace, the files of that folder that may be quoted are remembered, as in VS Code, for all
+    clients. With --token-file, requests have to bring the first line of that file as Authorization: Bearer.
+
+matcoder lsp [--threads N] [--model DIR]
+    Serve one editor over the Language Server Protocol at standard input and output: inline completions of LSP 3.18. The
+    editor starts it. Settings come from the editor, by the names that they have in VS Code, apart from these two.
 
 matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places.
@@ -63,6 +105,12 @@ const OPTIONS = new Map<string, readonly string[]>(
   Object.entries({
     complete: ['json', 'submodel', 'model', 'workspace'],
     inspect: ['json', 'machine', 'hardware', 'model'],
+    import: ['json', 'name', 'bits', 'into', 'elastic', 'sample', 'minutes'],
+    elastic: ['json', 'sample', 'minutes'],
+    index: ['json'],
+    search: ['json', 'workspace', 'pictures', 'submodel', 'limit'],
+    lsp: ['stdio', 'threads', 'model'],
+    serve: ['port', 'token-file', 'workspace', 'submodel', 'eagerness', 'threads', 'model'],
     eval: [
       'json',
       'model',
@@ -95,27 +143,40 @@ async function main(args: readonly string[]): Promise<void> {
       json: { type: 'boolean', default: false },
       hardware: { type: 'boolean', default: false },
       submodel: { type: 'string', default: 'auto' },
-      policy: { type: 'string', default: 'auto,S,M,L,XL' },
+      policy: { type: 'string' },
       scenario: { type: 'string', default: 'quiet' },
       heldout: { type: 'string' },
       files: { type: 'string', default: '20' },
       'max-chars': { type: 'string' },
       places: { type: 'string' },
       language: { type: 'string' },
-      submodels: { type: 'string', default: DEFAULT_SUBMODELS },
+      submodels: { type: 'string' },
       each: { type: 'string', default: '3' },
       without: { type: 'string' },
       calibrate: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
-      costs: { type: 'string' },
+      costs: { type: 'string', multiple: true, default: [] },
       answers: { type: 'string' },
       'real-time': { type: 'boolean', default: false },
       workspace: { type: 'string' },
       packages: { type: 'boolean', default: false },
       memory: { type: 'string', default: 'on' },
       'new-files': { type: 'boolean', default: false },
-      model: { type: 'string', default: join(root, SHIPPED) },
+      model: { type: 'string', multiple: true, default: [join(root, SHIPPED)] },
+      name: { type: 'string' },
+      bits: { type: 'string' },
+      into: { type: 'string' },
+      elastic: { type: 'boolean', default: false },
+      sample: { type: 'string' },
+      minutes: { type: 'string' },
       machine: { type: 'boolean', default: false },
+      pictures: { type: 'boolean', default: false },
+      limit: { type: 'string', default: '20' },
+      port: { type: 'string', default: String(DEFAULT_PORT) },
+      'token-file': { type: 'string' },
+      stdio: { type: 'boolean', default: false },
+      eagerness: { type: 'string' },
+      threads: { type: 'string', default: '0' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -129,7 +190,9 @@ async function main(args: readonly string[]): Promise<void> {
       throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
     }
   }
-  const model = resolve(values.model);
+  const models = values.model.map((folder) => resolve(folder));
+  // Of several, only replay uses more than the last.
+  const model = models.at(-1) ?? '';
   switch (command) {
     case 'complete': {
       const [place, ...more] = rest;
@@ -156,8 +219,77 @@ async function main(args: readonly string[]): Promise<void> {
         process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${hardwareTable(report)}\n`);
         return;
       }
-      const rows = await inspect(model);
-      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n`);
+      const { rows, facts } = await inspect(model);
+      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n\n${facts}\n`);
+      return;
+    }
+    case 'import': {
+      const [path, ...more] = rest;
+      if (path === undefined || more.length > 0) throw new UsageError('import takes one file or folder');
+      if (!values.elastic && (values.sample !== undefined || values.minutes !== undefined))
+        throw new UsageError('import takes --sample and --minutes with --elastic alone');
+      budgetOf(values.minutes);
+      if (values.elastic) await checkSample(root, values.sample);
+      const signal = interruptible('the import was interrupted, and nothing is left of it');
+      let shownPercent = 0;
+      const report = await importCommand(root, {
+        ...{ path, name: values.name, bits: values.bits, into: values.into, signal },
+        onFacts: (facts) => process.stderr.write(`${factsText(facts)}\n`),
+        onProgress: ({ doneWeights, totalWeights }) => {
+          const percent = Math.floor((10 * doneWeights) / totalWeights) * 10;
+          if (percent > shownPercent) process.stderr.write(`${percent} %\n`);
+          shownPercent = Math.max(shownPercent, percent);
+        },
+      });
+      if (!values.elastic) {
+        process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${importedText(report)}\n`);
+        return;
+      }
+      process.stderr.write(`${importedText(report)}\n`);
+      const elastic = await makeIt(root, report.folder, values.sample, values.minutes);
+      process.stdout.write(
+        values.json ? `${JSON.stringify({ ...report, elastic }, null, 2)}\n` : `${elasticText(elastic)}\n`,
+      );
+      return;
+    }
+    case 'elastic': {
+      const [named, ...more] = rest;
+      if (named === undefined || more.length > 0)
+        throw new UsageError('elastic takes the folder or the name of one model');
+      const report = await makeIt(root, named, values.sample, values.minutes);
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${elasticText(report)}\n`);
+      return;
+    }
+    case 'index': {
+      if (rest.length > 1) throw new UsageError('index takes one folder');
+      const signal = interruptible('the index was interrupted: what is done is kept, and the next run goes on');
+      const report = await indexCommand(root, { folder: rest[0] ?? '.', signal, say: sayLine });
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${indexText(report)}\n`);
+      return;
+    }
+    case 'search': {
+      const { submodel, pictures: isForPictures, workspace: folder = '.' } = values;
+      const limit = count('limit', values.limit, 1);
+      const signal = interruptible('the search was interrupted: what is in the index is kept');
+      const options = { ...{ folder, signal, submodel, limit, isForPictures }, query: rest.join(' '), say: sayLine };
+      const report = await searchCommand(root, options);
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${hitsText(report)}\n`);
+      return;
+    }
+    case 'serve': {
+      if (rest.length > 0) throw new UsageError('serve takes no file');
+      const { submodel, eagerness } = values;
+      await serveCommand(root, {
+        ...{ model, port: count('port', values.port), tokenFile: values['token-file'], say: sayLine },
+        workspaces: values.workspace === undefined ? [] : [values.workspace],
+        settings: { submodel, eagerness, threads: count('threads', values.threads) },
+        signal: interruptible('interrupted'),
+      });
+      return;
+    }
+    case 'lsp': {
+      if (rest.length > 0) throw new UsageError('lsp takes no file');
+      await lspCommand(root, model, count('threads', values.threads));
       return;
     }
     case 'eval': {
@@ -194,7 +326,7 @@ async function main(args: readonly string[]): Promise<void> {
                 count: count('files', values.files, 1),
                 half: values.calibrate ? 'fit' : 'figures',
               },
-        policies: values.policy.split(',').map((name) => name.trim()),
+        policies: values.policy?.split(',').map((name) => name.trim()),
         scenario: values.scenario,
         seed: count('seed', values.seed),
         maxChars: values['max-chars'] === undefined ? Infinity : count('max-chars', values['max-chars'], 1),
@@ -206,9 +338,18 @@ async function main(args: readonly string[]): Promise<void> {
         memory: switchesOf(values.memory),
         isNewFile: values['new-files'],
       };
-      const rows = await replayFiles(root, model, options, ({ scenario, policy, memory }) => {
-        process.stderr.write(`${scenario}, ${policy}${memory ? `, memory ${memory}` : ''}: done\n`);
-      });
+      const rows = await replayFiles(
+        root,
+        models,
+        options,
+        ({ scenario, policy, memory }) => {
+          process.stderr.write(`${scenario}, ${policy}${memory ? `, memory ${memory}` : ''}: done\n`);
+        },
+        ({ name, relativeBits }) => {
+          const times = relativeBits?.toFixed(3) ?? 'an unknown number of';
+          process.stderr.write(`${name} needs ${times} times the bits per byte of the first model on these files\n`);
+        },
+      );
       process.stdout.write(
         values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${replayTable(rows, options.isRealTime)}\n`,
       );
@@ -219,6 +360,33 @@ async function main(args: readonly string[]): Promise<void> {
         command === undefined ? `expected a command\n\n${HELP}` : `${command}: no such command\n\n${HELP}`,
       );
   }
+}
+
+function sayLine(line: string): void {
+  process.stderr.write(`matcoder: ${line}\n`);
+}
+
+/** A signal that an interruption aborts, with what is to be said then. The last comes when the terminal is closed. */
+function interruptible(message: string): AbortSignal {
+  const interrupted = new AbortController();
+  const interrupt = () => {
+    interrupted.abort(new UsageError(message));
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, interrupt);
+  return interrupted.signal;
+}
+
+function makeIt(
+  root: string,
+  named: string,
+  sample: string | undefined,
+  minutes: string | undefined,
+): Promise<ElasticReport> {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  return elasticCommand(root, named, {
+    ...{ sample, minutes, onSample: say, onProgress: progressLines(say) },
+    signal: interruptible('it was interrupted, and the model is as it was'),
+  });
 }
 
 function count(option: string, value: string, least = 0): number {

@@ -1,25 +1,28 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import * as paths from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Switch, SWITCHES, type WorkspaceFile } from '../replay/workspace';
+import { diskFolder, entriesIn } from '../workspace/disk';
 import { FilePolicy } from '../workspace/filePolicy';
 import { unfitName, unfitText } from '../workspace/memory/fitness';
 import { SKIPPED_FOLDERS } from '../workspace/memory/walk';
-import { folderOf } from './closedFile';
 import { UsageError } from './place';
 
 /**
  * The files of a folder that the editor would remember if there were no limits: those that may be quoted and that a person
  * wrote. Links are not followed, so the walk ends.
+ * @param option that names the folder, for messages
  * @throws {UsageError} if there is no such folder
  */
 export async function readWorkspace(
   root: string,
   warn: (message: string) => void = (message) => process.stderr.write(`matcoder: ${message}\n`),
+  option = '--workspace',
 ): Promise<WorkspaceFile[]> {
   const entry = await stat(root).catch(() => undefined);
-  if (!entry?.isDirectory()) throw new UsageError(`--workspace ${root}: there is no such folder`);
+  if (!entry?.isDirectory()) throw new UsageError(`${option} ${root}: there is no such folder`);
   const policy = new FilePolicy(warn);
-  const folder = folderOf(resolve(root));
+  const folder = diskFolder(resolve(root));
   const files: WorkspaceFile[] = [];
   const isClosed = (inside: string) => policy.ignoresFolder(folder, inside);
   for await (const path of pathsBelow(resolve(root), isClosed)) {
@@ -32,11 +35,16 @@ export async function readWorkspace(
 
 /**
  * The path of a file as a prompt has it: from the workspace's root, or else from the working folder.
+ * @param system whose paths they are
  * @throws {UsageError} if the file is outside of the workspace
  */
-export function pathFrom(workspace: string | undefined, file: string): string {
-  const path = relative(resolve(workspace ?? '.'), resolve(file)).replaceAll('\\', '/');
-  const isOutside = path === '' || path === '..' || path.startsWith('../') || /^[A-Za-z]:/.test(path);
+export function pathFrom(workspace: string | undefined, file: string, system = paths): string {
+  const path = system
+    .relative(system.resolve(workspace ?? '.'), system.resolve(file))
+    .split(system.sep)
+    .join('/');
+  // On Windows, no relative path leads to another drive or to a share.
+  const isOutside = path === '' || path === '..' || /^(?:\.\.)?\/|^[A-Za-z]:/.test(path);
   if (workspace !== undefined && isOutside) throw new UsageError(`${file}: it is not in the workspace ${workspace}`);
   return path;
 }
@@ -59,11 +67,10 @@ async function* pathsBelow(
   isClosed: (inside: string) => Promise<boolean>,
   inside = '',
 ): AsyncGenerator<string> {
-  const entries = await readdir(join(root, inside), { withFileTypes: true }).catch(() => []);
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of await entriesIn(join(root, inside))) {
     const path = inside === '' ? entry.name : `${inside}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!SKIPPED_FOLDERS.has(entry.name) && !(await isClosed(path))) yield* pathsBelow(root, isClosed, path);
-    } else if (entry.isFile()) yield path;
+    } else yield path;
   }
 }

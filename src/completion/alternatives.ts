@@ -1,14 +1,7 @@
-import type { Engine } from '../engine/engine';
-import type { Tokenizer } from '../matlm/tokenizer';
 import { textOf } from './decode/confidence';
 import { decode, isCutOff } from './decode/decode';
 import type { Suggestion } from './outcome';
 import type { Plan } from './plan';
-
-export interface AlternativesParts {
-  readonly engine: Engine;
-  readonly tokenizer: Tokenizer;
-}
 
 const MAX_ALTERNATIVES = 2;
 /** Decodes for all alternatives. Some of them repeat a known suggestion once they are trimmed. */
@@ -22,14 +15,18 @@ export const ALTERNATIVES_MS = 300;
  */
 export async function alternativesTo(
   first: Suggestion,
-  { prompt, decision, trim }: Plan,
-  { engine, tokenizer }: AlternativesParts,
+  { model, document, prompt, decision, trim }: Plan,
   signal: AbortSignal,
 ): Promise<Suggestion[]> {
+  const { engine, checkpoint } = model;
   const found: Suggestion[] = [];
   const tried: number[] = [];
   for (let i = 0; i < MAX_TRIES && found.length < MAX_ALTERNATIVES; i++) {
-    const decoded = await decode(engine, tokenizer, prompt, decision, trim, signal, { bannedFirstTokens: [...tried] });
+    const decoded = await decode(engine, checkpoint, prompt, decision, trim, signal, {
+      document,
+      urgency: 'hand',
+      bannedFirstTokens: [...tried],
+    });
     const [token] = decoded.tokens;
     if (decoded.aborted || token === undefined) break;
     tried.push(token);

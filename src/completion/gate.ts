@@ -1,3 +1,4 @@
+import { type Phrase, phrase } from '../localisation/phrase';
 import { isClosing } from './syntax/closers';
 
 /** The gate's input. None of it needs the model. */
@@ -5,7 +6,7 @@ export interface GateInput {
   readonly explicit: boolean;
   readonly enabled: boolean;
   /** Why the file is closed to MatCoder; undefined if it is not. */
-  readonly closed?: string | undefined;
+  readonly closed?: Phrase | undefined;
   /** URI scheme of the document. */
   readonly scheme: string;
   readonly languageId: string;
@@ -38,26 +39,26 @@ export type GateCause =
 /** A closed gate. */
 export interface Gated {
   readonly cause: GateCause;
-  /** The cause in words, for people. */
-  readonly reason: string;
+  /** The cause in words. */
+  readonly reason: Phrase;
 }
 
 /** Why no completion is wanted here; undefined if one is. */
 export function gate(input: GateInput): Gated | undefined {
   if (!isEdited(input.scheme))
-    return gated('read-only document', `documents of the scheme ${input.scheme} are read-only`);
+    return gated('read-only document', phrase('documents of the scheme {0} are read-only', input.scheme));
   if (input.closed !== undefined) return gated('closed file', input.closed);
-  if (input.cursors > 1) return gated('several cursors', 'there is more than one cursor');
-  if (input.hasSelection) return gated('selection', 'text is selected');
+  if (input.cursors > 1) return gated('several cursors', phrase('there is more than one cursor'));
+  if (input.hasSelection) return gated('selection', phrase('text is selected'));
   if (input.lineLength > MAX_LINE_CHARS)
-    return gated('long line', `the line is longer than ${MAX_LINE_CHARS} characters`);
+    return gated('long line', phrase('the line is longer than {0} characters', MAX_LINE_CHARS));
   if (input.explicit) return undefined;
-  if (!input.enabled) return gated('language off', `completion is off for ${input.languageId}`);
+  if (!input.enabled) return gated('language off', phrase('completion is off for {0}', input.languageId));
   // The editor may have inserted closing marks behind the cursor. The user wrote everything else.
-  if (!isClosing(input.lineSuffix, input.languageId)) return gated('code follows', 'code follows on the line');
+  if (!isClosing(input.lineSuffix, input.languageId)) return gated('code follows', phrase('code follows on the line'));
   return undefined;
 }
 
-function gated(cause: GateCause, reason: string): Gated {
+function gated(cause: GateCause, reason: Phrase): Gated {
   return { cause, reason };
 }

@@ -1,5 +1,6 @@
-import type { SpecialTokens } from '../matlm/tokenizer';
 import type { EngineMemory, MemoryMatch, MemoryPlace } from '../engine/memory';
+import { markersOf, type PromptFormat } from '../matlm/promptFormat';
+import type { Prompt } from './prompt/prompt';
 
 /** Looks up the end of a text in the memory; undefined if that takes too long or fails. */
 export type LookUp = (tokens: readonly number[], place: MemoryPlace) => Promise<MemoryMatch | undefined>;
@@ -21,11 +22,14 @@ export function timeBoxed(memory: Pick<EngineMemory, 'look'>): LookUp {
 }
 
 /** More tokens than the longest match has. */
-const LOOKED_UP_TOKENS = 40;
+const LOOKED_UP_TOKENS = 39;
 
 /** The end of a prompt's text before the cursor, without special tokens, which no match crosses. */
-export function endOfText(prompt: readonly number[], special: SpecialTokens): readonly number[] {
-  const marks = new Set<number>(Object.values(special));
-  const end = prompt.slice(-LOOKED_UP_TOKENS, -1); // the last one asks for the middle
+export function endOfText(
+  { tokens, textEnd }: Pick<Prompt, 'tokens' | 'textEnd'>,
+  format: PromptFormat,
+): readonly number[] {
+  const marks = markersOf(format);
+  const end = tokens.slice(Math.max(0, textEnd - LOOKED_UP_TOKENS), textEnd);
   return end.slice(end.findLastIndex((token) => marks.has(token)) + 1);
 }

@@ -1,3 +1,4 @@
+import { english, type Phrase } from '../localisation/phrase';
 import type { Gated } from './gate';
 
 /** Text to insert at the cursor. */
@@ -12,7 +13,7 @@ export interface Work {
   /** The name of the submodel. */
   readonly submodel: string;
   /** Why the governor chose this submodel. */
-  readonly reason: string;
+  readonly reason: Phrase;
   readonly promptTokens: number;
   readonly prefilledTokens: number;
   readonly decodedTokens: number;
@@ -28,41 +29,41 @@ export interface Work {
 export type Outcome =
   | { readonly kind: 'shown'; readonly suggestion: Suggestion; readonly work: Work }
   /** Nothing was decoded. `submodel` generated the text earlier. */
-  | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly submodel: string; readonly reason: string }
+  | { readonly kind: 'reused'; readonly suggestion: Suggestion; readonly submodel: string; readonly reason: Phrase }
   /** The user asked by hand and the answer was empty, so the ghost text by `submodel` stays. */
   | {
       readonly kind: 'kept';
       readonly suggestion: Suggestion;
       readonly submodel: string;
-      readonly reason: string;
+      readonly reason: Phrase;
       readonly work: Work;
     }
   /** The gate is closed. */
   | ({ readonly kind: 'gated' } & Gated)
   /** The governor decided against a decode. `considered` is the best submodel, if it compared any. */
-  | { readonly kind: 'declined'; readonly reason: string; readonly considered?: string }
+  | { readonly kind: 'declined'; readonly reason: Phrase; readonly considered?: string }
   /** The confidence in every part of the prediction is too low. `work` is absent if this was known before a decode. */
-  | { readonly kind: 'unsure'; readonly reason: string; readonly submodel: string; readonly work?: Work }
-  | { readonly kind: 'superseded'; readonly reason: string }
-  | { readonly kind: 'empty'; readonly reason: string; readonly work: Work }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'unsure'; readonly reason: Phrase; readonly submodel: string; readonly work?: Work }
+  | { readonly kind: 'superseded'; readonly reason: Phrase }
+  | { readonly kind: 'empty'; readonly reason: Phrase; readonly work: Work }
+  | { readonly kind: 'failed'; readonly reason: Phrase };
 
-/** One line for the log. */
+/** One line for the log, in English. */
 export function describe(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'shown':
       return `shown, ${describeWork(outcome.work)}`;
     case 'empty':
     case 'kept':
-      return `${outcome.kind}, ${outcome.reason}, ${describeWork(outcome.work)}`;
+      return `${outcome.kind}, ${english(outcome.reason)}, ${describeWork(outcome.work)}`;
     case 'unsure':
-      return `unsure, ${outcome.reason}${outcome.work ? `, ${describeWork(outcome.work)}` : ''}`;
+      return `unsure, ${english(outcome.reason)}${outcome.work ? `, ${describeWork(outcome.work)}` : ''}`;
     case 'reused':
     case 'gated':
     case 'declined':
     case 'superseded':
     case 'failed':
-      return `${outcome.kind}, ${outcome.reason}`;
+      return `${outcome.kind}, ${english(outcome.reason)}`;
   }
 }
 
@@ -70,6 +71,6 @@ function describeWork(work: Work): string {
   const { submodel, latencyMs, prefilledTokens, promptTokens, decodedTokens, reason } = work;
   return (
     `${submodel}, ${Math.round(latencyMs)} ms ` +
-    `(prefill ${prefilledTokens} of ${promptTokens} tokens, ${decodedTokens} decoded): ${reason}`
+    `(prefill ${prefilledTokens} of ${promptTokens} tokens, ${decodedTokens} decoded): ${english(reason)}`
   );
 }

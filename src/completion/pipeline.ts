@@ -1,23 +1,23 @@
-import type { Engine } from '../engine/engine';
 import { CountedEngine } from './decode/countedEngine';
-import { WatchedEngine } from './decode/watchedEngine';
 import { DutyCycle } from '../governor/dutyCycle';
 import type { GovernorSettings } from '../governor/settings';
 import type { Declined } from '../governor/decide';
 import { quality } from '../governor/value';
+import { type Phrase, phrase } from '../localisation/phrase';
 import { aborted, isAborted } from './abort';
 import { ALTERNATIVES_MS, alternativesTo } from './alternatives';
 import { inBackground, type OnFault } from './background';
 import type { Eagerness } from './decode/confidence';
 import { gate } from './gate';
+import { type ModelInUse, Models, scoreWeightsOf } from './models';
 import type { Outcome, Suggestion, Work } from './outcome';
 import { Planner, type PlannerParts, requestSettings, type RequestSettings } from './plan';
 import { PlanRunner, type PlanRunnerParts } from './planRunner';
 import { ReadAhead } from './readAhead';
-import { refine } from './refine';
+import { refine, secondOpinion } from './refine';
 import type { CompletionRequest } from './request';
 import { Retrigger, type RetriggerParts } from './retrigger';
-import { type Accepted, EarlierOutput } from './reuse/earlierOutput';
+import { EarlierOutput, type Settled } from './reuse/earlierOutput';
 import { type Generation, isSuggesting, outcomeOf } from './reuse/generation';
 import type { InFlightCompletion } from './reuse/inFlight';
 import type { Remaining } from './reuse/remaining';
@@ -26,35 +26,39 @@ import { speculate } from './speculate';
 import type { Stages } from './stages';
 import { Trace } from './trace';
 
-export interface PipelineParts extends PlannerParts, PlanRunnerParts {
-  readonly engine: Engine;
+/** The model is the main one, which is there as long as the pipeline. */
+export interface PipelineParts extends ModelInUse, Omit<PlannerParts, 'models'>, PlanRunnerParts {
   /** The user's settings. They are read for every request. */
   readonly settings: () => GovernorSettings;
   readonly eagerness: () => Eagerness;
   readonly wait: Stages['wait'];
   readonly onRested?: RetriggerParts['onRested'];
+  /** Of all pipelines that share an engine; by default of this one alone. */
+  readonly dutyCycle?: DutyCycle | undefined;
   /** Work that no request waits for has failed, such as a refinement. */
   readonly onFault: OnFault;
 }
 
 /** Answers requests for completions. `answer` handles one request from top to bottom. */
 export class Pipeline {
-  private readonly dutyCycle = new DutyCycle();
-  private readonly engine: WatchedEngine;
+  private readonly dutyCycle: DutyCycle;
   private readonly earlier = new EarlierOutput();
+  readonly models: Models;
   private readonly planner: Planner;
   private readonly stages: Stages;
   private readonly readAhead: ReadAhead;
   private readonly retrigger: Retrigger;
 
   constructor(private readonly parts: PipelineParts) {
-    const { earlier, dutyCycle } = this;
+    const { earlier } = this;
+    const dutyCycle = (this.dutyCycle = parts.dutyCycle ?? new DutyCycle());
     const { wait, onRested = () => undefined } = parts;
-    const planner = (this.planner = new Planner(parts, dutyCycle));
-    this.engine = new WatchedEngine(new CountedEngine(parts.engine, dutyCycle, parts.now), planner);
-    const runner = new PlanRunner({ ...parts, engine: this.engine }, earlier);
-    this.stages = { earlier, planner, runner, settings: () => this.settings(), wait };
-    this.readAhead = new ReadAhead({ engine: this.engine, costs: parts.costs, planner, onFault: parts.onFault });
+    const models = (this.models = new Models(parts, (engine) => new CountedEngine(engine, dutyCycle, parts.now)));
+    const planner = (this.planner = new Planner({ ...parts, models }, dutyCycle));
+    const runner = new PlanRunner(parts, earlier);
+    const readAhead = (this.readAhead = new ReadAhead(parts.onFault));
+    const settings = () => this.settings();
+    this.stages = { models, earlier, planner, runner, readAhead, askAgain: onRested, settings, wait };
     this.retrigger = new Retrigger({ wait, onRested });
   }
 
@@ -70,8 +74,12 @@ export class Pipeline {
   async complete(request: CompletionRequest, signal: AbortSignal, trace = new Trace(this.parts.now)): Promise<Outcome> {
     this.retrigger.cancel();
     const outcome = await this.answer(request, signal, trace);
-    if ('suggestion' in outcome && !signal.aborted) {
+    if (signal.aborted) return outcome;
+    if ('suggestion' in outcome) {
       this.inBackground(refine(this.stages, request, this.earlier.pause));
+    } else if (!request.explicit) {
+      const by = submodelOfNothing(outcome);
+      if (by !== undefined) this.inBackground(secondOpinion(this.stages, request, by, this.earlier.pause));
     }
     return outcome;
   }
@@ -82,10 +90,10 @@ export class Pipeline {
     if (closed) return { kind: 'gated', ...closed };
 
     const settings = this.settings();
-    const { since, accepted, ghostText, joinable } = this.earlier.at(request, settings.key);
-    if (accepted) this.learn(accepted);
+    const { since, settled, ghostText, joinable } = this.earlier.at(request, settings.key);
+    if (settled) this.learn(settled);
     trace.end('reuse');
-    if (ghostText) return shown(ghostText, 'typed as suggested');
+    if (ghostText) return shown(ghostText, phrase('typed as suggested'));
 
     const joined = joinable && (await this.join(joinable, since, settings, signal));
     trace.end('join');
@@ -110,18 +118,18 @@ export class Pipeline {
     if (cached) {
       this.earlier.show(cached.generation, request, settings.key);
       if (plan.decision.speculateNext) this.inBackground(speculate(this.stages, plan, cached.suggestion));
-      return shown(cached, 'cached');
+      return shown(cached, phrase('cached'));
     }
-    if (this.earlier.isKnownUnsure(since, plan, this.parts.checkpoint.calibration?.weights)) {
+    if (this.earlier.isKnownUnsure(since, plan, scoreWeightsOf(plan.model))) {
       const { name: submodel } = plan.decision.submodel;
-      return { kind: 'unsure', reason: 'a low-confidence prediction here was already rejected', submodel };
+      return { kind: 'unsure', reason: phrase('a low-confidence prediction here was already rejected'), submodel };
     }
 
     if (plan.decision.delayMs > 0) {
       await this.parts.wait(plan.decision.delayMs, signal);
       trace.end('wait');
     }
-    if (isAborted(signal)) return superseded('cancelled during the delay before its decode');
+    if (isAborted(signal)) return superseded(phrase('cancelled during the delay before its decode'));
     this.readAhead.stop();
     const ended = await Promise.race([this.stages.runner.start(plan, 'requested', trace).ended, aborted(signal)]);
     if (!ended) return superseded(CANCELLED_WHILE_DECODING);
@@ -170,8 +178,7 @@ export class Pipeline {
     const isWanted = () => !signal.aborted;
     const plan = await this.planner.plan(request, this.settings(), { purpose: 'requested', diverged, isWanted });
     if (!plan || !('prompt' in plan)) return [];
-    const { engine } = this;
-    return alternativesTo(first, plan, { engine, tokenizer: this.parts.checkpoint.tokenizer }, signal);
+    return alternativesTo(first, plan, signal);
   }
 
   /**
@@ -183,9 +190,19 @@ export class Pipeline {
     this.earlier.edited(document, inserted, removedChars);
   }
 
+  /** Completions may come from another model too, until it is dropped. */
+  use(model: ModelInUse): void {
+    this.models.add(model);
+  }
+
+  /** A model is no longer there. What it wrote stays, and is shown while the user types along with it. */
+  drop(model: Pick<ModelInUse, 'costs'>): void {
+    this.models.remove(model);
+  }
+
   /** Another backend has taken over. Its cache is empty, and the time of a decode that moved is that of two backends. */
   backendChanged(): void {
-    this.planner.wasRead([]);
+    for (const { cache } of this.models.all) cache.clear();
     if (this.earlier.inFlight) this.earlier.inFlight.hasMoved = true;
   }
 
@@ -193,7 +210,7 @@ export class Pipeline {
   reset(): void {
     this.retrigger.cancel();
     this.readAhead.stop();
-    this.planner.wasRead([]);
+    for (const { cache } of this.models.all) cache.clear();
     this.earlier.clear();
   }
 
@@ -205,9 +222,15 @@ export class Pipeline {
     return requestSettings(this.parts.settings(), this.parts.eagerness());
   }
 
-  private learn({ generation: { cursorContext, submodel }, characters }: Accepted): void {
-    const { history, costs } = this.parts;
-    history.agreed(cursorContext, characters, quality(costs.named(submodel)));
+  private learn({ generation, characters }: Settled): void {
+    const { cursorContext, purpose, submodel, suggestion, score } = generation;
+    const { costs, main } = this.models;
+    if (score !== undefined) this.models.of(submodel)?.score?.settled(score, characters === suggestion.text.length);
+    // What another model added in a pause says nothing about the submodel that had answered the request.
+    const isOfAnswer = purpose !== 'refinement' || main.costs.has(submodel);
+    // The submodel is unknown if its model is no longer in use.
+    if (characters === 0 || !isOfAnswer || !costs.has(submodel)) return;
+    this.parts.history.agreed(cursorContext, characters, quality(costs.named(submodel)));
   }
 
   /** Wait for a running decode that the typed text agrees with; undefined if the result diverges from that text. */
@@ -219,21 +242,22 @@ export class Pipeline {
   ): Promise<Outcome | undefined> {
     const ended = await Promise.race([inFlight.ended, aborted(signal)]);
     if (!ended) return superseded(CANCELLED_WHILE_DECODING);
-    if (ended.kind === 'generated' && isSuggesting(ended.generation) && inFlight.purpose === 'speculative') {
+    const isAnswer = inFlight.purpose === 'speculative' || !this.earlier.onScreen;
+    if (ended.kind === 'generated' && isSuggesting(ended.generation) && isAnswer) {
       this.earlier.show(ended.generation, ended.generation.position, settings.key, { isNew: true });
     }
     const ghostText = this.earlier.currentGhostText(since, settings.key);
-    return ghostText && shown(ghostText, 'the typed text agrees with a decode that was running');
+    return ghostText && shown(ghostText, phrase('the typed text agrees with a decode that was running'));
   }
 }
 
-const CANCELLED_BEFORE_DECODE = 'cancelled before its decode began';
-const CANCELLED_WHILE_DECODING = 'cancelled, but its decode continues';
+const CANCELLED_BEFORE_DECODE = phrase('cancelled before its decode began');
+const CANCELLED_WHILE_DECODING = phrase('cancelled, but its decode continues');
 
 /** The first request that shows a generation reports its work. Later ones count as reuse. */
 function shown(
   { generation, suggestion, work }: Remaining & { readonly work?: Work | undefined },
-  reason: string,
+  reason: Phrase,
 ): Outcome {
   return work
     ? { kind: 'shown', suggestion, work }
@@ -245,14 +269,20 @@ function emptyOrKept(generation: Generation, onScreen: Remaining | undefined): O
   if (!onScreen) return outcomeOf(generation);
   const { suggestion } = onScreen;
   const { submodel } = onScreen.generation;
-  const reason = `${generation.submodel} has nothing to add, so the suggestion by ${submodel} stays`;
+  const reason = phrase('{0} has nothing to add, so the suggestion by {1} stays', generation.submodel, submodel);
   return { kind: 'kept', suggestion, submodel, reason, work: generation.work };
+}
+
+/** The submodel that had nothing to show for a request; undefined if none was asked. */
+function submodelOfNothing(outcome: Outcome): string | undefined {
+  if (outcome.kind === 'unsure') return outcome.submodel;
+  return outcome.kind === 'empty' ? outcome.work.submodel : undefined;
 }
 
 function declined({ reason, considered }: Declined): Outcome {
   return { kind: 'declined', reason, ...(considered && { considered: considered.name }) };
 }
 
-function superseded(reason: string): Outcome {
+function superseded(reason: Phrase): Outcome {
   return { kind: 'superseded', reason };
 }

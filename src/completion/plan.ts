@@ -1,5 +1,4 @@
 import type { MemoryMatch } from '../engine/memory';
-import type { CostModel } from '../governor/costs';
 import { type Choice, conditionsOf, decide, type Decision, type Declined, type Snapshot } from '../governor/decide';
 import { DutyCycle } from '../governor/dutyCycle';
 import type { History } from '../governor/history';
@@ -8,33 +7,35 @@ import { isSure } from '../governor/match';
 import { codePlaceAt, isSeen, type CursorContext } from '../governor/place';
 import { refine } from '../governor/refine';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
-import { mayBeSeveralLines, type Situation } from '../governor/situation';
+import { latencyBudgetMs, mayBeSeveralLines, type Situation, situationOf } from '../governor/situation';
 import type { TypingRhythm } from '../governor/typing';
-import type { Checkpoint } from '../matlm/checkpoint';
+import { phrase } from '../localisation/phrase';
 import type { Submodel } from '../matlm/submodel';
 import { type Eagerness, EAGERNESS } from './decode/confidence';
 import { type Cursor, cursorOf } from './cursor';
 import { type Trim, trimAt } from './filters';
-import { endOfText, type LookUp } from './lookUp';
-import { buildPrompt, type Prompt, ROOM_TO_WRITE } from './prompt/prompt';
+import { DocumentNumbers } from './documentNumbers';
+import { endOfText } from './lookUp';
+import type { Model, Models } from './models';
+import { BUDGET, buildPrompt, type Excerpt, type Prompt, type PromptBudget, ROOM_TO_WRITE } from './prompt/prompt';
 import { SteadySuffix } from './prompt/steadySuffix';
+import { suffixTokensWithin } from './prompt/suffixBudget';
 import type { CompletionRequest } from './request';
 import type { Syntax } from './syntax/shape';
 import type { Trace } from './trace';
 
 export interface PlannerParts {
-  readonly checkpoint: Checkpoint;
-  readonly costs: CostModel;
+  readonly models: Models;
   readonly rhythm: TypingRhythm;
   readonly history: History;
   /** Decides between a line and a block. It is used only if several lines are allowed. */
   readonly syntax: Syntax;
   /** The machine's state now. */
   readonly machine: () => Machine;
-  /** Looks up the memory of the workspace; missing if there is none. */
-  readonly lookUp?: LookUp | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** Of all pipelines that share an engine; by default of this one alone. */
+  readonly documents?: DocumentNumbers | undefined;
 }
 
 /** The user's settings when a request began. */
@@ -58,8 +59,12 @@ export type Purpose = 'requested' | 'speculative' | 'refinement';
 /** Everything that is decided before a decode begins. */
 export interface Plan {
   readonly request: CompletionRequest;
+  /** The number of its document for the engine. */
+  readonly document: number;
   readonly settings: RequestSettings;
   readonly cursorContext: CursorContext;
+  /** That of the submodel, which the prompt's tokens belong to. */
+  readonly model: Model;
   readonly prompt: Prompt;
   readonly decision: Decision;
   readonly cursor: Cursor;
@@ -73,6 +78,9 @@ export interface Plan {
 
 /** A prompt that a request will need soon, and the submodel that prefills it. */
 export interface Unread {
+  readonly model: Model;
+  /** The number of its document for the engine. */
+  readonly document: number;
   readonly tokens: readonly number[];
   readonly submodel: Submodel;
 }
@@ -89,18 +97,24 @@ export interface PlanOptions {
   readonly diverged?: boolean;
   /** Checked once the syntax tree is ready, because parsing may take a while. */
   readonly isWanted?: () => boolean;
-  /** For a refinement, the submodel whose suggestion is on the screen. */
-  readonly shown?: string;
+  /** For a refinement, the submodel that has answered, and whether its suggestion is on the screen. */
+  readonly answered?: Answered;
   readonly trace?: Trace;
 }
 
-/** The part of a snapshot that is known before parsing and before the prompt is built. */
-type Moment = Omit<Snapshot, 'block' | 'newPromptTokens' | 'halfReadTokens'>;
+/** The answer that a refinement is to improve on. */
+export interface Answered {
+  readonly submodel: string;
+  /** Otherwise it had nothing to show, and another model is asked. */
+  readonly isShown: boolean;
+}
 
-/** Plans decodes, and knows which prompt the engine has in its cache. */
+/** The part of a snapshot that is known before parsing and before the prompt is built. */
+type Moment = Omit<Snapshot, 'block' | 'unreadBy'>;
+
+/** Plans decodes. */
 export class Planner {
-  /** The prompt in the engine's cache, and how many of its positions hold every layer. */
-  private cached: { readonly prompt: readonly number[]; readonly whole: number } = { prompt: [], whole: 0 };
+  private readonly documents: DocumentNumbers;
   private readonly suffix = new SteadySuffix();
   private readonly choices: Partial<Record<Situation, Choice>> = {};
 
@@ -108,15 +122,17 @@ export class Planner {
   constructor(
     private readonly parts: PlannerParts,
     private readonly dutyCycle = new DutyCycle(),
-  ) {}
+  ) {
+    this.documents = parts.documents ?? new DocumentNumbers();
+  }
 
   /** @returns undefined if no plan is wanted any more */
   async plan(
     request: CompletionRequest,
     settings: RequestSettings,
-    { purpose = 'requested', diverged = false, isWanted = () => true, shown, trace }: PlanOptions = {},
+    { purpose = 'requested', diverged = false, isWanted = () => true, answered, trace }: PlanOptions = {},
   ): Promise<Plan | NoPlan | undefined> {
-    const { checkpoint, syntax, now } = this.parts;
+    const { models, syntax, now } = this.parts;
     const startedMs = now();
     const { prefix, suffix } = request;
     const cursorContext = { place: codePlaceAt(prefix), seen: isSeen(prefix, suffix), diverged };
@@ -127,35 +143,47 @@ export class Planner {
       : undefined;
     trace?.end('syntax');
     if (!isWanted()) return undefined;
-    const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
-    const prompt = buildPrompt(checkpoint.tokenizer, { ...request, suffix: this.suffix.of(request) }, room);
+    const budgetOf = (model: Model) =>
+      purpose === 'refinement' ? BUDGET : promptBudget(model, moment, settings.governor);
+    const prompts = new Prompts({ ...request, suffix: this.suffix.of(request) }, budgetOf);
+    prompts.of(models.main);
     trace?.end('prompt');
-    const newPromptTokens = this.unreadOf(prompt.tokens);
-    const halfReadTokens = Math.max(0, prompt.tokens.length - newPromptTokens - this.cached.whole);
-    const snapshot = { ...moment, block: shape?.block === true, newPromptTokens, halfReadTokens };
-    const first = this.decide(snapshot, settings.governor, shown);
+    const document = this.documents.of(request.document);
+    const unreadBy = ({ name, widths }: Submodel) => {
+      const model = models.of(name) ?? models.main;
+      return model.cache.unreadBy(widths, prompts.of(model).tokens, document);
+    };
+    const snapshot = { ...moment, block: shape?.block === true, unreadBy };
+    const first = this.decide(snapshot, settings.governor, answered);
     // A refinement does not depend on it.
-    const mayDepend = shown === undefined && this.mayDependOnMemory(first, request, settings);
-    const match = mayDepend ? await this.lookUp(request, prompt) : undefined;
+    const mayDepend = answered === undefined && this.mayDependOnMemory(first, request, settings);
+    const match = mayDepend ? await this.lookUp(request, prompts.of(models.main)) : undefined;
     if (!isWanted()) return undefined;
-    const decision = isSure(match) ? this.decide({ ...snapshot, match }, settings.governor, shown) : first;
+    const decided = isSure(match) ? this.decide({ ...snapshot, match }, settings.governor, answered) : first;
+    const decision = within(decided, request.maxTokens);
     trace?.end('decide');
     // The choice for a match says nothing about the next place.
     if (purpose === 'requested' && !isSure(match)) this.remember(decision);
     if (!decision.submodel) {
       const { considered, readAhead } = decision;
-      return readAhead && considered
-        ? { ...decision, unread: { tokens: prompt.tokens, submodel: considered } }
+      const model = considered && models.of(considered.name);
+      return readAhead && model
+        ? { ...decision, unread: { model, document, tokens: textOf(prompts.of(model)), submodel: considered } }
         : decision;
     }
     const { submodel, multiline } = decision;
+    const model = models.of(submodel.name);
+    // It was removed while the memory was asked.
+    if (!model) return undefined;
     const cursor = cursorOf(request, multiline, shape);
     const minScore = request.explicit ? 0 : EAGERNESS[settings.eagerness];
     return {
       request,
+      document,
       settings,
       cursorContext,
-      prompt,
+      model,
+      prompt: prompts.of(model),
       decision,
       cursor,
       trim: trimAt(cursor),
@@ -164,27 +192,12 @@ export class Planner {
         submodel.name,
         minScore,
         multiline ? 'block' : 'line',
+        ...(request.maxTokens === decision.maxTokens ? [`${decision.maxTokens} tokens`] : []),
         // A request by hand gets a fresh answer if the workspace says something else now.
         ...(request.explicit ? [request.memory?.revision ?? 0] : []),
       ].join(' '),
       startedMs,
     };
-  }
-
-  /** Number of a prompt's tokens that are not in the engine's cache. */
-  unreadOf(prompt: readonly number[]): number {
-    return prompt.length - commonPrefix(prompt, this.cached.prompt);
-  }
-
-  /**
-   * The engine has a prompt in its cache now; an empty one if it lost its cache.
-   * @param widths of the submodel that prefilled the new part
-   */
-  wasRead(prompt: readonly number[], widths: readonly number[] = []): void {
-    const whole = widths.includes(0)
-      ? Math.min(this.cached.whole, commonPrefix(prompt, this.cached.prompt))
-      : prompt.length;
-    this.cached = { prompt, whole };
   }
 
   /** A look-up delays the answer a little, so there is none if it could not change the decision. */
@@ -193,18 +206,16 @@ export class Planner {
     { explicit }: CompletionRequest,
     { governor }: RequestSettings,
   ): boolean {
-    const { costs, lookUp } = this.parts;
-    if (!lookUp || explicit || governor.submodel !== 'auto' || !submodel) return false;
+    const { costs, main } = this.parts.models;
+    if (!main.lookUp || explicit || governor.submodel !== 'auto' || !submodel) return false;
     const cheaper = [costs.candidates[0], costs.lastResort];
     return !cheaper.some((candidate) => candidate?.submodel.name === submodel.name);
   }
 
-  private async lookUp(
-    { memory = {} }: CompletionRequest,
-    { tokens, healingPrefix }: Prompt,
-  ): Promise<MemoryMatch | undefined> {
-    const { tokenizer } = this.parts.checkpoint;
-    return this.parts.lookUp?.([...endOfText(tokens, tokenizer.special), ...tokenizer.encode(healingPrefix)], memory);
+  private async lookUp({ memory = {} }: CompletionRequest, prompt: Prompt): Promise<MemoryMatch | undefined> {
+    const { checkpoint, lookUp } = this.parts.models.main;
+    const { tokenizer, prompt: format } = checkpoint;
+    return lookUp?.([...endOfText(prompt, format), ...tokenizer.encode(prompt.healingPrefix)], memory);
   }
 
   /** Later decisions depend on those for earlier requests. */
@@ -233,16 +244,52 @@ export class Planner {
     };
   }
 
-  private decide(snapshot: Snapshot, settings: GovernorSettings, shown: string | undefined): Decision | Declined {
-    const { costs, history } = this.parts;
-    return shown === undefined
-      ? decide(snapshot, costs, history, settings)
-      : refine(snapshot, shown, costs, history, settings);
+  private decide(snapshot: Snapshot, settings: GovernorSettings, answered: Answered | undefined): Decision | Declined {
+    const { models, history } = this.parts;
+    if (!answered) return decide(snapshot, models.costs, history, settings);
+    const { submodel, isShown } = answered;
+    if (isShown) return refine(snapshot, submodel, models.costs, history, settings);
+    const others = models.costsWithout(models.of(submodel) ?? models.main);
+    if (!others) return { submodel: undefined, reason: phrase('there is no other model') };
+    return refine(snapshot, undefined, others, history, settings);
   }
 }
 
-function commonPrefix(a: readonly number[], b: readonly number[]): number {
-  let n = 0;
-  while (n < a.length && n < b.length && a[n] === b[n]) n++;
-  return n;
+/** A decision with no more tokens than the caller takes. */
+function within<Any extends Decision | Declined>(decision: Any, maxTokens: number | undefined): Any {
+  if (maxTokens === undefined || !('maxTokens' in decision) || decision.maxTokens <= maxTokens) return decision;
+  return { ...decision, maxTokens };
+}
+
+/** If the suffix comes last, each key has it read again, so it is as long as the pace of typing allows. */
+function promptBudget({ checkpoint, costs }: Model, moment: Moment, settings: GovernorSettings): PromptBudget {
+  const [cheapest] = costs.candidates;
+  if (checkpoint.prompt.order !== 'psm' || !cheapest) return BUDGET;
+  const budgetMs = latencyBudgetMs(moment, situationOf(moment), settings);
+  return { ...BUDGET, suffixTokens: suffixTokensWithin(budgetMs, costs.predictMs(cheapest.submodel, 1, 0)) };
+}
+
+/** The part of a prompt that the next key does not change, and the token after it. */
+function textOf({ tokens, textEnd }: Prompt): readonly number[] {
+  return tokens.slice(0, textEnd + 1);
+}
+
+/** The prompts of one request, which each model reads in its own tokens. Each is built on its first use. */
+class Prompts {
+  private readonly built = new Map<Model, Prompt>();
+
+  constructor(
+    private readonly excerpt: Excerpt,
+    private readonly budgetOf: (model: Model) => PromptBudget,
+  ) {}
+
+  of(model: Model): Prompt {
+    const known = this.built.get(model);
+    if (known) return known;
+    const { checkpoint } = model;
+    const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
+    const prompt = buildPrompt(checkpoint, this.excerpt, room, undefined, this.budgetOf(model));
+    this.built.set(model, prompt);
+    return prompt;
+  }
 }

@@ -1,9 +1,8 @@
-import type { Engine } from '../engine/engine';
-import type { CostModel } from '../governor/costs';
 import type { History } from '../governor/history';
-import type { Checkpoint } from '../matlm/checkpoint';
+import { phrase, verbatim } from '../localisation/phrase';
 import { scoreBoundAt } from './decode/confidence';
 import { decode, type Decoded } from './decode/decode';
+import { scoreWeightsOf } from './models';
 import type { Work } from './outcome';
 import type { Plan, Purpose } from './plan';
 import type { EarlierOutput } from './reuse/earlierOutput';
@@ -12,9 +11,6 @@ import { type Ended, InFlightCompletion } from './reuse/inFlight';
 import { Trace } from './trace';
 
 export interface PlanRunnerParts {
-  readonly engine: Engine;
-  readonly checkpoint: Checkpoint;
-  readonly costs: CostModel;
   readonly history: History;
   readonly now: () => number;
   /** Called when a decode has ended or was stopped. */
@@ -34,12 +30,14 @@ export class PlanRunner {
   }
 
   private async run(inFlight: InFlightCompletion, trace: Trace): Promise<Ended> {
-    const { engine, checkpoint } = this.parts;
-    const { request, prompt, decision, trim, cursor, minScore } = inFlight.plan;
-    const weights = checkpoint.calibration?.weights;
+    const { request, model, document, prompt, decision, trim, cursor, minScore } = inFlight.plan;
+    const { engine, checkpoint } = model;
+    const weights = scoreWeightsOf(model);
     let isRead = false;
-    const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trim, inFlight.signal, {
+    const decoded = await decode(engine, checkpoint, prompt, decision, trim, inFlight.signal, {
       memory: request.memory,
+      document,
+      urgency: inFlight.purpose !== 'requested' ? 'ahead' : request.explicit ? 'hand' : 'typing',
       scoreBound: scoreBoundAt(cursor, weights, minScore),
       onProgress: (text) => {
         inFlight.written = text;
@@ -55,15 +53,18 @@ export class PlanRunner {
 
   private finish(inFlight: InFlightCompletion, decoded: Decoded, trace: Trace): Ended {
     const { plan, purpose, signal, hasMoved } = inFlight;
-    const { checkpoint, costs, history, now, onDecoded } = this.parts;
-    if (decoded.fault !== undefined) return { kind: 'failed', reason: decoded.fault };
+    const { costs } = plan.model;
+    const { history, now, onDecoded } = this.parts;
+    if (decoded.fault !== undefined) return { kind: 'failed', reason: verbatim(decoded.fault) };
     const work = workOf(plan, decoded, now());
     onDecoded?.(work, purpose);
-    if (decoded.aborted || signal.aborted) return { kind: 'superseded', reason: String(signal.reason) };
+    if (decoded.aborted || signal.aborted) {
+      return { kind: 'superseded', reason: phrase('its decode is no longer needed') };
+    }
     const { prefilledTokens, prefillMs, passes, decodeMs } = decoded;
     if (!hasMoved) costs.observe(plan.decision.submodel, prefilledTokens, prefillMs, passes, decodeMs);
     if (purpose === 'requested') history.answered(plan.cursorContext, passes);
-    const generation = generationOf(plan, purpose, decoded, checkpoint.calibration?.weights, work);
+    const generation = generationOf(plan, purpose, decoded, scoreWeightsOf(plan.model), work);
     trace.end('trim');
     this.earlier.add(generation, plan.settings.key);
     return { kind: 'generated', generation };

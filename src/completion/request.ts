@@ -12,6 +12,8 @@ export interface CompletionRequest extends Excerpt, GateInput {
   readonly indent?: IndentOptions | undefined;
   /** Where it is in the memory of the workspace; undefined if its document is not in there. */
   readonly memory?: MemoryPlace | undefined;
+  /** The most tokens that its caller takes; undefined for no limit. */
+  readonly maxTokens?: number | undefined;
 }
 
 /**

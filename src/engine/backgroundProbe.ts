@@ -79,7 +79,10 @@ export class BackgroundProbe {
       await this.proceed();
     } catch (error) {
       this.stop();
-      this.options.onFault((error as Error).message);
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.options.onFault(
+        code === undefined ? message : `the hardware is not probed, because the result cannot be stored: ${message}`,
+      );
     }
   }
 

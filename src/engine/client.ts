@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { type Clock, SYSTEM_CLOCK } from '../machine/clock';
 import type { MachineState } from '../machine/state';
 import type { SensorOptions } from './addon';
@@ -12,9 +12,11 @@ import {
   isOnGpu,
 } from './engine';
 import type { HardwareReport } from './hardware';
+import { type EngineLink, forkedLink, type LinkEvents, type ProgramOptions } from './link';
 import type { DocumentId, EngineMemory, MemoryMatch, MemoryPlace, MemoryStats } from './memory';
 import type { FromHost, MemoryAnswer, MemoryCall, ToHost } from './protocol';
 import { MAX_RESTARTS, Restarts } from './restarts';
+import { sharedLink } from './shared/sharedLink';
 import { Watchdog } from './watchdog';
 
 export type EngineState =
@@ -24,11 +26,16 @@ export type EngineState =
   /** Its process ended, and is started again after `delayMs`. */
   | { readonly kind: 'restarting'; readonly reason: string; readonly delayMs: number }
   /** Does not start again by itself. */
-  | { readonly kind: 'failed'; readonly reason: string };
+  | Failed;
 
-export interface ClientOptions {
-  /** The bundle of the engine's process. */
-  readonly hostFile: string;
+export interface Failed {
+  readonly kind: 'failed';
+  readonly reason: string;
+  /** Set if there is no engine for this platform in the installation, or none that loads. */
+  readonly lacksEngine?: true;
+}
+
+export interface ClientOptions extends ProgramOptions {
   /** The folder that holds the addon. */
   readonly root: string;
   readonly modelFolder: string;
@@ -40,9 +47,17 @@ export interface ClientOptions {
   readonly sensors?: SensorOptions;
   /** For timers and for `MachineState.readAtMs`. */
   readonly clock?: Clock;
-  readonly execArgv?: readonly string[];
-  /** The program that runs the process; by default the one that runs this process. */
-  readonly execPath?: string;
+  /** Use the engine of all windows, which is started if it does not run. Otherwise the process is this client's alone. */
+  readonly shared?: SharedWith;
+  /** Whether the window has the keyboard: what is typed there is more urgent than in others. */
+  readonly isFocused?: () => boolean;
+}
+
+export interface SharedWith {
+  /** Where the socket is. By default it is in a folder of the user's session. */
+  readonly folder?: string;
+  /** Receives the reason if the engine cannot be shared, so that this client has one of its own. */
+  readonly onUnshared?: (reason: string) => void;
 }
 
 /** A process that sends nothing for this long while a request runs is taken to hang. */
@@ -50,13 +65,20 @@ const SILENCE_MS = 10_000;
 const START_MS = 30_000;
 /** Pause before the first restart. */
 const BACKOFF_MS = 250;
+/** After that many ends in five minutes, a client shares its engine with no other. */
+const ALONE_AFTER = 2;
+/** Windows that lost the same engine do not all come back at once. */
+const SPREAD = { least: 0.6, most: 1.4 };
+
+/** All clients in this process are of one window. */
+const WINDOW = randomUUID();
 
 /**
  * The engine in a process of its own, so that a crash there costs a restart and never the editor. Requests that are
  * running when the process ends fail.
  */
 export class EngineClient implements Engine, EngineMemory {
-  private child: ChildProcess | undefined;
+  private link: EngineLink | undefined;
   private current: EngineState = { kind: 'stopped' };
   private nextId = 1;
   private readonly listeners = new Map<number, (event: GenerateEvent) => void>();
@@ -67,8 +89,8 @@ export class EngineClient implements Engine, EngineMemory {
   private readonly watchdog: Watchdog;
   private cancelRestart: () => void = () => undefined;
   private lastMachine: MachineState | undefined;
-  /** The last line of the process's stderr, or the reason why it could not be reached. */
-  private lastFault = '';
+  /** How long the process may be silent now while a request runs. */
+  private silenceMs = SILENCE_MS;
   /** The backend in the process; undefined until the process reports it. */
   private backend: Backend | undefined;
   /** Whether a process ended that may have used a GPU. */
@@ -78,7 +100,8 @@ export class EngineClient implements Engine, EngineMemory {
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.restarts = new Restarts(this.clock.now, BACKOFF_MS);
     this.watchdog = new Watchdog(this.clock, (limitMs) => {
-      this.ended(`did not answer for ${limitMs / 1000} s`);
+      this.link?.kill();
+      this.ended(`did not answer for ${limitMs / 1000} s`, '');
     });
   }
 
@@ -93,15 +116,16 @@ export class EngineClient implements Engine, EngineMemory {
 
   /** Start the process, or end it and start another. Forgets earlier crashes. */
   start(): void {
-    this.stop();
+    this.stop(true);
     this.restarts.forget();
     this.avoidsGpu = false;
     this.launch();
   }
 
-  stop(): void {
+  /** @param isRestart it is started again: a process that no other window has ends */
+  stop(isRestart = false): void {
     this.cancelRestart();
-    this.release();
+    this.release(isRestart);
     this.failAll('the engine was stopped');
     this.setState({ kind: 'stopped' });
   }
@@ -119,8 +143,10 @@ export class EngineClient implements Engine, EngineMemory {
       if (event.type === 'end') signal.removeEventListener('abort', onAbort);
       listener(event);
     });
-    this.send({ type: 'generate', id, request });
-    this.watchdog.expect(SILENCE_MS);
+    const isFocused =
+      request.urgency === undefined || request.urgency === 'typing' ? (this.options.isFocused?.() ?? true) : false;
+    this.send({ type: 'generate', id, request: isFocused ? { ...request, urgency: 'focused' } : request });
+    this.watchdog.expect(this.silenceMs);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   }
@@ -159,48 +185,32 @@ export class EngineClient implements Engine, EngineMemory {
   }
 
   private launch(): void {
-    const { hostFile, root, modelFolder, threads, execArgv, execPath } = this.options;
+    const { root, modelFolder, threads, shared, sensors = {} } = this.options;
     this.setState({ kind: 'starting' });
-    this.lastFault = '';
     this.backend = undefined;
-    let child: ChildProcess;
+    this.silenceMs = SILENCE_MS;
+    const events: LinkEvents = {
+      onMessage: (message) => {
+        if (link === this.link) this.receive(message);
+      },
+      onEnd: (how, fault, wasReached) => {
+        if (link === this.link) this.ended(how, fault, wasReached);
+      },
+    };
+    let link: EngineLink | undefined;
     try {
-      child = fork(hostFile, [], {
-        serialization: 'advanced',
-        execArgv: [...(execArgv ?? [])],
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-        ...(execPath === undefined ? {} : { execPath }),
-      });
+      // An engine that ends again and again may end because of another window's model, or because of this one's.
+      const isAlone = this.restarts.recent() >= ALONE_AFTER;
+      if (shared && isAlone) shared.onUnshared?.(`it ended ${ALONE_AFTER} times in five minutes`);
+      link = shared && !isAlone ? sharedLink({ ...this.options, ...shared }, events) : forkedLink(this.options, events);
     } catch (error) {
-      this.lastFault = (error as Error).message;
-      this.ended('did not start');
+      this.ended('did not start', (error as Error).message);
       return;
     }
-    this.child = child;
-    child.stderr?.on('data', (chunk: Buffer) => {
-      this.lastFault = (chunk.toString().trim().split('\n')[0] ?? '').slice(0, 200);
-    });
-    child.on('message', (message) => {
-      if (child === this.child) this.receive(message as FromHost);
-    });
-    child.on('error', (error) => {
-      if (child !== this.child) return;
-      this.lastFault = error.message;
-      // There is no exit event for a process that did not start: its file is missing, or no descriptors are left.
-      if (child.pid === undefined) this.ended('did not start');
-    });
-    child.on('exit', (code, signal) => {
-      if (child === this.child) this.ended(signal ? `ended by ${signal}` : `ended with exit code ${String(code)}`);
-    });
+    this.link = link;
     this.watchdog.heard(START_MS);
-    this.send({
-      type: 'open',
-      root,
-      folder: modelFolder,
-      threads,
-      sensors: this.options.sensors ?? {},
-      avoidsGpu: this.avoidsGpu,
-    });
+    const { avoidsGpu } = this;
+    link.send({ type: 'open', root, folder: modelFolder, threads, sensors, avoidsGpu, window: WINDOW });
   }
 
   private receive(message: FromHost): void {
@@ -212,7 +222,11 @@ export class EngineClient implements Engine, EngineMemory {
       case 'unusable':
         this.release();
         this.failAll(message.message);
-        this.setState({ kind: 'failed', reason: message.message });
+        this.setState({
+          kind: 'failed',
+          reason: message.message,
+          ...(message.lacksEngine ? { lacksEngine: true } : {}),
+        });
         return;
       case 'events': {
         const listener = this.listeners.get(message.id);
@@ -227,40 +241,47 @@ export class EngineClient implements Engine, EngineMemory {
         this.calls.delete(message.id);
         // This is no answer to a request: the process answers it even if the engine's thread hangs.
         return;
+      case 'alive':
+        this.silenceMs = message.limitMs ?? SILENCE_MS;
+        break;
       case 'machine':
         this.lastMachine = { ...message.state, readAtMs: this.clock.now() };
         this.options.onMachine?.(this.lastMachine);
         // This is no answer to a request: the sensors' own thread runs even if the engine hangs.
         return;
     }
-    if (this.listeners.size > 0) this.watchdog.heard(SILENCE_MS);
+    if (message.type !== 'alive') this.silenceMs = SILENCE_MS;
+    if (this.current.kind === 'starting') this.watchdog.heard(Math.max(START_MS, this.silenceMs));
+    else if (this.listeners.size > 0) this.watchdog.heard(this.silenceMs);
     else this.watchdog.rest();
   }
 
   /** The process has ended, or hangs and is given up. */
-  private ended(how: string): void {
+  private ended(how: string, fault: string, wasReached = true): void {
     this.release();
     // A graphics driver may have crashed it. That is not certain, but without a GPU the next process is safe.
-    if (this.backend === undefined || isOnGpu(this.backend)) this.avoidsGpu = true;
-    const reason = `the engine ${how}${this.lastFault ? ` (${this.lastFault})` : ''}`;
+    if (wasReached && (this.backend === undefined || isOnGpu(this.backend))) this.avoidsGpu = true;
+    const reason = `the engine ${how}${fault ? ` (${fault})` : ''}`;
     this.failAll(reason);
-    const delayMs = this.restarts.next();
-    if (delayMs === undefined) {
+    const pauseMs = this.restarts.next();
+    if (pauseMs === undefined) {
       this.setState({ kind: 'failed', reason: `${reason}; it failed ${MAX_RESTARTS + 1} times in five minutes` });
       return;
     }
+    const { least, most } = SPREAD;
+    const delayMs = Math.round(this.options.shared ? pauseMs * (least + Math.random() * (most - least)) : pauseMs);
     this.setState({ kind: 'restarting', reason, delayMs });
     this.cancelRestart = this.clock.after(delayMs, () => {
       this.launch();
     });
   }
 
-  /** Kill the process, if there is one, and hear no more of it. */
-  private release(): void {
+  /** Hear no more of the process. It ends if it is this client's alone. */
+  private release(isRestart = false): void {
     this.watchdog.rest();
-    const { child } = this;
-    this.child = undefined;
-    child?.kill('SIGKILL');
+    const { link } = this;
+    this.link = undefined;
+    link?.close(isRestart);
   }
 
   private failAll(reason: string): void {
@@ -280,6 +301,6 @@ export class EngineClient implements Engine, EngineMemory {
   }
 
   private send(message: ToHost): void {
-    if (this.child?.connected) this.child.send(message, () => undefined);
+    this.link?.send(message);
   }
 }

@@ -2,12 +2,26 @@
 import type { Cost } from '../matlm/submodel';
 import type { MemoryPlace } from './memory';
 
+/**
+ * What waits for a request, the most urgent first: the user, who asked by hand; the user, who types in the window that has
+ * the keyboard; a window in the background; nobody yet, because it is speculative or read ahead; a measurement.
+ */
+export const URGENCIES = ['hand', 'focused', 'typing', 'ahead', 'measuring'] as const;
+export type Urgency = (typeof URGENCIES)[number];
+
 /** One completion asked of the engine. Every option is declared here; each backend reads them in its own form. */
 export interface GenerateRequest {
   /** Token ids of the whole prompt. Tokens that the cache still holds are not computed again. */
   readonly prompt: readonly number[];
+  /**
+   * Where the prompt holds the text after the cursor, if it comes after the text before it: from an index on, before
+   * another. The answer does not continue it, so matches are looked for as if it came first.
+   */
+  readonly suffixAt?: readonly [begin: number, end: number];
   /** FFN width of each layer: the submodel. */
   readonly widths: readonly number[];
+  /** The document, a whole number: each has keys and values of its own, while memory lasts. 0 by default. */
+  readonly cacheKey?: number;
   readonly maxTokens: number;
   /** Tokens that end the completion and are not reported. */
   readonly stopTokens: readonly number[];
@@ -36,7 +50,12 @@ export interface GenerateRequest {
    */
   readonly scoreBound?: ScoreBound | undefined;
   readonly speculation?: Speculation;
+  /** An engine that several windows share serves the most urgent first. By default it is `typing`. */
+  readonly urgency?: Urgency;
 }
+
+/** A prompt, whose keys and values a cache may hold. */
+export type CachedText = Pick<GenerateRequest, 'prompt' | 'widths' | 'cacheKey'>;
 
 /**
  * Speculative decoding: tokens are drafted, either after earlier matches or by a smaller submodel, and then
@@ -123,13 +142,16 @@ export class FinalError extends Error {
   override readonly name = 'FinalError';
 }
 
-/** The backends: the native engine, and ONNX Runtime with each of its providers. */
-export const BACKENDS = ['native', 'onnx-cpu', 'onnx-webgpu', 'onnx-cuda', 'onnx-coreml', 'onnx-dml'] as const;
+/**
+ * The backends: the native engine; its counterpart on the GPU; both, of which the GPU reads prompts and the processor decodes; and
+ * ONNX Runtime on the processor, if the addon does not load.
+ */
+export const BACKENDS = ['native', 'gpu', 'gpu-prefill', 'onnx-cpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-/** Whether a backend runs on a GPU or another accelerator, and not on the processor's cores. */
+/** Whether a backend uses a GPU, and not the processor's cores alone. */
 export function isOnGpu(backend: Backend): boolean {
-  return backend !== 'native' && backend !== 'onnx-cpu';
+  return backend === 'gpu' || backend === 'gpu-prefill';
 }
 
 /** A backend that is not in use, and why. */
@@ -143,9 +165,9 @@ export interface EngineInfo {
   readonly backend: Backend;
   /** Backends that would be preferred, but that failed. */
   readonly rejected: readonly BackendReason[];
-  /** The backend that would be in use if other programs did not need the GPU. */
+  /** The backend that would be in use if the GPU were not left to others or, on battery, to rest. */
   readonly yielded?: BackendReason;
-  /** The instruction set of the native engine's kernels; `onnx` for ONNX Runtime, which does not report one. */
+  /** The instruction set of the native engine's kernels; `webgpu` and `onnx` for those that report none. */
   readonly isa: string;
   readonly threads: number;
   readonly weightBytes: number;
@@ -163,12 +185,8 @@ export interface Engine {
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void;
 }
 
-/** An engine in this process. */
-export interface LocalBackend extends Engine {
-  /** The engine's description, with the measured cost of each size. */
-  measure(): Promise<EngineInfo>;
-  dispose(): void;
-}
+/** Runs a piece of work alone, when its turn has come. */
+export type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 /** The prompt's tokens are prefilled in chunks of this many; an abort takes effect between two of them. As in forward.h. */
 export const PREFILL_CHUNK = 64;

@@ -1,3 +1,4 @@
+import type { NativeMemory } from './addon';
 import {
   type Backend,
   type BackendReason,
@@ -6,9 +7,10 @@ import {
   FinalError,
   type GenerateEvent,
   type GenerateRequest,
+  type InTurn,
   isOnGpu,
-  type LocalBackend,
 } from './engine';
+import type { LocalBackend } from './localBackend';
 import { remaining } from './remaining';
 
 /** A backend that can be opened; `open` throws if it does not load. */
@@ -26,7 +28,7 @@ interface Opened {
 /**
  * The first of several backends that works. If one fails, when it is opened or in the middle of a request (because the
  * GPU's driver was reset, for example), it is rejected for good and its request continues on the next one from its last
- * token. If other programs need the GPU, its backend yields for a while in the same way. A `FinalError` rejects nothing:
+ * token. If other programs need the GPU, or on battery, its backend yields for a while in the same way. A `FinalError` rejects nothing:
  * the next backend would meet it too, and may use far more memory before it does.
  */
 export class FallbackEngine implements LocalBackend {
@@ -46,7 +48,7 @@ export class FallbackEngine implements LocalBackend {
    * @param candidates in the order of preference
    * @param tokenBytes [vocabulary] the bytes of each token
    * @throws {FinalError} if no backend can run the model
-   * @throws the fault of the first candidate, if none opens
+   * @throws {AggregateError} the faults of all candidates, if none opens
    */
   constructor(
     candidates: readonly BackendCandidate[],
@@ -55,7 +57,10 @@ export class FallbackEngine implements LocalBackend {
     this.candidates = candidates;
     const faults: Error[] = [];
     const first = this.openFirst(candidates, faults);
-    if (!first) throw faults[0] ?? new Error('there is no engine to open');
+    if (!first) {
+      const message = faults.map((fault) => fault.message).join(' ') || 'there is no engine to open';
+      throw new AggregateError(faults, message);
+    }
     this.current = first;
   }
 
@@ -64,13 +69,18 @@ export class FallbackEngine implements LocalBackend {
     this.onChange = listener;
   }
 
-  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
+  generate(
+    request: GenerateRequest,
+    signal: AbortSignal,
+    listener: (event: GenerateEvent) => void,
+    memory?: NativeMemory,
+  ): void {
     const tokens: number[] = [];
     let [decodeMs, passes] = [0, 0];
     let hasPrefilled = false;
     const start = () => {
       const used = this.current;
-      used.engine.generate(remaining(request, tokens, this.tokenBytes), signal, (event) => {
+      const hear = (event: GenerateEvent) => {
         switch (event.type) {
           case 'progress':
             listener(event);
@@ -96,16 +106,17 @@ export class FallbackEngine implements LocalBackend {
             }
             listener({ ...event, decodedTokens: tokens.length, passes, decodeMs });
         }
-      });
+      };
+      used.engine.generate(remaining(request, tokens, this.tokenBytes), signal, hear, memory);
     };
     start();
   }
 
-  async measure(): Promise<EngineInfo> {
+  async measure(inTurn?: InTurn): Promise<EngineInfo> {
     for (;;) {
       const used = this.current;
       try {
-        const info = this.measured ?? (await used.engine.measure());
+        const info = this.measured ?? (await used.engine.measure(inTurn));
         const { candidate, reason } = this.yielded ?? {};
         const { backend } = used.candidate;
         const yielded = candidate && reason ? { yielded: { backend: candidate.backend, reason } } : {};
@@ -117,7 +128,7 @@ export class FallbackEngine implements LocalBackend {
   }
 
   /**
-   * Yield the GPU to other programs for a reason, or take it back if there is none. Work moves when the model is open on
+   * Yield the GPU for a reason, or take it back if there is none. Work moves when the model is open on
    * the other side, and a request that is running moves with it.
    */
   yieldGpu(reason: string | undefined): Promise<void> {
@@ -141,11 +152,26 @@ export class FallbackEngine implements LocalBackend {
       const usable = candidates.filter(({ backend }) => !this.rejected.some((other) => other.backend === backend));
       const { candidate } = this.current;
       this.candidates = usable.map((found) => (found.backend === candidate.backend ? candidate : found));
-      const [best] = this.candidates;
+      const { yielded } = this;
+      if (yielded) {
+        // The GPU stays yielded, and what is taken back is what was found now.
+        const onGpu = this.candidates.find(({ backend }) => isOnGpu(backend));
+        this.yielded = onGpu && { candidate: onGpu, reason: yielded.reason };
+      }
+      const best = this.candidates.find(({ backend }) => !yielded || !isOnGpu(backend));
       if (!best || best === candidate) return;
       await this.moveTo(best);
       this.onChange?.();
     });
+  }
+
+  /** @param info what the same engine measured when it was open before */
+  restore(info: EngineInfo): void {
+    if (info.backend === this.current.candidate.backend) this.current.engine.restore?.(info);
+  }
+
+  forget(cacheKeys: readonly number[]): void {
+    this.current.engine.forget?.(cacheKeys);
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-import type { GpuState } from '../machine/state';
+import type { GpuState, PowerSource } from '../machine/state';
 
 /** Whether the GPU is yielded to other programs, and how long its readings have contradicted that. */
 export interface GpuSharing {
@@ -18,12 +18,20 @@ const FULL = { above: 0.9, below: 0.8 };
 const YIELD_AFTER = 2;
 const RETURN_AFTER = 15;
 
+/** No sensor that is read tells a GPU's power, so nothing shows that it would cost less energy than the processor. */
+const ON_BATTERY = 'the machine runs on battery, and how much power the GPU draws is unknown';
+
 /**
- * Whether work goes to the processor because others need the GPU, after one more reading of the sensors. A value that
- * cannot be read is no reason to yield.
- * @param gpu the GPU with the most memory, which is the one that providers choose
+ * Whether work goes to the processor because others need the GPU, or because of the battery, after one more reading of the
+ * sensors. A value that cannot be read is no reason to yield.
+ * @param gpu the GPU with the most memory, which is the one that is opened
  */
-export function shareGpu({ reason, against }: GpuSharing, gpu: GpuState | undefined): GpuSharing {
+export function shareGpu(
+  { reason, against }: GpuSharing,
+  gpu: GpuState | undefined,
+  powerSource: PowerSource,
+): GpuSharing {
+  if (powerSource === 'battery') return { reason: ON_BATTERY, against: 0 };
   const busy = gpu?.busyByOthersShare ?? 0;
   const full = gpu?.memoryBytes ? (gpu.memoryUsedByOthersBytes ?? 0) / gpu.memoryBytes : 0;
   if (reason === undefined) {

@@ -1,12 +1,10 @@
-import type { Cost } from '../matlm/submodel';
+import { type Cost, prefillMs } from '../matlm/submodel';
 import type { Backend, BackendReason } from './engine';
 
 /** A backend that computed the same as the reference. */
 export interface Kept {
   readonly backend: Backend;
   readonly kept: true;
-  /** Tokens that it prefills at once. */
-  readonly prefillTokens: number;
   /** Root mean square error of its logits against the reference's, over their standard deviation. */
   readonly error: number;
   /** By size. */
@@ -32,18 +30,31 @@ export const CLEARLY_FASTER = 1.2;
 /** A typical request: a line's worth of new prompt, and of text. */
 const TYPICAL = { promptTokens: 24, newTokens: 12 };
 
+/** The first request in a file reads the whole prompt. Its share of all requests is an assumption. */
+const COLD = { promptTokens: 512, share: 0.1 };
+
 /** Milliseconds of a typical request to the full model. */
 export function typicalMs({ costs }: Kept): number {
-  const { prefillMsPerToken, decodeMsPerToken } = costs.XL ?? {
-    prefillMsPerToken: Infinity,
-    decodeMsPerToken: Infinity,
-  };
-  return TYPICAL.promptTokens * prefillMsPerToken + TYPICAL.newTokens * decodeMsPerToken;
+  return requestMs(costs.XL, TYPICAL.promptTokens);
+}
+
+/** Milliseconds of the first request in a file to the full model. */
+export function coldMs({ costs }: Kept): number {
+  return requestMs(costs.XL, COLD.promptTokens);
+}
+
+/** The mean of all requests to the full model, which decides between backends. */
+export function meanMs(kept: Kept): number {
+  return (1 - COLD.share) * typicalMs(kept) + COLD.share * coldMs(kept);
+}
+
+function requestMs(cost: Cost | undefined, promptTokens: number): number {
+  return cost ? prefillMs(cost, promptTokens) + TYPICAL.newTokens * cost.decodeMsPerToken : Infinity;
 }
 
 /** The kept backends, best first: the fastest for the full model, or the native engine if it is close to that. */
 export function inOrder(report: HardwareReport): Kept[] {
   const kept = report.findings.filter((finding) => finding.kept);
   const handicap = ({ backend }: Kept) => (backend === 'native' ? 1 : CLEARLY_FASTER);
-  return kept.sort((a, b) => typicalMs(a) * handicap(a) - typicalMs(b) * handicap(b));
+  return kept.sort((a, b) => meanMs(a) * handicap(a) - meanMs(b) * handicap(b));
 }

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, platform } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isObject } from '../matlm/config';
-import type { Cost } from '../matlm/submodel';
+import { isObject } from '../matlm/json';
+import type { Cost, GpuPrefill } from '../matlm/submodel';
 import { BACKENDS } from './engine';
 import type { HardwareReport, Kept, Rejected } from './hardware';
 
@@ -111,19 +111,23 @@ function parseReport(json: unknown): HardwareReport | undefined {
 
 function parseFinding(json: unknown): Kept | Rejected | undefined {
   if (!isObject(json)) return undefined;
-  const { kept, reason, prefillTokens, error, costs } = json;
+  const { kept, reason, error, costs } = json;
   const backend = BACKENDS.find((name) => name === json.backend);
   if (!backend) return undefined;
   if (kept === false) return typeof reason === 'string' ? { backend, kept, reason } : undefined;
-  const isChunk = Number.isInteger(prefillTokens) && (prefillTokens as number) > 0;
-  if (kept !== true || !isChunk || !isNonNegative(error) || !isObject(costs)) return undefined;
+  if (kept !== true || !isNonNegative(error) || !isObject(costs)) return undefined;
   const named = Object.entries(costs);
   if (!named.every((entry): entry is [string, Cost] => isCost(entry[1]))) return undefined;
-  return { backend, kept, prefillTokens: prefillTokens as number, error, costs: Object.fromEntries(named) };
+  return { backend, kept, error, costs: Object.fromEntries(named) };
 }
 
 function isCost(json: unknown): json is Cost {
-  return isObject(json) && isNonNegative(json.prefillMsPerToken) && isNonNegative(json.decodeMsPerToken);
+  if (!isObject(json) || !isNonNegative(json.prefillMsPerToken) || !isNonNegative(json.decodeMsPerToken)) return false;
+  return json.gpuPrefill === undefined || isGpuPrefill(json.gpuPrefill);
+}
+
+function isGpuPrefill(json: unknown): json is GpuPrefill {
+  return isObject(json) && isNonNegative(json.startMs) && isNonNegative(json.msPerToken);
 }
 
 function isNonNegative(json: unknown): json is number {

@@ -24,6 +24,8 @@ interface Settle {
 export class LocalMemory implements EngineMemory {
   private readonly waiting = new Map<DocumentId, Waiting>();
   private isWorking = false;
+  /** All documents that are remembered or wait. */
+  private readonly known = new Set<DocumentId>();
 
   /** @param pause lets everything else that waits in this process have its turn */
   constructor(
@@ -33,6 +35,7 @@ export class LocalMemory implements EngineMemory {
   ) {}
 
   remember(document: DocumentId, text: string): Promise<MemoryStats> {
+    this.known.add(document);
     return new Promise((resolve, reject) => {
       const settle = [...(this.waiting.get(document)?.settle ?? []), { resolve, reject }];
       this.waiting.set(document, { text, settle });
@@ -46,8 +49,14 @@ export class LocalMemory implements EngineMemory {
     for (const document of documents) {
       for (const { resolve } of this.waiting.get(document)?.settle ?? []) resolve(stats);
       this.waiting.delete(document);
+      this.known.delete(document);
     }
     return Promise.resolve(stats);
+  }
+
+  /** Forget all documents, and those that wait to be remembered. */
+  forgetAll(): void {
+    void this.forget([...this.known]);
   }
 
   look(tokens: readonly number[], place: MemoryPlace): Promise<MemoryMatch> {
@@ -76,18 +85,34 @@ export class LocalMemory implements EngineMemory {
     this.isWorking = false;
   }
 
-  /** Line by line, because no token spans a line feed and the beginning of the line before it. */
   private async tokenise(text: string, isWanted: () => boolean): Promise<number[]> {
     const tokens: number[] = [];
     let sliceEndMs = performance.now() + SLICE_MS;
-    for (const line of text.replaceAll('\r\n', '\n').split(/(?=\n)/)) {
-      for (const token of this.tokenizer.encode(line)) tokens.push(token);
+    for (const part of partsOf(text.replaceAll('\r\n', '\n'))) {
+      for (const token of this.tokenizer.encode(part)) tokens.push(token);
       if (performance.now() < sliceEndMs) continue;
       await this.pause();
       if (!isWanted()) break;
       sliceEndMs = performance.now() + SLICE_MS;
     }
     return tokens;
+  }
+}
+
+/**
+ * Where a text can be cut without any change of its tokens: after a letter or digit and before one of these characters, stretches of
+ * all families end. At line ends they do not: many have tokens that span one with blanks or punctuation.
+ */
+const CUT = /(?<=[\p{L}\p{N}])(?=[\n(),.;])/gu;
+/** A part is cut at the first such place after so many characters. */
+const PART_CHARS = 200;
+
+function* partsOf(text: string): Generator<string> {
+  for (let begin = 0; begin < text.length;) {
+    CUT.lastIndex = begin + PART_CHARS;
+    const end = CUT.exec(text)?.index ?? text.length;
+    yield text.slice(begin, end);
+    begin = end;
   }
 }
 

@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** No probe takes this long, because each of its few processes has half a minute. */
@@ -19,6 +29,8 @@ export class LockFile {
     private readonly file: string,
     /** Milliseconds since the epoch, as in the file system's times. */
     private readonly epochNow: () => number = Date.now,
+    /** How long a running process may hold it. */
+    private readonly expiresMs = EXPIRES_MS,
   ) {}
 
   /** @returns whether this process holds it now. @throws if it cannot be written; nothing is left behind then */
@@ -41,10 +53,21 @@ export class LockFile {
     return true;
   }
 
-  /** Whether a running process holds it, and has not held it for longer than EXPIRES_MS. */
+  /** Whether a running process holds it, and has not held it for longer than allowed. */
   isHeld(): boolean {
     const found = readLock(this.file);
     return found !== undefined && this.isValid(found);
+  }
+
+  /** Holds it for EXPIRES_MS from now. Never throws: a lock that cannot be renewed expires. */
+  renew(): void {
+    if (readLock(this.file)?.text !== String(process.pid)) return;
+    const seconds = this.epochNow() / 1000;
+    try {
+      utimesSync(this.file, seconds, seconds);
+    } catch {
+      // It expires.
+    }
   }
 
   /**
@@ -63,7 +86,7 @@ export class LockFile {
 
   private isValid({ text, writtenMs }: LockContent): boolean {
     const ageMs = this.epochNow() - writtenMs;
-    if (ageMs > EXPIRES_MS) return false;
+    if (ageMs > this.expiresMs) return false;
     if (!/^\d{1,9}$/.test(text) || Number(text) === 0) return ageMs <= EMPTY_EXPIRES_MS;
     try {
       process.kill(Number(text), 0);

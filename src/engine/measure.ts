@@ -1,8 +1,7 @@
 import type { CheckpointConfig } from '../matlm/config';
-import { type Cost, submodelOf } from '../matlm/submodel';
-import type { Engine } from './engine';
+import { type Cost, submodelOf, wholeSizes } from '../matlm/submodel';
+import type { Engine, InTurn } from './engine';
 
-const MEASURED = ['S', 'XL', 'M', 'L'];
 const DECODED_TOKENS = 12;
 /** No measurement begins later than this. */
 const MEASURING_MS = 200;
@@ -10,17 +9,24 @@ const MEASURING_MS = 200;
 /**
  * The costs of the sizes on this machine, measured with a prompt of 64 tokens and a few decoded ones. The smallest and the
  * largest come first, because the others lie between them, then the rest, then all again until MEASURING_MS have passed.
+ * @param inTurn runs each request
  */
-export async function measureCosts(engine: Engine, config: CheckpointConfig): Promise<Record<string, Cost>> {
+export async function measureCosts(
+  engine: Engine,
+  config: CheckpointConfig,
+  inTurn: InTurn = (work) => work(),
+): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
+  const [smallest = 'XL', ...larger] = wholeSizes(config);
+  const measured = [smallest, ...larger.slice(-1), ...larger.slice(0, -1)];
   const vocabulary = config.model.vocabularySize;
   const prompt = (seed: number) => Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + seed) % (vocabulary - 10)));
   // A warm-up run, because caches are cold and the processor's clock is low.
-  await costOf(engine, prompt(MEASURED.length * 2), submodelOf(config, 'S').widths);
+  await inTurn(() => costOf(engine, prompt(measured.length * 2), submodelOf(config, smallest).widths));
   const startedMs = performance.now();
-  for (const [round, size] of [...MEASURED, ...MEASURED].entries()) {
+  for (const [round, size] of [...measured, ...measured].entries()) {
     if (round >= 2 && performance.now() - startedMs > MEASURING_MS) break;
-    const cost = await costOf(engine, prompt(round), submodelOf(config, size).widths);
+    const cost = await inTurn(() => costOf(engine, prompt(round), submodelOf(config, size).widths));
     const before = costs[size];
     // The faster of two rounds is closer to the machine; the difference is noise.
     costs[size] = before

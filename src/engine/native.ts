@@ -1,14 +1,25 @@
 import { availableParallelism } from 'node:os';
 import type { EngineCheckpoint } from '../matlm/checkpoint';
-import { AddonError, loadAddon, type NativeEngine, type NativeMemory, type NativeRequest, numbersOf } from './addon';
 import {
+  type Activations,
+  type NativeEngine,
+  type NativeEvent,
+  type NativeMemory,
+  type NativeRequest,
+  numbersOf,
+} from './addon';
+import { AddonError, loadAddon } from './loadAddon';
+import {
+  type CachedText,
+  type EndEvent,
   type EngineInfo,
   FinalError,
   type GenerateEvent,
   type GenerateRequest,
-  type LocalBackend,
+  type InTurn,
   type ScoreBound,
 } from './engine';
+import type { LocalBackend } from './localBackend';
 import { measureCosts } from './measure';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */
@@ -48,12 +59,17 @@ export class LocalEngine implements LocalBackend {
     }
   }
 
-  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
+  generate(
+    request: GenerateRequest,
+    signal: AbortSignal,
+    listener: (event: GenerateEvent) => void,
+    memory = this.memory,
+  ): void {
     const onAbort = () => {
       handle.abort();
     };
-    const handle = this.native.generate(packed(request, this.memory !== undefined), (event) => {
-      if (event.type === 'logits') return;
+    const handle = this.native.generate(packed(request, memory), (event) => {
+      if (event.type === 'logits' || event.type === 'scores' || event.type === 'activations') return;
       if (event.type === 'end') signal.removeEventListener('abort', onAbort);
       // It fails if weights overflow or memory is short, and no other backend needs less memory.
       const isFault = event.type === 'end' && event.reason === 'failed';
@@ -63,23 +79,128 @@ export class LocalEngine implements LocalBackend {
     else signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  /** Logits after each token from `first` on, [tokens - first, vocabulary]; discards the cache. */
-  logits(tokens: readonly number[], widths: readonly number[], first = 0): Promise<Float32Array> {
+  /**
+   * Logits after each token from `first` on, [tokens - first, vocabulary]; discards the cache.
+   * @param reusable so many tokens are not read if the cache holds them; then the logits begin after them
+   */
+  logits(tokens: readonly number[], widths: readonly number[], first = 0, reusable = 0): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
       let found: Float32Array | undefined;
-      this.native.logits(Int32Array.from(tokens), Int32Array.from(widths), (event) => {
+      const listener = (event: NativeEvent) => {
         if (event.type === 'logits') found = event.logits;
         if (event.type !== 'end') return;
         if (found) resolve(found.subarray(first * this.checkpoint.config.model.vocabularySize));
+        else reject(new Error(event.message ?? event.reason));
+      };
+      this.native.logits(Int32Array.from(tokens), Int32Array.from(widths), listener, reusable);
+    });
+  }
+
+  /**
+   * Logits after each token that follows those at the beginning that the cache holds, [tokens - cached, vocabulary].
+   * @throws {Error} if the cache holds fewer tokens
+   */
+  async logitsAfter(cached: number, tokens: readonly number[], widths: readonly number[]): Promise<Float32Array> {
+    const found = await this.logits(tokens, widths, 0, cached);
+    if (found.length === (tokens.length - cached) * this.checkpoint.config.model.vocabularySize) return found;
+    throw new Error(`the cache does not hold the first ${cached} tokens`);
+  }
+
+  /** Tokens at the beginning of a prompt that its submodel need not read again. */
+  async cachedTokens({ prompt, widths, cacheKey = 0 }: CachedText): Promise<number> {
+    const request = { prompt, widths, cacheKey, maxTokens: 0, stopTokens: [] };
+    const { cachedTokens = 0 } = await this.ended({ ...packed(request, undefined), looksUp: true });
+    return cachedTokens;
+  }
+
+  /**
+   * Continues from keys and values of another engine.
+   * @param from the first of the prompt's tokens that they are of; the cache holds all before
+   * @param keysAndValues float16, [layer, keys and values, token, kvHeads, headDim]
+   */
+  async copyIn({ prompt, widths, cacheKey = 0 }: CachedText, from: number, keysAndValues: Uint16Array): Promise<void> {
+    const request = { prompt, widths, cacheKey, maxTokens: 0, stopTokens: [] };
+    await this.ended({ ...packed(request, undefined), keysAndValues, importedFrom: from });
+  }
+
+  private ended(request: NativeRequest): Promise<EndEvent> {
+    return new Promise((resolve, reject) => {
+      this.native.generate(request, (event) => {
+        if (event.type !== 'end') return;
+        if (event.reason === 'stop') resolve(event);
         else reject(new Error(event.message ?? event.reason));
       });
     });
   }
 
-  async measure(): Promise<EngineInfo> {
+  /**
+   * How probable a text is: the natural logarithm of the probability of each token from `first` on, given all before it.
+   * @param first 1 at least
+   */
+  logProbabilities(
+    tokens: readonly number[],
+    widths: readonly number[],
+    first: number,
+    signal: AbortSignal = NEVER,
+  ): Promise<Float32Array> {
+    return this.scores({ prompt: tokens, widths, maxTokens: 0, stopTokens: [] }, first, signal);
+  }
+
+  /**
+   * The same, and what the memory says at each token.
+   * @param request its prompt, submodel, suffix and place in the memory
+   * @returns [tokens - first, SCORE_COLUMNS], or [tokens - first] if the request does not use the memory
+   */
+  scores(request: GenerateRequest, first: number, signal: AbortSignal = NEVER): Promise<Float32Array> {
+    const options = { ...packed(request, this.memory), scoredFrom: first };
+    return this.report(options, (event) => (event.type === 'scores' ? event.scores : undefined), signal);
+  }
+
+  /**
+   * What the hidden units of the whole model do in a text; discards the cache. The result depends on neither the number of
+   * threads nor the instruction set.
+   */
+  activations(tokens: readonly number[], signal: AbortSignal = NEVER): Promise<Activations> {
+    const { layers, ffnSize } = this.checkpoint.config.model;
+    const widths = Array<number>(layers).fill(ffnSize);
+    const request = { prompt: tokens, widths, maxTokens: 0, stopTokens: [] };
+    const options = { ...packed(request, undefined), gathersActivations: true };
+    const take = (event: NativeEvent) =>
+      event.type === 'activations' ? { mean: event.mean, square: event.square } : undefined;
+    return this.report(options, take, signal);
+  }
+
+  /** The one event of a request that `take` returns something for. */
+  private report<T>(
+    options: NativeRequest,
+    take: (event: NativeEvent) => T | undefined,
+    signal: AbortSignal,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let found: T | undefined;
+      const handle = this.native.generate(options, (event) => {
+        found ??= take(event);
+        if (event.type !== 'end') return;
+        signal.removeEventListener('abort', onAbort);
+        if (found) resolve(found);
+        else reject(new Error(event.message ?? event.reason));
+      });
+      const onAbort = () => {
+        handle.abort();
+      };
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  async measure(inTurn?: InTurn): Promise<EngineInfo> {
     const { isa, threads, weightBytes, kvCacheBytes } = this.native;
-    const costs = await measureCosts(this, this.checkpoint.config);
+    const costs = await measureCosts(this, this.checkpoint.config, inTurn);
     return { pid: process.pid, backend: 'native', rejected: [], isa, threads, weightBytes, kvCacheBytes, costs };
+  }
+
+  forget(cacheKeys: readonly number[]): void {
+    this.native.forget(Int32Array.from(cacheKeys));
   }
 
   dispose(): void {
@@ -110,18 +231,25 @@ export function openMemory(root: string, { config, tokenizer }: EngineCheckpoint
 }
 
 const encoder = new TextEncoder();
+const NEVER = new AbortController().signal;
 
 /** A request in the form that the addon reads: numbers in typed arrays, and every option present. */
-function packed(request: GenerateRequest, hasMemory: boolean): Required<NativeRequest> {
-  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, memory, expected, speculation } = request;
-  const [document, firstHiddenLine, lastHiddenLine] = numbersOf(memory ?? {});
+function packed(request: GenerateRequest, memory: NativeMemory | undefined): NativeRequest {
+  const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, memory: place, expected, speculation } = request;
+  const [suffixBegin, suffixEnd] = request.suffixAt ?? [0, 0];
+  const [document, firstHiddenLine, lastHiddenLine] = numbersOf(place ?? {});
   return {
     tokens: Int32Array.from(prompt),
+    suffixBegin,
+    suffixEnd,
+    scoredFrom: 0,
     widths: Int32Array.from(widths),
+    cacheKey: request.cacheKey ?? 0,
     maxTokens,
     stopTokens: Int32Array.from(stopTokens),
     bannedFirstTokens: Int32Array.from(bannedFirstTokens ?? []),
-    usesMemory: hasMemory && memory !== undefined,
+    usesMemory: memory !== undefined && place !== undefined,
+    memory,
     document,
     firstHiddenLine,
     lastHiddenLine,

@@ -4,14 +4,20 @@ import { checkValues } from '../matlm/tensors';
 import type { NativeMemory } from './addon';
 import { type Backend, isOnGpu } from './engine';
 import { type BackendCandidate, FallbackEngine } from './fallbackEngine';
+import { GpuEngine } from './gpu/gpuEngine';
+import { unsupported } from './gpu/weights';
+import { GpuPrefillEngine } from './gpuPrefill';
 import { type HardwareReport, inOrder } from './hardware';
 import { defaultThreads, LocalEngine } from './native';
-import { ONNX_CPU, OnnxEngine } from './onnx/onnxEngine';
-import type { Provider } from './onnx/runtime';
+import { hasGraph } from './onnx/graph';
+import { OnnxEngine } from './onnx/onnxEngine';
 import type { Trial } from './protocol';
 
-/** Tokens of a probe: more than 32, because ONNX Runtime uses another attention kernel for 32 and more. */
+/** Tokens of a probe: more than a tile of the GPU's kernels. */
 const TRIAL = { promptTokens: 40, decodedTokens: 8 };
+
+/** Set by tests alone. Without it, a driver that computes on the processor is refused, because the native engine does that faster. */
+const ALLOWS_SOFTWARE_GPU = 'MATCODER_ALLOW_SOFTWARE_GPU';
 
 export interface OpenOptions {
   /** 0 for the default. */
@@ -28,7 +34,7 @@ export interface OpenOptions {
  * The engine that this machine runs: the first of `candidates` that works. The weights are checked before any of them is
  * opened, because a fault of theirs is not a fault of a backend.
  * @throws {CheckpointError} if the weights hold a value that is not finite
- * @throws the fault of the first candidate, if none opens
+ * @throws {AggregateError} the faults of all candidates, if none opens
  */
 export function openEngine(root: string, checkpoint: Checkpoint, options: OpenOptions = {}): FallbackEngine {
   checkValues(checkpoint.weightsFile, checkpoint.tensors);
@@ -38,24 +44,31 @@ export function openEngine(root: string, checkpoint: Checkpoint, options: OpenOp
 /**
  * The backends that can run the model, best first: those that the probe found, if there was one; then the native engine,
  * then ONNX Runtime.
- * @param root the folder that holds the addon and ONNX Runtime
+ * @param root the folder that holds the addon, the package webgpu and ONNX Runtime
  */
 export function candidates(
   root: string,
   checkpoint: Checkpoint,
   { threads = 0, report, avoidsGpu = false, memory }: OpenOptions,
 ): BackendCandidate[] {
-  const open = (backend: Backend, prefillTokens = ONNX_CPU.prefillTokens): BackendCandidate => ({
-    backend,
-    open: () => openBackend(root, checkpoint, threads, backend, prefillTokens, memory),
-  });
-  const chosen = (report ? inOrder(report) : [])
-    .filter(({ backend }) => !avoidsGpu || !isOnGpu(backend))
-    .map(({ backend, prefillTokens }) => open(backend, prefillTokens));
-  const lastResorts = (['native', 'onnx-cpu'] as const)
-    .filter((backend) => !chosen.some((candidate) => candidate.backend === backend))
-    .map((backend) => open(backend));
-  return [...chosen, ...lastResorts];
+  const found = (report ? inOrder(report) : []).map(({ backend }) => backend);
+  const backends = new Set<Backend>([...found, 'native', 'onnx-cpu']);
+  return [...backends]
+    .filter((backend) => whyNot(backend, checkpoint) === undefined && (!avoidsGpu || !isOnGpu(backend)))
+    .map((backend) => ({ backend, open: () => openBackend(root, checkpoint, threads, backend, memory) }));
+}
+
+/** Why a backend cannot run a checkpoint on any machine; undefined if it can. */
+export function whyNot(
+  backend: Backend,
+  { config, tensors }: Pick<Checkpoint, 'config' | 'tensors'>,
+): string | undefined {
+  const model = { config: config.model, tensors };
+  if (isOnGpu(backend)) {
+    const reason = unsupported(model);
+    return reason && `the GPU's kernels do not run this model: ${reason}`;
+  }
+  return backend === 'native' || hasGraph(model) ? undefined : 'only the native engine runs a model of this kind';
 }
 
 /** The work of a probe's process: the full model on an arbitrary text, prefilled and then decoded token by token. */
@@ -64,14 +77,13 @@ export async function tryBackend(
   checkpoint: Checkpoint,
   threads: number,
   backend: Backend,
-  prefillTokens: number,
 ): Promise<Trial> {
   checkValues(checkpoint.weightsFile, checkpoint.tensors);
   const { model } = checkpoint.config;
   const { widths } = submodelOf(checkpoint.config, 'XL');
   const count = TRIAL.promptTokens + TRIAL.decodedTokens;
   const tokens = Array.from({ length: count }, (_, i) => (i * 37 + 11) % model.vocabularySize);
-  const engine = openBackend(root, checkpoint, threads, backend, prefillTokens);
+  const engine = openBackend(root, checkpoint, threads, backend);
   const logits = await engine.logits(tokens, widths, TRIAL.promptTokens - 1);
   return { logits, costs: (await engine.measure()).costs };
 }
@@ -81,16 +93,21 @@ function openBackend(
   checkpoint: Checkpoint,
   threads: number,
   backend: Backend,
-  prefillTokens: number,
   memory?: NativeMemory,
-): LocalEngine | OnnxEngine {
-  if (backend === 'native') return new LocalEngine(root, checkpoint, threads, memory);
-  const provider = backend.slice('onnx-'.length) as Provider;
-  return new OnnxEngine(
-    root,
-    checkpoint,
-    { provider, prefillTokens },
-    threads > 0 ? threads : defaultThreads(),
-    memory,
-  );
+): LocalEngine | GpuEngine | GpuPrefillEngine | OnnxEngine {
+  const reason = whyNot(backend, checkpoint);
+  if (reason !== undefined) throw new Error(reason);
+  const refusesSoftware = process.env[ALLOWS_SOFTWARE_GPU] === undefined;
+  const native = () => new LocalEngine(root, checkpoint, threads, memory);
+  const gpu = () => new GpuEngine(root, checkpoint, memory, { refusesSoftware });
+  switch (backend) {
+    case 'native':
+      return native();
+    case 'gpu':
+      return gpu();
+    case 'gpu-prefill':
+      return new GpuPrefillEngine(native(), gpu(), checkpoint.config);
+    case 'onnx-cpu':
+      return new OnnxEngine(root, checkpoint, threads > 0 ? threads : defaultThreads());
+  }
 }

@@ -1,4 +1,4 @@
-import { type Backend, isOnGpu, PREFILL_CHUNK } from './engine';
+import { type Backend, isOnGpu } from './engine';
 import type { HardwareReport, Kept, Rejected } from './hardware';
 import type { Trial } from './protocol';
 import { ask, type ProcessOptions } from './trialProcess';
@@ -11,7 +11,7 @@ export interface ProbeOptions extends ProcessOptions {
   readonly threads: number;
   /** The machine that the findings hold for, see `machineOf`. */
   readonly machine: string;
-  /** Why no backend on a GPU is tried, see `whyNoGpu`. */
+  /** Why no backend that uses a GPU is tried, see `whyNoGpu`. */
   readonly noGpu?: string | undefined;
 }
 
@@ -19,62 +19,54 @@ export interface ProbeOptions extends ProcessOptions {
 const MAX_ERROR = 0.07;
 
 /**
- * Tokens to prefill at once; the first number that gives correct logits is used. From 32 tokens on, ONNX Runtime uses
- * another attention kernel, which is wrong on some drivers.
- */
-const PREFILL_TOKENS = { onProcessor: [PREFILL_CHUNK], onGpu: [2 * PREFILL_CHUNK, 31] };
-
-/**
  * Try each backend in a process of its own, because a faulty driver may crash or hang it: one prefill and eight decode
- * steps, compared with the logits of the first backend that runs (the native engine, or ONNX Runtime on the processor).
+ * steps, compared with the logits of the first backend that runs (the native engine, or ONNX Runtime if the addon does not load).
  */
 export async function detectHardware(options: ProbeOptions): Promise<HardwareReport> {
-  const findings: (Kept | Rejected)[] = [];
-  let reference: Float32Array | undefined;
-  for (const backend of await backends(options)) {
-    let finding: Kept | Rejected | undefined;
-    if (options.noGpu !== undefined && isOnGpu(backend)) {
-      findings.push({ backend, kept: false, reason: options.noGpu });
-      continue;
-    }
-    for (const prefillTokens of isOnGpu(backend) ? PREFILL_TOKENS.onGpu : PREFILL_TOKENS.onProcessor) {
-      try {
-        const { logits, costs } = await runTrial(options, backend, prefillTokens);
-        reference ??= logits;
-        const error = relativeError(logits, reference);
-        if (error <= MAX_ERROR) {
-          finding = { backend, kept: true, prefillTokens, error, costs };
-          break;
-        }
-        const fault = Number.isNaN(error)
-          ? 'are not numbers'
-          : `are off by ${(100 * error).toFixed(0)}% of their standard deviation`;
-        finding = { backend, kept: false, reason: `its logits ${fault}` };
-      } catch (error) {
-        options.signal?.throwIfAborted();
-        finding = { backend, kept: false, reason: (error as Error).message };
-        // Shorter chunks do not help a backend that does not load.
-        break;
-      }
-    }
-    if (finding) findings.push(finding);
+  const native = await tryOne(options, 'native');
+  const findings = [native.finding];
+  let { logits } = native;
+  if (!logits) {
+    const lastResort = await tryOne(options, 'onnx-cpu');
+    findings.push(lastResort.finding);
+    ({ logits } = lastResort);
   }
+  // Without logits to compare with, nobody knows whether a driver is right.
+  if (!logits) return { machine: options.machine, findings };
+  const gpu = await tryOne(options, 'gpu', logits);
+  findings.push(gpu.finding);
+  // It is both: if one of them does not work, there is nothing to try.
+  if (native.finding.kept && gpu.finding.kept) findings.push((await tryOne(options, 'gpu-prefill', logits)).finding);
   return { machine: options.machine, findings };
 }
 
-/** The backends to try: the native engine, and ONNX Runtime with each provider that its package has for this platform. */
-async function backends(options: ProbeOptions): Promise<Backend[]> {
-  const answer = await ask(options, { type: 'list', root: options.root }).catch(() => {
-    options.signal?.throwIfAborted();
-    return undefined;
-  });
-  // If ONNX Runtime does not load, the trial on the processor gives the reason.
-  return ['native', ...(answer?.type === 'listed' ? answer.backends : (['onnx-cpu'] as const))];
+interface Tried {
+  readonly finding: Kept | Rejected;
+  /** Of a backend that is kept. */
+  readonly logits?: Float32Array;
 }
 
-async function runTrial(options: ProbeOptions, backend: Backend, prefillTokens: number): Promise<Trial> {
+/** @param reference the logits to compare with; undefined for the first backend */
+async function tryOne(options: ProbeOptions, backend: Backend, reference?: Float32Array): Promise<Tried> {
+  const rejected = (reason: string): Tried => ({ finding: { backend, kept: false, reason } });
+  if (options.noGpu !== undefined && isOnGpu(backend)) return rejected(options.noGpu);
+  try {
+    const { logits, costs } = await runTrial(options, backend);
+    const error = relativeError(logits, reference ?? logits);
+    if (error <= MAX_ERROR) return { finding: { backend, kept: true, error, costs }, logits };
+    const fault = Number.isNaN(error)
+      ? 'are not numbers'
+      : `are off by ${(100 * error).toFixed(0)}% of their standard deviation`;
+    return rejected(`its logits ${fault}`);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return rejected((error as Error).message);
+  }
+}
+
+async function runTrial(options: ProbeOptions, backend: Backend): Promise<Trial> {
   const { root, modelFolder: folder, threads } = options;
-  const answer = await ask(options, { type: 'try', root, folder, threads, backend, prefillTokens });
+  const answer = await ask(options, { type: 'try', root, folder, threads, backend });
   if (answer.type !== 'tried') throw new Error(`its process answered ${answer.type}`);
   return answer.trial;
 }

@@ -36,6 +36,8 @@ export type ToHost =
       readonly sensors: SensorOptions;
       /** Use no GPU, even if the probe found one to be faster, because a process that may have used it died. */
       readonly avoidsGpu: boolean;
+      /** Tells windows apart: each gets an equal share of the engine's time. */
+      readonly window: string;
     }
   /** Instead of `open`: try one backend, in a process that is discarded afterwards. */
   | {
@@ -44,24 +46,27 @@ export type ToHost =
       readonly folder: string;
       readonly threads: number;
       readonly backend: Backend;
-      readonly prefillTokens: number;
     }
-  /** Instead of `open`: which of ONNX Runtime's backends are installed. */
-  | { readonly type: 'list'; readonly root: string }
   /** The report of a probe that ended after `open`. */
   | { readonly type: 'adopt'; readonly report: HardwareReport }
   | { readonly type: 'generate'; readonly id: number; readonly request: GenerateRequest }
   | { readonly type: 'abort'; readonly id: number }
+  /** The client goes, and a process that no other client uses ends at once: the user wants a new one. */
+  | { readonly type: 'leave' }
   | { readonly type: 'memory'; readonly id: number; readonly call: MemoryCall };
 
 /** Messages from the engine's process to the client. */
 export type FromHost =
   /** Also when another backend has taken over. */
   | { readonly type: 'ready'; readonly info: EngineInfo }
-  | { readonly type: 'listed'; readonly backends: readonly Backend[] }
   | { readonly type: 'tried'; readonly trial: Trial }
   /** It cannot start, and a restart would not help: the message names the file and what to do. */
-  | { readonly type: 'unusable'; readonly message: string }
+  | { readonly type: 'unusable'; readonly message: string; readonly lacksEngine?: boolean }
+  /**
+   * The process does not hang: a request waits for those of other windows. With a limit: it loads a model now, answers nothing
+   * meanwhile, and is back within that time.
+   */
+  | { readonly type: 'alive'; readonly limitMs?: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly GenerateEvent[] }
   | { readonly type: 'memory'; readonly id: number; readonly answer: MemoryAnswer }
   | { readonly type: 'machine'; readonly state: SensedState };

@@ -18,6 +18,8 @@ export function remaining(
     maxTokens: request.maxTokens - tokens.length,
     bannedFirstTokens: [],
     expected: [],
+    // It counts all tokens of an answer, and some are not decoded again. The caller checks its own bound.
+    scoreBound: undefined,
     healingPrefix: new TextDecoder('utf-8', { fatal: true }).decode(left),
   };
 }

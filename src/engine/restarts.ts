@@ -20,6 +20,12 @@ export class Restarts {
     return pauseMs;
   }
 
+  /** Restarts in the last five minutes. */
+  recent(): number {
+    const now = this.now();
+    return this.times.filter((time) => now - time <= WINDOW_MS).length;
+  }
+
   forget(): void {
     this.times = [];
   }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { MachineState } from '../machine/state';
-import { loadAddon, type NativeReading, type SensorOptions } from './addon';
+import type { NativeReading, SensorOptions } from './addon';
+import { loadAddon } from './loadAddon';
 
 /** A reading without its time, which the receiver adds, because processes have different clocks. */
 export type SensedState = Omit<MachineState, 'readAtMs'>;

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { endOf, firstLineOf } from './processEnd';
 import type { FromHost, ToHost } from './protocol';
 
 export interface ProcessOptions {
@@ -75,17 +76,13 @@ function firstAnswer(child: ChildProcess, message: ToHost, limitMs: number, sign
       fail(error.message);
     });
     child.on('close', (code, how) => {
-      fail(fault ?? `its process ended ${how ? `by ${how}` : `with exit code ${String(code)}`}`);
+      fail(fault ?? `its process ${endOf(code, how)}`);
     });
     if (child.connected) child.send(message, () => undefined);
   });
 }
 
-/** Without colours, and without the position in ONNX Runtime's source code with which its messages begin. */
+/** Without colours. */
 function firstLine(text: string): string {
-  const [line = ''] = text
-    .replaceAll(/\u001b\[[\d;]*m/g, '')
-    .trim()
-    .split('\n');
-  return line.replace(/^.*\/onnxruntime\/.*? (was false\. |with error: )/, '').slice(0, 200);
+  return firstLineOf(text.replaceAll(/\u001b\[[\d;]*m/g, '')).slice(0, 200);
 }

@@ -1,3 +1,4 @@
+import { type Phrase, phrase } from '../localisation/phrase';
 import type { Candidate, Submodel } from '../matlm/submodel';
 import { allowanceOf, WINDOW_MS } from './dutyCycle';
 import type { Expectations } from './expectation';
@@ -13,10 +14,8 @@ import { expectedCharacters, price, quality } from './value';
 export interface Snapshot extends CursorContext, Rhythm {
   /** By its syntax, the place wants a block, not the rest of a line. */
   readonly block: boolean;
-  /** Number of prompt tokens that are not in the cache. */
-  readonly newPromptTokens: number;
-  /** Number of prompt tokens that a submodel with skipped layers prefilled. Submodels with all layers prefill them again. */
-  readonly halfReadTokens: number;
+  /** Number of tokens of its prompt that a submodel would have to prefill. */
+  readonly unreadBy: (submodel: Submodel) => number;
   /** The longest match of the text before the cursor in the memory; missing if it was not looked up. */
   readonly match?: Match | undefined;
   readonly machine: Machine;
@@ -53,8 +52,7 @@ export interface Decision {
   /** Whether to decode ahead while the user reads the suggestion. Most of that work is never shown. */
   readonly speculateNext: boolean;
   readonly situation: Situation;
-  /** For people. */
-  readonly reason: string;
+  readonly reason: Phrase;
 }
 
 /** A decision against a completion. */
@@ -64,16 +62,18 @@ export interface Declined {
   readonly considered?: Submodel;
   /** Prefill the prompt nevertheless, because the first answer in a pause would have to wait for it. */
   readonly readAhead?: boolean;
-  readonly reason: string;
+  readonly reason: Phrase;
 }
 
 /** The submodels to choose from, and their costs. */
 export interface Costs {
-  /** Cheapest first, XL last. */
+  /** Cheapest first. */
   readonly candidates: readonly Candidate[];
   /** Cheaper than all candidates, and worse; undefined if none is good enough. */
   readonly lastResort?: Candidate | undefined;
-  /** Any submodel of the checkpoint. */
+  /** Whether a model in use has a submodel of that name. */
+  has(name: string): boolean;
+  /** Any submodel of the models in use. */
   named(name: string): Candidate;
   /** Milliseconds; undefined if nothing was measured. */
   predictMs(submodel: Submodel, promptTokens: number, newTokens: number): number | undefined;
@@ -115,11 +115,12 @@ export function decide(
   settings: GovernorSettings,
 ): Decision | Declined {
   const { machine, gapMs, explicit, engineShare } = snapshot;
-  if (settings.manualOnly && !explicit) return declined('the settings allow suggestions only when asked by hand');
+  if (settings.manualOnly && !explicit)
+    return declined(phrase('the settings allow suggestions only when asked by hand'));
   const situation = situationOf(snapshot);
   const multiline = snapshot.block && (situation === 'pause' || situation === 'asked');
   const allowance = allowanceOf(machine);
-  const decision = (submodel: Submodel, delayMs: number, reason: string): Decision => ({
+  const decision = (submodel: Submodel, delayMs: number, reason: Phrase): Decision => ({
     submodel,
     speculation: { widths: submodel.draftWidths, maxTokens: MAX_DRAFT_TOKENS },
     delayMs,
@@ -129,13 +130,19 @@ export function decide(
     situation,
     reason,
   });
-  if (settings.submodel !== 'auto') {
-    return decision(costs.named(settings.submodel).submodel, 0, `${settings.submodel} is fixed in the settings`);
+  const isFixed = settings.submodel !== 'auto';
+  // Without it, the model of a fixed submodel is not loaded, and the others answer meanwhile.
+  if (isFixed && costs.has(settings.submodel)) {
+    return decision(
+      costs.named(settings.submodel).submodel,
+      0,
+      phrase('{0} is fixed in the settings', settings.submodel),
+    );
   }
 
   const budgetMs = latencyBudgetMs(snapshot, situation, settings);
   const answerMs = ({ submodel }: Candidate, passes: number) =>
-    costs.predictMs(submodel, unreadBy(submodel, snapshot), passes) ?? Infinity;
+    costs.predictMs(submodel, snapshot.unreadBy(submodel), passes) ?? Infinity;
   const here = history.expect(snapshot);
   const typical = situation === 'typing' ? history.expectInLine() : here;
   /** Whether the engine stays within a part of its allowance, the request included. */
@@ -153,7 +160,7 @@ export function decide(
     return decision(
       submodel,
       0,
-      `${describeMoment(snapshot, situation)}: ${submodel.name}, because no cost has been measured yet`,
+      phrase('{0}: {1}, because no cost has been measured yet', describeMoment(snapshot, situation), submodel.name),
     );
   }
   const inTime = orCheapest(
@@ -162,10 +169,15 @@ export function decide(
   );
   const chosenFor = (candidate: Candidate, delayMs = 0) => {
     const answer = explain(snapshot, situation, candidate, answerMs(candidate, here.passes), budgetMs);
-    const reason = isKnown ? `${answer}, and the workspace says how the text goes on` : answer;
-    return decision(candidate.submodel, delayMs, delayMs > 0 ? `${reason}, after ${delayMs} ms without a key` : reason);
+    const known = isKnown ? phrase('{0}, and the workspace says how the text goes on', answer) : answer;
+    const reason = isFixed ? phrase('{0}, because {1} is not loaded', known, settings.submodel) : known;
+    return decision(
+      candidate.submodel,
+      delayMs,
+      delayMs > 0 ? phrase('{0}, after {1} ms without a key', reason, delayMs) : reason,
+    );
   };
-  if (explicit) return chosenFor(inTime.at(-1) ?? quickest);
+  if (explicit) return chosenFor(bestOf(inTime) ?? quickest);
 
   const pays = (candidate: Candidate, gap: number | undefined) =>
     expectedCharacters(here, gap) * quality(candidate) > priceOf(candidate.submodel, here.passes, snapshot, costs);
@@ -208,13 +220,8 @@ function usablePart(situation: Situation, pays: boolean): number {
 /** The price of a decode in characters: it pays if it is expected to save more. */
 export function priceOf(submodel: Submodel, passes: number, snapshot: Snapshot, costs: Costs): number {
   const { machine } = snapshot;
-  const promptTokens = Math.min(unreadBy(submodel, snapshot), MAX_PRICED_PROMPT_TOKENS);
+  const promptTokens = Math.min(snapshot.unreadBy(submodel), MAX_PRICED_PROMPT_TOKENS);
   return (price(machine) / 1000) * (costs.predictMs(submodel, promptTokens, passes) ?? Infinity);
-}
-
-/** Number of prompt tokens that a submodel would have to prefill. */
-function unreadBy({ widths }: Submodel, { newPromptTokens, halfReadTokens }: Snapshot): number {
-  return widths.includes(0) ? newPromptTokens : newPromptTokens + halfReadTokens;
 }
 
 /** The conditions of a choice. If they change, another submodel may be chosen at once. */
@@ -222,10 +229,23 @@ export function conditionsOf({ powerSource, lowPower, thermal }: Machine): strin
   return `${powerSource}, ${String(lowPower)}, ${thermal}`;
 }
 
-/** The candidates without those above the user's cap on battery; at least the cheapest. */
-function allowedBy({ machine }: Snapshot, costs: Costs, { batteryCap }: GovernorSettings): readonly Candidate[] {
-  const { candidates } = costs;
-  if (machine.powerSource !== 'battery' || batteryCap === undefined) return candidates;
+/** The candidate of the highest quality; of equal ones the largest. */
+function bestOf(candidates: readonly Candidate[]): Candidate | undefined {
+  return candidates.toSorted((a, b) => quality(a) - quality(b)).at(-1);
+}
+
+/**
+ * The candidates without those above the user's cap on battery, and without those that answer on battery by hand only; at
+ * least the cheapest.
+ */
+export function allowedBy(
+  { machine, explicit }: Snapshot,
+  costs: Costs,
+  { batteryCap }: GovernorSettings,
+): readonly Candidate[] {
+  if (machine.powerSource !== 'battery') return costs.candidates;
+  const candidates = costs.candidates.filter(({ isForMains }) => explicit || !isForMains);
+  if (batteryCap === undefined || !costs.has(batteryCap)) return candidates;
   const most = costs.named(batteryCap).bytesPerToken;
   const within = candidates.filter(({ bytesPerToken }) => bytesPerToken <= most);
   return within.length > 0 ? within : candidates.slice(0, 1);
@@ -245,6 +265,6 @@ function choose(
   return nowMs - previous.sinceMs < DWELL_MS || worth(best) - worth(before) < margin ? before : best;
 }
 
-function declined(reason: string): Declined {
+function declined(reason: Phrase): Declined {
   return { submodel: undefined, reason };
 }

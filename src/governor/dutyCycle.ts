@@ -1,3 +1,4 @@
+import { type Phrase, phrase } from '../localisation/phrase';
 import { isBusy, isHot, type Machine } from './machine';
 
 /** Long enough for many requests, because a user notices the load over some time, not that of one request. */
@@ -6,17 +7,17 @@ export const WINDOW_MS = 30_000;
 /** The share of a core that the engine may use, and the reason in the machine's state. */
 export interface Allowance {
   readonly share: number;
-  /** For people; empty on a quiet machine on mains. */
-  readonly because: string;
+  /** For people; undefined on a quiet machine on mains. */
+  readonly because: Phrase | undefined;
 }
 
-const ON_MAINS: Allowance = { share: 0.25, because: '' };
-const ON_BATTERY: Allowance = { share: 0.1, because: 'on battery' };
-const SAVING_POWER: Allowance = { share: 0.1, because: 'saving power' };
-const ON_LOW_BATTERY: Allowance = { share: 0.05, because: 'low battery' };
-const HOT: Allowance = { share: 0.05, because: 'hot' };
-const BUSY: Allowance = { share: 0.05, because: 'busy processor' };
-const BUSY_GPU: Allowance = { share: 0.05, because: 'busy GPU' };
+const ON_MAINS: Allowance = { share: 0.25, because: undefined };
+const ON_BATTERY: Allowance = { share: 0.1, because: phrase('on battery') };
+const SAVING_POWER: Allowance = { share: 0.1, because: phrase('saving power') };
+const ON_LOW_BATTERY: Allowance = { share: 0.05, because: phrase('low battery') };
+const HOT: Allowance = { share: 0.05, because: phrase('hot') };
+const BUSY: Allowance = { share: 0.05, because: phrase('busy processor') };
+const BUSY_GPU: Allowance = { share: 0.05, because: phrase('busy GPU') };
 
 /** A battery is low below this share of its charge. */
 const LOW_CHARGE = 0.2;

@@ -8,6 +8,11 @@ export interface GovernorSettings {
   readonly manualOnly: boolean;
   /** Milliseconds that an answer may take; undefined to follow the typing rhythm. */
   readonly latencyBudgetMs?: number | undefined;
+  /**
+   * Milliseconds after which the caller of this request has no use for an answer; undefined if it waits for any. It bounds
+   * the budget. Suggestions do not depend on it otherwise, so that it is no part of their key.
+   */
+  readonly latencyCapMs?: number | undefined;
 }
 
 export const AUTO: GovernorSettings = { submodel: 'auto', manualOnly: false };

@@ -38,7 +38,11 @@ export function mayBeSeveralLines(moment: Rhythm): boolean {
 }
 
 /** Milliseconds that an answer may take. */
-export function latencyBudgetMs({ gapMs }: Pick<Rhythm, 'gapMs'>, situation: Situation, settings: GovernorSettings) {
+export function latencyBudgetMs(rhythm: Pick<Rhythm, 'gapMs'>, situation: Situation, settings: GovernorSettings) {
+  return Math.min(ownBudgetMs(rhythm, situation, settings), settings.latencyCapMs ?? Infinity);
+}
+
+function ownBudgetMs({ gapMs }: Pick<Rhythm, 'gapMs'>, situation: Situation, settings: GovernorSettings) {
   if (situation === 'asked') return EXPLICIT_BUDGET_MS;
   if (settings.latencyBudgetMs !== undefined) return settings.latencyBudgetMs;
   if (situation === 'pause' || gapMs === undefined) return PAUSE_BUDGET_MS;

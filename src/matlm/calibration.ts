@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { isObject } from './config';
+import { isObject } from './json';
 import { CheckpointError } from './errors';
 import { regularFileBytes } from './regularFile';
 

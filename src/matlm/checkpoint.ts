@@ -1,11 +1,13 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Calibration, CALIBRATION_FILE, readCalibration } from './calibration';
-import { type CheckpointConfig, parseConfig, parseObject } from './config';
+import { type CheckpointConfig, parseConfig } from './config';
 import { CheckpointError } from './errors';
+import { isObject, parseObject } from './json';
+import { ownFormat, parsePromptFormat, type PromptFormat } from './promptFormat';
 import { regularFileBytes } from './regularFile';
 import { readTensorEntries, type TensorEntry } from './safetensors';
-import { checkTensors } from './tensors';
+import { bytesPerWeight, checkTensors } from './tensors';
 import { Tokenizer } from './tokenizer';
 
 /** The folder of the checkpoint that ships, relative to the extension's own. */
@@ -20,6 +22,8 @@ export interface Checkpoint {
   readonly folder: string;
   readonly config: CheckpointConfig;
   readonly tokenizer: Tokenizer;
+  /** How the model wants its prompt. */
+  readonly prompt: PromptFormat;
   /** Not a symbolic link: ONNX Runtime reads weights only if they lie in the folder that it is told. */
   readonly weightsFile: string;
   readonly tensors: Readonly<Record<string, TensorEntry>>;
@@ -37,30 +41,54 @@ export type EngineCheckpoint = Pick<Checkpoint, 'weightsFile' | 'tensors' | 'con
  * @throws {CheckpointError} naming the file, the fault and what to do
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const isFolder = await stat(folder).then(
-    (entry) => entry.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) {
-    throw new CheckpointError(folder, 'there is no such folder', 'Choose a folder that holds a checkpoint.');
-  }
-  const configFile = join(folder, 'config.json');
-  const config = parseConfig(configFile, await readText(configFile, MAX_CONFIG_BYTES));
-  const tokenizerFile = join(folder, 'tokenizer.json');
-  const tokenizerText = await readText(tokenizerFile, MAX_TOKENIZER_BYTES);
-  const tokenizer = new Tokenizer(tokenizerFile, parseObject(tokenizerFile, tokenizerText));
-  const { vocabularySize } = config.model;
-  if (tokenizer.tokenBytes.length !== vocabularySize) {
-    throw new CheckpointError(
-      tokenizerFile,
-      `it has ${tokenizer.tokenBytes.length} tokens, but config.json says ${vocabularySize}`,
-    );
-  }
+  const { configFile, configText } = await readConfig(folder);
+  const parsed = parseConfig(configFile, configText);
+  const { vocabularySize } = parsed.model;
+  const { tokenizer, tokenizerFile } = await readTokenizerOf(folder, vocabularySize);
+  const { matcoder } = parseObject(configFile, configText);
+  const prompt =
+    isObject(matcoder) && matcoder.prompt !== undefined
+      ? parsePromptFormat(configFile, matcoder.prompt, vocabularySize)
+      : ownFormat(tokenizerFile, (token) => tokenizer.idOf(token));
   const weightsName = join(folder, 'model.safetensors');
   const tensors = await readTensorEntries(weightsName);
-  checkTensors(weightsName, config.model, tensors);
+  checkTensors(weightsName, parsed.model, tensors);
+  const config = { ...parsed, model: { ...parsed.model, bytesPerWeight: bytesPerWeight(tensors) } };
   const calibration = await readCalibration(join(folder, CALIBRATION_FILE));
-  return { folder, config, tokenizer, weightsFile: await realpath(weightsName), tensors, calibration };
+  return { folder, config, tokenizer, prompt, weightsFile: await realFile(weightsName), tensors, calibration };
+}
+
+/**
+ * The config.json of a folder.
+ * @throws {CheckpointError} if there is no such folder or file
+ */
+export async function readConfig(folder: string): Promise<{ configFile: string; configText: string }> {
+  const entry = await stat(folder).catch(() => undefined);
+  if (!entry) throw new CheckpointError(folder, 'there is no such folder', 'Choose a folder that holds a checkpoint.');
+  if (!entry.isDirectory()) {
+    const remedy = /\.gguf$/i.test(folder)
+      ? 'Import it first, and choose the folder that the import writes.'
+      : 'Choose a folder that holds a checkpoint.';
+    throw new CheckpointError(folder, 'it is a file, not a folder', remedy);
+  }
+  const configFile = join(folder, 'config.json');
+  return { configFile, configText: await readText(configFile, MAX_CONFIG_BYTES) };
+}
+
+/**
+ * The tokenizer.json of a folder.
+ * @throws {CheckpointError} naming the fault
+ */
+export async function readTokenizerOf(folder: string, vocabularySize: number) {
+  const tokenizerFile = join(folder, 'tokenizer.json');
+  const json = parseObject(tokenizerFile, await readText(tokenizerFile, MAX_TOKENIZER_BYTES));
+  return { tokenizer: new Tokenizer(tokenizerFile, json, vocabularySize), tokenizerFile };
+}
+
+/** A file without symbolic links. */
+export async function realFile(file: string): Promise<string> {
+  // On Windows some drives, and paths of more than 260 characters, have no real path that could be asked for.
+  return realpath(file).catch(() => file);
 }
 
 async function readText(file: string, maxBytes: number): Promise<string> {

@@ -1,21 +1,23 @@
 import { open } from 'node:fs/promises';
-import { isObject, parseObject } from './config';
+import { isObject, parseObject } from './json';
 import { CheckpointError } from './errors';
 import { named } from './named';
 import { regularFileBytes } from './regularFile';
 
-export type TensorType = 'I8' | 'F16' | 'F32';
+export type TensorType = 'I8' | 'U8' | 'F16' | 'F32';
 
 /** The location of one tensor: bytes `begin` to `end` from the start of the file. */
-export interface TensorEntry {
-  readonly dtype: TensorType;
+export interface TensorEntry<Type extends string = TensorType> {
+  readonly dtype: Type;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }
 
-const BYTES: ReadonlyMap<string, number> = new Map([
+/** Bytes of a number. */
+const BYTES: ReadonlyMap<TensorType, number> = new Map([
   ['I8', 1],
+  ['U8', 1],
   ['F16', 2],
   ['F32', 4],
 ]);
@@ -29,6 +31,17 @@ const MAX_HEADER_BYTES = 4_000_000;
  * @throws {CheckpointError} naming the tensor at fault
  */
 export async function readTensorEntries(file: string): Promise<Record<string, TensorEntry>> {
+  return readEntries(file, BYTES);
+}
+
+/**
+ * The same with types of the caller's choice.
+ * @param types bytes of a number, by type
+ */
+export async function readEntries<Type extends string>(
+  file: string,
+  types: ReadonlyMap<Type, number>,
+): Promise<Record<string, TensorEntry<Type>>> {
   await regularFileBytes(file);
   const handle = await open(file).catch((error: unknown) => {
     const code = (error as NodeJS.ErrnoException).code;
@@ -52,19 +65,20 @@ export async function readTensorEntries(file: string): Promise<Record<string, Te
     }
     const header = Buffer.alloc(Number(headerBytes));
     await handle.read(header, 0, header.length, 8);
-    return checkEntries(file, parseObject(file, header.toString('utf8')), 8 + header.length, fileBytes);
+    return checkEntries(file, types, parseObject(file, header.toString('utf8')), 8 + header.length, fileBytes);
   } finally {
     await handle.close();
   }
 }
 
-function checkEntries(
+function checkEntries<Type extends string>(
   file: string,
+  types: ReadonlyMap<Type, number>,
   header: Record<string, unknown>,
   dataStart: number,
   fileBytes: number,
-): Record<string, TensorEntry> {
-  const entries = named<TensorEntry>();
+): Record<string, TensorEntry<Type>> {
+  const entries = named<TensorEntry<Type>>();
   for (const [name, raw] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const fail = (fault: string): never => {
@@ -72,8 +86,8 @@ function checkEntries(
     };
     if (!isObject(raw)) return fail('has no description');
     const { dtype, shape, data_offsets: offsets } = raw;
-    const bytesEach = typeof dtype === 'string' ? BYTES.get(dtype) : undefined;
-    if (bytesEach === undefined) return fail(`is of type ${String(dtype)}; I8, F16 and F32 are read`);
+    const bytesEach = typeof dtype === 'string' ? types.get(dtype as Type) : undefined;
+    if (bytesEach === undefined) return fail(`is of type ${String(dtype)}; ${[...types.keys()].join(', ')} are read`);
     if (!isNaturals(shape)) return fail('has no proper shape');
     if (!isNaturals(offsets) || offsets.length !== 2) return fail('has no proper offsets');
     const [begin, end] = offsets as [number, number];
@@ -82,7 +96,7 @@ function checkEntries(
     if (dataStart + end > fileBytes) {
       return fail(`ends ${dataStart + end - fileBytes} bytes after the end of the file, which is truncated`);
     }
-    entries[name] = { dtype: dtype as TensorType, shape, begin: dataStart + begin, end: dataStart + end };
+    entries[name] = { dtype: dtype as Type, shape, begin: dataStart + begin, end: dataStart + end };
   }
   const inOrder = Object.entries(entries).sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   for (const [i, [name, entry]] of inOrder.entries()) {

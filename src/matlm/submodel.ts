@@ -13,10 +13,25 @@ export interface Submodel {
 export interface Cost {
   readonly prefillMsPerToken: number;
   readonly decodeMsPerToken: number;
+  /** The other way to read a prompt, if there are two: on the GPU, with keys and values copied to the processor, which decodes. */
+  readonly gpuPrefill?: GpuPrefill;
+}
+
+/** What it costs to read tokens on the GPU and to copy their keys and values to the processor. */
+export interface GpuPrefill {
+  /** For any number of tokens. */
+  readonly startMs: number;
+  readonly msPerToken: number;
+}
+
+/** Milliseconds to read tokens the cheaper way. */
+export function prefillMs({ prefillMsPerToken, gpuPrefill }: Cost, tokens: number): number {
+  const onProcessor = tokens * prefillMsPerToken;
+  return gpuPrefill ? Math.min(onProcessor, gpuPrefill.startMs + tokens * gpuPrefill.msPerToken) : onProcessor;
 }
 
 /** A submodel drafts for another only if it reads at most this share of the other's bytes. */
-const MAX_DRAFT_SHARE = 0.8;
+export const MAX_DRAFT_SHARE = 0.8;
 
 /** Parameters that a submodel uses, without the embedding, which is also the head. */
 export function parameters(model: ModelConfig, widths: readonly number[]): number {
@@ -28,12 +43,12 @@ export function parameters(model: ModelConfig, widths: readonly number[]): numbe
   );
 }
 
-/** Bytes of weights read to decode one token: int8 matrices with their float32 row scales, norms, and the head. */
+/** Bytes of weights read to decode one token: matrices with their scales, norms, and the head. */
 export function bytesPerToken(model: ModelConfig, widths: readonly number[]): number {
-  const { hiddenSize: d, headDim, heads, kvHeads, vocabularySize } = model;
+  const { hiddenSize: d, headDim, heads, kvHeads, vocabularySize, bytesPerWeight } = model;
   const qRows = heads * headDim;
   const qkvRows = qRows + 2 * kvHeads * headDim;
-  const matrix = (rows: number, k: number) => rows * k + 4 * rows;
+  const matrix = (rows: number, k: number) => rows * k * bytesPerWeight;
   const norms = 4 * (2 * d + 2 * headDim);
   return widths
     .filter((width) => width > 0)
@@ -50,6 +65,13 @@ export interface Candidate {
   readonly bytesPerToken: number;
   /** Share by which its held-out bits per byte exceed those of the full model, at least 0. */
   readonly excessBits: number;
+  /**
+   * Bits per byte of its full model over those of the main model, on the same text; missing if they are the same model, or were
+   * not measured.
+   */
+  readonly relativeBits?: number;
+  /** Answers on battery only if the user asks by hand, because it reads more than the main model's XL. */
+  readonly isForMains?: true;
 }
 
 /** Increase of the bits per byte for each halving of the bytes read, assumed if a checkpoint was not measured. */
@@ -57,13 +79,34 @@ const UNMEASURED_LOSS = 0.015;
 
 /**
  * The submodels worth choosing between, cheapest first: the checkpoint's measured frontier, or its sizes if it has
- * none. XL is always the last. None of them skips a layer.
+ * none. XL is always the last, and the only one of a model that was not trained nested. None of them skips a layer.
  */
 export function candidatesOf(config: CheckpointConfig): Candidate[] {
   // A submodel that skips a layer leaves out its cache, so one that runs the layer has to prefill the prompt again.
   const measured = config.frontier.filter(({ widths }) => !widths.includes(0)).map(({ name }) => name);
-  const names = new Set([...(measured.length > 0 ? measured : SIZES), 'XL']);
+  const names = new Set([...(measured.length > 0 ? measured : wholeSizes(config)), 'XL']);
   return [...names].map((name) => candidateOf(config, name)).sort((a, b) => a.bytesPerToken - b.bytesPerToken);
+}
+
+/** The sizes of a checkpoint that skip no layer, cheapest first. XL is the last. */
+export function wholeSizes({ model, granularities }: CheckpointConfig): string[] {
+  return Object.entries(granularities)
+    .filter(([, widths]) => !widths.includes(0))
+    .sort(([, a], [, b]) => bytesPerToken(model, a) - bytesPerToken(model, b))
+    .map(([name]) => name);
+}
+
+/**
+ * The usual sizes that a checkpoint has, smallest first; none of them skips a layer. An imported model answers with these alone,
+ * because people read their names after the model's.
+ */
+export function usualSizes({ granularities }: CheckpointConfig): string[] {
+  return SIZES.filter((name) => Object.hasOwn(granularities, name) && !granularities[name]?.includes(0));
+}
+
+/** The name of an imported model's submodel among those of all models in use: that of its XL is the model's own. */
+export function nameInUse(model: string, submodel: string): string {
+  return submodel === 'XL' ? model : `${model} ${submodel}`;
 }
 
 /** A submodel by its name, with its cost and quality. @throws as submodelOf does */

@@ -1,17 +1,8 @@
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { BytePairs } from './bytePairs';
 import { EncodingCache } from './encodingCache';
 import { CheckpointError } from './errors';
-import { named } from './named';
-import { byteCharacters, readTokenizer, STRETCHES, type TokenizerFile } from './tokenizerFile';
-
-/** Ids of the special tokens that structure a prompt. */
-export interface SpecialTokens {
-  readonly endOfText: number;
-  readonly fimPrefix: number;
-  readonly fimMiddle: number;
-  readonly fimSuffix: number;
-  readonly fileSeparator: number;
-}
+import type { PreTokenizer } from './preTokenizer';
+import { readTokenizer, type TokenizerFile } from './tokenizerFile';
 
 /** Characters before the end of a text in which its last stretch is looked for. */
 const MAX_STRETCH_CONTEXT = 256;
@@ -25,38 +16,29 @@ const SAMPLE = [
 
 /** Text to token ids and back. */
 export class Tokenizer {
-  readonly special: SpecialTokens;
+  /** Ids of the tokens that structure a prompt. They have no bytes, and no text is encoded to them. */
+  readonly specialIds: ReadonlySet<number>;
   private readonly encodings: EncodingCache;
-  private readonly stretches = new RegExp(STRETCHES, 'gu');
-  private readonly bytes: readonly Uint8Array[];
-  /** By token, the bytes that it spells; none for a special token. */
-  readonly tokenBytes: readonly Uint8Array[];
+  private readonly split: PreTokenizer;
+  private readonly file: TokenizerFile;
+  private readonly namesOfSpecial: ReadonlyMap<number, Uint8Array>;
+  private spelled: readonly Uint8Array[] | undefined;
 
   /**
    * @param json the parsed tokenizer.json, a byte-level BPE
+   * @param rows of the model's embedding, if known: no token is above, and there may be fewer tokens
    * @throws {CheckpointError} naming the file and the fault
    */
-  constructor(file: string, json: Record<string, unknown>) {
-    const read = readTokenizer(file, json);
-    const id = (token: string): number => {
-      const found = read.vocabulary.get(token);
-      if (found === undefined) throw new CheckpointError(file, `the token ${token} is missing`);
-      return found;
-    };
-    this.special = {
-      endOfText: id('<|endoftext|>'),
-      fimPrefix: id('<|fim_prefix|>'),
-      fimMiddle: id('<|fim_middle|>'),
-      fimSuffix: id('<|fim_suffix|>'),
-      fileSeparator: id('<|file_sep|>'),
-    };
-    this.bytes = bytesOfTokens(read.vocabulary);
-    this.tokenBytes = Array.from(this.bytes, (bytes, token) => (read.specialIds.has(token) ? new Uint8Array() : bytes));
-    const encoder = new HuggingFaceTokenizer(programOf(read), {});
-    const encodeStretch = (stretch: string) => encoder.encode(stretch, { add_special_tokens: false }).ids;
-    this.encodings = new EncodingCache(encodeStretch, this.stretches);
-    // Decoding must give back the text, however the library reads the file.
-    if (this.decode(this.encode(SAMPLE)) !== SAMPLE) {
+  constructor(file: string, json: Record<string, unknown>, rows?: number) {
+    this.file = readTokenizer(file, json, rows);
+    const { special, whole, composes, split } = this.file;
+    this.specialIds = new Set(special.values());
+    this.namesOfSpecial = new Map(Array.from(special, ([token, id]) => [id, Buffer.from(token)]));
+    this.split = withWholeTokens(whole, split);
+    this.encodings = new EncodingCache(stretchEncoder(this.file), this.split);
+    // Decoding must give back the text, or else what the tokens spell is not what the model was told.
+    const text = Buffer.from(composes ? SAMPLE.normalize('NFC') : SAMPLE);
+    if (!this.bytesOf(this.encode(SAMPLE)).equals(text.filter((byte) => this.hasToken(byte)))) {
       throw new CheckpointError(file, 'decoding its ids does not give back the text');
     }
   }
@@ -66,63 +48,87 @@ export class Tokenizer {
     return this.encodings.encodedCharacters;
   }
 
-  /** Ids of plain text; `<|...|>` in the text is text and never a special token. */
+  /**
+   * By token, the bytes that it spells; none for a special token, and none for an id that no token has. The model may have
+   * further rows, which mean nothing.
+   */
+  get tokenBytes(): readonly Uint8Array[] {
+    const { bytes, offsets } = this.file;
+    return (this.spelled ??= Array.from({ length: offsets.length - 1 }, (_, token) =>
+      bytes.subarray(offsets[token], offsets[token + 1]),
+    ));
+  }
+
+  /** The id of a token by its name, such as `<|fim_prefix|>`, or by the text that it spells. */
+  idOf(token: string): number | undefined {
+    const found = this.file.special.get(token) ?? this.file.index.find(Buffer.from(token));
+    return found < 0 ? undefined : found;
+  }
+
+  /** Ids of plain text; `<|...|>` in the text is text and never a special token. A byte that no token spells is left out. */
   encode(text: string): number[] {
-    return this.encodings.encode(text);
+    return this.encodings.encode(this.file.composes ? text.normalize('NFC') : text);
+  }
+
+  /** Whether tokens can spell a text: some vocabularies lack control characters, and bytes of rare scripts. */
+  canSpell(text: string): boolean {
+    return Buffer.from(text).every((byte) => this.hasToken(byte));
   }
 
   /**
-   * The last of the stretches into which a text is split before it is tokenised: no token spans two of them. Empty for
-   * an empty text.
+   * The last of the stretches into which a text is split before it is tokenised: no token spans two of them. It is the
+   * end of the text as that stands, not composed. Empty for an empty text.
    */
   lastStretch(text: string): string {
-    // A stretch begins with every line feed, and the end of a very long line is enough.
-    const line = text.slice(Math.max(0, text.lastIndexOf('\n') - 1, text.length - MAX_STRETCH_CONTEXT));
-    return line.match(this.stretches)?.at(-1) ?? '';
+    // Wherever the splitting begins, it finds the same stretches after a few.
+    return this.split(text.slice(-MAX_STRETCH_CONTEXT)).at(-1) ?? '';
   }
 
   /** Decode one token after the other; a character that spans tokens comes with the token that completes it. */
   decoder(): (token: number) => string {
     const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-    return (token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true });
+    return (token) => utf8.decode(this.bytesOf([token]), { stream: true });
   }
 
+  /** The text of some tokens, in which the special ones stand by their names. */
   decode(tokens: readonly number[]): string {
-    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-    return (
-      tokens.map((token) => utf8.decode(this.bytes[token] ?? new Uint8Array(), { stream: true })).join('') +
-      utf8.decode()
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.bytesOf(tokens));
+  }
+
+  private hasToken(byte: number): boolean {
+    return (this.file.byteIds[byte] ?? -1) >= 0;
+  }
+
+  private bytesOf(tokens: readonly number[]): Buffer {
+    const { bytes, offsets } = this.file;
+    return Buffer.concat(
+      tokens.map(
+        (token) => this.namesOfSpecial.get(token) ?? bytes.subarray(offsets[token] ?? 0, offsets[token + 1] ?? 0),
+      ),
     );
   }
 }
 
-/**
- * The program that the library runs. It is written here and not taken from the file, which has the same one. It has no
- * added tokens: with them a document that contains `<|fim_middle|>` could forge a prompt.
- */
-function programOf({ vocabulary, merges }: TokenizerFile): object {
-  return {
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: {
-      type: 'Sequence',
-      pretokenizers: [
-        { type: 'Split', pattern: { Regex: STRETCHES }, behavior: 'Isolated', invert: false },
-        { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
-      ],
-    },
-    post_processor: null,
-    decoder: null,
-    model: { type: 'BPE', vocab: named(vocabulary), merges },
+/** The ids of one stretch. */
+function stretchEncoder(file: TokenizerFile): (stretch: string) => readonly number[] {
+  const pairs = new BytePairs(file);
+  return (stretch) => {
+    const whole = file.whole.get(stretch);
+    if (whole !== undefined) return [whole];
+    const bytes = Buffer.from(stretch);
+    const token = file.ignoresMerges ? file.index.find(bytes) : -1;
+    return token >= 0 ? [token] : pairs.encode(bytes);
   };
 }
 
-/** [vocabulary] the bytes of each token, special ones as text. */
-function bytesOfTokens(vocabulary: ReadonlyMap<string, number>): Uint8Array[] {
-  const byteOf = new Map(byteCharacters().map((character, byte) => [character, byte]));
-  const table: Uint8Array[] = [];
-  for (const [token, id] of vocabulary) {
-    table[id] = Uint8Array.from([...token].map((character) => byteOf.get(character) ?? 0x3f));
-  }
-  return table;
+/** Keeps the tokens that stand for a text of their own, and splits the rest. */
+function withWholeTokens(whole: ReadonlyMap<string, number>, split: PreTokenizer): PreTokenizer {
+  if (whole.size === 0) return split;
+  const longestFirst = [...whole.keys()].sort((a, b) => b.length - a.length);
+  const expression = new RegExp(
+    `(${longestFirst.map((token) => token.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')})`,
+    'u',
+  );
+  // With a group, every second part is a token of its own.
+  return (text) => text.split(expression).flatMap((part, i) => (i % 2 === 1 ? [part] : split(part)));
 }

@@ -59,7 +59,7 @@ function keyOf(state: string, request: GenerateRequest): string {
   const { prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine } = request;
   const fields = [state, prompt, widths, maxTokens, stopTokens, bannedFirstTokens, healingPrefix, memory, endsWithLine];
   return createHash('sha1')
-    .update(JSON.stringify([...fields, request.scoreBound]))
+    .update(JSON.stringify([...fields, request.scoreBound, ...(request.suffixAt ?? [])]))
     .digest('base64url');
 }
 

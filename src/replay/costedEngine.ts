@@ -21,10 +21,13 @@ interface CachePosition {
 
 /**
  * An engine with the model's answers that takes virtual time. Each pass takes its cost on an idle machine, times the pace
- * of the scenario. Like the real engine, it has a cache of positions, prefills a prompt in chunks, and processes one request
+ * of the scenario. Like the real engine, it has a cache of positions for each document, prefills a prompt in chunks, and processes one request
  * after the other. It never drafts.
  */
 export class CostedEngine implements Engine {
+  /** By document. */
+  private readonly caches = new Map<number, CachePosition[]>();
+  /** Of the request that runs. */
   private cache: CachePosition[] = [];
   private readonly queue: Job[] = [];
   private isRunning = false;
@@ -50,7 +53,9 @@ export class CostedEngine implements Engine {
   }
 
   private async run({ request, signal, listener }: Job): Promise<void> {
-    const { prompt, widths, maxTokens, expected = [] } = request;
+    const { prompt, widths, maxTokens, expected = [], cacheKey = 0 } = request;
+    this.cache = this.caches.get(cacheKey) ?? [];
+    this.caches.set(cacheKey, this.cache);
     const startMs = this.clock.now();
     let [decodedTokens, passes, readMs] = [0, 0, startMs];
     const end = (reason: ModelAnswer['reason'], cached: Pick<EndEvent, 'cachedTokens'> = {}) => {

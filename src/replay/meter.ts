@@ -1,6 +1,6 @@
 import { type Engine, type GenerateEvent, type GenerateRequest, PREFILL_CHUNK } from '../engine/engine';
-import type { CheckpointConfig } from '../matlm/config';
-import { bytesPerToken } from '../matlm/submodel';
+import type { ModelConfig } from '../matlm/config';
+import { bytesPerToken, type Candidate } from '../matlm/submodel';
 import { DutyCycle, WINDOW_MS } from '../governor/dutyCycle';
 import type { VirtualClock } from './clock';
 
@@ -40,20 +40,16 @@ export class RealTimeEngine implements Engine {
 
 const NONE = { decodes: 0, prefilledTokens: 0, decodedTokens: 0, engineMs: 0, mostShare: 0, bytesRead: 0 };
 
-/** An engine whose work is measured. */
-export class MeteredEngine implements Engine {
+/** The work of all engines of a run. */
+export class Meter {
   private used = { ...NONE };
   private dutyCycle = new DutyCycle();
   private sinceMs = 0;
-  private readonly byWidths = new Map<string, number>();
+  private readonly decodes = new Map<string, number>();
   private running = 0;
 
   /** @param now of the virtual clock */
-  constructor(
-    private readonly inner: Engine,
-    readonly config: CheckpointConfig,
-    private readonly now: () => number,
-  ) {}
+  constructor(readonly now: () => number) {}
 
   get use(): Use {
     return { ...this.used };
@@ -65,10 +61,7 @@ export class MeteredEngine implements Engine {
 
   /** Number of decodes by each submodel. */
   get decodesBySubmodel(): Record<string, number> {
-    const { granularities, frontier } = this.config;
-    const named = [...frontier.map(({ name, widths }) => [name, widths] as const), ...Object.entries(granularities)];
-    const counts = named.map(([name, widths]) => [name, this.byWidths.get(widths.join()) ?? 0] as const);
-    return Object.fromEntries(counts.filter(([, count]) => count > 0));
+    return Object.fromEntries(this.decodes);
   }
 
   /** Reset all counts. */
@@ -76,49 +69,81 @@ export class MeteredEngine implements Engine {
     this.used = { ...NONE };
     this.dutyCycle = new DutyCycle();
     this.sinceMs = this.now();
-    this.byWidths.clear();
+    this.decodes.clear();
   }
 
-  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
+  /** @param decodesBy the submodel that decodes; undefined if the request only reads a prompt */
+  begin(decodesBy: string | undefined): void {
     this.running++;
-    if (request.maxTokens > 0) this.used.decodes++;
-    const widths = request.widths.join();
-    if (request.maxTokens > 0) this.byWidths.set(widths, (this.byWidths.get(widths) ?? 0) + 1);
-    const startedMs = this.now();
-    let isRead = false;
-    this.inner.generate(request, signal, (event) => {
-      if (event.type === 'prefill') {
-        isRead = true;
-        this.addPrefill(request, event);
-      } else if (event.type === 'end') {
-        this.addDecode(request, event);
-        this.addWork(isRead ? event.decodeMs : this.now() - startedMs);
-        this.running--;
-      }
-      listener(event);
-    });
+    if (decodesBy === undefined) return;
+    this.used.decodes++;
+    this.decodes.set(decodesBy, (this.decodes.get(decodesBy) ?? 0) + 1);
   }
 
-  private addPrefill({ widths }: GenerateRequest, read: Extract<GenerateEvent, { type: 'prefill' }>): void {
-    this.used.prefilledTokens += read.prefilledTokens;
-    this.used.bytesRead += Math.ceil(read.prefilledTokens / PREFILL_CHUNK) * bytesPerToken(this.config.model, widths);
-    this.addWork(read.prefillMs);
+  end(): void {
+    this.running--;
   }
 
-  private addDecode({ widths, speculation }: GenerateRequest, end: Extract<GenerateEvent, { type: 'end' }>): void {
-    this.used.decodedTokens += end.decodedTokens;
-    this.used.bytesRead += end.passes * bytesPerToken(this.config.model, widths);
-    if (speculation)
-      this.used.bytesRead += (end.writtenDrafts ?? 0) * bytesPerToken(this.config.model, speculation.widths);
+  add(tokens: Partial<Pick<Use, 'prefilledTokens' | 'decodedTokens'>>, bytesRead: number): void {
+    this.used.prefilledTokens += tokens.prefilledTokens ?? 0;
+    this.used.decodedTokens += tokens.decodedTokens ?? 0;
+    this.used.bytesRead += bytesRead;
   }
 
   /** Add a time of work that ends now. */
-  private addWork(workMs: number): void {
+  worked(workMs: number): void {
     const nowMs = this.now();
     this.used.engineMs += workMs;
     this.dutyCycle.worked(nowMs - workMs, nowMs);
     // Before one window has passed, its share is not known.
     if (nowMs - this.sinceMs >= WINDOW_MS)
       this.used.mostShare = Math.max(this.used.mostShare, this.dutyCycle.share(nowMs));
+  }
+}
+
+/** An engine whose work is measured. */
+export class MeteredEngine implements Engine {
+  /** The names of submodels by their widths. */
+  private readonly names: ReadonlyMap<string, string>;
+
+  constructor(
+    private readonly inner: Engine,
+    private readonly model: ModelConfig,
+    submodels: Iterable<Pick<Candidate, 'submodel'>>,
+    private readonly meter: Meter,
+  ) {
+    // The first of several with the same widths is the named size.
+    const rows = Array.from(submodels, ({ submodel }) => [submodel.widths.join(), submodel.name] as const);
+    this.names = new Map(rows.reverse());
+  }
+
+  generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
+    const { meter } = this;
+    const widths = request.widths.join();
+    meter.begin(request.maxTokens > 0 ? (this.names.get(widths) ?? widths) : undefined);
+    const startedMs = meter.now();
+    let isRead = false;
+    this.inner.generate(request, signal, (event) => {
+      if (event.type === 'prefill') {
+        isRead = true;
+        const chunks = Math.ceil(event.prefilledTokens / PREFILL_CHUNK);
+        meter.add({ prefilledTokens: event.prefilledTokens }, chunks * this.bytesOf(request.widths));
+        meter.worked(event.prefillMs);
+      } else if (event.type === 'end') {
+        this.addDecode(request, event);
+        meter.worked(isRead ? event.decodeMs : meter.now() - startedMs);
+        meter.end();
+      }
+      listener(event);
+    });
+  }
+
+  private addDecode({ widths, speculation }: GenerateRequest, end: Extract<GenerateEvent, { type: 'end' }>): void {
+    const drafted = speculation ? (end.writtenDrafts ?? 0) * this.bytesOf(speculation.widths) : 0;
+    this.meter.add({ decodedTokens: end.decodedTokens }, end.passes * this.bytesOf(widths) + drafted);
+  }
+
+  private bytesOf(widths: readonly number[]): number {
+    return bytesPerToken(this.model, widths);
   }
 }

@@ -1,6 +1,7 @@
 import { type Engine, PREFILL_CHUNK } from '../engine/engine';
-import { type CheckpointConfig, isObject } from '../matlm/config';
-import { bytesPerToken, type Cost, parameters, submodelOf } from '../matlm/submodel';
+import type { CheckpointConfig } from '../matlm/config';
+import { isObject } from '../matlm/json';
+import { bytesPerToken, type Cost, parameters, submodelOf, wholeSizes } from '../matlm/submodel';
 import { type CostLine, fitLine } from '../governor/line';
 
 /** The engine's times on an idle machine, all in milliseconds. */
@@ -69,7 +70,7 @@ export class PassCosts {
   /** The costs that the engine measures when it starts, as the governor first knows them. */
   get measured(): Record<string, Cost> {
     return Object.fromEntries(
-      ['S', 'M', 'L', 'XL'].map((size) => {
+      wholeSizes(this.config).map((size) => {
         const { widths } = submodelOf(this.config, size);
         return [
           size,
@@ -83,7 +84,6 @@ export class PassCosts {
   }
 }
 
-const MEASURED = ['XS', 'S', 'M', 'L', 'XL'];
 /** Number of tokens after which attention is measured. */
 const FAR = 512;
 const ROUNDS = 3;
@@ -114,11 +114,12 @@ export async function measureTimes(engine: Engine, config: CheckpointConfig): Pr
     return (await run(engine, prompt, widths, 0)).prefillMs;
   };
 
-  const nearMs = await quickest('S', chunkMs);
-  const layers = submodelOf(config, 'S').widths.length;
-  const attentionMs = Math.max(0, (await quickest('S', farMs)) - nearMs) / ((PREFILL_CHUNK + 1) * FAR * layers);
+  const [smallest = 'XL'] = wholeSizes(config);
+  const nearMs = await quickest(smallest, chunkMs);
+  const layers = submodelOf(config, smallest).widths.length;
+  const attentionMs = Math.max(0, (await quickest(smallest, farMs)) - nearMs) / ((PREFILL_CHUNK + 1) * FAR * layers);
   const submodels: Record<string, Cost> = {};
-  for (const name of MEASURED.filter((one) => one in config.granularities)) {
+  for (const name of Object.keys(config.granularities)) {
     const used = submodelOf(config, name).widths.filter((width) => width > 0).length;
     const prefillMs = (await quickest(name, chunkMs)) - (PREFILL_CHUNK + 1) * (PREFILL_CHUNK / 2) * used * attentionMs;
     const decodeMs = (await quickest(name, passMs)) - 2 * (PREFILL_CHUNK + DECODED / 2) * used * attentionMs;

@@ -1,9 +1,12 @@
 import type { LookUp } from '../completion/lookUp';
+import type { LearnedScore } from '../completion/decode/learnedScore';
+import type { ModelInUse } from '../completion/models';
 import { Pipeline } from '../completion/pipeline';
 import type { Syntax } from '../completion/syntax/shape';
 import type { Engine } from '../engine/engine';
 import type { EngineMemory } from '../engine/memory';
-import { CostModel } from '../governor/costs';
+import { JointMemory } from '../engine/jointMemory';
+import { CostModel, type Standing } from '../governor/costs';
 import { History } from '../governor/history';
 import { AUTO } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
@@ -11,7 +14,7 @@ import type { Checkpoint } from '../matlm/checkpoint';
 import type { Cost } from '../matlm/submodel';
 import { VirtualClock } from './clock';
 import { Hand } from './hand';
-import { MeteredEngine, type Use } from './meter';
+import { Meter, MeteredEngine, type Use } from './meter';
 import type { Scenario } from './scenario';
 import { type Task, type Typed, Typist } from './typist';
 import { type Switch, Workspace } from './workspace';
@@ -32,16 +35,31 @@ export interface ReplayRun {
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
 }
 
-export interface ReplayParts {
+/** A model that types. */
+export interface ReplayModel {
   /** Returns the native engine or one of known costs, at the speed of a scenario. */
   readonly engine: (clock: VirtualClock, scenario: Scenario) => Engine;
   readonly checkpoint: Checkpoint;
   /** Measured on an idle machine. */
   readonly costs: Readonly<Record<string, Cost>>;
-  /** With loaded grammars for the tasks, because the virtual clock does not wait for files. */
-  readonly syntax: Syntax;
+  /** A score that nothing has been learned by yet; missing if one was measured for the checkpoint. */
+  readonly newScore?: (() => LearnedScore) | undefined;
   /** The engine's memory; undefined if it is off. */
   readonly memory?: EngineMemory | undefined;
+}
+
+/**
+ * The policies of Auto, next to the names of submodels. With two models, `first` and `second` are Auto over one of them alone,
+ * and `auto-xl` is Auto over both without the smaller sizes of the second.
+ */
+export const AUTOS = ['auto', 'auto-xl', 'first', 'second'] as const;
+
+/** The first model, and what both have in common. */
+export interface ReplayParts extends ReplayModel {
+  /** An imported model beside it, and how it compares. */
+  readonly second?: (ReplayModel & { readonly standing: Standing }) | undefined;
+  /** With loaded grammars for the tasks, because the virtual clock does not wait for files. */
+  readonly syntax: Syntax;
   /** Told which workspace is open now, because answers depend on it. */
   readonly onOpen?: (workspace: Workspace | undefined) => void;
   readonly isNewFile?: boolean;
@@ -49,32 +67,48 @@ export interface ReplayParts {
 
 /**
  * Type all tasks under one policy, as one session, so the governor keeps its knowledge from file to file.
- * @param policy `auto`, or the name of a submodel
+ * @param policy one of AUTOS, or the name of a submodel
  */
 export async function replay(
-  { engine, checkpoint, costs, syntax, memory, onOpen = () => undefined, isNewFile = false }: ReplayParts,
+  { second, syntax, onOpen = () => undefined, isNewFile = false, ...first }: ReplayParts,
   tasks: readonly Task[],
   policy: string,
   scenario: Scenario,
   seed: number,
 ): Promise<ReplayRun> {
   const clock = new VirtualClock(scenario.slowdown);
-  const metered = new MeteredEngine(engine(clock, scenario), checkpoint.config, clock.now);
-  await forget(metered, clock);
-  metered.reset();
+  const meter = new Meter(clock.now);
+  const inUse = ({ engine, checkpoint, costs: measured, newScore }: ReplayModel, standing?: Standing) => {
+    const costs = new CostModel(checkpoint.config, measured, standing);
+    return {
+      checkpoint,
+      costs,
+      score: newScore?.(),
+      engine: new MeteredEngine(engine(clock, scenario), checkpoint.config.model, costs.all, meter),
+    };
+  };
+  const main = policy === 'second' && second ? second : first;
+  const both = policy === 'auto-xl' && second ? withXLAlone(second) : second;
+  const other = policy === 'first' || policy === 'second' ? undefined : both;
+  const mainInUse = inUse(main);
+  const otherInUse = other && inUse(other, other.standing);
+  await forget(mainInUse, clock, meter);
+  if (otherInUse) await forget(otherInUse, clock, meter);
+  meter.reset();
+  const memory = main.memory && new JointMemory(main.memory);
+  if (other?.memory) memory?.add(other.memory);
+  const isAuto = AUTOS.some((auto) => auto === policy);
   const startMs = clock.now();
   // Read only at the start and the end, because a read may cost as much as a decode.
   const cpuBefore = process.cpuUsage();
   const rhythm = new TypingRhythm();
   let typing: Typist | undefined;
   const pipeline = new Pipeline({
-    engine: metered,
-    checkpoint,
-    costs: new CostModel(checkpoint.config, costs),
+    ...mainInUse,
     rhythm,
     history: new History(),
     syntax,
-    settings: () => ({ ...AUTO, submodel: policy }),
+    settings: () => ({ ...AUTO, submodel: isAuto ? 'auto' : policy }),
     eagerness: () => 'balanced',
     machine: () => scenario.machine,
     lookUp: memory && lookUpIn(memory, clock),
@@ -87,7 +121,8 @@ export async function replay(
       throw new Error(reason);
     },
   });
-  const tokens = (text: string) => checkpoint.tokenizer.encode(text).length;
+  if (otherInUse) pipeline.use(otherInUse);
+  const tokens = (text: string) => main.checkpoint.tokenizer.encode(text).length;
   const files: Typed[] = [];
   let workspace: Workspace | undefined;
   for (const [i, task] of tasks.entries()) {
@@ -109,18 +144,27 @@ export async function replay(
   await workspace?.close();
   const elapsedMs = clock.now() - startMs;
   pipeline.reset();
-  await clock.run(() => metered.idle);
+  await clock.run(() => meter.idle);
   const { user, system } = process.cpuUsage(cpuBefore);
   return {
     policy,
     memory: tasks.some((task) => task.workspace) ? (memory ? 'on' : 'off') : undefined,
     scenario: scenario.name,
     files,
-    use: metered.use,
+    use: meter.use,
     elapsedMs,
     cpuMs: (user + system) / 1000,
-    decodesBySubmodel: metered.decodesBySubmodel,
+    decodesBySubmodel: meter.decodesBySubmodel,
   };
+}
+
+/** As the model would be if it had one size. */
+function withXLAlone<Model extends ReplayModel>(model: Model): Model {
+  const { checkpoint, costs } = model;
+  const { XL = [] } = checkpoint.config.granularities;
+  const config = { ...checkpoint.config, granularities: { XL }, frontier: [] };
+  const ofXL = Object.entries(costs).filter(([name]) => name === 'XL');
+  return { ...model, checkpoint: { ...checkpoint, config }, costs: Object.fromEntries(ofXL) };
 }
 
 /** The clock stands still, because a look-up takes microseconds. */
@@ -136,9 +180,13 @@ function lookUpIn(memory: EngineMemory, clock: VirtualClock): LookUp {
 }
 
 /** Clear the engine's cache, so that a run does not profit from earlier ones. */
-async function forget(engine: MeteredEngine, clock: VirtualClock): Promise<void> {
-  const xl = engine.config.granularities.XL ?? [];
+async function forget(
+  { engine, checkpoint }: Pick<ModelInUse, 'engine' | 'checkpoint'>,
+  clock: VirtualClock,
+  meter: Meter,
+): Promise<void> {
+  const xl = checkpoint.config.granularities.XL ?? [];
   const nothing = { prompt: [1], widths: xl, maxTokens: 0, stopTokens: [] };
   engine.generate(nothing, new AbortController().signal, () => undefined);
-  await clock.run(() => engine.idle);
+  await clock.run(() => meter.idle);
 }

@@ -50,6 +50,8 @@ export interface Summary {
   readonly joules: number | 'unknown';
   readonly savedPerEngineSecond: number;
   readonly decodesBySubmodel: Readonly<Record<string, number>>;
+  /** Accepted characters by the submodel that wrote them. */
+  readonly acceptedBySubmodel: Readonly<Record<string, number>>;
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
@@ -64,10 +66,7 @@ export function summarise(run: ReplayRun, joules?: number): Summary {
   const latencies = run.files.flatMap(({ latenciesMs }) => latenciesMs);
   const inPauses = run.files.flatMap(({ pauseLatenciesMs }) => pauseLatenciesMs);
   const pauses = sum((file) => file.pauses);
-  const outcomes: Record<string, number> = {};
-  for (const file of run.files) {
-    for (const [name, count] of Object.entries(file.outcomes)) outcomes[name] = (outcomes[name] ?? 0) + count;
-  }
+  const outcomes = totals(run.files.map((file) => file.outcomes));
   return {
     scenario,
     policy,
@@ -97,8 +96,16 @@ export function summarise(run: ReplayRun, joules?: number): Summary {
     joules: joules ?? 'unknown',
     savedPerEngineSecond: keysSaved / (use.engineMs / 1000),
     decodesBySubmodel,
+    acceptedBySubmodel: totals(run.files.map((file) => file.acceptedBySubmodel)),
     outcomes,
   };
+}
+
+/** The sums of counts by name. */
+function totals(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const one of counts) for (const [name, count] of Object.entries(one)) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }
 
 /** A comparison of two rows over the same files. */

@@ -31,6 +31,8 @@ export interface Typed {
   readonly shown: number;
   readonly accepted: number;
   readonly acceptedCharacters: number;
+  /** Of these, the characters that each submodel wrote. */
+  readonly acceptedBySubmodel: Readonly<Record<string, number>>;
   /** Milliseconds from the last key to each new text. */
   readonly latenciesMs: readonly number[];
   /** Number of gaps of TYPING_GAP_MS or more, also if the acceptance of a suggestion cut them short. */
@@ -64,6 +66,8 @@ interface Ghost {
   /** The time at which it appeared. Typing along does not restart the reading. */
   readonly sinceMs: number;
   readonly asFirstShown: string;
+  /** The submodel that wrote it. */
+  readonly submodel: string;
 }
 
 /** A simulated editor and its typist, as far as they matter to suggestions. */
@@ -93,6 +97,7 @@ export class Typist {
   private shown = 0;
   private accepted = 0;
   private acceptedCharacters = 0;
+  private readonly acceptedBySubmodel: Record<string, number> = {};
   private shownTokens = 0;
 
   constructor(
@@ -120,6 +125,7 @@ export class Typist {
       shown: this.shown,
       accepted: this.accepted,
       acceptedCharacters: this.acceptedCharacters,
+      acceptedBySubmodel: this.acceptedBySubmodel,
       latenciesMs: this.latenciesMs,
       pauses: this.pauses,
       pausesWithText: this.pausesWithText,
@@ -239,7 +245,10 @@ export class Typist {
       if (this.ghost) this.ghost = { ...this.ghost, replaces };
       return;
     }
-    this.ghost = text === undefined ? undefined : { text, replaces, sinceMs: clock.now(), asFirstShown: text };
+    this.ghost =
+      text === undefined
+        ? undefined
+        : { text, replaces, sinceMs: clock.now(), asFirstShown: text, submodel: submodelOf(outcome) };
     this.cancelAccept();
     if (text === undefined) return;
     this.shown++;
@@ -256,7 +265,7 @@ export class Typist {
     if (!this.ghost) return;
     const { sinceMs, asFirstShown } = this.ghost;
     this.cancelAccept = clock.at(Math.max(clock.now(), sinceMs + this.hand.readingMs(asFirstShown)), () => {
-      const { text, replaces } = this.ghost ?? { text: '', replaces: 0 };
+      const { text, replaces, submodel } = this.ghost ?? { text: '', replaces: 0, submodel: '' };
       const taken = this.wrong === '' ? this.hand.takes(text, this.task.stretch.slice(this.position)) : '';
       if (taken === '') return;
       this.mistake = undefined;
@@ -264,6 +273,7 @@ export class Typist {
       this.keys++;
       this.accepted++;
       this.acceptedCharacters += taken.length;
+      this.acceptedBySubmodel[submodel] = (this.acceptedBySubmodel[submodel] ?? 0) + taken.length;
       this.change(taken);
     });
   }
@@ -302,6 +312,12 @@ export class Typist {
   private get document(): string {
     return this.prefix + this.suffix;
   }
+}
+
+/** The submodel that wrote what an outcome shows. */
+function submodelOf(outcome: Outcome): string {
+  if (outcome.kind === 'shown') return outcome.work.submodel;
+  return 'submodel' in outcome ? outcome.submodel : '';
 }
 
 const KEY_PRESSED = 'a key was pressed';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { SYSTEM_CLOCK } from '../machine/clock';
-import type { SessionClock } from './session';
+import type { SessionClock } from './parts';
 
 /** The machine's own time. */
 export const systemClock: SessionClock = {

@@ -4,7 +4,7 @@ import { hardwareFile, readReport, writeReport } from '../engine/hardwareFile';
 import { detectHardware, type ProbeOptions } from '../engine/probe';
 import { machineOf, whyNoGpu } from '../engine/thisMachine';
 import type { Checkpoint } from '../matlm/checkpoint';
-import type { HardwareProbes } from './session';
+import type { HardwareProbes } from './parts';
 
 /**
  * Probes of the processor and the GPU, each backend in a process of its own, and their stored reports.

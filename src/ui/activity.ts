@@ -3,7 +3,12 @@ import type { Outcome, Work } from '../completion/outcome';
 import type { Purpose } from '../completion/plan';
 import { describeHardware } from '../engine/describe';
 import { type GovernorSettings, settingsKey } from '../governor/settings';
+import { latencyBudgetMs } from '../governor/situation';
+import { localised, type Phrase } from '../localisation/phrase';
 import type { Clock } from '../machine/clock';
+import { submodelNames } from '../matlm/submodel';
+import { describeImported } from '../session/importedModel';
+import type { SearchProgress } from '../search/search';
 import type { Session } from '../session/session';
 import type { Statistics } from '../statistics/statistics';
 import { SuggestionTracker } from '../statistics/suggestionTracker';
@@ -12,13 +17,17 @@ import { type DashboardState, RECENT_SPAN_MS } from './dashboard/state';
 import { describeEngine } from './describeEngine';
 import { describeMachine } from './describeMachine';
 import { describeSettings } from './describeSettings';
+import { OutcomeCounts } from './diagnostics/outcomeCounts';
 import { type Explanation, explainSilence } from './explainSilence';
 import { type Here, offHere } from './here';
-import { PastOutcomes } from './pastOutcomes';
+import { type Pace, paceOf } from './pace';
+import { type PastOutcome, PastOutcomes } from './pastOutcomes';
 import { RecentAnswers } from './recent';
 import { RecentDeclines } from './recentDeclines';
-import type { Settings } from './settings';
-import { labelOf } from './sizes';
+import { describeSearch } from './search/describeSearch';
+import type { Settings } from '../session/settings';
+import type { ShelfSummary } from './models/shelf';
+import { labelOf, sizesOf } from './sizes';
 import { DECLINED_FROM, statusOf, type StatusView } from './status';
 import { strainOf } from './strain';
 import { describeMemory, type MemorySummary } from '../workspace/memory/summary';
@@ -31,8 +40,15 @@ export interface ActivityParts {
   readonly settings: () => Settings;
   /** The settings that choose a size, as they hold for the model that runs. */
   readonly governorSettings: () => GovernorSettings;
-  readonly session: Pick<Session, 'state' | 'config' | 'hardware' | 'sensors' | 'machine' | 'preview' | 'predictMs'>;
+  readonly session: Pick<
+    Session,
+    'state' | 'config' | 'imported' | 'hardware' | 'sensors' | 'machine' | 'preview' | 'predictMs'
+  >;
   readonly memory: () => MemorySummary;
+  readonly search: () => SearchProgress;
+  readonly models: () => ShelfSummary;
+  /** Where the engine runs; undefined if there is only one machine. */
+  readonly side: string | undefined;
   /** Something visible has changed. */
   readonly onChange: () => void;
 }
@@ -41,6 +57,7 @@ export interface ActivityParts {
 export interface CurrentChoice {
   readonly submodel: string;
   readonly shortName: string;
+  /** In the display language. */
   readonly reason: string;
 }
 
@@ -50,6 +67,8 @@ const LISTED_OUTCOMES = 10;
 /** Collects events for the status bar, the picker, the dashboard and the explanation of a missing suggestion. */
 export class Activity {
   readonly suggestions: SuggestionTracker;
+  /** Of all requests since the start of the extension. */
+  readonly outcomes = new OutcomeCounts();
   private readonly recent = new RecentAnswers();
   private readonly past = new PastOutcomes();
   private readonly declines = new RecentDeclines();
@@ -66,6 +85,7 @@ export class Activity {
   /** A request has ended. @param source the URI of its document, and the name of the file */
   outcome(outcome: Outcome, source: { readonly document: string; readonly fileName: string }): void {
     const timeMs = this.parts.clock.now();
+    this.outcomes.add(outcome);
     this.past.add({ ...this.summaryOf(outcome), ...source, timeMs });
     if (outcome.kind === 'declined') this.declines.add(source.document, timeMs);
     else if (outcome.kind !== 'superseded') this.declines.end(source.document);
@@ -78,6 +98,8 @@ export class Activity {
   decoded({ submodel, prefilledTokens, passes }: Work, purpose: Purpose): void {
     const { session, governorSettings, statistics } = this.parts;
     if (!session.config || governorSettings().submodel !== 'auto') return;
+    // The counts compare the sizes of the main model.
+    if (!submodelNames(session.config).includes(submodel)) return;
     const { bytes, bytesByXL } = weightsRead(session.config, submodel, prefilledTokens, passes);
     statistics.add({ kind: 'read', bytes, bytesByXL: purpose === 'refinement' ? 0 : bytesByXL });
   }
@@ -95,9 +117,9 @@ export class Activity {
    */
   present(settings: GovernorSettings): CurrentChoice | undefined {
     const { session } = this.parts;
-    const chosen = (submodel: string, reason: string) => {
+    const chosen = (submodel: string, reason: Phrase) => {
       const shortName = this.shortNameOf(submodel);
-      return shortName === undefined ? undefined : { submodel, shortName, reason };
+      return shortName === undefined ? undefined : { submodel, shortName, reason: localised(reason) };
     };
     if (this.last?.settings === settingsKey(settings)) return chosen(this.last.work.submodel, this.last.work.reason);
     const decision = session.preview({ ...settings, manualOnly: false });
@@ -137,6 +159,23 @@ export class Activity {
     });
   }
 
+  /** The newest outcome in a document, by its URI, without superseded ones if there is another. */
+  lastIn(document: string): PastOutcome | undefined {
+    return this.past.lastIn(document);
+  }
+
+  /** What is different because this machine is slow or saves work; undefined if nothing is. */
+  pace(here: Here | undefined): Pace | undefined {
+    const { session, governorSettings, clock } = this.parts;
+    const sizes = session.config ? sizesOf(session.config) : [];
+    return paceOf({
+      sizes: sizes.map(({ name }) => ({ name, predictedMs: session.predictMs(name) })),
+      budgetMs: latencyBudgetMs({ gapMs: undefined }, 'pause', governorSettings()),
+      strains: strainOf(session.machine),
+      isDeclining: here !== undefined && this.declines.count(here.document, clock.now()) >= DECLINED_FROM,
+    });
+  }
+
   /** The reason why there is no suggestion in the active document. */
   explain(here: Here | undefined): Explanation {
     const { session, settings, governorSettings, clock } = this.parts;
@@ -153,19 +192,28 @@ export class Activity {
     });
   }
 
-  /** As Markdown. @param status as the status bar shows it */
-  tooltip(status: StatusView): string {
+  /** As Markdown. @param status as the status bar shows it @param here the active document */
+  tooltip(status: StatusView, here?: Here): string {
     const { session, governorSettings, statistics, memory } = this.parts;
+    const search = describeSearch(this.parts.search());
+    const isRunning = session.state.kind !== 'failed';
+    const today = statistics.today();
+    const sizes = session.config ? shortNames(session.config) : [];
     return tooltip({
       engine: describeEngine(session.state),
+      side: this.parts.side,
       silence: status.command === 'matcoder.whyNoSuggestion' ? status.label : undefined,
-      hardware: describeHardware(session.hardware),
-      choice: describeSettings(governorSettings()),
-      memory: describeMemory(memory()),
-      last: this.last?.work,
-      today: statistics.today(),
-      order: session.config ? shortNames(session.config) : [],
-      machine: describeMachine(session.sensors),
+      hardware: isRunning ? localised(describeHardware(session.hardware)) : undefined,
+      choice: isRunning ? describeSettings(governorSettings()) : undefined,
+      pace: this.pace(here),
+      imported: this.imported,
+      memory: isRunning ? localised(describeMemory(memory())) : undefined,
+      search: search && localised(search),
+      last: this.last && { ...this.last.work, reason: localised(this.last.work.reason) },
+      today,
+      // Then imported models, also those that were renamed or deleted since.
+      order: [...sizes, ...Object.keys(today.sizes).filter((name) => !sizes.includes(name))],
+      machine: isRunning ? describeMachine(session.sensors) : [],
     });
   }
 
@@ -184,7 +232,20 @@ export class Activity {
       today: statistics.today(),
       total: statistics.total(),
       machine: describeMachine(session.sensors),
+      models: this.parts.models().all,
+      modelInUse: this.parts.models().chosen?.id,
+      sizeFaults: this.parts.models().sizeFaults,
+      importedState: this.imported,
+      isMainShipped: this.parts.settings().modelPath === '',
     });
+  }
+
+  /** The state of the imported model as a sentence; undefined if none is chosen. */
+  private get imported(): string | undefined {
+    const { choice, state } = this.parts.session.imported;
+    const { chosen, fault } = this.parts.models();
+    const phrase = fault ?? describeImported(state, choice?.name ?? chosen?.name ?? '');
+    return phrase && localised(phrase);
   }
 
   /** The status changes by itself when declined requests are no longer recent. */
@@ -225,7 +286,7 @@ export class Activity {
     const size = submodel === undefined ? undefined : this.shortNameOf(submodel);
     return {
       kind,
-      reason: 'reason' in outcome ? outcome.reason : '',
+      reason: 'reason' in outcome ? outcome.reason : undefined,
       ...('cause' in outcome ? { cause: outcome.cause } : {}),
       ...(size === undefined ? {} : { size }),
       ...(work && kind !== 'kept' ? { latencyMs: work.latencyMs } : {}),

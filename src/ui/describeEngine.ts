@@ -1,17 +1,26 @@
+import { t } from '@vscode/l10n';
 import type { EngineState } from '../engine/client';
 import { describeBackend, describeRejected } from '../engine/describe';
+import { localised } from '../localisation/phrase';
 
-/** The engine's state in one line. */
+/** The engine's state in one line. The fault of an engine that does not run is in English, as in the log. */
 export function describeEngine(state: EngineState): string {
   switch (state.kind) {
     case 'ready':
-      return `ready, ${[describeBackend(state.info), ...describeRejected(state.info)].join('. ')}`;
+      return t('ready, {0}', sentences([describeBackend(state.info), ...describeRejected(state.info)].map(localised)));
     case 'restarting':
-      return `restarting, because ${state.reason}`;
+      return t('restarting, because {0}', state.reason);
     case 'failed':
-      return `stopped: ${state.reason}`;
+      return t('stopped: {0}', state.reason);
     case 'starting':
+      return t({ message: 'starting', comment: ['the engine'] });
     case 'stopped':
-      return state.kind;
+      return t({ message: 'stopped', comment: ['the engine'] });
   }
+}
+
+function sentences(texts: readonly string[]): string {
+  return texts.reduce((before, text) =>
+    t({ message: '{0}. {1}', args: [before, text], comment: ['two sentences in a row; the second has no full stop'] }),
+  );
 }

@@ -3,12 +3,13 @@ import type { GovernorSettings } from '../governor/settings';
 import type { CheckpointConfig } from '../matlm/config';
 import {
   governorSettings,
+  type ImportedInUse,
   readSetting,
   readSettings,
   type SettingName,
   type Settings,
   type SettingSource,
-} from './settings';
+} from '../session/settings';
 
 /** The settings `matcoder.*` of the editor, read and checked in this one place. */
 export class EditorSettings implements vscode.Disposable {
@@ -38,9 +39,9 @@ export class EditorSettings implements vscode.Disposable {
     return readSetting('enabled', sourceFor(document), this.report);
   }
 
-  /** The settings that choose a size. */
-  governor(config: CheckpointConfig | undefined): GovernorSettings {
-    return governorSettings(this.all, config, this.report);
+  /** The settings that choose a size. @param imported the imported model that is in use; undefined for none */
+  governor(config: CheckpointConfig | undefined, imported: ImportedInUse | undefined): GovernorSettings {
+    return governorSettings(this.all, config, this.report, imported);
   }
 
   dispose(): void {

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { EditorFiles } from '../completion/editor/files';
+import { verbatim } from '../localisation/phrase';
 import type { EditorSettings } from './editorSettings';
 import type { Here } from './here';
 
@@ -42,7 +43,8 @@ export class HereTracker implements vscode.Disposable {
   private async look(): Promise<void> {
     const look = ++this.looks;
     const document = vscode.window.activeTextEditor?.document;
-    const closed = document && (await this.files.closed(document.uri).catch(String));
+    const closed =
+      document && (await this.files.closed(document.uri).catch((error: unknown) => verbatim(String(error))));
     if (look !== this.looks) return;
     this.here = document && {
       document: document.uri.toString(),

@@ -1,11 +1,12 @@
 import type { GateCause } from '../completion/gate';
 import type { Outcome } from '../completion/outcome';
+import { english, type Phrase } from '../localisation/phrase';
 
 /** The outcome of a request, without any text of the document. */
 export interface PastOutcome {
   readonly kind: Outcome['kind'];
-  /** For a person to read; empty for a suggestion that was decoded and shown. */
-  readonly reason: string;
+  /** Undefined for a suggestion that was decoded and shown. */
+  readonly reason: Phrase | undefined;
   /** The cause for which the gate closed. */
   readonly cause?: GateCause;
   /** Short name of the submodel that answered, or that came closest. */
@@ -54,8 +55,12 @@ function isSame(a: Omit<PastOutcome, 'times'>, b: Omit<PastOutcome, 'times'>): b
     a.kind === b.kind &&
     a.document === b.document &&
     a.size === b.size &&
-    (a.reason === b.reason || !hasTellingReason(a))
+    (wordsOf(a) === wordsOf(b) || !hasTellingReason(a))
   );
+}
+
+function wordsOf({ reason }: Pick<PastOutcome, 'reason'>): string | undefined {
+  return reason && english(reason);
 }
 
 /** Whether the reason distinguishes outcomes: those of superseded and declined requests change with each key. */

@@ -1,11 +1,29 @@
+import { t } from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { GovernorSettings } from '../governor/settings';
+import { formatList } from '../localisation/language';
 import type { CheckpointConfig } from '../matlm/config';
-import { candidateOf } from '../matlm/submodel';
+import { candidateOf, nameInUse } from '../matlm/submodel';
+import type { LibraryModel } from '../models/library';
+import { typicalMsOf } from '../models/measured';
+import { moreBitsOf } from '../models/modelSizes';
 import { budgetFault } from './describeSettings';
-import { bytes, milliseconds, percent } from './format';
-import { MAX_BUDGET_MS, type Settings } from './settings';
+import { bytes, milliseconds, nowUsed, percent } from './format';
+import { sizeNamesOf } from './models/shelf';
+import { describeModel } from './models/texts';
+import type { Pace } from './pace';
+import { importedValue, MAX_BUDGET_MS, type Settings } from '../session/settings';
 import { type Tier, tiersOf } from './sizes';
+
+/** The imported models, and what can be done with them. */
+export interface PickerModels {
+  readonly all: readonly LibraryModel[];
+  /** The one that is in use; undefined for none. */
+  readonly chosen: LibraryModel | undefined;
+  readonly rename: (model: LibraryModel) => Promise<void>;
+  readonly remove: (model: LibraryModel) => Promise<void>;
+  readonly importModel: () => Promise<void>;
+}
 
 /** The content of the picker. */
 export interface PickerParts {
@@ -17,73 +35,195 @@ export interface PickerParts {
   readonly auto: { readonly shortName: string; readonly reason: string } | undefined;
   /** Milliseconds that a typical completion would take now; undefined if nothing was measured. */
   readonly predictMs: (submodel: string) => number | undefined;
+  /** What is different on a slow machine; undefined if nothing is. */
+  readonly pace: Pace | undefined;
+  readonly models: PickerModels;
+  /** Opens the settings at one of the machine's. */
+  readonly openMachineSettings: (query: string) => Thenable<unknown>;
 }
 
 /** Settings to write. */
 export type Changes = Readonly<Partial<Settings>>;
 
+type Next = () => Promise<Changes | undefined>;
+
 interface Item extends vscode.QuickPickItem {
-  readonly next: () => Promise<Changes | undefined>;
+  readonly next: Next;
+  readonly buttons?: readonly Button[];
+}
+
+interface Button extends vscode.QuickInputButton {
+  readonly next: Next;
 }
 
 /** Let the user choose a size or a limit; resolves to undefined if nothing was chosen. */
 export async function pickSize(parts: PickerParts): Promise<Changes | undefined> {
   const { config, settings, unknownSubmodel, auto } = parts;
   const set = (changes: Changes) => () => Promise.resolve(changes);
-  const current = (isCurrent: boolean) => (isCurrent ? 'current, ' : '');
   const items: Item[] = [
     {
-      label: 'Auto',
-      description: `${current(settings.submodel === 'auto')}${auto ? `now ${auto.shortName}` : 'the engine is not ready'}`,
+      label: t('Auto'),
+      description: marked(settings.submodel === 'auto', auto ? nowUsed(auto.shortName) : t('the engine is not ready')),
       detail:
         unknownSubmodel === undefined
-          ? (auto?.reason ?? 'The size with the best expected benefit that keeps up with your typing')
-          : `The setting matcoder.submodel is ${JSON.stringify(unknownSubmodel)}, which this model does not have: Auto is used`,
+          ? (auto?.reason ?? t('The size with the best expected benefit that keeps up with your typing'))
+          : t(
+              'The setting matcoder.submodel is {0}, which this model does not have: Auto is used',
+              JSON.stringify(unknownSubmodel),
+            ),
       next: set({ submodel: 'auto' }),
     },
-    separator('Always the same size'),
+    separator(t('Always the same size')),
     ...tiers(parts).map(({ name }) => ({
       label: name,
-      description: `${current(settings.submodel === name)}${latency(parts, name)}`,
+      description: marked(settings.submodel === name, latency(parts, name)),
       detail: cost(config, name),
       next: set({ submodel: name }),
     })),
-    separator('Limits'),
+    ...alwaysImported(parts),
+    ...speed(parts),
+    separator(t('Limits')),
     {
-      label: 'Latency budget…',
+      label: t('Latency budget…'),
       description:
         settings.latencyBudgetMs === undefined
-          ? 'none: Auto follows your typing'
-          : `Auto answers within ${milliseconds(settings.latencyBudgetMs)}`,
+          ? t('none: Auto follows your typing')
+          : t('Auto answers within {0}', milliseconds(settings.latencyBudgetMs)),
       next: () => askBudget(settings.latencyBudgetMs),
     },
     {
-      label: 'On battery…',
-      description: settings.batteryCap === undefined ? 'no limit' : `Auto uses at most ${settings.batteryCap}`,
+      label: t('On battery…'),
+      description: settings.batteryCap === undefined ? t('no limit') : t('Auto uses at most {0}', settings.batteryCap),
       next: () => pickCap(parts),
     },
     {
-      label: 'Only when asked',
-      description: settings.manualOnly ? 'on: no suggestions while you type' : 'off: suggestions while you type',
+      label: t('Only when asked'),
+      description: settings.manualOnly ? t('on: no suggestions while you type') : t('off: suggestions while you type'),
       next: set({ manualOnly: !settings.manualOnly }),
     },
+    ...models(parts),
   ];
-  const active = settings.submodel === 'auto' ? 'Auto' : settings.submodel;
-  const item = await pick('MatCoder: model size', 'Choose the size that completes', items, active);
-  return item?.next();
+  const active = settings.submodel === 'auto' ? t('Auto') : settings.submodel;
+  const next = await pick(t('MatCoder: model size'), t('Choose the size that completes'), items, active);
+  return next?.();
+}
+
+/** A size of the imported model may answer everything too, also if Auto prefers MatCoder's own one. Smallest first. */
+function alwaysImported({ models: { chosen }, settings, predictMs }: PickerParts): Item[] {
+  if (!chosen) return [];
+  return sizeNamesOf(chosen).map((size) => {
+    const label = nameInUse(chosen.name, size);
+    return {
+      label,
+      description: marked(settings.submodel === label, usability(chosen, predictMs(label), size)),
+      detail: size === 'XL' ? t('the imported model: {0}', describeModel(chosen)) : costOfImported(chosen, size),
+      next: () => Promise.resolve({ submodel: importedValue(size) }),
+    };
+  });
+}
+
+function costOfImported({ name, sizes }: LibraryModel, size: string): string {
+  const own = sizes.find((one) => one.name === size);
+  const [part, all] = [own, sizes.at(-1)].map((one) => one?.bytesPerToken);
+  const more = own && moreBitsOf(own, sizes);
+  return part === undefined || all === undefined || more === undefined
+    ? t('a smaller size of {0}', name)
+    : t('{0} of the {1} in memory, {2} more bits than {3}', bytes(part), bytes(all), percent(more), name);
+}
+
+/** The models themselves. The rows of imported ones have buttons, which a screen reader and the keyboard reach too. */
+function models({ models: { all, chosen, rename, remove, importModel }, predictMs }: PickerParts): Item[] {
+  const after = (work: () => Promise<void>) => async () => {
+    await work();
+    return undefined;
+  };
+  return [
+    separator(t('Models')),
+    ...(all.length === 0
+      ? []
+      : [
+          {
+            label: t('Only MatCoder’s own model'),
+            description: chosen === undefined ? t({ message: 'current', comment: ['the model that is in use'] }) : '',
+            next: () => Promise.resolve({ importedModel: '' }),
+          },
+        ]),
+    ...all.map((model) => ({
+      label: model.name,
+      description: marked(model.id === chosen?.id, usability(model, predictMs(model.name))),
+      detail: describeOnDisk(model),
+      buttons: [
+        {
+          iconPath: new vscode.ThemeIcon('edit'),
+          tooltip: t('Rename {0}', model.name),
+          next: after(() => rename(model)),
+        },
+        {
+          iconPath: new vscode.ThemeIcon('trash'),
+          tooltip: t('Delete {0}', model.name),
+          next: after(() => remove(model)),
+        },
+      ],
+      next:
+        model.broken === undefined ? () => Promise.resolve({ importedModel: model.id }) : after(() => remove(model)),
+    })),
+    {
+      label: t('Import a model…'),
+      description: t('from a GGUF file or a Hugging Face folder on this machine'),
+      next: after(importModel),
+    },
+  ];
+}
+
+function describeOnDisk(model: LibraryModel): string {
+  const [about, size] = [describeModel(model), bytes(model.diskBytes)];
+  return model.sizes.length === 0
+    ? t('{0}, {1} on the disk', about, size)
+    : t('{0}, {1} on the disk, with the sizes {2}', about, size, formatList(sizeNamesOf(model)));
+}
+
+/** @param predictedMs of a typical completion now; undefined if the model is not loaded */
+function usability({ broken, measured }: LibraryModel, predictedMs: number | undefined, size = 'XL'): string {
+  if (broken !== undefined) return t('broken: {0} is missing or damaged', broken);
+  const ms = predictedMs ?? typicalMsOf(measured, size);
+  return ms === undefined ? t('not measured yet') : t('about {0} on this machine', milliseconds(ms));
+}
+
+function marked(isCurrent: boolean, text: string): string {
+  return isCurrent ? t({ message: 'current, {0}', args: [text], comment: ['the current choice in a list'] }) : text;
 }
 
 /** About five sizes, and the fixed one if it is not among them. */
-function tiers({ config, settings }: PickerParts): Tier[] {
+function tiers({ config, settings, models: { chosen } }: PickerParts): Tier[] {
   const listed = tiersOf(config);
-  if (settings.submodel === 'auto' || listed.some(({ name }) => name === settings.submodel)) return listed;
+  const ofImported = chosen ? sizeNamesOf(chosen).map((size) => nameInUse(chosen.name, size)) : [];
+  const isOther = settings.submodel === 'auto' || ofImported.includes(settings.submodel);
+  if (isOther || listed.some(({ name }) => name === settings.submodel)) return listed;
   const { submodel, bytesPerToken } = candidateOf(config, settings.submodel);
   return [...listed, { name: submodel.name, bytesPerToken }].sort((a, b) => a.bytesPerToken - b.bytesPerToken);
 }
 
+/** A row about a slow machine. It leads to the number of threads, which is the only thing to change here. */
+function speed({ pace, openMachineSettings }: PickerParts): Item[] {
+  if (!pace) return [];
+  return [
+    separator(t('The machine')),
+    {
+      // An icon in the label would be read out by its name.
+      iconPath: new vscode.ThemeIcon('info'),
+      label: pace.text,
+      detail: pace.advice,
+      next: async () => {
+        await openMachineSettings('matcoder.threads');
+        return undefined;
+      },
+    },
+  ];
+}
+
 function latency({ predictMs }: PickerParts, name: string): string {
   const ms = predictMs(name);
-  return ms === undefined ? 'not measured yet' : `about ${milliseconds(ms)} on this machine`;
+  return ms === undefined ? t('not measured yet') : t('about {0} on this machine', milliseconds(ms));
 }
 
 /** All sizes share one copy of the weights; a smaller size uses a smaller part of it. */
@@ -91,29 +231,38 @@ function cost(config: CheckpointConfig, name: string): string {
   const { bytesPerToken } = candidateOf(config, name);
   const { bytesPerToken: all } = candidateOf(config, 'XL');
   const measured = config.frontier.find((row) => row.name === name);
-  const agreement =
-    measured && name !== 'XL' ? `, agrees with XL on ${percent(measured.agreementWithXL)} of tokens` : '';
-  return `${bytes(bytesPerToken)} of the ${bytes(all)} in memory${agreement}`;
+  if (!measured || name === 'XL') return t('{0} of the {1} in memory', bytes(bytesPerToken), bytes(all));
+  const agreement = percent(measured.agreementWithXL);
+  return t('{0} of the {1} in memory, agrees with XL on {2} of tokens', bytes(bytesPerToken), bytes(all), agreement);
 }
 
 async function pickCap({ config, settings }: PickerParts): Promise<Changes | undefined> {
-  const none = 'No limit';
+  const none = t('No limit');
   const items = [
-    { label: none, description: 'the same sizes as on mains', next: () => Promise.resolve({ batteryCap: '' }) },
+    {
+      label: none,
+      description: marked(settings.batteryCap === undefined, t('the same sizes as on mains')),
+      next: () => Promise.resolve({ batteryCap: '' }),
+    },
     ...tiersOf(config).map(({ name }) => ({
       label: name,
-      description: `at most ${cost(config, name)}`,
+      description: marked(settings.batteryCap === name, t('at most {0}', cost(config, name))),
       next: () => Promise.resolve({ batteryCap: name }),
     })),
   ];
-  const item = await pick('MatCoder: on battery', 'The largest size on battery', items, settings.batteryCap ?? none);
-  return item?.next();
+  const next = await pick(
+    t('MatCoder: on battery'),
+    t('The largest size on battery'),
+    items,
+    settings.batteryCap ?? none,
+  );
+  return next?.();
 }
 
 async function askBudget(currentMs: number | undefined): Promise<Changes | undefined> {
   const text = await vscode.window.showInputBox({
-    title: 'MatCoder: latency budget',
-    prompt: 'Maximum latency in milliseconds. Leave it empty to follow your typing.',
+    title: t('MatCoder: latency budget'),
+    prompt: t('Maximum latency in milliseconds. Leave it empty to follow your typing.'),
     value: currentMs === undefined ? '' : String(currentMs),
     validateInput: (value) => budgetFault(value, MAX_BUDGET_MS),
   });
@@ -124,8 +273,8 @@ function separator(label: string): Item {
   return { label, kind: vscode.QuickPickItemKind.Separator, next: () => Promise.resolve(undefined) };
 }
 
-/** A list in which the item with the label `active` is selected. */
-async function pick(title: string, placeholder: string, items: Item[], active: string): Promise<Item | undefined> {
+/** A list in which the item with the label `active` is selected; resolves to what the chosen item or button does. */
+async function pick(title: string, placeholder: string, items: Item[], active: string): Promise<Next | undefined> {
   const picker = vscode.window.createQuickPick<Item>();
   picker.title = title;
   picker.placeholder = placeholder;
@@ -134,7 +283,10 @@ async function pick(title: string, placeholder: string, items: Item[], active: s
   try {
     return await new Promise((resolve) => {
       picker.onDidAccept(() => {
-        resolve(picker.activeItems[0]);
+        resolve(picker.activeItems[0]?.next);
+      });
+      picker.onDidTriggerItemButton(({ button }) => {
+        resolve((button as Button).next);
       });
       picker.onDidHide(() => {
         resolve(undefined);

@@ -1,5 +1,5 @@
 import type { CheckpointConfig } from '../matlm/config';
-import { bytesPerToken, submodelOf } from '../matlm/submodel';
+import { bytesPerToken, submodelNames, submodelOf } from '../matlm/submodel';
 
 /** A submodel's place among the named sizes of its checkpoint. */
 export interface SizeLabel {
@@ -22,9 +22,10 @@ export function sizesOf({ model, granularities }: CheckpointConfig): Tier[] {
     .sort((a, b) => a.bytesPerToken - b.bytesPerToken);
 }
 
-/** @throws {Error} if the checkpoint has no submodel of that name */
+/** A submodel that the checkpoint does not have belongs to an imported model, whose name it has. It comes after all sizes. */
 export function labelOf(config: CheckpointConfig, name: string): SizeLabel {
   const sizes = sizesOf(config);
+  if (!submodelNames(config).includes(name)) return { shortName: name, level: sizes.length };
   const level = sizes.findIndex((size) => size.name === name);
   if (level >= 0) return { shortName: name, level };
   const bytes = bytesPerToken(config.model, submodelOf(config, name).widths);

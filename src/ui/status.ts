@@ -1,6 +1,8 @@
+import { t } from '@vscode/l10n';
 import type { EngineState } from '../engine/client';
+import { formatConjunction } from '../localisation/language';
 import { describeEngine } from './describeEngine';
-import { milliseconds } from './format';
+import { milliseconds, spokenMilliseconds } from './format';
 import type { OffHere } from './here';
 import type { Strain } from './strain';
 
@@ -26,7 +28,7 @@ export interface StatusView {
   readonly kind: StatusKind;
   /** With an icon. */
   readonly text: string;
-  /** For a screen reader, and for the first line of the tooltip. */
+  /** In words. */
   readonly label: string;
   /** Run by a click. */
   readonly command: StatusCommand;
@@ -46,36 +48,57 @@ export function statusOf(input: StatusInput): StatusView {
     return { kind: 'failed', text: '$(error) MatCoder', label, command: 'matcoder.recover', isError: true };
   }
   if (engine.kind !== 'ready') {
-    const doing = engine.kind === 'restarting' ? 'restarting' : 'starting';
-    return silent('starting', `$(sync~spin) MatCoder ${doing}`, describeEngine(engine));
+    const doing = engine.kind === 'restarting' ? t('MatCoder restarting') : t('MatCoder starting');
+    return silent('starting', `$(sync~spin) ${doing}`, describeEngine(engine));
   }
   const icon = (name: string) => (isBusy ? '$(loading~spin)' : `$(${name})`);
-  if (off) return silent('off here', `$(circle-slash) ${padded('off here')}`, `off here, because ${off.reason}`);
+  if (off) {
+    const label = t('off here, because {0}', off.reason);
+    return silent('off here', `$(circle-slash) ${padded(t('off here'))}`, label);
+  }
   if (manualOnly) {
-    return silent('manual only', `${icon('debug-pause')} ${padded('manual only')}`, 'suggests only when asked by hand');
+    return silent(
+      'manual only',
+      `${icon('debug-pause')} ${padded(t('manual only'))}`,
+      t('suggests only when asked by hand'),
+    );
   }
   if (declinedInARow >= DECLINED_FROM) {
     const [strain] = strains;
     if (!strain) {
-      const label = 'quiet, because the engine has used its share of the processor for now';
-      return silent('declined', `${icon('dash')} ${padded('quiet')}`, label);
+      const label = t('quiet, because the engine has used its share of the processor for now');
+      return silent(
+        'declined',
+        `${icon('dash')} ${padded(t({ message: 'quiet', comment: ['MatCoder suggests nothing for now'] }))}`,
+        label,
+      );
     }
-    const because = strains.map(({ long }) => long).join(' and ');
-    return silent('saving', `${icon('watch')} ${padded(`quiet: ${strain.short}`)}`, `quiet, because ${because}`);
+    const label = t('quiet, because {0}', formatConjunction(strains.map(({ long }) => long)));
+    return silent('saving', `${icon('watch')} ${padded(t('quiet: {0}', strain.short))}`, label);
   }
   const shared = { command: 'matcoder.pickSubmodel', isError: false } as const;
   if (!last) return { kind: 'waiting', text: `${icon('sparkle')} MatCoder`, label: describeEngine(engine), ...shared };
   const time = milliseconds(last.latencyMs);
   return {
     kind: 'completed',
-    text: `${icon('sparkle')} ${padded(`${last.shortName} ${time}`)}`,
-    label: `size ${last.shortName}, last completion in ${time}`,
+    text: `${icon('sparkle')} ${padded(`${shortened(last.shortName)} ${time}`)}`,
+    label: t('size {0}, last completion in {1}', last.shortName, spokenMilliseconds(last.latencyMs)),
     ...shared,
   };
 }
 
 function silent(kind: StatusKind, text: string, label: string): StatusView {
   return { kind, text, label, command: 'matcoder.whyNoSuggestion', isError: false };
+}
+
+/** An imported model has the name that the user gave it. */
+const MAX_NAME_CHARS = 14;
+
+/** A name that is cut keeps the size at its end, because the model is mostly known: `SmolLM2 13… L`. */
+function shortened(name: string): string {
+  if (name.length <= MAX_NAME_CHARS) return name;
+  const [size = ''] = / [SML]$/.exec(name) ?? [];
+  return `${name.slice(0, MAX_NAME_CHARS - 1 - size.length).trimEnd()}…${size}`;
 }
 
 /** As wide as a digit, and not merged with its neighbours like spaces. */

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Activity } from './activity';
 import type { Here } from './here';
+import { spokenStatus } from './spoken';
 import { TOOLTIP_COMMANDS } from './tooltip';
 
 /** A shorter wait is not worth showing. */
@@ -60,13 +61,14 @@ export class StatusBar implements vscode.Disposable {
   }
 
   private render(): void {
-    const status = this.activity.status(this.here(), this.isBusy);
+    const here = this.here();
+    const status = this.activity.status(here, this.isBusy);
     const { item } = this;
     item.text = status.text;
     item.backgroundColor = status.isError ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
     item.command = status.command;
-    item.accessibilityInformation = { label: `MatCoder: ${status.label}`, role: 'button' };
-    const text = new vscode.MarkdownString(this.activity.tooltip(status));
+    item.accessibilityInformation = { label: spokenStatus(status), role: 'button' };
+    const text = new vscode.MarkdownString(this.activity.tooltip(status, here));
     text.isTrusted = { enabledCommands: Object.keys(TOOLTIP_COMMANDS) };
     item.tooltip = text;
   }

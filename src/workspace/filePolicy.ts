@@ -5,6 +5,7 @@ import {
   patternsOfExcludes,
   patternsOfIgnoreFile,
 } from './ignoreRules';
+import { type Phrase, phrase } from '../localisation/phrase';
 import { isSecretFile } from './secretFiles';
 import { findSecret } from './secrets';
 import { type TextKind, textKindOf } from './textKinds';
@@ -41,6 +42,7 @@ export const GIT_IGNORE_FILE = '.gitignore';
 
 /** A larger file is not read from the disk, and an open one is cut. */
 export const MAX_FILE_BYTES = 200_000;
+/** Of files, and of folders. A caller may name any. */
 const MAX_VERDICTS = 2000;
 
 interface Verdict {
@@ -88,9 +90,11 @@ export class FilePolicy {
    * Why a file is closed to MatCoder, even by hand; undefined if it is not.
    * @param path of the document, in the workspace or not
    */
-  async closed(path: string, file: ProjectFile | undefined): Promise<string | undefined> {
-    if (isSecretFile(path)) return 'files of this name usually contain secrets';
-    return file && (await this.verdictOf(file)).isOwnIgnored ? `${OWN_IGNORE_FILE} lists the file` : undefined;
+  async closed(path: string, file: ProjectFile | undefined): Promise<Phrase | undefined> {
+    if (isSecretFile(path)) return phrase('files of this name usually contain secrets');
+    return file && (await this.verdictOf(file)).isOwnIgnored
+      ? phrase('{0} lists the file', OWN_IGNORE_FILE)
+      : undefined;
   }
 
   /**
@@ -144,6 +148,10 @@ export class FilePolicy {
 
   /** @param path of a folder in the workspace folder, empty for itself */
   private rulesIn(folder: Folder, path: string): Promise<RulesHere> {
+    if (this.rules.size >= MAX_VERDICTS) {
+      this.rules.clear();
+      this.lists.clear();
+    }
     return remembered(this.rules, `${folder.id} ${path}`, async () => {
       const above = await this.foldersAbove(folder);
       const top = above.reduce((parent) => parent.slice(0, parent.lastIndexOf('/')), folder.path);
@@ -161,7 +169,8 @@ export class FilePolicy {
       return {
         prefix: names.map((name) => `${name}/`).join(''),
         own: new IgnoreRules(own),
-        other: new IgnoreRules([excludes, ...git]),
+        // Who opens a folder that Git ignores wants to work in it. The own rules are about MatCoder, so they hold for it too.
+        other: new IgnoreRules([excludes, ...git], above.join('/')),
       };
     });
   }

@@ -33,12 +33,21 @@ export interface FolderRules {
  */
 export class IgnoreRules {
   private readonly levels: readonly FolderRules[];
+  /** Names of an ignored folder's path that count as not ignored. */
+  private readonly exempt: number = 0;
 
-  constructor(levels: readonly FolderRules[]) {
+  /**
+   * @param opened a folder that the user has opened, from the project's root. If it is ignored itself, that it is does not count for the files
+   *   in it, and neither do the patterns that ignore whatever is in it; all others do.
+   */
+  constructor(levels: readonly FolderRules[], opened = '') {
     this.levels = levels
       .filter(({ list }) => list.patterns.length > 0 || list.fault !== undefined)
       .map(({ folder, list }) => ({ folder: folder === '' ? '' : `${folder.toLowerCase()}/`, list }))
       .sort((a, b) => a.folder.length - b.folder.length);
+    if (opened === '' || !this.ignoresFolder(`${opened}/`)) return;
+    this.exempt = opened.split('/').length;
+    this.levels = this.levels.map((level) => withoutAllOf(`${opened.toLowerCase()}/`, level));
   }
 
   /** @param path of a file from the project's root, with forward slashes */
@@ -64,8 +73,30 @@ export class IgnoreRules {
       if (error instanceof TooMuchWork) return verdicts.fill(true);
       throw error;
     }
-    return verdicts;
+    return verdicts.fill(false, 0, Math.min(this.exempt, verdicts.length - 1));
   }
+}
+
+/** No file is called like that, so a pattern that matches it matches every name. */
+const ANY_NAME = '\u0001';
+
+/** Rules without the patterns that ignore whatever is in a folder. @param opened with a slash at its end */
+function withoutAllOf(opened: string, { folder, list }: FolderRules): FolderRules {
+  // Those of the folder itself, and of folders in it, are about its files.
+  if (folder.length >= opened.length || !opened.startsWith(folder)) return { folder, list };
+  const probe = `${opened.slice(folder.length)}${ANY_NAME}`;
+  const names = probe.split('/').length;
+  const budget = { steps: MAX_STEPS };
+  const patterns = list.patterns.filter(({ glob, negated }) => {
+    if (negated) return true;
+    try {
+      return !glob.matchingHeads(probe, budget).includes(names);
+    } catch (error) {
+      if (error instanceof TooMuchWork) return true;
+      throw error;
+    }
+  });
+  return { folder, list: { ...list, patterns } };
 }
 
 /** @param verdicts for the file's folders from the root on, and last for the file itself */

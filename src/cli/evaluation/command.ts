@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { FILTER_NAMES, type FilterName } from '../../completion/filters';
-import { SIZES } from '../../matlm/config';
 import { packagesOf, readHeldout } from '../heldout';
 import { readSource, UsageError } from '../place';
 import { pathFrom, readWorkspace, switchesOf } from '../workspaceFolder';
@@ -18,7 +17,8 @@ export interface EvaluationArguments {
   readonly count: number;
   /** Only held-out files of this language, as the corpus names it. */
   readonly language?: string | undefined;
-  readonly submodels: string;
+  /** The sizes of the checkpoint by default. */
+  readonly submodels?: string | undefined;
   readonly each: number;
   readonly seed: number;
   /** Names of filters, or `each`. */
@@ -48,7 +48,7 @@ export async function evaluationCommand(root: string, model: string, args: Evalu
   if (!hasWorkspace && (args.newFiles || args.memory !== 'on'))
     throw new UsageError('--memory and --new-files go with --workspace DIR or --packages');
   const options: EvaluationOptions = {
-    submodels: args.submodels.split(',').map((name) => name.trim()),
+    submodels: args.submodels?.split(',').map((name) => name.trim()),
     each: args.each,
     seed: args.seed,
     without: filtersOf(args.without),
@@ -66,8 +66,6 @@ export async function evaluationCommand(root: string, model: string, args: Evalu
   const evaluation = await evaluateCompletion(root, model, sources, options);
   return args.json ? JSON.stringify(evaluation, null, 2) : completionTables(evaluation);
 }
-
-export const DEFAULT_SUBMODELS = SIZES.join(',');
 
 function filtersOf(names: string | undefined): FilterName[] {
   if (names === undefined) return [];

@@ -40,7 +40,7 @@ export async function write(
 ): Promise<Written> {
   const shape = await syntax.shapeAt(request.languageId, request, false);
   const cursor = cursorOf(request, shape.block, shape);
-  const prompt = buildPrompt(checkpoint.tokenizer, request, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
+  const prompt = buildPrompt(checkpoint, request, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
   const decision = {
     submodel: submodelOf(checkpoint.config, submodel),
     speculation: { widths: [], maxTokens: 8 },
@@ -48,7 +48,7 @@ export async function write(
     multiline: shape.block,
   };
   const never = new AbortController().signal;
-  const decoded = await decode(engine, checkpoint.tokenizer, prompt, decision, trimAt(cursor, without), never, {
+  const decoded = await decode(engine, checkpoint, prompt, decision, trimAt(cursor, without), never, {
     memory: request.memory,
   });
   if (decoded.fault !== undefined) throw new Error(decoded.fault);

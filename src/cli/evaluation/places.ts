@@ -3,7 +3,7 @@ import { LocalEngine, openMemory } from '../../engine/native';
 import type { GenerateRequest } from '../../engine/engine';
 import type { MemoryPlace } from '../../engine/memory';
 import { openCheckpoint } from '../../matlm/checkpoint';
-import { isObject } from '../../matlm/config';
+import { isObject } from '../../matlm/json';
 import { CheckpointError } from '../../matlm/errors';
 import { regularFileBytes } from '../../matlm/regularFile';
 import type { Tokenizer } from '../../matlm/tokenizer';

@@ -9,6 +9,7 @@ import type { EngineMemory, MemoryStats } from '../../engine/memory';
 import { LocalEngine } from '../../engine/native';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { openCheckpoint } from '../../matlm/checkpoint';
+import { wholeSizes } from '../../matlm/submodel';
 import type { Switch } from '../../replay/workspace';
 import { openMemories } from '../memory';
 import { UsageError } from '../place';
@@ -23,8 +24,8 @@ import { type Source, type Visit, type VisitOptions, visitsOf } from './visits';
 import { firstWord } from './words';
 
 export interface EvaluationOptions extends VisitOptions {
-  /** Names of submodels. */
-  readonly submodels: readonly string[];
+  /** Names of submodels; undefined for the sizes that skip no layer. */
+  readonly submodels?: readonly string[] | undefined;
   /** Filters of which each is left out once. */
   readonly without: readonly FilterName[];
 }
@@ -214,8 +215,9 @@ function figuresFor(judged: readonly Judged[], kind: Kind | 'all'): Figures {
   ) as unknown as Figures;
 }
 
-function submodelsOf({ checkpoint }: MeasureParts, names: readonly string[]): string[] {
-  return names.map((name) => submodelNamed(checkpoint.config, '--submodels', name));
+function submodelsOf({ checkpoint }: MeasureParts, names: readonly string[] | undefined): string[] {
+  const { config } = checkpoint;
+  return names?.map((name) => submodelNamed(config, '--submodels', name)) ?? wholeSizes(config);
 }
 
 async function withParts<T>(

@@ -72,6 +72,13 @@ export function featuresOf(pieces: readonly Piece[], { linePrefix, lineSuffix }:
   });
 }
 
+/** The features of the shortest head that has so many characters, or of all pieces. */
+export function featuresOfHead(pieces: readonly Piece[], place: PlaceOfHead, characters: number): readonly number[] {
+  let length = 0;
+  const last = pieces.findIndex(({ text }) => (length += text.length) >= characters);
+  return featuresOf(pieces, place).at(last) ?? [];
+}
+
 /** The estimated probability that the user accepts a head. */
 export function score(features: readonly number[], weights: readonly number[] | undefined): number {
   // Without calibration, it is the product of the probabilities.

@@ -1,6 +1,7 @@
-import type { EndReason, Engine, GenerateRequest, ScoreBound } from '../../engine/engine';
+import type { EndReason, Engine, GenerateRequest, ScoreBound, Urgency } from '../../engine/engine';
 import type { MemoryPlace } from '../../engine/memory';
 import type { Decision } from '../../governor/decide';
+import type { Checkpoint } from '../../matlm/checkpoint';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { mayShowMore, type Piece, textOf } from './confidence';
 import type { Trim } from '../filters';
@@ -36,6 +37,10 @@ export interface DecodeOptions {
   readonly onProgress?: (text: string) => void;
   /** Where the request is in the memory of the workspace. */
   readonly memory?: MemoryPlace | undefined;
+  /** The number of its document for the engine. */
+  readonly document?: number;
+  /** How urgent it is for an engine that several windows share. */
+  readonly urgency?: Urgency;
   /** Tokens with which the text may not begin, to get an alternative. */
   readonly bannedFirstTokens?: readonly number[];
 }
@@ -49,7 +54,7 @@ const OPENS_BLOCK = /[{([]\s*$|=>\s*$/;
  */
 export async function decode(
   engine: Engine,
-  tokenizer: Tokenizer,
+  { tokenizer, prompt: format }: Pick<Checkpoint, 'tokenizer' | 'prompt'>,
   prompt: Prompt,
   {
     submodel,
@@ -59,14 +64,18 @@ export async function decode(
   }: Pick<Decision, 'submodel' | 'speculation' | 'maxTokens' | 'multiline'>,
   trim: Trim,
   signal: AbortSignal,
-  { bannedFirstTokens = [], memory = {}, ...watch }: DecodeOptions = {},
+  { bannedFirstTokens = [], memory = {}, document, urgency, ...watch }: DecodeOptions = {},
 ): Promise<Decoded> {
-  const stopTokens = Object.values(tokenizer.special);
+  // A model of another family knows more special tokens than those that end its middles; none belongs into a document.
+  const stopTokens = [...new Set([...format.stop, ...tokenizer.specialIds])];
   const { widths } = submodel;
   const request = {
     prompt: prompt.tokens,
+    ...(format.order === 'psm' && { suffixAt: [prompt.textEnd, prompt.tokens.length] as const }),
     widths,
     memory,
+    ...(document !== undefined && { cacheKey: document }),
+    ...(urgency && { urgency }),
     ...(speculation.maxTokens > 0 && { speculation }),
     maxTokens,
     stopTokens,
@@ -117,7 +126,7 @@ function stream(
   trim: Trim,
   signal: AbortSignal,
   before: readonly Piece[],
-  { scoreBound, onProgress = () => undefined }: Omit<DecodeOptions, 'bannedFirstTokens' | 'memory'>,
+  { scoreBound, onProgress = () => undefined }: Pick<DecodeOptions, 'scoreBound' | 'onProgress'>,
 ): Promise<Decoded> {
   const enough = new AbortController();
   const pieces: Piece[] = [];

@@ -3,10 +3,11 @@ import type { Engine, GenerateEvent, GenerateRequest } from '../../engine/engine
 /** Whoever has to know what the engine's cache holds. */
 export interface CacheObserver {
   /**
-   * The cache holds a prompt now; none if its content was lost.
+   * The cache of a document holds a prompt now; none if its content was lost.
    * @param widths of the submodel that read what was not there before
+   * @param document its number
    */
-  wasRead(prompt: readonly number[], widths?: readonly number[]): void;
+  wasRead(prompt: readonly number[], widths?: readonly number[], document?: number): void;
 }
 
 /** An engine that reports the content of its cache, for whatever reason it was read. */
@@ -29,15 +30,16 @@ export class WatchedEngine implements Engine {
   }
 
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void {
-    const { prompt, widths } = request;
+    const { prompt, widths, cacheKey } = request;
     this.running.add(request);
     try {
       this.inner.generate(request, signal, (event) => {
-        if (event.type === 'prefill') this.observer.wasRead(prompt, widths);
+        if (event.type === 'prefill') this.observer.wasRead(prompt, widths, cacheKey);
         if (event.type === 'end') {
-          if (event.reason === 'failed') this.observer.wasRead([]);
+          if (event.reason === 'failed') this.observer.wasRead([], [], cacheKey);
           // An aborted prefill keeps the chunks that it has read.
-          else if (event.cachedTokens !== undefined) this.observer.wasRead(prompt.slice(0, event.cachedTokens), widths);
+          else if (event.cachedTokens !== undefined)
+            this.observer.wasRead(prompt.slice(0, event.cachedTokens), widths, cacheKey);
           this.ended(request);
         }
         listener(event);

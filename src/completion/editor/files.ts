@@ -1,4 +1,6 @@
 import * as vscode from 'vscode';
+import type { Phrase } from '../../localisation/phrase';
+import { fileKey } from '../../workspace/fileKey';
 import {
   FilePolicy,
   type Folder,
@@ -40,7 +42,7 @@ export class EditorFiles implements vscode.Disposable {
   }
 
   /** Why a file is closed to MatCoder, even by hand; undefined if it is not. */
-  closed(uri: vscode.Uri): Promise<string | undefined> {
+  closed(uri: vscode.Uri): Promise<Phrase | undefined> {
     return this.policy.closed(uri.path, this.projectFile(fileOf(uri)));
   }
 
@@ -135,8 +137,8 @@ function pathIn(folder: Folder, uri: vscode.Uri): string {
 
 /** The document of a file that is open in the editor. */
 export function documentOf(uri: vscode.Uri): vscode.TextDocument | undefined {
-  const address = uri.toString();
-  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === address);
+  const key = fileKey(uri.toString());
+  return vscode.workspace.textDocuments.find((document) => fileKey(document.uri.toString()) === key);
 }
 
 /** The same, as far as it may be read: a huge one is slow to read as a whole. */

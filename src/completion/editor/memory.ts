@@ -1,8 +1,11 @@
 import * as vscode from 'vscode';
 import type { EngineMemory, MemoryPlace } from '../../engine/memory';
+import { english } from '../../localisation/phrase';
 import { SYSTEM_CLOCK } from '../../machine/clock';
 import { messageOf } from '../../matlm/errors';
+import { BUDGET_BYTES, MAX_RECENT, SHARE, SMALL_SHARE, TYPING_MS } from '../../workspace/memory/budget';
 import { MemoryFeeder } from '../../workspace/memory/feeder';
+import { FileIds } from '../../workspace/memory/fileIds';
 import { importedFiles } from '../../workspace/memory/importedFiles';
 import type { FileId } from '../../workspace/memory/nearness';
 import type { Quotable } from '../../workspace/filePolicy';
@@ -24,15 +27,6 @@ export interface EditorMemoryParts {
   readonly onForbidden: () => void;
 }
 
-const BUDGET_BYTES = 64e6;
-/** Shares of the time for work in the background, */
-const SHARE = 0.25;
-/** and while the user types, on battery, or if the machine is busy or hot. */
-const SMALL_SHARE = 0.05;
-/** The user types for so long after a key. */
-const TYPING_MS = 1000;
-/** Files that were active are near for as long as so few others were. */
-const MAX_RECENT = 30;
 /** The log has a line at least so often while the memory changes. */
 const REPORT_MS = 30_000;
 /** Time for several tabs to open or close together. */
@@ -43,6 +37,7 @@ const LOCAL_SCHEMES = ['file', 'vscode-remote'];
 /** Keeps the engine's memory of the workspace as the editor's files and documents are. `EditorFiles` decides which may be read. */
 export class EditorMemory implements vscode.Disposable {
   private readonly feeder: MemoryFeeder;
+  private readonly ids = new FileIds();
   private readonly subscriptions: vscode.Disposable[];
   private recent: readonly FileId[] = [];
   private typedMs = -Infinity;
@@ -56,7 +51,7 @@ export class EditorMemory implements vscode.Disposable {
     this.feeder = new MemoryFeeder(
       {
         folders: {
-          list: entriesOf,
+          list: (folder) => this.entriesOf(folder),
           ignores: (folder) => files.ignoresFolder(vscode.Uri.parse(folder)),
         },
         roots: () => this.roots(),
@@ -82,10 +77,10 @@ export class EditorMemory implements vscode.Disposable {
     const watcher = vscode.workspace.createFileSystemWatcher('**/*');
     const changed = (uri: vscode.Uri) => {
       // The text of an open document comes from the editor.
-      if (isLocal(uri) && !documentOf(uri)) this.feeder.changed(uri.toString());
+      if (isLocal(uri) && !documentOf(uri)) this.feeder.changed(this.idOf(uri));
     };
     const deleted = (uri: vscode.Uri) => {
-      this.feeder.deleted(uri.toString());
+      this.feeder.deleted(this.idOf(uri));
     };
     this.subscriptions = [
       watcher,
@@ -98,7 +93,7 @@ export class EditorMemory implements vscode.Disposable {
       vscode.workspace.onDidRenameFiles((event) => {
         for (const { oldUri, newUri } of event.files) {
           deleted(oldUri);
-          this.feeder.changed(newUri.toString());
+          this.feeder.changed(this.idOf(newUri));
         }
       }),
       vscode.workspace.onDidChangeTextDocument((event) => {
@@ -107,7 +102,7 @@ export class EditorMemory implements vscode.Disposable {
       vscode.workspace.onDidCloseTextDocument(({ uri }) => {
         if (uri.scheme === 'untitled') deleted(uri);
         // Unsaved changes may have been discarded.
-        else if (isMine(uri)) this.feeder.changed(uri.toString());
+        else if (isMine(uri)) this.feeder.changed(this.idOf(uri));
       }),
       vscode.window.onDidChangeActiveTextEditor(() => {
         this.look();
@@ -134,6 +129,11 @@ export class EditorMemory implements vscode.Disposable {
     this.feeder.attach(memory);
   }
 
+  /** A part of the memory is empty. */
+  again(): void {
+    this.feeder.again();
+  }
+
   setOn(isOn: boolean): void {
     this.feeder.setOn(isOn);
     if (!isOn) this.report();
@@ -141,7 +141,7 @@ export class EditorMemory implements vscode.Disposable {
 
   /** Where a request is in the memory. */
   placeOf(document: vscode.TextDocument, { line }: vscode.Position): MemoryPlace {
-    return { ...this.feeder.placeOf(document.uri.toString(), line), revision: this.feeder.revision };
+    return { ...this.feeder.placeOf(this.idOf(document.uri), line), revision: this.feeder.revision };
   }
 
   dispose(): void {
@@ -158,7 +158,7 @@ export class EditorMemory implements vscode.Disposable {
         `the workspace memory knows only open files of ${name}, because it is not on a disk (${uri.scheme})`,
       );
     }
-    return roots.flatMap(({ uri }) => (isLocal(uri) ? [uri.toString().replace(/\/$/, '')] : []));
+    return roots.flatMap(({ uri }) => (isLocal(uri) ? [this.idOf(uri).replace(/\/$/, '')] : []));
   }
 
   /** A symbolic link that came into being is no more followed than one that the walk meets. */
@@ -176,7 +176,7 @@ export class EditorMemory implements vscode.Disposable {
       last: range.end.line,
       lines: text.split('\n').length,
     }));
-    this.feeder.edited(document.uri.toString(), changes, document.isDirty);
+    this.feeder.edited(this.idOf(document.uri), changes, document.isDirty);
   }
 
   /** Which files the user works with. */
@@ -184,11 +184,11 @@ export class EditorMemory implements vscode.Disposable {
     const document = vscode.window.activeTextEditor?.document;
     // The cells of a notebook are not remembered, but the files around it are near.
     const file = document && fileOf(document.uri);
-    const active = file && isMine(file) ? file.toString() : undefined;
+    const active = file && isMine(file) ? this.idOf(file) : undefined;
     const tabs = vscode.window.tabGroups.all
       .flatMap((group) => group.tabs)
       .flatMap(({ input }) =>
-        input instanceof vscode.TabInputText && isMine(input.uri) ? [input.uri.toString()] : [],
+        input instanceof vscode.TabInputText && isMine(input.uri) ? [this.idOf(input.uri)] : [],
       );
     if (active !== undefined) this.recent = [...new Set([active, ...this.recent])].slice(0, MAX_RECENT);
     const head = document && textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS));
@@ -199,12 +199,31 @@ export class EditorMemory implements vscode.Disposable {
     });
   }
 
+  /** Without symbolic links, and without files that are too many anyway. Empty if the folder cannot be read, or is a file. */
+  private async entriesOf(folder: FileId): Promise<FolderEntry[]> {
+    const uri = vscode.Uri.parse(folder);
+    try {
+      let files = 0;
+      return (await vscode.workspace.fs.readDirectory(uri)).flatMap(([name, type]) => {
+        const isFolder = type === vscode.FileType.Directory;
+        if (!isFolder && (type !== vscode.FileType.File || ++files > MAX_FILES + 1)) return [];
+        return [{ id: this.idOf(vscode.Uri.joinPath(uri, name)), isFolder }];
+      });
+    } catch {
+      return [];
+    }
+  }
+
+  private idOf(uri: vscode.Uri): FileId {
+    return this.ids.idOf(uri.toString());
+  }
+
   private report(): void {
     const { summary } = this;
     this.reportedMs = performance.now();
-    const line = `workspace memory: ${describeMemory(summary)}`;
+    const line = `workspace memory: ${english(describeMemory(summary))}`;
     // The number of bytes changes with every key.
-    const lasting = describeMemory({ ...summary, bytes: 0 });
+    const lasting = english(describeMemory({ ...summary, bytes: 0 }));
     if (lasting !== this.lastLine) this.parts.log.info(line);
     this.lastLine = lasting;
   }
@@ -231,20 +250,5 @@ async function isLink(uri: vscode.Uri): Promise<boolean> {
     return ((await vscode.workspace.fs.stat(uri)).type & vscode.FileType.SymbolicLink) !== 0;
   } catch {
     return false;
-  }
-}
-
-/** Without symbolic links, and without files that are too many anyway. Empty if the folder cannot be read, or is a file. */
-async function entriesOf(folder: FileId): Promise<FolderEntry[]> {
-  const uri = vscode.Uri.parse(folder);
-  try {
-    let files = 0;
-    return (await vscode.workspace.fs.readDirectory(uri)).flatMap(([name, type]) => {
-      const isFolder = type === vscode.FileType.Directory;
-      if (!isFolder && (type !== vscode.FileType.File || ++files > MAX_FILES + 1)) return [];
-      return [{ id: vscode.Uri.joinPath(uri, name).toString(), isFolder }];
-    });
-  } catch {
-    return [];
   }
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { phrase } from '../../localisation/phrase';
 import { isAborted } from '../abort';
 import { AskingAgain, type EditorCursor } from './askingAgain';
 import { excerptAt } from './excerpt';
@@ -25,7 +26,7 @@ export interface ProviderParts {
   readonly isEnabledIn: (document: vscode.TextDocument) => boolean;
   readonly log: vscode.LogOutputChannel;
   /** A request has begun. */
-  readonly onRequest: (answer: Promise<Outcome>) => void;
+  readonly onRequest: (answer: Promise<Outcome>, isByHand: boolean) => void;
   readonly onOutcome: (outcome: Outcome, document: vscode.TextDocument) => void;
   /** Ghost text was handed to the editor. */
   readonly onOffer: (offer: OfferedText) => void;
@@ -47,7 +48,7 @@ export interface OfferedText {
 }
 
 /** The document changed while the request waited, so its position means something else now. */
-const STALE: Outcome = { kind: 'superseded', reason: 'the document changed before the answer was ready' };
+const STALE: Outcome = { kind: 'superseded', reason: phrase('the document changed before the answer was ready') };
 
 /**
  * The editor's side of a completion. It uses the stable API only: the registration of a published extension fails if it
@@ -132,11 +133,11 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     trace.end('context');
     const startedMs = performance.now();
     const answer = pipeline.complete(request, signal, trace);
-    onRequest(answer);
+    onRequest(answer, explicit);
     const outcome = await answer;
     log.info(`request ${number}: ${describe(outcome)} [${trace.toString()}]${quotedFiles(request)}`);
     onOutcome(outcome, document);
-    this.askingAgain.answered(outcome.kind === 'declined' ? cursor : undefined);
+    this.askingAgain.answered(mayBeAnsweredLater(outcome) ? cursor : undefined);
     if (signal.aborted || !('suggestion' in outcome)) return undefined;
     const { suggestion } = outcome;
     const others = request.explicit
@@ -161,6 +162,11 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider {
     this.parts.log.info(`request ${number}: ${describe(STALE)}`);
     this.parts.onOutcome(STALE, document);
   }
+}
+
+/** Whether a pause may bring an answer to a request that got none. */
+function mayBeAnsweredLater({ kind }: Outcome): boolean {
+  return kind === 'declined' || kind === 'unsure' || kind === 'empty';
 }
 
 function cursorIn(document: vscode.TextDocument, position: vscode.Position): EditorCursor {

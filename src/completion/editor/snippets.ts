@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { type Snippet, SnippetIndex, StableSnippets } from '../prompt/snippets';
 import { pathOf } from './excerpt';
 import type { EditorFiles } from './files';
+import { fileKey } from '../../workspace/fileKey';
 import { inBackground } from '../background';
 import { isEdited } from '../gate';
 import { type Excerpt, windowStart } from '../prompt/prompt';
@@ -50,10 +51,10 @@ export class EditorSnippets implements vscode.Disposable {
         start(this.remember(document.uri));
       }),
       vscode.workspace.onDidDeleteFiles(({ files: deleted }) => {
-        for (const uri of deleted) this.index.delete(uri.toString());
+        for (const uri of deleted) this.index.delete(keyOf(uri));
       }),
       vscode.workspace.onDidRenameFiles(({ files: renamed }) => {
-        for (const { oldUri } of renamed) this.index.delete(oldUri.toString());
+        for (const { oldUri } of renamed) this.index.delete(keyOf(oldUri));
       }),
       files.onDidChangeRules(() => {
         start(this.restart());
@@ -68,7 +69,7 @@ export class EditorSnippets implements vscode.Disposable {
   /** Snippets for the prompt of a completion in a document. They stay the same while the user types at one place. */
   around(document: vscode.TextDocument, excerpt: Excerpt): readonly Snippet[] {
     if (!this.isOn()) return [];
-    return this.stable.at(document.uri.toString(), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
+    return this.stable.at(keyOf(document.uri), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
   }
 
   dispose(): void {
@@ -89,8 +90,8 @@ export class EditorSnippets implements vscode.Disposable {
     let known = 0;
     for (const sibling of await siblingsOf(document.uri)) {
       if (known === MAX_SIBLINGS) break;
-      if (!this.index.has(sibling.toString())) await this.remember(sibling);
-      if (this.index.has(sibling.toString())) known++;
+      if (!this.index.has(keyOf(sibling))) await this.remember(sibling);
+      if (this.index.has(keyOf(sibling))) known++;
     }
     await this.remember(document.uri);
   }
@@ -98,9 +99,13 @@ export class EditorSnippets implements vscode.Disposable {
   private async remember(uri: vscode.Uri): Promise<void> {
     if (!this.isOn() || !isEdited(uri.scheme)) return;
     const text = await this.files.quotableText(uri);
-    if (text === undefined) this.index.delete(uri.toString());
-    else this.index.set(uri.toString(), pathOf(uri), text);
+    if (text === undefined) this.index.delete(keyOf(uri));
+    else this.index.set(keyOf(uri), pathOf(uri), text);
   }
+}
+
+function keyOf(uri: vscode.Uri): string {
+  return fileKey(uri.toString());
 }
 
 /** Files of the same folder with the same extension; none if the folder cannot be read. */
@@ -113,7 +118,7 @@ async function siblingsOf(uri: vscode.Uri): Promise<vscode.Uri[]> {
     return (await vscode.workspace.fs.readDirectory(folder))
       .filter(([name, type]) => type === vscode.FileType.File && name.endsWith(ending))
       .map(([name]) => vscode.Uri.joinPath(folder, name))
-      .filter((sibling) => sibling.path !== uri.path)
+      .filter((sibling) => keyOf(sibling) !== keyOf(uri))
       .slice(0, MAX_TRIED);
   } catch {
     return [];

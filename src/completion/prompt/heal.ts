@@ -10,5 +10,5 @@ const MAX_HEALING_CHARS = 24;
  */
 export function healingPrefix(tokenizer: Tokenizer, prefix: string): string {
   const stretch = tokenizer.lastStretch(prefix);
-  return stretch.length > MAX_HEALING_CHARS ? '' : stretch;
+  return stretch.length > MAX_HEALING_CHARS || !tokenizer.canSpell(stretch) ? '' : stretch;
 }

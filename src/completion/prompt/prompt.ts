@@ -1,4 +1,5 @@
-import type { Tokenizer } from '../../matlm/tokenizer';
+import type { Checkpoint } from '../../matlm/checkpoint';
+import type { PromptFormat } from '../../matlm/promptFormat';
 import { withoutClosers } from './closers';
 import { importsOf } from './imports';
 import type { Snippet } from './snippets';
@@ -23,6 +24,8 @@ export interface Excerpt {
 /** The input of the model, and the text that its output has to begin with. */
 export interface Prompt {
   readonly tokens: readonly number[];
+  /** Where the text before the cursor ends in `tokens`. A key appends there, and what follows is read again after it. */
+  readonly textEnd: number;
   /** The end of the text before the cursor, which the tokens leave out and the model writes again. */
   readonly healingPrefix: string;
 }
@@ -34,6 +37,8 @@ export interface PromptBudget {
   /** The step by which the window's head moves, so that a key only appends to the prompt. */
   readonly prefixStepChars: number;
   readonly suffixChars: number;
+  /** The most tokens of the text after the cursor, if less is read in time. */
+  readonly suffixTokens?: number;
   /** The document's imports, if the window begins after them. */
   readonly importChars: number;
   /** All snippets of other files. */
@@ -60,57 +65,93 @@ export const EXCERPT_SUFFIX_CHARS = BUDGET.suffixChars + 500;
 /** Length of the document's head in which imports are searched for. */
 export const EXCERPT_HEAD_CHARS = 4000;
 
+/** How a model is written to: its vocabulary and the form of its prompt. */
+export type Dialect = Pick<Checkpoint, 'tokenizer' | 'prompt'>;
+
 /**
- * The prompt for a fill-in-the-middle completion: path, suffix, prefix, in this order (SPM). So typing only appends to it,
- * and a key costs its own tokens. Snippets of other files come first in the prefix, because no checkpoint was trained on
+ * The prompt for a completion. Our own models have the path, the suffix and the prefix, in this order (SPM). So typing only
+ * appends to it, and a key costs its own tokens. In the order PSM each key also costs the suffix, and a model that cannot
+ * fill in gets the prefix alone. Snippets of other files come first in the prefix, because no checkpoint was trained on
  * prompts with two files.
  * @param maxTokens room for the prompt; if it is short, snippets are left out first, then the head of the prefix
  * @param giveBack returns the healing prefix of the text before the cursor
  */
 export function buildPrompt(
-  tokenizer: Tokenizer,
+  dialect: Dialect,
   excerpt: Excerpt,
   maxTokens: number,
-  giveBack: (prefix: string) => string = (prefix) => healingPrefix(tokenizer, prefix),
+  giveBack: (prefix: string) => string = (prefix) => healingPrefix(dialect.tokenizer, prefix),
   budget = BUDGET,
 ): Prompt {
   const back = giveBack(excerpt.prefix);
   const prefix = excerpt.prefix.slice(0, excerpt.prefix.length - back.length);
-  return { tokens: promptTokens(tokenizer, { ...excerpt, prefix }, maxTokens, budget), healingPrefix: back };
+  return { ...laidOut(dialect, { ...excerpt, prefix }, maxTokens, budget), healingPrefix: back };
 }
 
-function promptTokens(tokenizer: Tokenizer, excerpt: Excerpt, maxTokens: number, budget: PromptBudget): number[] {
-  for (const prompt of promptsByLength(tokenizer, excerpt, maxTokens, budget)) {
-    if (prompt.length <= maxTokens) return prompt;
+/** A prompt's parts as tokens. */
+interface Parts {
+  readonly path: readonly number[];
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
+type Layout = Pick<Prompt, 'tokens' | 'textEnd'>;
+
+function laidOut(dialect: Dialect, excerpt: Excerpt, maxTokens: number, budget: PromptBudget): Layout {
+  for (const layout of layoutsByLength(dialect, excerpt, maxTokens, budget)) {
+    if (layout.tokens.length <= maxTokens) return layout;
   }
-  const { fileSeparator, fimSuffix, fimPrefix, fimMiddle } = tokenizer.special;
-  return [fileSeparator, fimSuffix, fimPrefix, fimMiddle];
+  return layOut(dialect.prompt, { path: [], before: [], after: [] });
+}
+
+/** Puts the parts in the order of a format, with its tokens between them. */
+function layOut({ order, hasHeader, tokens, stop }: PromptFormat, { path, before, after }: Parts): Layout {
+  const mark = (name: keyof typeof tokens) => [tokens[name] ?? []].flat();
+  const head = [...mark('begin'), ...(hasHeader ? [...mark('file'), ...path] : [])];
+  const prefix = [...mark('prefix'), ...before];
+  const suffix = [...mark('suffix'), ...after];
+  const middle = mark('middle');
+  switch (order) {
+    case 'spm':
+      return endingWith([...head, ...suffix, ...prefix], middle);
+    case 'joined':
+      return endingWith([...head, ...mark('prefix'), ...suffix, ...middle, ...before], []);
+    case 'psm':
+      return endingWith([...head, ...prefix], [...suffix, ...middle]);
+    case 'none':
+      // An engine needs a token, and after the end of a text another begins.
+      return endingWith(head.length + before.length > 0 ? [...head, ...before] : [stop[0] ?? 0], []);
+  }
+}
+
+function endingWith(text: readonly number[], rest: readonly number[]): Layout {
+  return { tokens: [...text, ...rest], textEnd: text.length };
 }
 
 /** The full prompt, then ever shorter ones. Most of those that cannot fit are skipped. */
-function* promptsByLength(
-  tokenizer: Tokenizer,
+function* layoutsByLength(
+  { tokenizer, prompt: format }: Dialect,
   excerpt: Excerpt,
   maxTokens: number,
   budget: PromptBudget,
-): Generator<number[]> {
-  const { fileSeparator, fimSuffix, fimPrefix, fimMiddle } = tokenizer.special;
+): Generator<Layout> {
   const encode = (text: string) => tokenizer.encode(text);
-  const suffix = encode(suffixWindow(withoutClosers(excerpt.suffix), budget));
-  const head = [fileSeparator, ...encode(`${excerpt.path}\n`), fimSuffix, ...suffix, fimPrefix];
+  const path = format.hasHeader ? encode(`${excerpt.path}\n`) : [];
+  const after = format.order === 'none' ? [] : suffixTokens(encode, withoutClosers(excerpt.suffix), budget);
+  const around = (before: readonly number[]) => layOut(format, { path, before, after });
   const [widest = 0, ...narrower] = prefixWindows(excerpt, budget);
   const snippets = withinChars(excerpt.snippets ?? [], budget.snippetChars).reverse(); // the best is nearest to the prefix
   const imports = encode(importsBefore(excerpt, widest, budget));
   const quoted = snippets.flatMap(({ text }) => encode(`${text}\n`));
   const prefix = encode(prefixFrom(excerpt, widest, budget));
-  if (quoted.length > 0) yield [...head, ...quoted, ...imports, ...prefix, fimMiddle];
-  yield [...head, ...imports, ...prefix, fimMiddle];
-  const room = maxTokens - head.length - imports.length - 1;
+  if (quoted.length > 0) yield around([...quoted, ...imports, ...prefix]);
+  yield around([...imports, ...prefix]);
+  const room = maxTokens - around([]).tokens.length - imports.length;
   const chars = room > 0 ? tokenizer.decode(prefix.slice(-room)).length : 0;
   for (const start of windowsWithin(narrower, excerpt.prefixStart + excerpt.prefix.length - chars)) {
-    yield [...head, ...imports, ...encode(prefixFrom(excerpt, start, budget)), fimMiddle];
+    yield around([...imports, ...encode(prefixFrom(excerpt, start, budget))]);
   }
-  yield [...head, fimMiddle];
+  yield around([]);
 }
 
 /**
@@ -160,6 +201,20 @@ function importsBefore({ prefix, prefixStart, head }: Excerpt, start: number, bu
   if (start === 0 || budget.importChars === 0) return '';
   const above = (prefixStart === 0 ? prefix : (head ?? '')).slice(0, Math.min(start, EXCERPT_HEAD_CHARS));
   return importsOf(above, budget.importChars);
+}
+
+/** The text after the cursor in whole lines, if any fits in the budget. */
+function suffixTokens(encode: (text: string) => number[], suffix: string, budget: PromptBudget): number[] {
+  const { suffixTokens: most = Infinity } = budget;
+  let text = suffixWindow(suffix, budget);
+  let tokens = encode(text);
+  while (tokens.length > most) {
+    const lineEnd = text.lastIndexOf('\n', Math.floor((text.length * most) / tokens.length) - 1);
+    if (lineEnd < 0) return tokens.slice(0, most);
+    text = text.slice(0, lineEnd + 1);
+    tokens = encode(text);
+  }
+  return tokens;
 }
 
 function suffixWindow(suffix: string, { suffixChars }: PromptBudget): string {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { dialectOf } from '../syntax/languages';
 import { withoutClosers } from './closers';
 
 /** A few lines of another file that are similar to the text at the cursor. */
@@ -36,8 +38,14 @@ export class SnippetIndex {
   private additions = 0;
   private removals = 0;
 
-  /** @param capacity number of documents; the least recently used are forgotten first */
-  constructor(private readonly capacity: number) {}
+  /**
+   * @param capacity number of documents; the least recently used are forgotten first
+   * @param cut cuts a text into chunks
+   */
+  constructor(
+    private readonly capacity: number,
+    private readonly cut: typeof chunksOf = chunksOf,
+  ) {}
 
   /** Grows with every change of the index. */
   get revision(): number {
@@ -58,7 +66,7 @@ export class SnippetIndex {
   set(document: string, path: string, text: string): void {
     this.changes++;
     if (!this.documents.delete(document)) this.additions++;
-    this.documents.set(document, chunksOf(path, text));
+    this.documents.set(document, this.cut(path, text));
     const oldest = this.documents.keys().next();
     if (this.documents.size > this.capacity && !oldest.done) this.documents.delete(oldest.value);
   }
@@ -85,15 +93,18 @@ export class SnippetIndex {
 
   /**
    * The snippets of other documents that are most similar to the text before the cursor, by the Jaccard index of their
-   * words. The best is first, and none overlaps a better one. The search ends at `deadlineMs`.
+   * words. The best is first, and none overlaps a better one. A document in another language has none, because the model would
+   * go on in that language. The search ends at `deadlineMs`.
+   * @param document its last part is the name of the file
    */
   find(document: string, prefix: string, count: number, now: () => number, deadlineMs: number): Snippet[] {
     const query = wordsOf(prefix.split('\n').slice(-QUERY_LINES).join('\n'));
     if (query.size === 0) return [];
     const found: { chunk: Chunk; similarity: number }[] = [];
+    const dialect = dialectOf(document);
     let looked = 0;
     for (const [other, chunks] of [...this.documents].reverse()) {
-      if (other === document) continue;
+      if (other === document || dialectOf(other) !== dialect) continue;
       for (const chunk of chunks) {
         if (looked++ % STRIDE === 0 && now() > deadlineMs) return best(found, count);
         const similarity = jaccard(query, chunk.words);
@@ -163,7 +174,34 @@ function overlap(a: string, b: string): boolean {
   return a.startsWith(half(b)) || b.startsWith(half(a)) || a === b;
 }
 
-function chunksOf(path: string, text: string): Chunk[] {
+const MAX_KEPT_CHARS = 64_000;
+
+/** Of a text of a file, for what is kept about it longer than the text itself. */
+export function keyOf(path: string, text: string): string {
+  return createHash('sha256').update(path).update('\n').update(text).digest('base64');
+}
+
+/** Cuts each text once, for callers that bring the same texts again and again. */
+export class CutTexts {
+  private readonly known = new Map<string, readonly Chunk[]>();
+
+  /** @param capacity number of texts; the least recently used are forgotten first */
+  constructor(private readonly capacity: number) {}
+
+  readonly cut = (path: string, text: string): readonly Chunk[] => {
+    // To cut it again costs less than to keep it.
+    if (text.length > MAX_KEPT_CHARS) return chunksOf(path, text);
+    const key = keyOf(path, text);
+    const chunks = this.known.get(key) ?? chunksOf(path, text);
+    this.known.delete(key);
+    this.known.set(key, chunks);
+    const oldest = this.known.keys().next();
+    if (this.known.size > this.capacity && !oldest.done) this.known.delete(oldest.value);
+    return chunks;
+  };
+}
+
+function chunksOf(path: string, text: string): readonly Chunk[] {
   const lines = text.split('\n', MAX_CHUNKS * STEP_LINES);
   const chunks: Chunk[] = [];
   for (let start = 0; start < lines.length; start += STEP_LINES) {

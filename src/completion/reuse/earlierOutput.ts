@@ -14,8 +14,8 @@ import { type DocumentPosition, TypedSince } from './typedSince';
 /** Number of generations in the cache. */
 const CAPACITY = 50;
 
-/** A suggestion of which the document now holds some characters. */
-export interface Accepted {
+/** A suggestion whose end is known: the document now holds so many of its characters, all, those of its first lines, or 0. */
+export interface Settled {
   readonly generation: Suggesting;
   readonly characters: number;
 }
@@ -29,8 +29,8 @@ export interface Shown extends Remaining {
 /** The earlier output that applies to a request, as far as that is known without a plan. */
 export interface EarlierOutputNow {
   readonly since: TypedSince;
-  /** The suggestion that became text of the document. It is reported once. */
-  readonly accepted: Accepted | undefined;
+  /** The suggestion that became text of the document, or did not. It is reported once. */
+  readonly settled: Settled | undefined;
   /** The rest of the ghost text; undefined for a request by hand, which gets a fresh answer. */
   readonly ghostText: Shown | undefined;
   /** The running decode, if it may answer the request. */
@@ -79,12 +79,12 @@ export class EarlierOutput {
     this.pausing = new AbortController();
     this.pausedIn = request.document;
     const since = new TypedSince(request);
-    const accepted = this.takeAccepted(since);
+    const settled = this.takeSettled(since);
     const ghostText = request.explicit ? undefined : this.currentGhostText(since, settingsKey);
     const { running } = this;
     const joinable = !request.explicit && running?.isJoinable(since, settingsKey) ? running : undefined;
     if (!joinable && !(ghostText && running?.purpose === 'speculative')) this.stop();
-    return { since, accepted, ghostText, joinable };
+    return { since, settled, ghostText, joinable };
   }
 
   /** A document changed. The running decode stops if it disagrees with the change. */
@@ -167,14 +167,12 @@ export class EarlierOutput {
     return this.lastRequested !== undefined && hasDiverged(this.lastRequested, since);
   }
 
-  private takeAccepted(since: TypedSince): Accepted | undefined {
+  private takeSettled(since: TypedSince): Settled | undefined {
     const generation = this.awaited;
     const outcome = generation && acceptanceOutcome(generation, since);
     if (!outcome || outcome.kind === 'open') return undefined;
     this.awaited = undefined;
-    return outcome.kind === 'settled' && outcome.characters > 0
-      ? { generation, characters: outcome.characters }
-      : undefined;
+    return outcome.kind === 'settled' ? { generation, characters: outcome.characters } : undefined;
   }
 
   /** Forget everything, because the model or the settings have changed. */

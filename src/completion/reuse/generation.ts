@@ -1,5 +1,6 @@
+import { phrase } from '../../localisation/phrase';
 import type { CursorContext } from '../../governor/place';
-import { confidentHead, type Piece, textOf } from '../decode/confidence';
+import { confidentHead, featuresOfHead, type Piece, textOf } from '../decode/confidence';
 import { type Decoded, isCutOff } from '../decode/decode';
 import type { Outcome, Suggestion, Work } from '../outcome';
 import type { Plan, Purpose } from '../plan';
@@ -23,6 +24,8 @@ export interface Generation {
   readonly isUnsure: boolean;
   /** The filter that removed all of the text, if one did. */
   readonly emptiedBy: string | undefined;
+  /** The suggestion's score without the correction by the user's outcomes; undefined if none is learned from them. */
+  readonly score: number | undefined;
   readonly work: Work;
 }
 
@@ -54,7 +57,7 @@ export function workOf({ prompt, decision, startedMs }: Plan, decoded: Decoded, 
  * @param weights of the submodel's score
  */
 export function generationOf(
-  { request, decision, cursor, cursorContext, cacheKey, minScore, trim }: Plan,
+  { request, model, decision, cursor, cursorContext, cacheKey, minScore, trim }: Plan,
   purpose: Purpose,
   decoded: Pick<Decoded, 'pieces' | 'endedBy'>,
   weights: readonly number[] | undefined,
@@ -76,6 +79,7 @@ export function generationOf(
     suggestion,
     isUnsure: minScore > 0 && sure.trim() === '' && pieces.length > 0,
     emptiedBy,
+    score: suggestion && model.score?.uncorrected(featuresOfHead(pieces, cursor, suggestion.text.length)),
     work,
   };
 }
@@ -83,6 +87,7 @@ export function generationOf(
 /** The outcome of the request that waited for a generation. */
 export function outcomeOf({ suggestion, isUnsure, emptiedBy, submodel, work }: Generation): Outcome {
   if (suggestion) return { kind: 'shown', suggestion, work };
-  if (isUnsure) return { kind: 'unsure', reason: 'the confidence was too low', submodel, work };
-  return { kind: 'empty', reason: emptiedBy ? `the filter ${emptiedBy} removed all of it` : 'nothing to add', work };
+  if (isUnsure) return { kind: 'unsure', reason: phrase('the confidence was too low'), submodel, work };
+  const reason = emptiedBy ? phrase('the filter {0} removed all of it', emptiedBy) : phrase('nothing to add');
+  return { kind: 'empty', reason, work };
 }

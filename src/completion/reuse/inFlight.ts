@@ -1,3 +1,4 @@
+import type { Phrase } from '../../localisation/phrase';
 import type { Plan, Purpose } from '../plan';
 import { keyOfPair } from '../syntax/closers';
 import type { Generation } from './generation';
@@ -6,8 +7,8 @@ import type { TypedSince } from './typedSince';
 /** How a decode ended. */
 export type Ended =
   | { readonly kind: 'generated'; readonly generation: Generation }
-  | { readonly kind: 'superseded'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'superseded'; readonly reason: Phrase }
+  | { readonly kind: 'failed'; readonly reason: Phrase };
 
 /**
  * A running decode. It outlives a cancelled request, because most requests are cancelled by the next key, and that key

@@ -146,3 +146,23 @@ export function languageOf(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
   return ENDINGS.get(name.slice(name.lastIndexOf('.') + 1)) ?? 'plaintext';
 }
+
+/** Languages whose code can continue each other: dialects, and those that are compiled to one another. */
+const DIALECTS: Readonly<Record<string, string>> = {
+  typescriptreact: 'typescript',
+  javascript: 'typescript',
+  javascriptreact: 'typescript',
+  vue: 'typescript',
+  svelte: 'typescript',
+  c: 'cpp',
+  scss: 'css',
+  less: 'css',
+  jsonc: 'json',
+};
+
+/** The language of a file, the same for its dialects; the ending if its language is not known. */
+export function dialectOf(path: string): string {
+  const language = languageOf(path);
+  if (language === 'plaintext') return /\.[^./]*$/.exec(path)?.[0].toLowerCase() ?? '';
+  return DIALECTS[language] ?? language;
+}

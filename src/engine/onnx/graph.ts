@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { ModelConfig } from '../../matlm/config';
+import { defaultAttentionScale, type ModelConfig } from '../../matlm/shape';
 import type { TensorEntry } from '../../matlm/safetensors';
 import {
   type Attributes,
@@ -26,8 +26,34 @@ const ZERO = 128;
 /** The activations are int8 too, on providers on which that is faster. */
 const INT8_ACTIVATIONS = 4;
 
-const BYTES: Readonly<Record<TensorEntry['dtype'], number>> = { I8: 1, F16: 2, F32: 4 };
-const ELEMENTS: Readonly<Record<TensorEntry['dtype'], Element>> = { I8: 'uint8', F16: 'float16', F32: 'float' };
+const BYTES: Readonly<Record<TensorEntry['dtype'], number>> = { I8: 1, U8: 1, F16: 2, F32: 4 };
+const ELEMENTS: Readonly<Record<TensorEntry['dtype'], Element>> = {
+  I8: 'uint8',
+  U8: 'uint8',
+  F16: 'float16',
+  F32: 'float',
+};
+
+/**
+ * Whether a graph can be made of a checkpoint: it has the shape of our own models, and its matrices have scales by row. The
+ * native engine alone runs all others.
+ */
+export function hasGraph({ config, tensors }: Pick<Weights, 'config' | 'tensors'>): boolean {
+  const isPlain =
+    config.hasQkNorm &&
+    config.hasTiedHead &&
+    !config.hasAttentionBias &&
+    !config.hasOutputBias &&
+    !config.hasCompensation &&
+    config.headDim % 16 === 0 &&
+    config.vocabularySize % 16 === 0 &&
+    config.attentionScale === defaultAttentionScale(config.headDim) &&
+    [config.ropeMagnitude, config.embeddingScale, config.residualScale, config.logitScale].every((x) => x === 1);
+  const isByRow = Object.entries(tensors).every(
+    ([name, { dtype, shape }]) => dtype !== 'U8' && !(name.endsWith('_scale') && shape[1] !== 1),
+  );
+  return isPlain && isByRow;
+}
 
 /** Names of a layer's keys and values as inputs and outputs of the graph. */
 export function cacheNames(layer: number) {
@@ -62,7 +88,7 @@ export function submodelGraph({ config, weightsFile, tensors }: Weights, widths:
     { name: 'total', element: 'int32', shape: [1] },
   ];
   const outputs: GraphValue[] = [{ name: 'logits', element: 'float', shape: [1, 'm', vocabularySize] }];
-  const [cos, sin] = g.rotations(contextLength, headDim, config.ropeTheta);
+  const [cos, sin] = g.rotations(contextLength, config.ropeFrequencies);
 
   const embedding = g.matrix('model.embed_tokens.weight', vocabularySize, d);
   let x = g.lookUp(embedding, 'ids');
@@ -170,9 +196,9 @@ class GraphBuilder {
   }
 
   /** Cosines and sines of every position's angles, [context, head_dim / 2]. */
-  rotations(context: number, headDim: number, theta: number): [string, string] {
-    const half = headDim / 2;
-    const angle = (i: number) => Math.floor(i / half) * theta ** (-(i % half) / half);
+  rotations(context: number, frequencies: readonly number[]): [string, string] {
+    const half = frequencies.length;
+    const angle = (i: number) => Math.floor(i / half) * (frequencies[i % half] ?? 0);
     const table = (f: (x: number) => number) =>
       this.constant(
         'float',

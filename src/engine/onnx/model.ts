@@ -1,32 +1,34 @@
 import { dirname } from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { cacheNames, submodelGraph, type Weights } from './graph';
-import type { Provider, Runtime } from './runtime';
-
-/** Submodels that stay open: each holds its own copy of its weights, in the form that its provider reads. */
-const MAX_OPEN = 8;
+import type { Runtime } from './runtime';
 
 const LOG_ERRORS = 3;
 
+/** A submodel that is open. */
+interface Opened {
+  readonly widths: string;
+  readonly session: InferenceSession;
+}
+
 /**
- * A checkpoint in ONNX Runtime: a session for each submodel in use and one cache of keys and values for all of them,
- * which stays on the provider's device. One call at a time.
+ * A checkpoint in ONNX Runtime on the processor: the weights of one submodel, that of the last request, and one cache of keys and
+ * values for all. One call at a time.
  */
 export class OnnxModel {
-  /** By widths; the least recently used comes first. */
-  private readonly sessions = new Map<string, InferenceSession>();
-  private readonly cache: Tensor[][];
+  private opened: Opened | undefined;
+  /** [layer][keys, values], which the runtime overwrites in place. */
+  private readonly cache: readonly (readonly [Tensor, Tensor])[];
 
   constructor(
     private readonly runtime: Runtime,
     private readonly weights: Weights,
-    private readonly provider: Provider,
     private readonly threads: number,
   ) {
     const { layers, kvHeads, contextLength, headDim } = weights.config;
     const shape = [1, kvHeads, contextLength, headDim];
     const empty = () => new runtime.Tensor('float32', new Float32Array(kvHeads * contextLength * headDim), shape);
-    this.cache = Array.from({ length: layers }, () => [empty(), empty()]);
+    this.cache = Array.from({ length: layers }, () => [empty(), empty()] as const);
   }
 
   get cacheBytes(): number {
@@ -53,60 +55,38 @@ export class OnnxModel {
       total: this.integers([past + tokens.length]),
     };
     const fetches: Record<string, Tensor | null> = { logits: null };
-    const layers = [...widths.keys()].filter((layer) => (widths[layer] ?? 0) > 0);
-    for (const layer of layers) {
-      const [key, value] = this.cache[layer] as [Tensor, Tensor];
+    for (const [layer, [keys, values]] of this.cache.entries()) {
+      if (!widths[layer]) continue;
       const { pastKey, pastValue, presentKey, presentValue } = cacheNames(layer);
-      Object.assign(feeds, { [pastKey]: key, [pastValue]: value });
-      // New keys and values overwrite the old ones in place, but not with WebGPU, whose kernels are then wrong for single
-      // tokens (1.30.0). A copy within the GPU's memory is fast.
-      const inPlace = this.provider !== 'webgpu';
-      Object.assign(fetches, { [presentKey]: inPlace ? key : null, [presentValue]: inPlace ? value : null });
+      Object.assign(feeds, { [pastKey]: keys, [pastValue]: values });
+      Object.assign(fetches, { [presentKey]: keys, [presentValue]: values });
     }
-    const results = await session.run(feeds, fetches);
-    for (const layer of layers) {
-      const { presentKey, presentValue } = cacheNames(layer);
-      const present = [results[presentKey], results[presentValue]] as Tensor[];
-      // The garbage collector does not free buffers on the GPU.
-      for (const [i, old] of (this.cache[layer] ?? []).entries()) if (old !== present[i]) old.dispose();
-      this.cache[layer] = present;
-    }
-    return results.logits?.data as Float32Array;
+    const { logits } = await session.run(feeds, fetches);
+    return logits?.data as Float32Array;
   }
 
   async dispose(): Promise<void> {
-    const open = [...this.sessions.values()];
-    this.sessions.clear();
-    for (const tensor of this.cache.flat()) tensor.dispose();
-    await Promise.all(open.map((session) => session.release()));
+    const { opened } = this;
+    this.opened = undefined;
+    await opened?.session.release();
   }
 
   private async session(widths: readonly number[]): Promise<InferenceSession> {
     const key = widths.join();
-    const session = this.sessions.get(key) ?? (await this.open(widths));
-    this.sessions.delete(key);
-    this.sessions.set(key, session);
-    const [oldest] = this.sessions;
-    if (oldest && this.sessions.size > MAX_OPEN) {
-      this.sessions.delete(oldest[0]);
-      await oldest[1].release();
+    if (this.opened?.widths !== key) {
+      await this.dispose();
+      this.opened = { widths: key, session: await this.open(widths) };
     }
-    return session;
+    return this.opened.session;
   }
 
   private open(widths: readonly number[]): Promise<InferenceSession> {
-    const location: Record<string, 'cpu' | 'gpu-buffer'> = { logits: 'cpu' };
-    for (const [layer, width] of widths.entries()) {
-      const { presentKey, presentValue } = cacheNames(layer);
-      if (width > 0) location[presentKey] = location[presentValue] = 'gpu-buffer';
-    }
     return this.runtime.InferenceSession.create(submodelGraph(this.weights, widths), {
-      executionProviders: [this.provider],
+      executionProviders: ['cpu'],
       intraOpNumThreads: this.threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: LOG_ERRORS,
-      ...(this.provider === 'webgpu' ? { preferredOutputLocation: location } : {}),
       extra: {
         session: {
           // The folder of the files that the graph's tensors name.

@@ -1,10 +1,17 @@
+import { t } from '@vscode/l10n';
 import type { CheckpointConfig } from '../../matlm/config';
-import { bytesPerToken } from '../../matlm/submodel';
+import { localised, type Phrase } from '../../localisation/phrase';
+import { bytesPerToken, nameInUse, submodelNames } from '../../matlm/submodel';
+import type { LibraryModel } from '../../models/library';
+import { typicalMsOf } from '../../models/measured';
+import { moreBitsOf } from '../../models/modelSizes';
 import { allSizes, type UsageCounts } from '../../statistics/counts';
 import { percentile } from '../../statistics/latencies';
 import type { RecentAnswer } from '../recent';
+import { isGoodEnough } from '../../governor/costs';
+import { canFindSizes, relativeBits } from '../models/shelf';
 import { labelOf, sizesOf } from '../sizes';
-import type { BySize, DashboardState, Period } from './state';
+import type { BySize, DashboardState, ImportedModel, ImportedSize, Period } from './state';
 
 /** The data behind the dashboard. */
 export interface Sources {
@@ -20,12 +27,22 @@ export interface Sources {
   readonly today: UsageCounts;
   readonly total: UsageCounts;
   readonly machine: DashboardState['machine'];
+  readonly models: readonly LibraryModel[];
+  /** The id of the imported model that is in use; undefined for none. */
+  readonly modelInUse: string | undefined;
+  /** The state of the imported model as a sentence, mostly without its full stop; undefined if none is chosen. */
+  readonly importedState: string | undefined;
+  /** The main model is the one that ships, which imported models are compared with. */
+  readonly isMainShipped: boolean;
+  /** Why no smaller sizes of an imported model were found, by its id. */
+  readonly sizeFaults: ReadonlyMap<string, Phrase>;
 }
 
 export function dashboardState(sources: Sources): DashboardState {
   const { engine, config, choice, predictMs, answers, nowMs, today, total, machine } = sources;
-  const periods = [period('Today', today), period('Thirty days', total)];
-  const always = { engine, machine, periods, bySize: bySize(total, config) };
+  const periods = [period(t('Today'), today), period(t('Thirty days'), total)];
+  const models = sources.models.map((model) => importedModel(model, sources));
+  const always = { engine, machine, periods, models, bySize: bySize(total, config) };
   if (!config) return { ...always, choice: undefined, frontier: [], recent: [], sizes: [] };
   return {
     ...always,
@@ -44,13 +61,51 @@ export function dashboardState(sources: Sources): DashboardState {
       agreementWithXL,
       predictedMs: predictMs(name),
     })),
-    sizes: sizesOf(config).map(({ name }) => name),
+    sizes: [...sizesOf(config).map(({ name }) => name), ...othersOf(answers, sources, config).slice(-1)],
     recent: answers.map(({ timeMs, submodel, latencyMs }) => ({
       agoMs: nowMs - timeMs,
       latencyMs,
       ...labelOf(config, submodel),
     })),
   };
+}
+
+/** The names of imported models that have answered, with whichever size. They share one row of the plot. */
+function othersOf(answers: readonly RecentAnswer[], { models }: Sources, config: CheckpointConfig): string[] {
+  const names = submodelNames(config);
+  const modelOf = (submodel: string) =>
+    models.find(({ name, sizes }) => sizes.some((size) => nameInUse(name, size.name) === submodel))?.name ?? submodel;
+  const others = answers.map(({ submodel }) => submodel).filter((name) => !names.includes(name));
+  return [...new Set(others.map(modelOf))];
+}
+
+function importedModel(model: LibraryModel, sources: Sources): ImportedModel {
+  const { id, name, family, parameters, bits, licence, diskBytes, broken, isPrefixOnly, page, measured, elasticity } =
+    model;
+  const fault = sources.sizeFaults.get(id);
+  const relative = sources.isMainShipped ? relativeBits(model) : undefined;
+  const isInUse = id === sources.modelInUse;
+  return {
+    ...{ id, name, family, parameters, bits, licence, diskBytes, broken, isPrefixOnly },
+    isInUse,
+    state: isInUse ? sources.importedState : undefined,
+    isForAuto: relative === undefined || isGoodEnough({ excessBits: 0, relativeBits: relative }),
+    hasPage: page !== undefined,
+    typicalMs: measured.typicalMs,
+    bitsPerByte: measured.bitsPerByte,
+    sizes: sizesOfImported(model, isInUse ? sources.predictMs : () => undefined),
+    elasticity,
+    canFindSizes: canFindSizes(model),
+    sizesFault: fault && localised(fault),
+  };
+}
+
+function sizesOfImported({ name, sizes, measured }: LibraryModel, predictMs: Sources['predictMs']): ImportedSize[] {
+  return sizes.map((size) => {
+    const inUse = nameInUse(name, size.name);
+    const typicalMs = predictMs(inUse) ?? typicalMsOf(measured, size.name);
+    return { ...size, name: inUse, moreBits: moreBitsOf(size, sizes), typicalMs };
+  });
 }
 
 function period(title: string, counts: UsageCounts): Period {

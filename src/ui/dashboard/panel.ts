@@ -1,11 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { DASHBOARD_COMMANDS, type DashboardCommand, type DashboardState, type FromPage, type ToPage } from './state';
+import { pageOf } from '../webview';
+import {
+  DASHBOARD_COMMANDS,
+  type DashboardCommand,
+  type DashboardState,
+  type FromPage,
+  MODEL_ACTIONS,
+  type ModelAction,
+  type ToPage,
+} from './state';
 
 export interface DashboardParts {
   readonly extensionUri: vscode.Uri;
   readonly state: () => DashboardState;
-  readonly run: (command: DashboardCommand) => void;
+  /** Settles when the command has ended. */
+  readonly run: (command: DashboardCommand) => PromiseLike<unknown>;
+  /** Settles when the action on an imported model has ended. */
+  readonly onModel: (action: ModelAction, id: string) => PromiseLike<unknown>;
 }
 
 export const DASHBOARD_VIEW = 'matcoder.dashboard';
@@ -24,12 +35,24 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
   private pending: NodeJS.Timeout | undefined;
   private ticks: NodeJS.Timeout | undefined;
   private sentMs = 0;
+  /** The page is to show the imported models once it is loaded. */
+  private isModelsWanted = false;
+  private isLoaded = false;
 
   constructor(private readonly parts: DashboardParts) {}
 
   show(): void {
     if (this.panel) this.panel.reveal();
     else this.adopt(vscode.window.createWebviewPanel(DASHBOARD_VIEW, 'MatCoder', vscode.ViewColumn.Active));
+  }
+
+  /** With the imported models in view. */
+  showModels(): void {
+    this.show();
+    if (this.isLoaded && this.panel?.visible) {
+      this.send(true); // a page whose updates are paused does not have the latest model
+      this.post({ type: 'showModels' });
+    } else this.isModelsWanted = true;
   }
 
   /** Something that the dashboard shows has changed. */
@@ -60,16 +83,37 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
     panel.iconPath = vscode.Uri.joinPath(this.parts.extensionUri, 'media', 'icon.png');
     panel.webview.options = { enableScripts: true, localResourceRoots: [dist] };
     panel.webview.onDidReceiveMessage((message: FromPage) => {
-      if (message.type === 'ready') this.send();
-      else if (DASHBOARD_COMMANDS.includes(message.command)) this.parts.run(message.command);
+      this.receive(message);
+    });
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) this.isLoaded = false; // the editor discards the page
     });
     panel.onDidDispose(() => {
       if (this.panel === panel) this.forget();
     });
-    panel.webview.html = page(panel.webview, dist);
+    panel.webview.html = pageOf(panel.webview, this.parts.extensionUri, 'dashboard', { title: 'MatCoder' });
     this.ticks = setInterval(() => {
       this.changed();
     }, TICK_MS);
+  }
+
+  private receive(message: FromPage): void {
+    const answer = () => {
+      this.send(true);
+    };
+    switch (message.type) {
+      case 'ready':
+        this.isLoaded = true;
+        this.send();
+        if (this.isModelsWanted) this.post({ type: 'showModels' });
+        this.isModelsWanted = false;
+        break;
+      case 'command':
+        if (DASHBOARD_COMMANDS.includes(message.command)) this.parts.run(message.command).then(answer, answer);
+        break;
+      case 'model':
+        if (MODEL_ACTIONS.includes(message.action)) this.parts.onModel(message.action, message.id).then(answer, answer);
+    }
   }
 
   private forget(): void {
@@ -77,32 +121,16 @@ export class Dashboard implements vscode.Disposable, vscode.WebviewPanelSerializ
     clearInterval(this.ticks);
     this.pending = undefined;
     this.panel = undefined;
+    this.isLoaded = false;
   }
 
-  private send(): void {
+  private send(isAnswer = false): void {
     if (!this.panel?.visible) return;
     this.sentMs = performance.now();
-    const message: ToPage = { type: 'state', state: this.parts.state() };
-    void this.panel.webview.postMessage(message);
+    this.post({ type: 'state', state: this.parts.state(), isAnswer });
   }
-}
 
-/** The policy allows the bundle with the nonce and the extension's style sheet, and nothing else. */
-function page(webview: vscode.Webview, dist: vscode.Uri): string {
-  const nonce = randomBytes(16).toString('base64');
-  const file = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(dist, name)).toString();
-  const policy = `default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>MatCoder</title>
-<link rel="stylesheet" href="${file('dashboard.css')}">
-</head>
-<body>
-<script nonce="${nonce}" src="${file('dashboard.js')}"></script>
-</body>
-</html>`;
+  private post(message: ToPage): void {
+    void this.panel?.webview.postMessage(message);
+  }
 }

@@ -102,6 +102,13 @@ export class Contents {
     return entry?.state === 'remembered' && entry.hash === hashOf(text);
   }
 
+  /** The memory may lack any text, so that none counts as known. @returns the files that are remembered */
+  unsettle(): FileId[] {
+    const remembered = [...this.files.values()].filter(({ state }) => state === 'remembered');
+    for (const entry of remembered) entry.hash = '';
+    return remembered.map(({ id }) => id);
+  }
+
   /**
    * Make room for a file's text by leaving out farther files.
    * @returns documents to forget, and whether the text has room now

@@ -117,6 +117,12 @@ export class MemoryFeeder {
     this.restart();
   }
 
+  /** A part of the memory is empty, so it needs all texts again. They stay remembered meanwhile. */
+  again(): void {
+    for (const file of this.contents.unsettle()) this.agenda.add(file);
+    this.rest.wake();
+  }
+
   /** If it is off, everything is forgotten at once. */
   setOn(isOn: boolean): void {
     if (isOn === this.isOn) return;

@@ -35,8 +35,16 @@ function resolve(folder: FileId, path: string): FileId | undefined {
   const parts = folder.split('/');
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;
-    if (part !== '..') parts.push(part);
+    if (part !== '..') parts.push(encoded(part));
     else if (parts.pop() === undefined) return undefined;
   }
   return parts.join('/');
+}
+
+/** A name as VS Code writes it in a URI: more characters are encoded than `encodeURIComponent` does. */
+function encoded(name: string): string {
+  return encodeURIComponent(name.replaceAll(/\p{Surrogate}/gu, '\uFFFD')).replaceAll(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

@@ -1,3 +1,5 @@
+import { t } from '@vscode/l10n';
+
 /** Elements from attributes and children. Attributes only: inline styles and handlers would break the page's policy. */
 type ElementAttributes = Readonly<Record<string, string | number>>;
 type Children = readonly (Element | string)[];
@@ -24,6 +26,15 @@ function fill<E extends Element>(element: E, attributes: ElementAttributes, chil
   return element;
 }
 
+/** A figure. The dash of one that is missing has words for a screen reader, which would skip it. */
+export function orNone(text: string): (Element | string)[] {
+  if (text !== '–') return [text];
+  return [
+    html('span', { class: 'spoken' }, [t({ message: 'none', comment: ['no value, for a screen reader'] })]),
+    html('span', { 'aria-hidden': 'true' }, [text]),
+  ];
+}
+
 export interface Column {
   readonly title: string;
   /** Numbers are aligned to the right. */
@@ -38,7 +49,7 @@ export function table(caption: string, columns: readonly Column[], rows: readonl
     html(
       'tr',
       {},
-      cells.map((text, i) => (i === 0 ? html('th', { scope: 'row' }, [text]) : html('td', align(i), [text]))),
+      cells.map((text, i) => (i === 0 ? html('th', { scope: 'row' }, [text]) : html('td', align(i), orNone(text)))),
     ),
   );
   return html('table', {}, [

@@ -1,7 +1,11 @@
-import { bytes, percent } from '../../format';
+import { t } from '@vscode/l10n';
+import { bytes, decimal, nowUsed, percent } from '../../format';
 import type { ChosenSubmodel, FrontierPoint } from '../state';
 import { svg, table } from './dom';
 import { linear, roundDomain, ticks } from './scales';
+
+/** The id of the table of the plot's data. */
+export const FRONTIER_TABLE = 'frontier-table';
 
 const HEIGHT = 260;
 const MARGIN = { top: 36, right: 22, bottom: 42, left: 52 };
@@ -31,7 +35,7 @@ export function frontierPlot(
   const gridY = ticks(domainY, 4).flatMap((value) => [
     svg('line', { class: 'grid', x1: MARGIN.left, x2: inner.right, y1: y(value), y2: y(value) }),
     svg('text', { class: 'tick', x: MARGIN.left - 8, y: y(value) + 4, 'text-anchor': 'end' }, [
-      value.toFixed(decimals),
+      decimal(value, decimals),
     ]),
   ]);
   const path = points.map((p, i) => `${i ? 'L' : 'M'}${x(p.bytesPerToken).toFixed(1)},${y(p.bitsPerByte).toFixed(1)}`);
@@ -57,9 +61,15 @@ export function frontierPlot(
     });
   const now = chosen ? present(chosen, x(chosen.bytesPerToken), y(chosen.bitsPerByte), inner.right) : [];
   const summary = chosen
-    ? `${points.length} submodels; now ${chosen.name}, which reads ${bytes(chosen.bytesPerToken)} of weights per token and reaches ${chosen.bitsPerByte.toFixed(3)} bits per byte.`
-    : `${points.length} submodels; none is chosen yet.`;
-  return svg('svg', { role: 'img', 'aria-label': `The frontier: ${summary}`, width, height: HEIGHT }, [
+    ? t(
+        'The frontier: {0} submodels; now {1}, which reads {2} of weights per token and reaches {3} bits per byte.',
+        points.length,
+        chosen.name,
+        bytes(chosen.bytesPerToken),
+        decimal(chosen.bitsPerByte, 3),
+      )
+    : t('The frontier: {0} submodels; none is chosen yet.', points.length);
+  return svg('svg', { role: 'img', 'aria-label': summary, 'aria-details': FRONTIER_TABLE, width, height: HEIGHT }, [
     ...gridX,
     ...gridY,
     svg('path', { class: 'line', d: path.join('') }),
@@ -67,9 +77,9 @@ export function frontierPlot(
     ...labels,
     ...now,
     svg('text', { class: 'axis', x: inner.right, y: HEIGHT - 6, 'text-anchor': 'end' }, [
-      'weight bytes read per token →',
+      t('weight bytes read per token →'),
     ]),
-    svg('text', { class: 'axis', x: 4, y: 12 }, ['bits per byte (lower is better)']),
+    svg('text', { class: 'axis', x: 4, y: 12 }, [t('bits per byte (lower is better)')]),
   ]);
 }
 
@@ -81,25 +91,25 @@ function present({ shortName, name }: FrontierPoint, x: number, y: number, right
     svg(
       'text',
       { class: 'label now', x: isNearRight ? x : x + 12, y: y - 13, 'text-anchor': isNearRight ? 'end' : 'start' },
-      [`now ${shortName}`],
+      [nowUsed(shortName)],
     ),
   ];
 }
 
 export function frontierTable(points: readonly FrontierPoint[], choice: ChosenSubmodel | undefined): HTMLElement {
   const columns = [
-    { title: 'Submodel' },
-    { title: 'Read per token', isNumber: true },
-    { title: 'Bits per byte', isNumber: true },
-    { title: 'Agrees with XL', isNumber: true },
-    { title: 'Predicted latency', isNumber: true },
+    { title: t('Submodel') },
+    { title: t('Read per token'), isNumber: true },
+    { title: t('Bits per byte'), isNumber: true },
+    { title: t('Agrees with XL'), isNumber: true },
+    { title: t('Predicted latency'), isNumber: true },
   ];
   const rows = points.map((p) => [
-    p.name === choice?.name ? `${p.name} (now)` : p.name,
+    p.name === choice?.name ? t('{0} (now)', p.name) : p.name,
     bytes(p.bytesPerToken),
-    p.bitsPerByte.toFixed(4),
+    decimal(p.bitsPerByte, 4),
     percent(p.agreementWithXL),
-    p.predictedMs === undefined ? '–' : `${p.predictedMs.toFixed(1)} ms`,
+    p.predictedMs === undefined ? '–' : `${decimal(p.predictedMs, 1)} ms`,
   ]);
-  return table('Submodels on the measured frontier', columns, rows);
+  return table(t('Submodels on the measured frontier'), columns, rows);
 }

@@ -1,9 +1,14 @@
 import { type Eagerness, isEagerness } from '../completion/decode/confidence';
 import type { GovernorSettings } from '../governor/settings';
 import type { CheckpointConfig } from '../matlm/config';
+import { nameInUse } from '../matlm/submodel';
 
 export const MAX_BUDGET_MS = 10_000;
 const MAX_THREADS = 16;
+
+/** When the index of the search by meaning is built: from the start on, from the first search on, or never. */
+export type SearchIndexSetting = (typeof SEARCH_INDEX)[number];
+export const SEARCH_INDEX = ['whenIdle', 'onDemand', 'off'] as const;
 
 /** All settings `matcoder.*` by their names without the prefix. */
 export interface Settings {
@@ -15,7 +20,10 @@ export interface Settings {
   readonly eagerness: Eagerness;
   readonly relatedFiles: boolean;
   readonly workspaceMemory: boolean;
+  readonly searchIndex: SearchIndexSetting;
   readonly modelPath: string;
+  /** The id of an imported model; empty for none. */
+  readonly importedModel: string;
   readonly threads: number;
 }
 
@@ -38,7 +46,9 @@ const RULES: { readonly [Name in SettingName]: Rule<Settings[Name]> } = {
   eagerness: { fallback: 'balanced', isValid: isEagerness, expected: 'careful, balanced or eager' },
   relatedFiles: flag(true),
   workspaceMemory: flag(true),
+  searchIndex: oneOf(SEARCH_INDEX, 'onDemand'),
   modelPath: text(''),
+  importedModel: text(''),
   threads: wholeNumber(0, MAX_THREADS),
 };
 
@@ -76,28 +86,60 @@ export function readSettings(get: SettingSource, onFault: OnFault): Settings {
     eagerness: read('eagerness'),
     relatedFiles: read('relatedFiles'),
     workspaceMemory: read('workspaceMemory'),
+    searchIndex: read('searchIndex'),
     modelPath: read('modelPath').trim(),
+    importedModel: read('importedModel').trim(),
     threads: read('threads'),
   };
+}
+
+/**
+ * The value of `submodel` that lets a size of the imported model answer everything, whatever the model's name is: `imported` for
+ * the whole model, `imported L`. The name in use, `NAME L`, does so too.
+ */
+export function importedValue(size: string): string {
+  return nameInUse('imported', size);
+}
+
+/** The imported model that is in use. */
+export interface ImportedInUse {
+  readonly name: string;
+  /** The names of its sizes, `XL` with them. */
+  readonly sizes: readonly string[];
 }
 
 /**
  * The settings that choose a size. A submodel that the checkpoint does not have counts as not chosen.
  * @param config undefined if no checkpoint is open: then every submodel counts as known
  * @param onFault receives the fault of a submodel that the checkpoint does not have
+ * @param imported the imported model that is in use; undefined for none
  */
 export function governorSettings(
   { submodel, batteryCap, manualOnly, latencyBudget }: Settings,
   config: CheckpointConfig | undefined,
   onFault: OnFault = () => undefined,
+  imported?: ImportedInUse,
 ): GovernorSettings {
   const known = (name: SettingName, value: string): string | undefined => {
     if (!config || hasSubmodel(config, value)) return value;
     onFault(`the setting matcoder.${name} is ${printed(value)}, ${unknownSubmodel(config)}`);
     return undefined;
   };
+  const fixed = (): string | undefined => {
+    const isImported = /^imported( |$)/.test(submodel);
+    if (!imported) return isImported ? undefined : known('submodel', submodel);
+    const { name, sizes } = imported;
+    const size = sizes.find((one) => submodel === importedValue(one) || submodel === nameInUse(name, one));
+    if (size !== undefined) return nameInUse(name, size);
+    if (!isImported) return known('submodel', submodel);
+    const own = sizes.map(importedValue).join(', ');
+    onFault(
+      `the setting matcoder.submodel is ${printed(submodel)}, which ${name} does not have (it has ${own}); the setting is ignored`,
+    );
+    return undefined;
+  };
   return {
-    submodel: submodel === 'auto' ? 'auto' : (known('submodel', submodel) ?? 'auto'),
+    submodel: submodel === 'auto' ? submodel : (fixed() ?? 'auto'),
     batteryCap: batteryCap === '' ? undefined : known('batteryCap', batteryCap),
     manualOnly,
     latencyBudgetMs: latencyBudget > 0 ? latencyBudget : undefined,
@@ -124,6 +166,11 @@ function flag(fallback: boolean): Rule<boolean> {
 
 function text(fallback: string): Rule<string> {
   return { fallback, isValid: (value) => typeof value === 'string', expected: 'a string' };
+}
+
+function oneOf<T extends string>(values: readonly T[], fallback: T): Rule<T> {
+  const isValid = (value: unknown): value is T => values.some((one) => one === value);
+  return { fallback, isValid, expected: new Intl.ListFormat('en', { type: 'disjunction' }).format(values) };
 }
 
 function wholeNumber(fallback: number, max: number): Rule<number> {

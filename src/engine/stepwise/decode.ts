@@ -70,7 +70,7 @@ export async function decode(reader: TokenReader, decoding: Decoding): Promise<E
   const text = [...request.prompt];
   // Without special tokens: one separates the text before the cursor from the answer, and no match would cross it.
   const isText = (token: number) => (tokenBytes[token]?.length ?? 0) > 0;
-  const spelled = text.filter(isText);
+  const spelled = withSuffixFirst(request).filter(isText);
   let healingPrefix: Uint8Array = new TextEncoder().encode(request.healingPrefix ?? '');
   let { logits } = decoding;
   let counts = NO_TOKENS;
@@ -136,6 +136,11 @@ export async function decode(reader: TokenReader, decoding: Decoding): Promise<E
     done.passes++;
     speculator.targetTook(tokens.length, performance.now() - startMs);
   }
+}
+
+/** The prompt with the text before the cursor at its end, which the answer continues. */
+function withSuffixFirst({ prompt, suffixAt: [begin, end] = [0, 0] }: GenerateRequest): number[] {
+  return [...prompt.slice(begin, end), ...prompt.slice(0, begin), ...prompt.slice(end)];
 }
 
 /**

@@ -23,7 +23,7 @@ export interface Constraints {
   readonly never: readonly number[];
   /** The token has to spell a prefix of it, or all of it and more; empty for no constraint. */
   readonly healingPrefix: Uint8Array;
-  /** [vocabulary] the bytes of each token; empty for special tokens. */
+  /** [tokens] the bytes of each token; empty for special tokens. No token has the rows after them. */
   readonly tokenBytes: readonly Uint8Array[];
 }
 
@@ -34,7 +34,7 @@ export interface Constraints {
  */
 export function choose(logits: Float32Array, { never, healingPrefix, tokenBytes }: Constraints): NativeChoice {
   const mayCome = (token: number) => {
-    if (never.includes(token)) return false;
+    if (never.includes(token) || (tokenBytes.length > 0 && token >= tokenBytes.length)) return false;
     if (healingPrefix.length === 0) return true;
     const bytes = tokenBytes[token] ?? new Uint8Array();
     return bytes.length > 0 && bytes.every((byte, i) => i >= healingPrefix.length || byte === healingPrefix[i]);

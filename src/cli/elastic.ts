@@ -1,0 +1,177 @@
+import { resolve } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { makeElastic, type MadeElastic } from '../models/elastic/makeElastic';
+import { bundledSample, splitSample } from '../models/elastic/sampleText';
+import type { Stage } from '../models/elastic/stages';
+import type { SampleFile } from '../models/heldOut';
+import { importThreads } from '../models/inspect';
+import { ModelLibrary } from '../models/library';
+import { modelsFolder } from '../models/place';
+import { UsageError } from './place';
+import { layOut } from './table';
+import { readWorkspace } from './workspaceFolder';
+
+export interface ElasticArguments {
+  /** A folder with the user's code; undefined for the bundled sample. */
+  readonly sample: string | undefined;
+  /** As it was typed. */
+  readonly minutes: string | undefined;
+  readonly onSample: (text: string) => void;
+  readonly onProgress: (share: number, stage: Stage) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What `matcoder elastic --json` prints. */
+export interface ElasticReport extends MadeElastic {
+  readonly seconds: number;
+}
+
+/**
+ * Give an imported model narrower sizes.
+ * @param model its folder, or its name in the library of the command line
+ */
+export async function elasticCommand(root: string, model: string, options: ElasticArguments): Promise<ElasticReport> {
+  const budgetMs = budgetOf(options.minutes);
+  const folder = await folderOf(model);
+  const files = await sampleOf(root, options);
+  const begin = performance.now();
+  const made = await makeElastic(folder, files, {
+    root,
+    sample: options.sample === undefined ? 'bundled' : 'user',
+    threads: importThreads(),
+    signal: options.signal,
+    onProgress: options.onProgress,
+    ...(budgetMs !== undefined && { budgetMs }),
+  });
+  return { ...made, seconds: (performance.now() - begin) / 1000 };
+}
+
+/** @throws {UsageError} if it is no time; checked before an import that comes first */
+export function budgetOf(minutes: string | undefined): number | undefined {
+  if (minutes === undefined) return undefined;
+  const value = /^\d{1,4}(\.\d+)?$/.test(minutes) ? Number(minutes) : 0;
+  if (value <= 0) throw new UsageError(`--minutes ${minutes}: expected a number of minutes above 0 and below 10000`);
+  return 60_000 * value;
+}
+
+async function folderOf(model: string): Promise<string> {
+  const entry = await stat(model).catch(() => undefined);
+  if (entry?.isDirectory()) return resolve(model);
+  const models = await new ModelLibrary(modelsFolder()).list();
+  const own = models.find(({ id }) => id === model);
+  const [named, ...more] = own ? [own] : models.filter(({ name }) => name === model);
+  if (named && more.length > 0) {
+    const ids = [named, ...more].map(({ id }) => id).join(', ');
+    throw new UsageError(`${model}: several imported models have this name; give one of ${ids}`);
+  }
+  if (named) return named.folder;
+  if (entry) throw new UsageError(`${model}: it is a file; import it first`);
+  const names = models.map(({ id }) => id).join(', ');
+  throw new UsageError(
+    `${model}: there is no such folder, and no imported model of this name${names && `; there are ${names}`}`,
+  );
+}
+
+/** @throws {UsageError} @throws {CheckpointError} if there is no sample, or too little text in it; before an import that comes first */
+export async function checkSample(root: string, sample: string | undefined): Promise<void> {
+  const files = await sampleOf(root, { sample, onSample: () => undefined });
+  splitSample(files, sample ?? root);
+}
+
+async function sampleOf(
+  root: string,
+  { sample, onSample }: Pick<ElasticArguments, 'sample' | 'onSample'>,
+): Promise<readonly SampleFile[]> {
+  const files =
+    sample === undefined
+      ? await bundledSample(root)
+      : await readWorkspace(await realFolder(sample), undefined, '--sample');
+  const chars = files.reduce((sum, { text }) => sum + text.length, 0);
+  const from =
+    sample === undefined ? 'sources of MatCoder, because --sample names no folder of yours' : resolve(sample);
+  onSample(`sample: ${files.length} files, ${chars.toLocaleString('en')} characters, from ${from}`);
+  return files;
+}
+
+/** A folder may be named by a link to it; links in it are not followed. */
+function realFolder(folder: string): Promise<string> {
+  return realpath(folder).catch(() => folder);
+}
+
+const STAGES: Readonly<Record<Stage, string>> = {
+  calibrate: 'reading the sample',
+  sort: 'sorting the weights',
+  search: 'searching widths',
+  draft: 'measuring drafters',
+};
+
+/** One line for each piece of the work, and for each tenth of all of it. */
+export function progressLines(write: (line: string) => void): (share: number, stage: Stage) => void {
+  let last = '';
+  return (share, stage) => {
+    const line = `${Math.floor(10 * share) * 10} %, ${STAGES[stage]}`;
+    if (line !== last) write(line);
+    last = line;
+  };
+}
+
+/** Figures from less text say little. */
+const LEAST_MEASURED_BYTES = 8000;
+
+/** The sizes, and what to do with them. */
+export function elasticText({
+  folder,
+  frontier,
+  sizes,
+  unchanged,
+  weightBytes,
+  record,
+  seconds,
+}: ElasticReport): string {
+  const minutes = seconds < 100 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} minutes`;
+  const { before, after } = weightBytes;
+  const hasGrown = after > 1.02 * before;
+  if (unchanged) {
+    const isTooLarge = unchanged === 'growth';
+    const why = isTooLarge
+      ? 'No narrower size saves more than sorting costs, because weights of 4 bits have 8 once they are sorted'
+      : 'No narrower size is good enough';
+    const advice = isTooLarge
+      ? 'Imported with --bits 8 it would have sizes, most of which read more than it does now.'
+      : 'A sample of your own code may help: --sample DIR.';
+    return `${folder}\n${why}. So nothing was changed (${minutes}). ${advice}`;
+  }
+  const full = frontier.find(({ name }) => name === 'XL');
+  const rows = frontier
+    .filter(({ name }) => Object.hasOwn(sizes, name))
+    .map((row) => [
+      row.name,
+      full ? `${((100 * row.bytesPerToken) / full.bytesPerToken).toFixed(0)} %` : '-',
+      row.bitsPerByte.toFixed(3),
+      full && row !== full ? `${signed((100 * row.bitsPerByte) / full.bitsPerByte - 100)} %` : '',
+      `${(100 * row.agreementWithXL).toFixed(1)} %`,
+    ]);
+  const table = layOut([['size', 'weights read', 'bits per byte', 'more than XL', 'same token as XL'], ...rows]);
+  const grew = hasGrown
+    ? [
+        `The weights take ${megabytes(after)} instead of ${megabytes(before)}, because some of 4 bits have 8 once they are sorted.`,
+      ]
+    : [];
+  const few = record.heldOutBytes < LEAST_MEASURED_BYTES ? '. That is little: more --minutes measure more' : '';
+  return [
+    folder,
+    table,
+    ...(sizes.XS ? ['XS drafts for the others, which makes them faster and changes no answer.'] : []),
+    `Measured on ${record.heldOutBytes.toLocaleString('en')} bytes of the sample that nothing else read${few}.`,
+    ...grew,
+    `Made in ${minutes}.`,
+  ].join('\n');
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function signed(percent: number): string {
+  return `${percent < 0 ? '' : '+'}${percent.toFixed(1)}`;
+}

@@ -1,0 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createConnection, StreamMessageReader, StreamMessageWriter } from 'vscode-languageserver/node';
+import { serveLsp } from '../serve/lsp/server';
+
+/** Serve the editor at standard input and output until it closes them or says that it exits. */
+export async function lspCommand(root: string, model: string, threads: number): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  const reader = new StreamMessageReader(process.stdin);
+  const writer = new StreamMessageWriter(process.stdout);
+  const connection = createConnection(reader, writer);
+  await new Promise<void>((resolve) => {
+    const server = serveLsp(connection, { root, model, threads, version });
+    reader.onClose(() => {
+      server.dispose();
+      resolve();
+    });
+  });
+}

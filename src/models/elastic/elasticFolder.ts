@@ -1,0 +1,163 @@
+/** The files of a model's folder while it is made elastic, and their exchange in the end. */
+import { readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LockFile } from '../../engine/lockFile';
+import { CheckpointError } from '../../matlm/errors';
+import { renameOnceFree } from '../../machine/replaceFile';
+
+/** Whoever holds it writes the folder. */
+const LOCK_FILE = 'elastic.lock';
+const WEIGHTS = 'model.safetensors';
+const NEW_WEIGHTS = 'model.safetensors.partial';
+const NEW_CONFIG = 'config.json.partial';
+const OWN = [NEW_WEIGHTS, NEW_CONFIG, LOCK_FILE];
+
+/** A lock expires after a while, so a long run renews it. */
+const RENEW_MS = 60_000;
+/** Left free on the disk. */
+const SPARE_DISK_BYTES = 64e6;
+
+/**
+ * A model's folder that nobody else makes elastic meanwhile. The new files are written next to the old ones. `exchange`
+ * renames the weights first and then the configuration: between the two, and after a fault there, the old sizes are read from
+ * sorted weights, whose full size is the same function.
+ */
+export class ElasticFolder {
+  readonly newWeights: string;
+  private readonly renewal: NodeJS.Timeout;
+
+  private constructor(
+    readonly folder: string,
+    private readonly lock: LockFile,
+    /** Of the weights when the work began. */
+    private readonly version: string,
+  ) {
+    this.newWeights = join(folder, NEW_WEIGHTS);
+    this.renewal = setInterval(() => {
+      lock.renew();
+    }, RENEW_MS);
+    this.renewal.unref();
+  }
+
+  /**
+   * Take a folder, and remove what a killed run has left.
+   * @throws {CheckpointError} if another process has it, or it cannot be written
+   */
+  static async take(folder: string): Promise<ElasticFolder> {
+    const version = await versionOf(folder);
+    const lock = new LockFile(join(folder, LOCK_FILE));
+    let isTaken: boolean;
+    try {
+      isTaken = lock.take();
+    } catch (error) {
+      throw fileFault(folder, error);
+    }
+    if (!isTaken)
+      throw new CheckpointError(folder, 'another program makes it elastic at this moment', `Wait until it has ended. If there is none, delete ${join(folder, LOCK_FILE)}.`);
+    const taken = new ElasticFolder(folder, lock, version);
+    try {
+      await removeNew(folder);
+    } catch (error) {
+      await taken.release();
+      throw fileFault(folder, error);
+    }
+    return taken;
+  }
+
+  /** @param bytes of the new weights @throws {CheckpointError} if the disk has not as many */
+  async requireDisk(bytes: number): Promise<void> {
+    // If the system does not tell, it has to be tried.
+    const free = await statfs(this.folder).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => Infinity,
+    );
+    if (free >= bytes + SPARE_DISK_BYTES) return;
+    const [needed, found] = [bytes, free].map((count) => `${Math.ceil(count / 1e6).toLocaleString('en')} MB`);
+    throw new CheckpointError(
+      this.folder,
+      `the sorted weights need ${needed ?? ''} on the disk, and ${found ?? ''} are free`,
+      'Free some space. The old weights are deleted in the end.',
+    );
+  }
+
+  /**
+   * Put the new weights and this configuration in the place of the old ones.
+   * @throws {CheckpointError} if the model was changed meanwhile, or another program holds its files
+   */
+  async exchange(config: object): Promise<void> {
+    const newConfig = join(this.folder, NEW_CONFIG);
+    await writeFile(newConfig, `${JSON.stringify(config, undefined, 2)}\n`, { flush: true });
+    if ((await versionOf(this.folder)) !== this.version)
+      throw new CheckpointError(this.folder, 'another program has changed the model meanwhile', 'Make it elastic again.');
+    try {
+      await renameOnceFree(this.newWeights, join(this.folder, WEIGHTS));
+      await renameOnceFree(newConfig, join(this.folder, 'config.json'));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EBUSY' && code !== 'EPERM' && code !== 'EACCES') throw error;
+      throw new CheckpointError(
+        this.folder,
+        `another program has its files open (${code})`,
+        'Close the windows that use the model, and make it elastic again.',
+      );
+    }
+  }
+
+  /** Remove the new files if they were not exchanged, and let others have the folder. */
+  async release(): Promise<void> {
+    clearInterval(this.renewal);
+    await removeNew(this.folder).catch(() => undefined); // the next run does
+    this.lock.release();
+  }
+}
+
+/**
+ * Remove what a killed run has left in a model's folder. A run that is still at work is left alone.
+ * @returns whether there was something
+ */
+export async function removeLeftOvers(folder: string): Promise<boolean> {
+  const found = await readdir(folder).catch(() => []);
+  if (!found.some((name) => OWN.includes(name))) return false;
+  const lock = new LockFile(join(folder, LOCK_FILE));
+  try {
+    if (!lock.take()) return false;
+  } catch {
+    return false;
+  }
+  await removeNew(folder).catch(() => undefined);
+  lock.release();
+  return true;
+}
+
+async function removeNew(folder: string): Promise<void> {
+  for (const name of [NEW_WEIGHTS, NEW_CONFIG]) await rm(join(folder, name), { force: true });
+}
+
+/** Another one whenever the weights were replaced. */
+async function versionOf(folder: string): Promise<string> {
+  const file = join(folder, WEIGHTS);
+  try {
+    const { ino, size, mtimeMs } = await stat(file, { bigint: true });
+    return [ino, size, mtimeMs].join(' ');
+  } catch (error) {
+    throw fileFault(file, error);
+  }
+}
+
+/** What the user can do about a fault of the file system; any other fault as it is. */
+export function fileFault(folder: string, error: unknown): unknown {
+  if (error instanceof CheckpointError) return error;
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new CheckpointError(folder, 'the disk is full', 'Free some space. The model is as it was.');
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new CheckpointError(folder, 'it cannot be written', 'Allow it, or copy the folder to one that can be.');
+    case 'ENOENT':
+      return new CheckpointError(folder, 'a file of the model is missing', 'Was it deleted meanwhile? Import it again.');
+    default:
+      return error;
+  }
+}

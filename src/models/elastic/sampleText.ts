@@ -1,0 +1,97 @@
+/** The sample text that a model is made elastic with. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CheckpointError } from '../../matlm/errors';
+import type { SampleFile } from '../heldOut';
+import type { SampleParts } from './types';
+
+/** Less text tells neither which units matter nor what a narrower size loses. */
+const LEAST_CHARS = 20_000;
+/** Of one file, so that no file decides alone. */
+const MOST_FILE_CHARS = 16_000;
+/** Of all files. A few minutes are not enough for more. */
+const MOST_CHARS = 400_000;
+
+/** Of the text. The parts are about as large as what is read of them in a few minutes. */
+const SHARES: Readonly<Record<keyof SampleParts, number>> = { calibration: 0.4, search: 0.35, heldOut: 0.25 };
+
+/** Files in the order of the hashes of their paths, so that they are from all folders, and always the same. */
+function usable(files: readonly SampleFile[]): SampleFile[] {
+  const hashOf = ({ path }: SampleFile) => createHash('sha256').update(path).digest('hex');
+  const ordered = files
+    .map((file) => ({ file, hash: hashOf(file) }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
+    .map(({ file }) => file);
+  const used: SampleFile[] = [];
+  const seen = new Set<string>();
+  let chars = 0;
+  for (const { path, text: whole } of ordered) {
+    const text = whole.length > MOST_FILE_CHARS ? wholeLines(whole) : whole;
+    // A copy in another part would be known to it.
+    if (text.trim() === '' || seen.has(text) || chars + text.length > MOST_CHARS) continue;
+    seen.add(text);
+    chars += text.length;
+    used.push({ path, text });
+  }
+  return used;
+}
+
+/** The first lines of a text that fit. */
+function wholeLines(text: string): string {
+  return text.slice(0, text.lastIndexOf('\n', MOST_FILE_CHARS - 1) + 1 || MOST_FILE_CHARS);
+}
+
+/** Each file goes to the part that lacks most of its share. */
+function dealt(files: readonly SampleFile[]): SampleParts {
+  const parts = { calibration: [] as SampleFile[], search: [] as SampleFile[], heldOut: [] as SampleFile[] };
+  const names = Object.keys(SHARES) as (keyof SampleParts)[];
+  const filled = { calibration: 0, search: 0, heldOut: 0 };
+  for (const file of files) {
+    const emptiest = names.reduce((least, name) => (filled[name] < filled[least] ? name : least));
+    parts[emptiest].push(file);
+    filled[emptiest] += file.text.length / SHARES[emptiest];
+  }
+  return parts;
+}
+
+function charsOf(files: readonly SampleFile[]): number {
+  return files.reduce((sum, { text }) => sum + text.length, 0);
+}
+
+/** Whether `splitSample` takes these files. */
+export function isEnough(files: readonly SampleFile[]): boolean {
+  const all = usable(files);
+  const { calibration, search, heldOut } = dealt(all);
+  return charsOf(all) >= LEAST_CHARS && [calibration, search, heldOut].every((part) => part.length > 0);
+}
+
+/**
+ * The files in three parts. The same files give the same parts, in any order.
+ * @param source where they come from, for the message
+ * @throws {CheckpointError} if they hold too little text
+ */
+export function splitSample(files: readonly SampleFile[], source: string): SampleParts {
+  const all = usable(files);
+  if (isEnough(files)) return dealt(all);
+  const found = `${charsOf(all).toLocaleString('en')} characters in ${all.length} ${all.length === 1 ? 'file' : 'files'}`;
+  throw new CheckpointError(
+    source,
+    `the sample text is too short: ${found}; ${LEAST_CHARS.toLocaleString('en')} in three files are the least`,
+    'Take a folder with more code. Without narrower sizes the model works as it is.',
+  );
+}
+
+/**
+ * Sources of MatCoder itself in TypeScript, C++ and Python, which the build writes.
+ * @param root the extension's folder
+ * @throws {CheckpointError} if it is missing
+ */
+export async function bundledSample(root: string): Promise<readonly SampleFile[]> {
+  const file = join(root, 'dist', 'sample.json');
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as SampleFile[];
+  } catch {
+    throw new CheckpointError(file, 'the bundled sample text cannot be read', 'Install MatCoder again.');
+  }
+}

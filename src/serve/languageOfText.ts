@@ -1,0 +1,40 @@
+/** Lines that are common in a language and rare in the others. */
+const SIGNS: readonly (readonly [languageId: string, sign: RegExp])[] = [
+  ['python', /^\s*(?:def \w+\(.*|class \w+.*|(?:el)?if .+|for .+ in .+|with .+|try|else|async def .+):\s*(?:#.*)?$/gm],
+  ['python', /^(?:from [\w.]+ import |import [\w.]+(?: as \w+)?\s*$)/gm],
+  [
+    'typescript',
+    /^\s*(?:export )?(?:interface|type|enum) \w+|\)?: (?:string|number|boolean|void|Promise<.*>)[ ,;)=]/gm,
+  ],
+  ['typescript', /^import (?:type )?\{.*\} from '/gm],
+  ['javascript', /\brequire\(['"]|^\s*(?:module\.)?exports[.=]|^\s*(?:var|let) \w+ = |=> \{$/gm],
+  ['go', /^(?:package \w+|func (?:\(.*\) )?\w+\(|import \()|:= |^\s*if err != nil \{/gm],
+  [
+    'rust',
+    /^\s*(?:pub )?(?:fn \w+|impl[ <]|use \w+::|mod \w+|struct \w+|enum \w+)|\blet mut |&mut |-> (?:Result|Option)</gm,
+  ],
+  [
+    'java',
+    /^\s*(?:import java|package [\w.]+;|public (?:static |final |abstract )*(?:class|interface|void|enum|\w+ \w+\())|@Override/gm,
+  ],
+  ['cpp', /^\s*#\s*(?:include|define|ifn?def|pragma)\b|\bstd::|^\s*(?:namespace|template) ?|\w+ ?::\w+\(/gm],
+  ['shellscript', /^#!.*\b(?:ba|z)?sh\b|^\s*(?:fi|done|esac)\s*$|^\s*if \[{1,2} |\$\{?\w+\}?/gm],
+  ['html', /<\/?(?:div|html|body|head|span|script|p|a|ul|li)[ >]|<!doctype html>/gim],
+  ['css', /^\s*[.#]?[\w-]+(?:[ ,:>.#][\w-]+)* \{$|^\s*[\w-]+: [^;{]+;$/gm],
+  ['markdown', /^#{1,6} \S|^```|\]\(https?:/gm],
+];
+/** Only the text around the cursor is looked at. */
+const MAX_CHARS = 6000;
+const MIN_SIGNS = 2;
+
+/** The language of a text without a name, as VS Code calls it; plaintext unless one is clearly the most probable. */
+export function languageOfText(prefix: string, suffix = ''): string {
+  const text = prefix.slice(-MAX_CHARS) + suffix.slice(0, MAX_CHARS / 2);
+  const counts = new Map<string, number>();
+  for (const [language, sign] of SIGNS) {
+    counts.set(language, (counts.get(language) ?? 0) + (text.match(sign)?.length ?? 0));
+  }
+  const [best, second] = [...counts].sort(([, a], [, b]) => b - a);
+  if (!best || best[1] < MIN_SIGNS || (second?.[1] ?? 0) * 2 > best[1]) return 'plaintext';
+  return best[0];
+}

@@ -1,0 +1,38 @@
+import { isSecretFile } from '../../workspace/secretFiles';
+import { findSecret } from '../../workspace/secrets';
+import { textKindOf } from '../../workspace/textKinds';
+import { keyOf } from '../../completion/prompt/snippets';
+import { documentPath } from '../../completion/prompt/path';
+import { languageOf } from '../../completion/syntax/languages';
+import { phrase } from '../../localisation/phrase';
+import type { Extra, KnownFile, Wanted } from '../typists';
+
+/** What a client says of a text, without a workspace. */
+export function fileSaid({ path, languageId }: Pick<Wanted, 'path' | 'languageId'>, guessed: string): KnownFile {
+  const language = languageId ?? (path === undefined ? guessed : languageOf(path));
+  if (path === undefined) return { path: documentPath('Untitled-1', language), isNamed: false, languageId: language };
+  const closed = isSecretFile(path.replaceAll('\\', '/'))
+    ? phrase('files of this name usually contain secrets')
+    : undefined;
+  return { path: documentPath(path, language), isNamed: true, languageId: language, closed };
+}
+
+/** Verdicts that are kept: clients send the same pieces with every request. */
+const MAX_VERDICTS = 256;
+
+/** Decides by names and contents whether pieces of files may be quoted. */
+export class QuotablePieces {
+  private readonly verdicts = new Map<string, boolean>();
+
+  mayQuote({ path, text }: Extra): boolean {
+    const key = keyOf(path, text);
+    const known = this.verdicts.get(key);
+    if (known !== undefined) return known;
+    const may =
+      !isSecretFile(path.replaceAll('\\', '/')) &&
+      findSecret(text, { kind: textKindOf(path, languageOf(path)) }) === undefined;
+    if (this.verdicts.size >= MAX_VERDICTS) this.verdicts.clear();
+    this.verdicts.set(key, may);
+    return may;
+  }
+}
