@@ -7,51 +7,39 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { noticesOfBundles } from './lib/notices.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const ADDON = join(root, 'native', 'build', 'Release', 'matcoder_engine.node');
-/** The platform of the addon and of packages with binaries. */
+/** The platform of packages with binaries. */
 const MACHINE = `${process.platform}-${process.arch}`;
-const MADE_FOR = join(dirname(ADDON), 'made-for');
-const BUNDLES = { extension: 'src/extension.ts', engine: 'src/engine/host.ts', cli: 'src/cli/main.ts' };
-/** The code that runs in a webview: the dashboard's page and its style sheet, both named dashboard. */
-const PAGES = [
-  { in: 'src/ui/dashboard/page/main.ts', out: 'dashboard' },
-  { in: 'src/ui/dashboard/page/dashboard.css', out: 'dashboard' },
-];
+const BUNDLES = {
+  extension: 'src/extension.ts',
+  engine: 'src/engine/host.ts',
+  import: 'src/models/host.ts',
+  search: 'src/search/host.ts',
+  pictureThread: 'src/pictures/worker.ts',
+  cli: 'src/cli/main.ts',
+};
+/** Webviews: src/ui/NAME/page/ has the code of the page and its style sheet. */
+const PAGES = ['dashboard', 'pictures'];
 
 const NOTICES = join(root, 'dist', 'ThirdPartyNotices.txt');
-/** Packages whose files are next to the bundles, or are compiled into the addon. */
-const UNBUNDLED = [
-  'node-addon-api',
-  'onnxruntime-node',
-  'onnxruntime-common',
-  'web-tree-sitter',
-  '@vscode/tree-sitter-wasm',
-  'tree-sitter-json',
-  'tree-sitter-html',
-];
-
-/** The copyright lines of packages that come without the text of their MIT licence. */
-const COPYRIGHT = {
-  'onnxruntime-node': 'Copyright (c) Microsoft Corporation',
-  'onnxruntime-common': 'Copyright (c) Microsoft Corporation',
-};
-
 /** Bring node_modules, the addon and the bundles up to date. */
 export async function build({ quiet = false } = {}) {
   const say = (text) => quiet || console.log(text);
   install(say);
-  buildAddon(say);
+  await buildAddonHere(say);
   await bundle(say);
   copyGrammars(say);
+  copyRenderer(say);
+  copyKernels(say);
+  writeSample(say);
 }
 
 function install(say) {
@@ -64,41 +52,30 @@ function install(say) {
   say('Installing packages');
   // .npmrc has this setting too, but npm will ignore unknown settings there.
   process.env.ONNXRUNTIME_NODE_INSTALL ??= 'skip';
-  // Packages that compile an addon use the same headers as ours.
-  const [nodedir] = headers();
-  if (nodedir) process.env.npm_config_nodedir ??= nodedir.slice('--nodedir='.length);
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'The packages could not be installed.');
   writeFileSync(stamp, lock);
 }
 
-function buildAddon(say) {
-  const sources = [join(root, 'native', 'binding.gyp'), ...filesIn(join(root, 'native', 'src'))];
-  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
-  const isForHere = existsSync(MADE_FOR) && readFileSync(MADE_FOR, 'utf8') === MACHINE;
-  if (isForHere && existsSync(ADDON) && statSync(ADDON).mtimeMs > newest) return;
-  say('Compiling the native engine');
-  const gyp = join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
-  run(
-    process.execPath,
-    [gyp, '-C', join(root, 'native'), 'rebuild', '--loglevel=error', ...headers()],
-    'The native engine could not be compiled. It needs Python 3 and a C++17 compiler: on Debian `apt install build-essential ' +
-      'python3`, on macOS `xcode-select --install`, on Windows the Visual Studio build tools with Clang.',
+/** The scripts of the native engine need packages that may have been installed only now. */
+async function buildAddonHere(say) {
+  const { buildAddon, targets, thisTarget } = await import('./lib/native.mjs');
+  const target = thisTarget();
+  if (target) return buildAddon(target, say);
+  const here = `${process.platform} on ${process.arch}`;
+  return say(
+    `The native engine does not support ${here}, only ${targets.join(', ')}: ONNX Runtime is used if it runs.`,
   );
-  writeFileSync(MADE_FOR, MACHINE);
-}
-
-/** Node's headers are often installed with it; then nothing needs to be downloaded. */
-function headers() {
-  const nodedir = dirname(dirname(realpathSync(process.execPath)));
-  return existsSync(join(nodedir, 'include', 'node', 'node_api.h')) ? [`--nodedir=${nodedir}`] : [];
 }
 
 async function bundle(say) {
-  const outputs = [...Object.keys(BUNDLES).map((name) => `${name}.js`), 'dashboard.js', 'dashboard.css'].map((name) =>
-    join(root, 'dist', name),
-  );
+  const outputs = [
+    ...[...Object.keys(BUNDLES), ...PAGES].map((name) => `${name}.js`),
+    ...PAGES.map((name) => `${name}.css`),
+  ].map((name) => join(root, 'dist', name));
   outputs.push(NOTICES);
-  const others = ['package.json', 'package-lock.json', 'scripts/build.mjs'].map((name) => join(root, name));
+  const others = ['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/lib/notices.mjs'].map((name) =>
+    join(root, name),
+  );
   const newest = Math.max(...[...filesIn(join(root, 'src')), ...others].map((f) => statSync(f).mtimeMs));
   if (outputs.every((file) => existsSync(file) && statSync(file).mtimeMs > newest)) return;
   say('Bundling');
@@ -119,31 +96,19 @@ async function bundle(say) {
   });
   const forBrowser = await esbuild.build({
     ...common,
-    entryPoints: PAGES,
+    entryPoints: PAGES.flatMap((name) =>
+      ['main.ts', `${name}.css`].map((file) => ({ in: `src/ui/${name}/page/${file}`, out: name })),
+    ),
     minify: true,
     platform: 'browser',
     format: 'iife',
     target: 'es2023',
     tsconfigRaw: {},
   });
-  writeNotices([forNode, forBrowser].flatMap(({ metafile }) => Object.keys(metafile.inputs)));
-}
-
-/** The licences of the packages in the bundles, according to the bundles' inputs, and of those next to them. */
-function writeNotices(inputs) {
-  const own = readFileSync(join(root, 'LICENSE'), 'utf8');
-  const mit = own.slice(own.indexOf('Permission is hereby granted')).trim();
-  const bundled = inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []);
-  const notices = [...new Set([...bundled, ...UNBUNDLED])].sort().map((name) => {
-    const folder = join(root, 'node_modules', name);
-    const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    if (!file && !(license === 'MIT' && name in COPYRIGHT)) throw new Error(`${name} has no licence file`);
-    const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `${COPYRIGHT[name]}\n\n${mit}`;
-    return `${name} ${version} (${license})\n\n${text}\n`;
-  });
-  const line = '\n' + '-'.repeat(80) + '\n\n';
-  writeFileSync(NOTICES, notices.join(line));
+  writeFileSync(
+    NOTICES,
+    noticesOfBundles([forNode, forBrowser].flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+  );
 }
 
 /** The parser's runtime and the grammars of the languages in src/completion/syntax/languages.ts. */
@@ -166,6 +131,66 @@ function copyGrammars(say) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const file of files) copyFileSync(file, join(folder, basename(file)));
+}
+
+/** resvg, which src/pictures/worker.ts loads. */
+function copyRenderer(say) {
+  const from = join(root, 'node_modules', '@resvg', 'resvg-wasm', 'index_bg.wasm');
+  const to = join(root, 'dist', 'resvg.wasm');
+  if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) return;
+  say('Copying the renderer of pictures');
+  copyFileSync(from, to);
+}
+
+/** The kernels for graphics cards, which src/engine/gpu/kernels.ts reads. */
+function copyKernels(say) {
+  const from = join(root, 'src', 'engine', 'gpu', 'kernels');
+  const to = join(root, 'dist', 'kernels');
+  const names = readdirSync(from);
+  const isCopied = (name) =>
+    existsSync(join(to, name)) && readFileSync(join(to, name)).equals(readFileSync(join(from, name)));
+  if (names.every(isCopied) && readdirSync(to).length === names.length) return;
+  say('Copying the kernels for graphics cards');
+  rmSync(to, { recursive: true, force: true });
+  mkdirSync(to, { recursive: true });
+  for (const name of names) copyFileSync(join(from, name), join(to, name));
+}
+
+/** Sources of this project that the sample text of elastic models is made of, by language. */
+const SAMPLE = [
+  { folder: 'src', ending: /\.ts$/ },
+  { folder: join('native', 'src'), ending: /\.(cc|h)$/ },
+  { folder: 'training', ending: /\.py$/ },
+];
+const SAMPLE_CHARS = 50_000;
+/** So that each language has several files. */
+const SAMPLE_FILE_CHARS = 10_000;
+
+/**
+ * About 50,000 characters of each language, as `[{path, text}]` (src/models/elastic/sampleText.ts). The same sources give the
+ * same text, on every machine.
+ */
+function writeSample(say) {
+  const files = SAMPLE.flatMap(({ folder, ending }) => {
+    let left = SAMPLE_CHARS;
+    return filesIn(join(root, folder))
+      .filter((file) => ending.test(file))
+      .map((file) => relative(root, file).replaceAll('\\', '/'))
+      .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8').replaceAll('\r\n', '\n') }))
+      .map((file) => ({ ...file, order: createHash('sha256').update(file.path).digest('hex') }))
+      .sort((a, b) => (a.order < b.order ? -1 : 1))
+      .filter(({ text }) => {
+        const fits = text.length <= Math.min(left, SAMPLE_FILE_CHARS);
+        if (fits) left -= text.length;
+        return fits;
+      })
+      .map(({ path, text }) => ({ path, text }));
+  });
+  const sample = JSON.stringify(files);
+  const target = join(root, 'dist', 'sample.json');
+  if (existsSync(target) && readFileSync(target, 'utf8') === sample) return;
+  say('Writing the sample text');
+  writeFileSync(target, sample);
 }
 
 function filesIn(folder) {

@@ -18,3 +18,24 @@ export function countTests(output) {
     skipped: total(/^\s*(\d+) pending\b/gm) + inPytest('skipped'),
   };
 }
+
+/** Longer reports would hide the names of the tests. */
+const MAX_FAULT_LINES = 60;
+
+/**
+ * What a failed stage printed about its faults: what follows mocha's count of failures, the lines of single faults (pytest, our own
+ * programs), or else the end.
+ *
+ * @param {string} output
+ * @returns {string}
+ */
+export function faultsIn(output) {
+  const lines = output
+    .replaceAll(/\u001b\[[\d;]*m/g, '')
+    .trimEnd()
+    .split('\n');
+  const count = lines.findIndex((line) => /^\s*\d+ failing\b/.test(line));
+  const single = lines.filter((line) => /^\s*(failed|FAILED|ERROR)\b/.test(line));
+  const report = [...(count >= 0 ? lines.slice(count) : []), ...single];
+  return (report.length > 0 ? report.slice(0, MAX_FAULT_LINES) : lines.slice(-MAX_FAULT_LINES)).join('\n');
+}

@@ -6,6 +6,9 @@ import { hashOf, once } from './stamp.mjs';
 /** The modules that each use of Python imports, and the files that pin them. */
 const uses = {
   training: { modules: ['torch', 'pytest'], requirements: ['training/requirements.txt'] },
+  native: { modules: ['ziglang'], requirements: ['native/requirements.txt'] },
+  binaries: { modules: ['lief'], requirements: ['test/platforms/binaries/requirements.txt'] },
+  pip: { modules: ['pip'], requirements: [] }, // a new environment has it
   bench: { modules: ['torch', 'onnx'], requirements: ['training/requirements.txt', 'bench/requirements.txt'] },
 };
 
@@ -25,7 +28,7 @@ export async function hasModule(python, ...names) {
 
 /**
  * The first of $PYTHON, the one of .venv and python3 that can import the needed modules; otherwise one in build/python, which
- * is set up once. The setup takes two minutes and 1.5 GB.
+ * is set up once. With PyTorch that takes two minutes and 1.5 GB, with Zig's compiler alone half a minute and 0.4 GB.
  *
  * @param {keyof typeof uses} use
  * @returns {Promise<{python: string, why?: undefined} | {python?: undefined, why: string}>} `why` there is none
@@ -38,7 +41,7 @@ export async function preparePython(use = 'training') {
     if (await hasModule(python, ...modules)) return { python };
   }
   const base = await supportedPython();
-  if (!base) return { why: 'PyTorch needs Python 3.11 or newer as python3, with venv and pip' };
+  if (!base) return { why: 'this needs Python 3.11 or newer as python3, with venv and pip' };
   const python = pythonOf(environment);
   try {
     const key = hashOf(...requirements.map((file) => join(root, file)));
@@ -58,12 +61,15 @@ async function supportedPython() {
 }
 
 async function install(base, python, requirements) {
-  console.log('Setting up PyTorch in build/python; this takes a few minutes, once ...');
+  console.log(
+    `Installing ${requirements.join(' and ') || 'Python'} in build/python; this takes up to a few minutes, once ...`,
+  );
   if (!existsSync(python)) {
     rmSync(environment, { recursive: true, force: true }); // an attempt that was interrupted
     const { code, output } = await run(base, ['-m', 'venv', environment], { quiet: true });
     if (code !== 0) throw new Error(`${base} -m venv build/python failed: ${lastLine(output)}`);
   }
+  if (requirements.length === 0) return;
   const files = requirements.flatMap((file) => ['-r', join(root, file)]);
   const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...files];
   const { code, output } = await run(python, args, { quiet: true, timeoutMs: installMs });

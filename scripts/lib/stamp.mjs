@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * Does the work unless the stamp file says that it was done with this key.
+ * Does the work unless the stamp file says that it was done with this key. The stamp of an earlier result goes first, because
+ * work that is interrupted may have changed that result.
  *
  * @param {string} stampFile the file that keeps the key of the last success
  * @param {string} key a digest of everything that the result depends on, see `hashOf`
@@ -11,6 +12,7 @@ import { dirname, join } from 'node:path';
  */
 export async function once(stampFile, key, work) {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === key) return;
+  rmSync(stampFile, { force: true });
   await work();
   mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, key);
