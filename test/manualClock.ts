@@ -7,6 +7,11 @@ export class ManualClock implements Clock {
 
   readonly now = () => this.timeMs;
 
+  /** The number of timers that are set. */
+  get waiting(): number {
+    return this.timers.size;
+  }
+
   readonly after = (delayMs: number, run: () => void) => {
     const timer = { atMs: this.timeMs + delayMs, run };
     this.timers.add(timer);

@@ -21,9 +21,12 @@ const someTokens = '--max-tokens 3000';
 /** The model for commands that name none, because they would otherwise load the one that ships. */
 const model = (command) => (command.includes('--model') ? '' : ' --model build/mine');
 
+/** A model of one size, in the place of SmolLM2, a model without its special tokens, or some other. */
+const denseModel = [/some\/qwen2-folder|build\/models\/smollm2-135m-q4_1\.gguf|build\/start(?= )/, 'build/xl'];
+
 /** @type {Rule[]} */
 export const rules = [
-  { matches: /^npm test\b|^npm run test:unit$/, lane: 'elsewhere', why: 'this is a part of it' },
+  { matches: /^npm test\b|^npm run test:unit$|^npm run platforms\b/, lane: 'elsewhere', why: 'this is a part of it' },
   {
     matches: /^python3 -m venv|pip install -r training\/requirements\.txt|^\. \.venv/,
     lane: 'elsewhere',
@@ -37,17 +40,23 @@ export const rules = [
     add: (command) => (command.includes('--manifest') ? '' : '--manifest tiny.toml'),
   },
   { matches: /^python -m training\.tokenizer\b/, lane: 'prepare', add: '--vocabulary 512' },
-  { matches: /^python -m training\.data\b/, lane: 'prepare', add: '--epochs 1 --context 256' },
+  {
+    matches: /^python -m training\.data\b/,
+    lane: 'prepare',
+    replace: [[/build\/start\//, 'models/matlm-6m/']],
+    add: '--epochs 1 --context 256',
+  },
   {
     matches: /(^python|torchrun .*) -m training\.(experiments\.)?train\b/,
     lane: 'prepare',
     replace: [
-      [/--(tokens|minutes) \S+/, ''],
+      [/--(tokens|minutes|petaflops) \S+/, ''],
       [/--nproc-per-node 8/, '--nproc-per-node 2'],
     ],
     add: (_, count) => `${budget} ${shape} --out build/run-${count}`,
   },
   { matches: /^python -m training\.export\b/, lane: 'prepare', add: '--run build/run-0 --out build/mine' },
+  { matches: /^python -m training\.submodel --submodel (nested|XL)\b/, lane: 'prepare', add: '--model build/mine' },
   { matches: /^python -m training\.gate\b/, lane: 'prepare', add: '--fit --model build/mine --max-tokens 300' },
   {
     matches: /^python -m training\.evaluate\b/,
@@ -55,6 +64,37 @@ export const rules = [
     add: (command) => `${someTokens} --lines 4 --model build/mine${command.includes('--places') ? '' : ' --lines 0'}`,
   },
 
+  { matches: /^export \w+=\S+$/, lane: 'elsewhere', why: 'every command has a shell of its own' },
+  { matches: /^python -m training\.encoders\.pairs\b/, lane: 'python', add: '--most 40 --packages 3' },
+  {
+    matches: /^(OMP_NUM_THREADS=\d+ )?python -m training\.encoders\.train\b/,
+    lane: 'python',
+    replace: [[/--(updates|minutes) \S+/g, '']],
+    add: (command, count) => `--updates 2 --batch 8 --code-tokens 16${runFolder(command, 'code', count)}`,
+  },
+  { matches: /^python -m training\.encoders\.export\b/, lane: 'python', add: '--out build/encoders/exported' },
+  {
+    matches: /^python -m training\.encoders\.golden(_pictures)?\b/,
+    lane: 'python',
+    add: (command) => (command.includes('pictures') ? '--out build' : '--out build/encoders-code.json'),
+  },
+  { matches: /^python -m training\.encoders\.evaluate\b/, lane: 'python', add: '--queries 20 --code-tokens 16' },
+  { matches: /^python -m training\.encoders\.icons\b/, lane: 'python', add: '--of-a-set 40' },
+  {
+    matches: /^(OMP_NUM_THREADS=\d+ )?python -m training\.encoders\.train_pictures\b/,
+    lane: 'python',
+    replace: [[/--(updates|minutes) \S+/g, '']],
+    add: (command, count) =>
+      `--updates 2 --batch 8 --patch 16 --hidden 64 --layers 1 --word-hidden 32 --word-layers 1 --vocabulary 600` +
+      runFolder(command, 'pictures', count),
+  },
+  { matches: /^python -m training\.encoders\.export_pictures\b/, lane: 'python', add: '--out build/encoders/exported' },
+  {
+    matches: /^python -m training\.encoders\.evaluate_pictures\b/,
+    lane: 'python',
+    replace: [[/ --plot \S+/, '']],
+    add: '--of-a-set 20 --queries 20 --plot build/encoders-pictures.png',
+  },
   {
     matches: /^python -m training\.frontier\b/,
     lane: 'python',
@@ -66,13 +106,32 @@ export const rules = [
     add: (command) => model(command),
   },
   {
+    matches: /^python -m training\.elastic\.orders\b/,
+    lane: 'python',
+    replace: [denseModel, [/--code \S+/, '--code build/corpus/heldout.jsonl'], [/--prose \S+/, '--prose docs/results']],
+    add: '--calibration-tokens 600 --sensitivity-tokens 256 --code-tokens 400 --prose-tokens 400',
+  },
+  {
     matches: /^python -m training\.elastic\b/,
     lane: 'python',
     replace: [
-      [/some\/qwen2-folder/, 'build/xl'],
-      [/--minutes \S+/, '--minutes 0.01'],
+      denseModel,
+      [/ --(minutes|tokens|batch|chunk|rate|heldout-tokens|evaluate-every) \S+/g, ''],
+      [/ --compile| --data \S+/g, ''],
     ],
-    add: '--tokens 400 --window 64',
+    add: '--tokens 400 --window 64 --batch 256 --chunk 128 --calibration-tokens 600 --heldout-tokens 400',
+  },
+  {
+    matches: /^python -m training\.graft\b/,
+    lane: 'python',
+    replace: [denseModel, [/--vocabulary( [\w./-]+)+?(?= --|$)/, '--vocabulary own']],
+    add: '--heldout build/corpus/heldout.jsonl --files 1',
+  },
+  {
+    matches: /^python -m training\.experiments\.spread\b/,
+    lane: 'python',
+    replace: [[/--(petaflops|max-tokens) \S+/g, '']],
+    add: '--petaflops 1e-7 --max-tokens 3000 --out build/spread --results build/spread-results',
   },
   {
     matches: /^python -m training\.golden\b/,
@@ -98,6 +157,9 @@ export const rules = [
   },
 
   { matches: /^npm run build$/, lane: 'node' },
+  { matches: /^npm run package\b/, lane: 'elsewhere', why: 'the stage package makes them all' },
+  { matches: /^npm run release\b/, lane: 'elsewhere', why: 'the tag is that of a later version' },
+  { matches: /^npm run l10n$/, lane: 'node' },
   {
     matches: /^npm start$/,
     lane: 'node',
@@ -108,6 +170,40 @@ export const rules = [
     matches: /^npm run (--silent )?complete\b|^npm run (--silent )?inspect\b/,
     lane: 'node',
     add: '--model models/matlm-6m',
+  },
+  {
+    matches: /^npm run (--silent )?import\b/,
+    lane: 'node',
+    // Only a model of one size can be made elastic.
+    replace: [[/MODEL\.gguf --elastic/, 'build/xl --elastic'], denseModel, [/MODEL\.gguf/, 'build/nested.gguf']],
+    add: (command, count) =>
+      command.includes('--elastic') ? '--into build/made-elastic --minutes 0.05' : `--into build/imported-${count}`,
+  },
+  {
+    matches: /^npm run (--silent )?elastic\b/,
+    lane: 'node',
+    replace: [[/ MODEL/, ' build/made-elastic']],
+    add: '--minutes 0.05',
+  },
+  {
+    matches: /^npm run (--silent )?(index|search)\b/,
+    lane: 'node',
+    replace: [
+      [/npm/, 'XDG_CACHE_HOME=build/cache npm'],
+      [/(index --|--workspace) src/, '$1 examples'],
+    ],
+  },
+  {
+    matches: /^npm run (--silent )?serve\b/,
+    lane: 'node',
+    replace: [[/--workspace \S+/, '--workspace examples']],
+    add: '--port 0 --model models/matlm-6m',
+    until: /listening on http:/,
+  },
+  {
+    matches: /^curl http:\/\/127\.0\.0\.1:8012/,
+    lane: 'elsewhere',
+    why: 'it asks the server of the command before it',
   },
   {
     matches: /^npm run (--silent )?eval\b/,
@@ -121,9 +217,15 @@ export const rules = [
     replace: [
       [/src\/engine\/\*\.ts/, 'src/extension.ts'],
       [/--(files|max-chars) \d+/g, ''],
+      // With two models, the second plays an imported one.
+      [/models\/matlm-46m/, 'models/matlm-6m'],
+      [/build\/imported\/smollm2/, 'models/matlm-46m'],
+      [/build\/smollm2-8/, 'models/matlm-46m'],
+      [/smollm2-costs/, 'governor-costs'],
     ],
     add: (command) =>
-      `${command.includes('--heldout') ? '--files 1 ' : ''}--max-chars 6 --policy auto,S --model models/matlm-6m`,
+      (command.includes('--heldout') ? '--files 1 ' : '') +
+      `--max-chars 6 --policy auto,S${command.includes('--model') ? '' : ' --model models/matlm-6m'}`,
   },
   {
     // Without a GPU it says so and ends with code 0.
@@ -132,12 +234,42 @@ export const rules = [
     replace: [[/ 60m/, '']],
     add: '--rounds=1 tiny',
   },
+  { matches: /^node scripts\/card\.mjs pack$/, lane: 'node', add: '--tiny' },
+  {
+    // Without Chromium's software driver it says so, and measures the processor.
+    matches: /^sh build\/card\/run\.sh\b/,
+    lane: 'node',
+    replace: [[/^sh/, 'VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json sh']],
+    add: '--tiny --minutes 2',
+  },
   {
     matches: /^(LLAMA_BENCH=\S+ )?npm run (--silent )?bench$/,
     lane: 'node',
     replace: [[/LLAMA_BENCH=\S+ /, '']],
     add: '-- tiny --rounds 1 --threads 1 --engines matcoder,onnxruntime-node',
   },
+  {
+    matches: /^npm run (--silent )?bench -- imported\b/,
+    lane: 'node',
+    replace: [[/ [a-z]+[-\d][-.\w]*/g, '']],
+    add: '--brief --rounds 1 --threads 1 --engines matcoder tiny',
+  },
+  {
+    // The other parts need a longer context than the tiny model has.
+    matches: /^npm run (--silent )?bench -- elastic\b/,
+    lane: 'node',
+    add: '--model build/made-elastic --parts bits --tokens 1100 --minutes 0.05 --threads 1',
+  },
+  {
+    matches: /^npx tsx bench\/fidelity\.mts\b/,
+    lane: 'node',
+    replace: [
+      [/build\/corpus-wide/, 'build/corpus'],
+      [/--language \S+/g, ''],
+    ],
+    add: '--alone --files 2 --prompts 2',
+  },
+  { matches: /^python test\/python\/parity_table\.py$/, lane: 'elsewhere', why: 'the stage python compares the same' },
   {
     matches: /^npx tsx bench\/keys\.mts\b/,
     lane: 'node',
@@ -156,9 +288,18 @@ export const rules = [
     matches: /^npx tsx bench\/prompts\.mts\b/,
     lane: 'node',
     replace: [[/--cursors \d+/, '--cursors 2']],
-    add: '--model models/matlm-6m',
+    // To embed whole packages takes too long.
+    add: (command) =>
+      `--model models/matlm-6m${command.includes('--snippets') ? " --way 'chunk by words and embedding, of eight files'" : ''}`,
   },
   { matches: /^npx tsx bench\/indexes\.mts\b/, lane: 'node' },
+  // It reads what a command of Python has written.
+  { matches: /^npx tsx bench\/(search|pictures)\.mts\b/, lane: 'python', add: '--queries 8' },
+  {
+    matches: /^npx tsx bench\/serve\.mts\b/,
+    lane: 'node',
+    add: '--model models/matlm-6m --cursors 2 --seconds 0.2',
+  },
   {
     matches: /^npx tsx bench\/speculation\.mts\b/,
     lane: 'node',
@@ -166,6 +307,12 @@ export const rules = [
   },
   { matches: /^node src\/main\.ts$/, lane: 'node', folder: 'examples', replace: [[/^node/, 'npx tsx']] },
 ];
+
+/** The folder of a tiny run, unless the command names it: the first is where the documentation's next command reads. */
+function runFolder(command, name, count) {
+  if (command.includes('--out')) return '';
+  return count > 0 ? ` --out build/encoders/${name}-${count}` : ` --out build/encoders/${name}`;
+}
 
 /** One row of the ablation, or one run of the claims, instead of all. */
 function tinyExperiment(command) {

@@ -23,7 +23,7 @@ function makeScratch(python) {
   for (const name of ['bench', 'dist', 'node_modules', 'scripts', 'src', 'test', 'training']) {
     symlinkSync(join(root, name), join(scratch, name), 'dir');
   }
-  for (const name of ['examples', 'models', 'docs/results', 'package.json', 'pyproject.toml']) {
+  for (const name of ['examples', 'media', 'models', 'docs/results', 'package.json', 'pyproject.toml']) {
     cpSync(join(root, name), join(scratch, name), { recursive: true });
   }
   for (const done of ['claims/d64-S', 'recipe/sampled-xs', 'recipe/late']) {

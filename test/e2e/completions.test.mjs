@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { matching } from './matching.mjs';
 import { oneMoreSignature } from './places.mjs';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
@@ -54,15 +55,15 @@ describeVSCode('The status bar', auto, (vscode) => {
     await vscode.editor.typeBelow(oneMoreSignature);
     await vscode.editor.askForSuggestion();
     await vscode.editor.awaitGhostText();
-    await vscode.editor.awaitStatus(/^(XS|S|M|L|XL)\+? \d+ ms$/);
+    await vscode.editor.awaitStatus(matching('^(XS|S|M|L|XL)\\+? TIME$'));
     const tooltip = await vscode.editor.hoverStatus();
     await vscode.editor.screenshot('status-bar.png');
     assert.match(tooltip, /MatCoder: ready, /);
     assert.match(tooltip, /Model size: Auto/);
     assert.match(tooltip, /Workspace memory: \d+ files, \d+ kB/);
-    assert.match(tooltip, /Last: .+ in \d+ ms \(.*(typing|pause|asked).*\)/, 'why this size');
+    assert.match(tooltip, matching('Last: .+ in TIME \\(.*(typing|pause|asked).*\\)'), 'why this size');
     assert.match(tooltip, /Today\s+Median\s+95%\s+Accepted/, 'percentiles by size');
-    assert.match(tooltip, /^(XS|S|M|L|XL)\+?\s+\d+ ms\s+\d+ ms/m);
+    assert.match(tooltip, matching('^(XS|S|M|L|XL)\\+?\\s+TIME\\s+TIME', 'm'));
     assert.match(tooltip, /Accepted .*keystrokes? saved/);
     assert.match(tooltip, /Auto read \d+% fewer weight bytes than XL/);
     assert.match(tooltip, /Power: (mains|battery|unknown)/);

@@ -1,3 +1,5 @@
+import { until } from './wait.mjs';
+
 /** The dashboard's page inside the window, as a user sees it. */
 export class Dashboard {
   /** @param {import('./editor.mjs').Editor} editor */
@@ -9,6 +11,15 @@ export class Dashboard {
   async open() {
     await this.editor.run('MatCoder: Show Dashboard');
     await this.frame.getByRole('heading', { name: 'MatCoder' }).waitFor({ timeout: 30_000 });
+    // VS Code moves the focus into the page a moment later, which would close a picker that is opened before.
+    await until('the page to have the focus', () => this.frame.locator('body').evaluate(() => document.hasFocus()));
+  }
+
+  /** The page as a frame, for scripts in it. */
+  async content() {
+    const outer = await this.editor.page.locator('iframe.webview.ready').elementHandle();
+    const inner = await (await outer.contentFrame()).locator('iframe#active-frame').elementHandle();
+    return inner.contentFrame();
   }
 
   section(name) {

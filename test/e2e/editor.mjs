@@ -1,43 +1,79 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../scripts/lib/run.mjs';
+import { clickRow, confirm, countRows, quickInput, quickInputRows, throughQuickInput } from './quickInput.mjs';
 import { until } from './wait.mjs';
 
-const statusItem = '[id="matcoder.matcoder.matcoder.status"]';
+export const statusItem = '[id="matcoder.matcoder.matcoder.status"]';
 const firstGhostLine = '.part.editor .monaco-editor .ghost-text-decoration';
 const laterGhostLines =
   '.part.editor .monaco-editor .suggest-preview-text .view-line, .part.editor .monaco-editor .suggest-preview-text > div';
-const quickInput = '.quick-input-widget:visible';
 const inputError = `${quickInput} .quick-input-box .monaco-inputbox.error`;
-const quickInputRows = `${quickInput} .quick-input-list .monaco-list-row`;
+
+const describeTabs = (tabs) =>
+  tabs.map((tab) => `${tab.textContent.trim()}${tab.classList.contains('active') ? ' (active)' : ''}`);
+
+const valuesOf = (inputs) => inputs.map(({ value }) => value);
 
 /** The workbench as a user at the keyboard sees it. */
 export class Editor {
   /**
    * @param {import('playwright-core').Page} page
-   * @param {string} workspace the folder that is open
+   * @param {string} workspace a folder on the disk
+   * @param {string | undefined} address of the folder that is open, which has the same files; undefined for none
    */
-  constructor(page, workspace) {
+  constructor(page, workspace, address) {
     this.page = page;
     this.workspace = workspace;
+    this.address = address;
   }
 
   /** Loads the workbench with the workspace open, and waits until the extension shows itself. */
   async openWindow(url) {
-    await this.page.goto(`${url}/?folder=${encodeURIComponent(this.workspace)}`);
+    const query = this.address ? `folder=${encodeURIComponent(this.address)}` : 'ew=true';
+    await this.page.goto(`${url}/?${query}`);
     await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 60_000 });
     await this.page.locator(statusItem).waitFor({ timeout: 60_000 });
   }
 
   async openFile(path) {
-    await this.page.keyboard.press('Control+P');
-    await this.page.locator(`${quickInput} .quick-input-box input`).fill(path);
     const name = path.split('/').at(-1);
-    await this.page.locator(quickInputRows, { hasText: name }).first().waitFor();
-    await this.page.keyboard.press('Enter');
-    await this.page.locator('.tab.active', { hasText: name }).waitFor();
+    let tries = 0;
+    let shown = [];
+    await until(
+      () => `${path} to be the active file after ${tries} tries; the tabs are ${shown.join(', ')}`,
+      async () => {
+        // Enter takes the row that has the focus, which may be another one while the search goes on; a click cannot miss.
+        const answer = tries++ % 2 === 0 ? confirm : clickRow;
+        await throughQuickInput(this.page, { key: 'Control+P', text: path, row: name }, answer);
+        const isActive = await this.#activeTab(name)
+          .waitFor({ timeout: 10_000 })
+          .then(
+            () => true,
+            () => false,
+          );
+        if (!isActive) shown = await this.page.locator('.tab').evaluateAll(describeTabs);
+        return isActive;
+      },
+    );
+    await this.awaitFile(path);
+  }
+
+  /** Waits until a file is the active one. */
+  async awaitFile(path) {
+    await this.#activeTab(path.split('/').at(-1)).waitFor();
     await this.page.locator('.part.editor .monaco-editor .view-line').first().waitFor();
     await this.#idle();
+  }
+
+  #activeTab(name) {
+    return this.page.locator('.tab.active', { hasText: name }).first(); // each group of editors has an active one
+  }
+
+  /** Loads the window once more. */
+  async reload() {
+    await this.page.reload();
+    await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 60_000 });
   }
 
   /**
@@ -59,9 +95,7 @@ export class Editor {
     const index = lines.findIndex((line) => line.includes(below));
     if (index < 0) throw new Error(`${path} has no line with ${JSON.stringify(below)}`);
     const line = index + 1 + skipLines;
-    await this.press('Control+G');
-    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`:${line}`);
-    await this.press('Enter');
+    await throughQuickInput(this.page, { key: 'Control+G', text: `:${line}` }, confirm);
     await this.page.locator(quickInput).waitFor({ state: 'hidden' });
     await this.#awaitCursor(line);
     await this.press('End');
@@ -149,10 +183,73 @@ export class Editor {
 
   /** Runs a command by its title in the palette. */
   async run(title) {
-    await this.press('F1');
-    await this.page.locator(`${quickInput} .quick-input-box input`).fill(`>${title}`);
-    await this.page.locator(quickInputRows, { hasText: title }).first().waitFor();
+    await throughQuickInput(this.page, { key: 'F1', text: `>${title}`, row: title }, confirm);
+  }
+
+  /**
+   * Runs a command that opens a picker. VS Code gives the focus back to the editor or the page some time after the palette has
+   * closed, and a picker that is open by then closes again.
+   */
+  async openPicker(title) {
+    const isOpen = async () => {
+      const texts = await this.page.locator(`${quickInput} .quick-input-box input`).evaluateAll(valuesOf);
+      return texts.some((text) => !text.startsWith('>')) && (await this.hasPicker(2000));
+    };
+    await until(`the picker of ${title}`, async () => {
+      await this.run(title);
+      const deadline = Date.now() + 10_000;
+      while (!(await isOpen())) {
+        if (Date.now() > deadline) return false;
+        await this.page.waitForTimeout(50);
+      }
+      await this.page.waitForTimeout(500);
+      return isOpen();
+    });
+  }
+
+  /** Opens the palette with all commands. */
+  openPalette() {
+    return throughQuickInput(this.page, { key: 'F1', text: '>' }, async () => {});
+  }
+
+  /** Whether the palette has a command with a title. */
+  async hasCommand(title) {
+    const count = await throughQuickInput(this.page, { key: 'F1', text: `>${title}` }, countRows(title));
+    await this.page.locator(quickInput).waitFor({ state: 'hidden' });
+    return count > 0;
+  }
+
+  /** Types into the open input box and confirms. */
+  async answerBox(text) {
+    await this.page.locator(`${quickInput} .quick-input-box input`).fill(text);
     await this.press('Enter');
+  }
+
+  /** Chooses a file in VS Code's own dialog, which writes into its box itself when it has listed a folder. */
+  async answerFileDialog(path) {
+    const input = this.page.locator(`${quickInput} .quick-input-box input`);
+    await until(`the dialog to take ${path}`, async () => {
+      await input.fill(path);
+      await this.page.waitForTimeout(500);
+      if ((await input.inputValue()) !== path) return false;
+      await input.press('Enter');
+      return this.page
+        .locator(quickInput)
+        .waitFor({ state: 'hidden', timeout: 3000 })
+        .then(
+          () => true,
+          () => false,
+        );
+    });
+  }
+
+  /** Whether a picker opens within a time. */
+  async hasPicker(timeoutMs) {
+    const row = this.page.locator(quickInputRows).first();
+    return row.waitFor({ timeout: timeoutMs }).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** The rows of the open picker, once there are some, each as a screen reader says it: its label, a comma, the rest. */
@@ -193,11 +290,39 @@ export class Editor {
     await this.page.locator(inputError).waitFor({ state: 'detached' });
   }
 
+  /** Waits for a modal dialog with the text. */
+  dialog(text) {
+    return this.page.locator('.monaco-dialog-box', { hasText: text }).waitFor();
+  }
+
   /** Presses a button of the modal dialog that is open. */
   async answer(label) {
     const button = this.page.locator('.monaco-dialog-box .monaco-button', { hasText: label }).first();
     await button.click();
     await button.waitFor({ state: 'hidden' });
+  }
+
+  /** Closes all modal dialogs and quick inputs that are open. */
+  async closeDialogs() {
+    for (let i = 0; i < 5; i++) await this.press('Escape').catch(() => {});
+  }
+
+  get statusItem() {
+    return this.page.locator(statusItem);
+  }
+
+  /** Moves the focus to the extension's status bar item with the keyboard. */
+  async focusStatusItem() {
+    await this.run('View: Focus Status Bar');
+    await this.page.waitForFunction(() => document.activeElement?.closest('.part.statusbar'));
+    const names = new Set();
+    for (;;) {
+      const focused = await this.page.evaluate(() => document.activeElement?.closest('.statusbar-item')?.id ?? '');
+      if (statusItem.includes(`"${focused}"`)) return;
+      if (names.has(focused)) throw new Error(`the status bar has only ${[...names].join(', ')}`);
+      if (focused !== '') names.add(focused); // at first the bar itself may have the focus
+      await this.press('ArrowRight');
+    }
   }
 
   /** The text of the extension's status bar item, without its icon. */
@@ -236,8 +361,27 @@ export class Editor {
   async notification(text) {
     const toast = this.page.locator('.notifications-toasts .notification-toast', { hasText: text }).first();
     await toast.waitFor();
-    const buttons = await toast.locator('.notification-list-item-buttons-container .monaco-button').allInnerTexts();
-    return { text: await toast.innerText(), buttons: buttons.map((label) => label.trim()) };
+    // Read in one step, because VS Code hides a toast after a while.
+    return toast.evaluate((element) => {
+      const buttons = element.querySelectorAll('.notification-list-item-buttons-container .monaco-button');
+      return { text: element.innerText, buttons: [...buttons].map((button) => button.innerText.trim()) };
+    });
+  }
+
+  /** Replaces the user's settings as a user does, in their file: a change behind VS Code's back would go unnoticed. */
+  async writeSettings(settings) {
+    await this.run('Preferences: Open User Settings (JSON)');
+    await this.page.locator('.tab.active', { hasText: 'settings.json' }).waitFor();
+    await this.page.locator('.part.editor .monaco-editor.focused').waitFor();
+    await this.press('Control+A');
+    await this.page.keyboard.insertText(JSON.stringify(settings));
+    await this.press('Control+Shift+End'); // VS Code has closed the brackets once more
+    await this.press('Delete');
+    await this.page.locator('.tab.active.dirty').waitFor();
+    await this.press('Control+S');
+    await this.page.locator('.tab.active.dirty').waitFor({ state: 'detached' });
+    await this.run('View: Close Editor');
+    await this.page.locator('.tab', { hasText: 'settings.json' }).waitFor({ state: 'detached' });
   }
 
   /** Saves a picture of the window for the documentation if $MATCODER_SCREENSHOTS is set. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../../scripts/lib/run.mjs';
 import { oneMoreEntry, oneMoreSignature } from './places.mjs';
+import { installedExtension } from './profile.mjs';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
@@ -25,6 +26,44 @@ describeVSCode('After the engine was killed', { settings: pinned }, (vscode) => 
     await vscode.editor.awaitGhostText();
   });
 });
+
+describe('An extension folder that nobody may write, without the native engine', () => {
+  let folder;
+  const prepare = (profile) => {
+    folder = installedExtension(profile);
+    rmSync(join(folder, 'prebuilds/linux-x64/matcoder_engine.node'));
+    for (const file of contentsOf(folder)) chmodSync(file, statSync(file).mode & ~0o222);
+  };
+
+  describeVSCode('in an installation', { settings: pinned, prepare }, (vscode) => {
+    it('completes with ONNX Runtime, and the tooltip says why', async () => {
+      const before = stateOf(folder);
+      await vscode.editor.openFile(path);
+      await vscode.editor.typeBelow(oneMoreSignature);
+      await vscode.editor.askForSuggestion();
+      await vscode.editor.awaitGhostText();
+      const tooltip = await vscode.editor.hoverStatus();
+      assert.match(tooltip, /ready, ONNX Runtime on the processor, /);
+      assert.match(tooltip, /The native engine is not in use: The native engine for linux-x64 is missing: reinstall /);
+      assert.deepEqual(stateOf(folder), before, 'nothing is written in the folder of the extension');
+    });
+  });
+});
+
+/** The files and folders below a folder. */
+function contentsOf(folder) {
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+/** Which files there are, how long they are, and when they were written. */
+function stateOf(folder) {
+  return contentsOf(folder).map((file) => {
+    const { size, mtimeMs } = statSync(file);
+    return `${file} ${size} ${mtimeMs}`;
+  });
+}
 
 describe('A truncated checkpoint', () => {
   const folder = mkdtempSync(join(tmpdir(), 'matcoder-truncated-'));

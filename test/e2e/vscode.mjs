@@ -6,7 +6,7 @@ import { packagedExtension } from '../../scripts/lib/vsix.mjs';
 import { openBrowser } from './browser.mjs';
 import { Editor } from './editor.mjs';
 import { ExtensionLog } from './log.mjs';
-import { createProfile, installExtension, readSetting, removeProfile } from './profile.mjs';
+import { createProfile, installExtension, readSetting, readSettings, removeProfile } from './profile.mjs';
 import { startServer } from './server.mjs';
 
 /** Settings under which a test sees only its own effects. */
@@ -20,6 +20,7 @@ const still = {
   'git.enabled': false,
   'typescript.validate.enable': false, // no red lines under unfinished code
   'window.restoreWindows': 'none',
+  'workbench.editor.useModal': 'off', // settings open in a tab as other files do
   'workbench.reduceMotion': 'on', // else a screenshot catches a list half faded in
 };
 
@@ -39,30 +40,47 @@ let vsix;
  * Opens a copy of the example project in a VS Code of its own, with the packaged extension installed.
  * $MATCODER_VSIX names a package to test as it is; otherwise the working tree is built and packaged.
  *
- * @param {{settings?: object, machineSettings?: object, trusted?: boolean}} options
+ * @param {{settings?: object, machineSettings?: object, trusted?: boolean, hasFolder?: boolean, address?: string,
+ *   isNewUser?: boolean, language?: string, prepare?: (profile: object) => unknown}} options `hasFolder` false opens a window
+ *   without a folder; `address` is that of another folder with the same files; a new user has VS Code's own settings apart
+ *   from `settings`; `language` is the display language that VS Code tells its extensions; `prepare` changes what was
+ *   installed before the window opens
  */
-export async function openVSCode({ settings = {}, machineSettings = {}, trusted = true } = {}) {
+export async function openVSCode({
+  settings = {},
+  machineSettings = {},
+  trusted = true,
+  hasFolder = true,
+  address = undefined,
+  isNewUser = false,
+  language,
+  prepare = () => {},
+} = {}) {
   vsix ??= process.env.MATCODER_VSIX ?? (await packagedExtension());
   const folder = mkdtempSync(join(tmpdir(), 'matcoder-e2e-'));
   const workspace = join(folder, 'examples');
   cpSync(join(root, 'examples'), workspace, { recursive: true });
   const profile = createProfile(join(folder, 'profile'), {
-    settings: { ...still, 'security.workspace.trust.enabled': !trusted, ...settings },
+    settings: { ...(isNewUser ? {} : still), 'security.workspace.trust.enabled': !trusted, ...settings },
     machineSettings,
+    isNewUser,
   });
 
   const opened = { workspace, profile, log: new ExtensionLog(profile) };
   opened.setting = (name) => readSetting(profile, name);
+  opened.settings = () => readSettings(profile);
   opened.close = async () => {
     await opened.browser?.close();
     await opened.server?.stop();
     removeProfile({ folder });
   };
   try {
+    opened.installedFromMs = performance.now();
     await installExtension(profile, vsix);
+    await prepare(profile);
     opened.server = await startServer(profile, { trusted });
-    opened.browser = await openBrowser(join(folder, 'browser'));
-    opened.editor = new Editor(opened.browser.page, workspace);
+    opened.browser = await openBrowser(join(folder, 'browser'), { language });
+    opened.editor = new Editor(opened.browser.page, workspace, hasFolder ? (address ?? workspace) : undefined);
     await opened.editor.openWindow(opened.server.url);
     return opened;
   } catch (error) {
@@ -98,7 +116,9 @@ export function describeVSCode(title, options, body) {
       Object.assign(vscode, await openVSCode(typeof options === 'function' ? options() : options));
     });
     afterEach('keep evidence', async function () {
-      if (this.currentTest.state === 'failed') await keepEvidence(vscode, this.currentTest.title);
+      if (this.currentTest.state !== 'failed') return;
+      await keepEvidence(vscode, this.currentTest.title);
+      await vscode.editor?.closeDialogs(); // else every later test of this window fails too
     });
     after('close VS Code', () => vscode.close?.());
     body(vscode);

@@ -46,6 +46,35 @@ describe('the cache shared by all submodels', () => {
     assert.equal((await generate(engine, prompt, XS, 0)).reusedTokens, 69);
   });
 
+  it('is of each document alone, and is freed when the document is forgotten', async () => {
+    for (const cacheKey of [1, 2]) await generate(engine, prompt, XL, 0, { cacheKey });
+    for (const cacheKey of [1, 2])
+      assert.equal((await generate(engine, prompt, XL, 0, { cacheKey })).reusedTokens, prompt.length - 1);
+    const before = engine.kvCacheBytes;
+    engine.forget(Int32Array.of(1, 7));
+    assert.equal((await generate(engine, prompt, XL, 0, { cacheKey: 2 })).reusedTokens, prompt.length - 1);
+    assert.ok(engine.kvCacheBytes < before, `${before} bytes before, ${engine.kvCacheBytes} after`);
+    assert.equal((await generate(engine, prompt, XL, 0, { cacheKey: 1 })).reusedTokens, 0);
+  });
+
+  it('is dropped of the documents that were not used for longest, as far as its bound requires', async () => {
+    const used = async (cacheKey: number) => (await generate(engine, prompt, XL, 0, { cacheKey })).reusedTokens > 0;
+    await used(1);
+    const cacheBytes = 2.5 * engine.kvCacheBytes;
+    engine.dispose();
+    engine = new addon.Engine({ ...weights, config: TINY, threads: 1, cacheBytes });
+    for (const cacheKey of [1, 2]) assert.ok(!(await used(cacheKey)));
+    assert.ok(await used(1));
+    assert.ok(!(await used(3)), 'takes the place of 2');
+    assert.ok(engine.kvCacheBytes <= cacheBytes);
+    for (const [cacheKey, isKept] of [
+      [1, true],
+      [3, true],
+      [2, false],
+    ] as const)
+      assert.equal(await used(cacheKey), isKept, `${cacheKey}`);
+  });
+
   it('leads to the same output as a new engine after all of that', async () => {
     for (const widths of [XS, S, XL]) await generate(engine, prompt.slice(0, 50), widths, 10);
     await generate(engine, prompt.with(0, 5), XL, 3);

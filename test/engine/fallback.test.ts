@@ -1,22 +1,20 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineClient } from '../../src/engine/client';
-import {
-  type Engine,
-  type EngineInfo,
-  FinalError,
-  type GenerateEvent,
-  type LocalBackend,
-} from '../../src/engine/engine';
+import { EngineClient, type EngineState } from '../../src/engine/client';
+import { type Engine, type EngineInfo, FinalError, type GenerateEvent } from '../../src/engine/engine';
+import type { LocalBackend } from '../../src/engine/localBackend';
 import { type BackendCandidate, FallbackEngine } from '../../src/engine/fallbackEngine';
 import { LocalEngine } from '../../src/engine/native';
-import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
+import { OnnxEngine } from '../../src/engine/onnx/onnxEngine';
+import { AddonError } from '../../src/engine/loadAddon';
 import { openEngine } from '../../src/engine/openEngine';
 import { type Checkpoint, openCheckpoint } from '../../src/matlm/checkpoint';
+import { needLinks } from '../links';
 import { temporaryFolder } from '../temporary';
 import { ROOT } from './harness';
 import { randomTensors, TINY, tinyCheckpoint } from './tinyCheckpoint';
+import { needOnnxRuntime } from './onnxRuntime';
 
 let checkpoint: Checkpoint;
 before(async () => {
@@ -45,6 +43,11 @@ const tokensOf = (heard: readonly GenerateEvent[]) =>
   heard.flatMap((event) => (event.type === 'token' ? [event.token] : []));
 
 describe('if the native addon cannot be loaded', () => {
+  before(function () {
+    needOnnxRuntime(this);
+    needLinks(this);
+  });
+
   /** An installation that has ONNX Runtime, and whatever stands in for the addon. */
   function installation(addon?: string): string {
     const root = temporaryFolder();
@@ -57,7 +60,7 @@ describe('if the native addon cannot be loaded', () => {
 
   const faults: [string, string | undefined, RegExp][] = [
     ['it is missing', undefined, /The native engine for \S+ is missing/],
-    ['it is not for this platform', 'not a library', /the native engine does not load/],
+    ['it is damaged', 'not a library', /The native engine is damaged/],
   ];
   for (const [why, addon, reason] of faults) {
     it(`ONNX Runtime completes on the processor and names the reason: ${why}`, async () => {
@@ -91,12 +94,39 @@ describe('if the native addon cannot be loaded', () => {
     assert.ok((info.costs.XL?.decodeMsPerToken ?? 0) > 0);
   });
 
-  it('and ONNX Runtime cannot either, the fault of the addon is reported', () => {
+  it('and ONNX Runtime cannot either, both faults are reported, that of the addon first', () => {
     assert.throws(
       () => openEngine(temporaryFolder(), checkpoint, { threads: 1 }),
-      /The native engine for \S+ is missing/,
+      (error: unknown) => {
+        assert.ok(error instanceof AggregateError);
+        assert.match(
+          error.message,
+          /^The native engine for \S+ is missing: reinstall .*\. ONNX Runtime for \S+ does not load \(/,
+        );
+        assert.ok(error.errors[0] instanceof AddonError);
+        return true;
+      },
     );
   });
+});
+
+it('an engine’s process without a backend says that there is none, and why', async () => {
+  const state = await new Promise<EngineState>((resolve) => {
+    const client: EngineClient = new EngineClient({
+      hostFile: join(ROOT, 'dist', 'engine.js'),
+      root: temporaryFolder(),
+      modelFolder: checkpoint.folder,
+      threads: 1,
+      onState: (now) => {
+        if (now.kind !== 'failed') return;
+        resolve(now);
+        client.stop();
+      },
+    });
+    client.start();
+  });
+  assert.ok(state.kind === 'failed' && state.lacksEngine);
+  assert.match(state.reason, /^The native engine for .* ONNX Runtime (for \S+ does not load|has no libraries for)/);
 });
 
 const fallback = (candidates: readonly BackendCandidate[]) =>
@@ -127,7 +157,7 @@ describe('a backend that fails', () => {
       const whole = await events(native);
       const opened: string[] = [];
       const engine = fallback([
-        { backend: 'onnx-webgpu', open: () => losingItsDevice(afterTokens) },
+        { backend: 'gpu', open: () => losingItsDevice(afterTokens) },
         { backend: 'native', open: () => (opened.push('native'), native) },
       ]);
       let replaced = 0;
@@ -141,14 +171,14 @@ describe('a backend that fails', () => {
       assert.deepEqual([opened, replaced], [['native'], 1]);
       const { backend, rejected } = await engine.measure();
       assert.equal(backend, 'native');
-      assert.deepEqual(rejected, [{ backend: 'onnx-webgpu', reason: 'the device was lost' }]);
+      assert.deepEqual(rejected, [{ backend: 'gpu', reason: 'the device was lost' }]);
       assert.deepEqual(tokensOf(await events(engine)), tokensOf(whole), 'and the next request does not notice');
       engine.dispose();
     });
   }
 
   it('ends the request with its reason if it is the last one', async () => {
-    const engine = fallback([{ backend: 'onnx-webgpu', open: () => losingItsDevice(2) }]);
+    const engine = fallback([{ backend: 'gpu', open: () => losingItsDevice(2) }]);
     const end = (await events(engine)).at(-1)!;
     assert.ok(end.type === 'end' && end.reason === 'failed' && end.message === 'the device was lost');
     engine.dispose();
@@ -158,7 +188,7 @@ describe('a backend that fails', () => {
     const native = new LocalEngine(ROOT, checkpoint, 1);
     const whole = tokensOf(await events(native));
     const engine = fallback([
-      { backend: 'onnx-webgpu', open: () => losingItsDevice(2) },
+      { backend: 'gpu', open: () => losingItsDevice(2) },
       { backend: 'native', open: () => native },
     ]);
     const both = await Promise.all([events(engine), events(engine)]);
@@ -169,9 +199,13 @@ describe('a backend that fails', () => {
 });
 
 describe('a long prefill', () => {
+  before(function () {
+    needOnnxRuntime(this);
+  });
+
   it('reports each chunk, whichever backend runs it', async () => {
     const tiny = tinyCheckpoint(TINY);
-    const onnx = new OnnxEngine(ROOT, tiny, ONNX_CPU, 1);
+    const onnx = new OnnxEngine(ROOT, tiny, 1);
     const engine = new FallbackEngine([{ backend: 'onnx-cpu', open: () => onnx }], []);
     const request = {
       prompt: Array.from({ length: 150 }, (_, i) => i % 96),
@@ -267,6 +301,11 @@ describe('a fault that concerns every backend', () => {
 });
 
 describe('weights that are a symbolic link, as in a cache of downloads', () => {
+  before(function () {
+    needOnnxRuntime(this);
+    needLinks(this);
+  });
+
   it('are read by ONNX Runtime too', async () => {
     const folder = temporaryFolder();
     for (const file of ['config.json', 'tokenizer.json'])
@@ -275,7 +314,7 @@ describe('weights that are a symbolic link, as in a cache of downloads', () => {
     copyFileSync(checkpoint.weightsFile, join(folder, 'blobs', '0123abcd'));
     symlinkSync(join('blobs', '0123abcd'), join(folder, 'model.safetensors'));
     const linked = await openCheckpoint(folder);
-    const engine = new OnnxEngine(ROOT, linked, ONNX_CPU, 1);
+    const engine = new OnnxEngine(ROOT, linked, 1);
     assert.equal(tokensOf(await events(engine)).length, 12);
     engine.dispose();
   });
@@ -299,7 +338,7 @@ describe('a GPU that other programs need', () => {
         },
       };
     };
-    return { seen, candidate: { backend: 'onnx-webgpu', open } as const };
+    return { seen, candidate: { backend: 'gpu', open } as const };
   }
   const native = { backend: 'native', open: () => new LocalEngine(ROOT, checkpoint, 1) } as const;
 
@@ -312,16 +351,16 @@ describe('a GPU that other programs need', () => {
     for (let reading = 0; reading < 3; reading++) await engine.yieldGpu('other programs use 80% of its time');
     const away = await engine.measure();
     assert.equal(away.backend, 'native');
-    assert.deepEqual(away.yielded, { backend: 'onnx-webgpu', reason: 'other programs use 80% of its time' });
+    assert.deepEqual(away.yielded, { backend: 'gpu', reason: 'other programs use 80% of its time' });
     assert.deepEqual(away.rejected, [], 'nobody is at fault');
     assert.deepEqual(seen, { opened: 1, disposed: 1 }, 'what lay in its memory is free');
     assert.deepEqual(tokensOf(await events(engine)), whole);
     for (let reading = 0; reading < 3; reading++) await engine.yieldGpu(undefined);
     const back = await engine.measure();
-    assert.deepEqual([back.backend, back.yielded], ['onnx-webgpu', undefined]);
+    assert.deepEqual([back.backend, back.yielded], ['gpu', undefined]);
     assert.deepEqual(seen, { opened: 2, disposed: 1 });
     assert.deepEqual(tokensOf(await events(engine)), whole);
-    assert.deepEqual(told, ['native', 'onnx-webgpu']);
+    assert.deepEqual(told, ['native', 'gpu']);
     engine.dispose();
   });
 
@@ -353,7 +392,7 @@ describe('a GPU that other programs need', () => {
         endAborted();
       },
     };
-    const engine = fallback([{ backend: 'onnx-webgpu', open: () => slow }, native]);
+    const engine = fallback([{ backend: 'gpu', open: () => slow }, native]);
     const heard = events(engine);
     await stands;
     await engine.yieldGpu('other programs use 80% of its time');
@@ -368,13 +407,13 @@ describe('a GPU that other programs need', () => {
       if (isBroken) throw new Error('the device is gone');
       return candidate.open();
     };
-    const engine = fallback([{ backend: 'onnx-webgpu', open }, native]);
+    const engine = fallback([{ backend: 'gpu', open }, native]);
     await engine.yieldGpu('other programs use 80% of its time');
     isBroken = true;
     await engine.yieldGpu(undefined);
     const { backend, rejected, yielded } = await engine.measure();
     assert.deepEqual([backend, yielded], ['native', undefined]);
-    assert.deepEqual(rejected, [{ backend: 'onnx-webgpu', reason: 'the device is gone' }]);
+    assert.deepEqual(rejected, [{ backend: 'gpu', reason: 'the device is gone' }]);
     assert.equal(tokensOf(await events(engine)).length, 12);
     engine.dispose();
   });
@@ -402,7 +441,7 @@ describe('a GPU that other programs need', () => {
     fail = true;
     assert.equal(tokensOf(await events(engine)).length, 12);
     const { backend, yielded } = await engine.measure();
-    assert.deepEqual([backend, yielded], ['onnx-webgpu', undefined]);
+    assert.deepEqual([backend, yielded], ['gpu', undefined]);
     engine.dispose();
   });
 
@@ -425,15 +464,32 @@ describe('the result of a probe while the engine runs', () => {
     const whole = tokensOf(await events(engine));
     await engine.adopt([
       { backend: 'native', open },
-      { backend: 'onnx-webgpu', open },
+      { backend: 'gpu', open },
     ]);
     assert.deepEqual([(await engine.measure()).backend, replaced], ['native', 0]);
     await engine.adopt([
-      { backend: 'onnx-webgpu', open },
+      { backend: 'gpu', open },
       { backend: 'native', open },
     ]);
-    assert.deepEqual([(await engine.measure()).backend, replaced], ['onnx-webgpu', 1]);
+    assert.deepEqual([(await engine.measure()).backend, replaced], ['gpu', 1]);
     assert.deepEqual(tokensOf(await events(engine)), whole);
+    engine.dispose();
+  });
+
+  it('leaves a GPU that is yielded alone until it is free', async () => {
+    const engine = fallback([
+      { backend: 'gpu', open },
+      { backend: 'native', open },
+    ]);
+    await engine.yieldGpu('the machine runs on battery');
+    await engine.adopt([
+      { backend: 'gpu-prefill', open },
+      { backend: 'native', open },
+    ]);
+    const { backend, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded?.backend], ['native', 'gpu-prefill']);
+    await engine.yieldGpu(undefined);
+    assert.equal((await engine.measure()).backend, 'gpu-prefill');
     engine.dispose();
   });
 
@@ -443,18 +499,19 @@ describe('the result of a probe while the engine runs', () => {
       throw new Error('out of device memory');
     };
     await engine.adopt([
-      { backend: 'onnx-cuda', open: broken },
+      { backend: 'gpu', open: broken },
       { backend: 'native', open },
     ]);
     const { backend, rejected } = await engine.measure();
     assert.equal(backend, 'native');
-    assert.deepEqual(rejected, [{ backend: 'onnx-cuda', reason: 'out of device memory' }]);
+    assert.deepEqual(rejected, [{ backend: 'gpu', reason: 'out of device memory' }]);
     engine.dispose();
   });
 
-  it('reaches the engine’s process, which continues with another backend', async () => {
+  it('reaches the engine’s process, which continues with another backend', async function () {
+    needOnnxRuntime(this);
     const costs = (ms: number) => ({ XL: { prefillMsPerToken: ms, decodeMsPerToken: ms } });
-    const kept = { kept: true, prefillTokens: 64, error: 0 } as const;
+    const kept = { kept: true, error: 0 } as const;
     const backends: string[] = [];
     await new Promise<void>((resolve, reject) => {
       const client: EngineClient = new EngineClient({

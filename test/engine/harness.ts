@@ -1,9 +1,13 @@
 import { join } from 'node:path';
-import { loadAddon, type NativeEngine, type NativeEvent } from '../../src/engine/addon';
+import type { NativeEngine, NativeEvent } from '../../src/engine/addon';
+import { addonFiles, loadAddon } from '../../src/engine/loadAddon';
 import type { DraftCounts, EndReason } from '../../src/engine/engine';
+import { thisTarget } from '../../src/engine/target';
 
 export const ROOT = join(__dirname, '..', '..');
 export const addon = loadAddon(ROOT);
+/** The file that `addon` was loaded from. */
+export const ADDON_FILE = addonFiles(ROOT, thisTarget())[0]!;
 
 export interface Generated {
   tokens: number[];
@@ -23,6 +27,7 @@ export function generate(
   widths: readonly number[],
   maxTokens: number,
   options: {
+    cacheKey?: number;
     stopTokens?: readonly number[];
     bannedFirstTokens?: readonly number[];
     usesMemory?: boolean;
@@ -49,6 +54,7 @@ export function generate(
       tokens: Int32Array.from(tokens),
       widths: Int32Array.from(widths),
       maxTokens,
+      cacheKey: options.cacheKey ?? 0,
       stopTokens: Int32Array.from(options.stopTokens ?? []),
       bannedFirstTokens: Int32Array.from(options.bannedFirstTokens ?? []),
       usesMemory: options.usesMemory ?? false,

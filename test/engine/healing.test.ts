@@ -147,8 +147,25 @@ describe('token healing', () => {
     );
     unknowing.dispose();
     assert.throws(
-      () => new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes: tokenBytes.slice(1) }),
-      /bytes of 95 tokens, the model's vocabulary has 96/,
+      () => new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes: [...tokenBytes, Buffer.from('a')] }),
+      /bytes of 97 tokens, the model's vocabulary has 96/,
     );
+  });
+
+  it('never chooses a row of the vocabulary that no token has, drafted or not', async () => {
+    const tokens = TINY.vocabularySize - 25;
+    const few = new addon.Engine({ ...weights, config: TINY, threads: 1, tokenBytes: tokenBytes.slice(0, tokens) });
+    let wanted = 0;
+    for (let round = 0; round < 20; round++) {
+      const prompt = drawn(5 + below(40), 60);
+      const of = (from: NativeEngine, options = {}) => generate(from, prompt, WIDTHS, 12, options);
+      const draft = { draftTokens: 4, draftWidths: [32, 32, 0, 32], draftAlways: true };
+      for (const found of [await of(few), await of(few, { ...draft })]) {
+        assert.ok(found.tokens.every((token) => token < tokens));
+      }
+      wanted += (await of(engine)).tokens.filter((token) => token >= tokens).length;
+    }
+    assert.ok(wanted > 5, `${wanted} would have been chosen`);
+    few.dispose();
   });
 });

@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { loadAddon, type NativeEvent, type NativeOptions } from '../../src/engine/addon';
+import type { NativeEvent, NativeOptions } from '../../src/engine/addon';
+import { addonFiles, loadAddon, loadFirst } from '../../src/engine/loadAddon';
 import { PREFILL_CHUNK } from '../../src/engine/engine';
+import { thisTarget } from '../../src/engine/target';
 import type { TensorEntry } from '../../src/matlm/safetensors';
-import { addon, generate, ROOT } from './harness';
+import { addon, ADDON_FILE, generate } from './harness';
 import { randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 import { temporaryFolder } from '../temporary';
+import { asOrdinaryUser } from '../unprivileged';
 
 // The engine trusts no one who calls it: these checkpoints reach it past the checks of src/matlm.
 describe('a checkpoint given to the engine', () => {
@@ -25,9 +38,12 @@ describe('a checkpoint given to the engine', () => {
   }
 
   it('is refused with the name of any tensor that is missing', () => {
-    for (const name of Object.keys(good.tensors)) {
+    const end = Math.max(...Object.values(good.tensors).map((entry) => entry.end));
+    for (const [name, entry] of Object.entries(good.tensors)) {
       const tensors = Object.fromEntries(Object.entries(good.tensors).filter(([other]) => other !== name));
-      refused({ tensors }, new RegExp(`: tensor ${name.replaceAll('.', '\\.')} is missing`));
+      // Without the last one the file is too long.
+      const fault = entry.end === end ? 'its tensors end after' : `tensor ${name.replaceAll('.', '\\.')} is missing`;
+      refused({ tensors }, new RegExp(`: .*${fault}`));
     }
   });
 
@@ -57,7 +73,13 @@ describe('a checkpoint given to the engine', () => {
     truncateSync(cut, 5000);
     refused({}, /tensor model\.layers\.0\.\S+ lies beyond the end of the file: the file is truncated/, cut);
     refused({}, /cannot be opened/, join(dirname(cut), 'nothing'));
-    refused({}, /cannot be/, dirname(cut));
+    refused({}, /cannot be|its tensors end after/, dirname(cut)); // on Linux a folder seems to be endless
+  });
+
+  it('is refused if a larger file has taken the place of the one whose header was read', () => {
+    const { weightsPath, tensors } = writeWeights(randomTensors(TINY));
+    appendFileSync(weightsPath, Buffer.alloc(8));
+    refused({ tensors }, /it has \d+ bytes, but its tensors end after \d+\. If it was replaced/, weightsPath);
   });
 
   for (const [number, value] of Object.entries({ 'not a number': NaN, infinite: -Infinity })) {
@@ -146,21 +168,22 @@ describe('a checkpoint given to the engine', () => {
   it('is refused if config.json is absurd', () => {
     for (const change of [
       { vocabularySize: 2 ** 30 },
-      { vocabularySize: 100 },
       { layers: 0 },
       { layers: 65 },
       { hiddenSize: -80 },
-      { headDim: 20 },
+      { headDim: 21 },
       { heads: 3 },
       { heads: 1024, kvHeads: 1024 },
       { hiddenSize: 2 ** 17 },
       { contextLength: 2 ** 20, layers: 64 },
       { ffnSize: 48 },
       { contextLength: 0 },
-      { ropeTheta: 0 },
+      { ropeFrequencies: [1] },
       { normEps: NaN },
       { normEps: Infinity },
-      { ropeTheta: Infinity },
+      { ropeFrequencies: Array<number>(8).fill(Infinity) },
+      { ropeMagnitude: 0 },
+      { attentionScale: NaN },
     ]) {
       refused({ config: { ...TINY, ...change } }, /its config\.json does not describe a model this engine runs: /);
     }
@@ -184,25 +207,93 @@ describe('loading the addon', () => {
     assert.throws(
       () => loadAddon(root),
       ({ message }: Error) =>
-        message.includes(join(root, 'native', 'build', 'Release', 'matcoder_engine.node')) &&
-        message.includes(join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'matcoder_engine.node')) &&
+        message.includes(addonFiles(root, thisTarget())[0]!) &&
+        message.includes(join(root, 'prebuilds', thisTarget(), 'matcoder_engine.node')) &&
         message.includes('npm run build'),
     );
   });
 
   it('names the file and the fault if it is not an addon', () => {
     const root = temporaryFolder();
-    const folder = join(root, 'native', 'build', 'Release');
+    const folder = dirname(addonFiles(root, thisTarget())[0]!);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'matcoder_engine.node'), 'not an addon');
-    assert.throws(() => loadAddon(root), /matcoder_engine\.node: the native engine does not load \(.+\)\. Reinstall/);
+    assert.throws(() => loadAddon(root), /is damaged: reinstall .*matcoder_engine\.node is no native library/);
+  });
+
+  it('names the file and the fault if it is cut', () => {
+    const root = temporaryFolder();
+    const file = packaged(root);
+    // Given such a file, the loader of Linux would end this process.
+    truncateSync(file, Math.floor(statSync(file).size / 2));
+    assert.throws(() => loadAddon(root), /is damaged: reinstall .*matcoder_engine\.node has \d+ bytes of at least \d+/);
+  });
+
+  it('names both platforms if it is another’s', () => {
+    const root = temporaryFolder();
+    const file = packaged(root);
+    const other = process.arch === 'x64' ? 'arm64' : 'x64';
+    const content = readFileSync(file);
+    // The field of the processor in the header of Linux, of Windows, or of macOS.
+    if (process.platform === 'linux') content.writeUInt16LE(other === 'arm64' ? 183 : 62, 18);
+    else if (process.platform === 'win32') {
+      content.writeUInt16LE(other === 'arm64' ? 0xaa64 : 0x8664, content.readUInt32LE(0x3c) + 4);
+    } else content.writeUInt32LE(other === 'arm64' ? 0x0100000c : 0x01000007, 4);
+    writeFileSync(file, content);
+    assert.throws(
+      () => loadAddon(root),
+      new RegExp(`is made for ${process.platform}-${other}, and this is ${thisTarget()}:`),
+    );
+  });
+
+  it('waits for a file that is withheld, as by an antivirus program, and then loads it', function () {
+    if (process.platform === 'win32') this.skip(); // modes withhold nothing there
+    const root = temporaryFolder();
+    const file = packaged(root);
+    chmodSync(root, 0o755);
+    chmodSync(file, 0);
+    let waits = 0;
+    const loaded = asOrdinaryUser((asSelf) =>
+      loadFirst(root, {
+        target: thisTarget(),
+        load: createRequire(join(root, 'package.json')),
+        wait: () => {
+          if (++waits < 3) return;
+          asSelf(() => {
+            chmodSync(file, 0o644);
+          });
+        },
+      }),
+    );
+    assert.equal(typeof loaded.Engine, 'function');
+    assert.equal(waits, 3);
+  });
+
+  it('says after some seconds that the file is withheld', function () {
+    if (process.platform === 'win32') this.skip(); // modes withhold nothing there
+    const root = temporaryFolder();
+    chmodSync(root, 0o755);
+    chmodSync(packaged(root), 0);
+    this.timeout(300_000);
+    asOrdinaryUser(() => {
+      assert.throws(
+        () => loadAddon(root),
+        /^AddonError: Another program holds the native engine, or this user may not read it\. .*matcoder_engine\.node: EACCES/,
+      );
+    });
   });
 
   it('loads a prebuilt one if none was built here', () => {
     const root = temporaryFolder();
-    const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
-    mkdirSync(folder, { recursive: true });
-    copyFileSync(join(ROOT, 'native/build/Release/matcoder_engine.node'), join(folder, 'matcoder_engine.node'));
+    packaged(root);
     assert.equal(typeof loadAddon(root).Engine, 'function');
   });
 });
+
+/** Puts the addon into a folder as a package has it. */
+function packaged(root: string): string {
+  const file = join(root, 'prebuilds', thisTarget(), 'matcoder_engine.node');
+  mkdirSync(dirname(file), { recursive: true });
+  copyFileSync(ADDON_FILE, file);
+  return file;
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClient, type EngineState } from '../../src/engine/client';
 import type { GenerateEvent } from '../../src/engine/engine';
@@ -18,7 +18,7 @@ function withoutGate(): string {
   delete config.matformer.memory;
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   copyFileSync(join(SMALL, 'tokenizer.json'), join(folder, 'tokenizer.json'));
-  symlinkSync(join(SMALL, 'model.safetensors'), join(folder, 'model.safetensors'));
+  copyFileSync(join(SMALL, 'model.safetensors'), join(folder, 'model.safetensors'));
   return folder;
 }
 
@@ -163,7 +163,8 @@ describe('the memory in the engine’s process', () => {
     assert.equal((await client.look(prompt, {})).length, 0);
   });
 
-  it('is empty after a crash, and calls that had no answer are rejected', async () => {
+  it('is empty after a crash, and calls that had no answer are rejected', async function () {
+    if (process.platform === 'win32') this.skip(); // nothing stops a process there
     start(SMALL);
     await untilReady();
     await client.remember(1, CODE);

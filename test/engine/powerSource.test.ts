@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Models } from '../../src/completion/models';
 import { type Plan, Planner, requestSettings } from '../../src/completion/plan';
 import { shapeByIndentation } from '../../src/completion/syntax/shape';
 import { READ_EVERY_MS, type SensedState, watchMachine } from '../../src/engine/sensors';
@@ -16,6 +17,8 @@ import { ROOT } from './harness';
 
 /** The governor may go by the power source of so long ago, and no longer. */
 const MAX_LAG_MS = 2000;
+
+const NO_ENGINE = { generate: () => assert.fail('a plan needs no engine') };
 
 describe('the governor, when the power source changes', function () {
   before(function () {
@@ -55,8 +58,7 @@ describe('the governor, when the power source changes', function () {
       if (i % 12 === 0) history.agreed(cursorContextAt('word start'), (4 * CHARACTERS_PER_SECOND) / LOSS_BY_BITS, 1);
     }
     const planner = new Planner({
-      checkpoint: { ...(await small()), config },
-      costs,
+      models: new Models({ checkpoint: { ...(await small()), config }, engine: NO_ENGINE, costs }),
       rhythm: new TypingRhythm(),
       history,
       syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },

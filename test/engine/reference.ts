@@ -1,3 +1,4 @@
+import type { NativeEncoderConfig } from '../../src/engine/addon';
 import type { MemoryGate, ModelConfig } from '../../src/matlm/config';
 import type { Tensors } from './tinyCheckpoint';
 
@@ -80,26 +81,131 @@ function byShare(shares: ReadonlyMap<number, number>): [number, number][] {
   return [...shares].sort(([a, x], [b, y]) => (Math.abs(x - y) > 1e-9 ? y - x : a - b));
 }
 
-/** The forward pass in double precision, written from the equations: logits after every token. */
-export function referenceLogits(config: ModelConfig, tensors: Tensors, widths: number[], tokens: number[]): number[][] {
-  const { hiddenSize: d, heads, kvHeads, headDim, ropeTheta, normEps } = config;
-  const vector = (name: string) => Array.from(tensors[name]!.values);
-  const row = (name: string, r: number): number[] => {
-    const { dtype, shape, values } = tensors[`${name}.weight`]!;
-    const k = shape[1]!;
-    const scale = dtype === 'I8' ? tensors[`${name}.weight_scale`]!.values[r]! : 1;
-    return Array.from(values.subarray(r * k, (r + 1) * k), (v) => v * scale);
+/** The mean over a text of the input of `down` and of its square, [layers * ffnSize], of the whole model. */
+export function referenceActivations(config: ModelConfig, tensors: Tensors, tokens: number[]) {
+  const mean = new Float64Array(config.layers * config.ffnSize);
+  const square = new Float64Array(mean.length);
+  referenceLogits(config, tensors, Array<number>(config.layers).fill(config.ffnSize), tokens, (layer, active) => {
+    for (const [i, h] of active.entries()) {
+      mean[layer * config.ffnSize + i]! += h / tokens.length;
+      square[layer * config.ffnSize + i]! += h ** 2 / tokens.length;
+    }
+  });
+  return { mean, square };
+}
+
+/**
+ * The forward pass in double precision, written from the equations: logits after every token.
+ * @param onActive hears the input of `down` of each token
+ */
+export function referenceLogits(
+  config: ModelConfig,
+  tensors: Tensors,
+  widths: number[],
+  tokens: number[],
+  onActive: (layer: number, active: number[]) => void = () => undefined,
+): number[][] {
+  const { row, multiply } = matricesOf(tensors);
+  const embedded = tokens.map((token) => [...row('model.embed_tokens', token)]);
+  return referenceBlocks(config, tensors, widths, embedded, true, onActive).map((normed) =>
+    multiply('model.embed_tokens', config.vocabularySize, normed),
+  );
+}
+
+/** How an encoder pools and what it reads: tokens or pixels. */
+export interface ReferenceInput {
+  readonly tokens?: readonly number[];
+  readonly pixels?: Uint8Array;
+}
+
+/** An encoder's embedding of one input in double precision, written from the equations. */
+export function referenceEmbedding(
+  config: NativeEncoderConfig,
+  tensors: Tensors,
+  widths: number[],
+  { tokens = [], pixels = new Uint8Array() }: ReferenceInput,
+): number[] {
+  const { row, multiply } = matricesOf(tensors);
+  const { hiddenSize, picture } = config;
+  const patches = picture ? patchesOf(pixels, picture) : [];
+  const input = picture
+    ? patches.map((values, i) =>
+        add(multiply('patch_embedding', hiddenSize, values), [...row('position_embedding', i)]),
+      )
+    : tokens.map((token) => [...row('model.embed_tokens', token)]);
+  const normed = referenceBlocks(config, tensors, widths, input, config.isCausal);
+  const mean = Array.from({ length: hiddenSize }, (_, j) => normed.reduce((sum, x) => sum + x[j]! / normed.length, 0));
+  const embedding = multiply('projection', config.embeddingSize, config.poolsLast ? normed.at(-1)! : mean);
+  const length = Math.sqrt(dot(embedding, embedding));
+  return embedding.map((value) => value / length);
+}
+
+/** [patches, patch * patch * channels] of a picture [size, size, channels], in -1..1. */
+function patchesOf(pixels: Uint8Array, { size, patch, channels }: Picture): number[][] {
+  const side = size / patch;
+  return Array.from({ length: side * side }, (_, i) => {
+    const [top, left] = [Math.floor(i / side) * patch, (i % side) * patch];
+    return Array.from({ length: patch * patch * channels }, (_, j) => {
+      const [y, x, channel] = [Math.floor(j / channels / patch), Math.floor(j / channels) % patch, j % channels];
+      return pixels[((top + y) * size + left + x) * channels + channel]! / 127.5 - 1;
+    });
+  });
+}
+
+type Picture = NonNullable<NativeEncoderConfig['picture']>;
+
+/** Rows of matrices in whatever form they are, and their products. */
+function matricesOf(tensors: Tensors) {
+  const known = new Map<string, Float64Array>();
+  const row = (name: string, r: number): Float64Array => {
+    const key = `${name}[${r}]`;
+    const found = known.get(key) ?? dequantised(tensors, name, r);
+    known.set(key, found);
+    return found;
   };
-  const multiply = (name: string, rows: number, x: number[]) =>
+  const multiply = (name: string, rows: number, x: ArrayLike<number>) =>
     Array.from({ length: rows }, (_, r) => dot(row(name, r), x));
-  const norm = (x: number[], weight: number[]) => {
+  return { row, multiply };
+}
+
+function dequantised(tensors: Tensors, name: string, r: number): Float64Array {
+  const part = (end: string) => {
+    const tensor = tensors[`${name}.weight${end}`];
+    const columns = tensor?.shape[1] ?? 0;
+    return tensor?.values.subarray(r * columns, (r + 1) * columns);
+  };
+  const [scales, minimums, bytes, values] = [part('_scale') ?? [1], part('_min'), part('_packed'), part('')];
+  const zero = minimums ? 0 : 8;
+  const numbers = new Float64Array(bytes ? 2 * bytes.length : values!.length);
+  const group = numbers.length / scales.length;
+  for (let i = 0; i < numbers.length; i++) {
+    const q = bytes ? ((bytes[i >> 1]! >> (4 * (i & 1))) & 15) - zero : values![i]!;
+    const g = Math.floor(i / group);
+    numbers[i] = q * scales[g]! + (minimums ? minimums[g]! : 0);
+  }
+  return numbers;
+}
+
+/** From the inputs of the first layer, [positions, hidden], to those after the last norm. */
+function referenceBlocks(
+  config: ModelConfig,
+  tensors: Tensors,
+  widths: number[],
+  input: number[][],
+  isCausal: boolean,
+  onActive: (layer: number, active: number[]) => void = () => undefined,
+): number[][] {
+  const { hiddenSize: d, heads, kvHeads, headDim, ropeFrequencies, normEps, hasQkNorm } = config;
+  const vector = (name: string) => Array.from(tensors[name]!.values);
+  const norm = (x: number[], weight: readonly number[] | undefined) => {
+    if (!weight) return x;
     const scale = 1 / Math.sqrt(dot(x, x) / x.length + normEps);
     return x.map((v, i) => v * scale * weight[i]!);
   };
   const rotate = (x: number[], position: number) => {
     const half = headDim / 2;
     return x.map((v, i) => {
-      const angle = position * ropeTheta ** ((-2 * (i % half)) / headDim);
+      const angle = position * (ropeFrequencies[i % half] ?? 0);
       return i < half
         ? v * Math.cos(angle) - x[i + half]! * Math.sin(angle)
         : v * Math.cos(angle) + x[i - half]! * Math.sin(angle);
@@ -107,44 +213,54 @@ export function referenceLogits(config: ModelConfig, tensors: Tensors, widths: n
   };
   const split = (x: number[], count: number) =>
     Array.from({ length: count }, (_, h) => x.slice(h * headDim, (h + 1) * headDim));
+  const scaled = (y: number[]) => y.map((v) => v * config.residualScale);
 
-  const keys: number[][][][] = widths.map(() => []);
-  const values: number[][][][] = widths.map(() => []);
-  return tokens.map((token, position) => {
-    let x = row('model.embed_tokens', token);
-    widths.forEach((width, l) => {
-      if (width === 0) return;
-      const layer = `model.layers.${l}.`;
-      const n = norm(x, vector(`${layer}input_layernorm.weight`));
-      const [qNorm, kNorm] = ['q', 'k'].map((p) => vector(`${layer}self_attn.${p}_norm.weight`));
-      const q = split(multiply(`${layer}self_attn.q_proj`, heads * headDim, n), heads);
-      const k = split(multiply(`${layer}self_attn.k_proj`, kvHeads * headDim, n), kvHeads);
-      keys[l]!.push(k.map((head) => rotate(norm(head, kNorm!), position)));
-      values[l]!.push(split(multiply(`${layer}self_attn.v_proj`, kvHeads * headDim, n), kvHeads));
+  let xs = input;
+  widths.forEach((width, l) => {
+    if (width === 0) return;
+    const layer = `model.layers.${l}.`;
+    const { multiply } = matricesOf(tensors);
+    const ns = xs.map((x) => norm(x, vector(`${layer}input_layernorm.weight`)));
+    const [qNorm, kNorm] = hasQkNorm ? ['q', 'k'].map((p) => vector(`${layer}self_attn.${p}_norm.weight`)) : [];
+    const keys = ns.map((n, position) =>
+      split(multiply(`${layer}self_attn.k_proj`, kvHeads * headDim, n), kvHeads).map((head) =>
+        rotate(norm(head, kNorm), position),
+      ),
+    );
+    const values = ns.map((n) => split(multiply(`${layer}self_attn.v_proj`, kvHeads * headDim, n), kvHeads));
+    const afterAttention = xs.map((x, position) => {
+      const q = split(multiply(`${layer}self_attn.q_proj`, heads * headDim, ns[position]!), heads);
       const mixed = q.flatMap((head, h) => {
-        const turned = rotate(norm(head, qNorm!), position);
+        const turned = rotate(norm(head, qNorm), position);
         const kv = Math.floor((h * kvHeads) / heads);
-        const scores = keys[l]!.map((past) => dot(turned, past[kv]!) / Math.sqrt(headDim));
+        const seen = isCausal ? keys.slice(0, position + 1) : keys;
+        const scores = seen.map((key) => dot(turned, key[kv]!) / Math.sqrt(headDim));
         const top = Math.max(...scores);
         const weights = scores.map((score) => Math.exp(score - top));
         const total = weights.reduce((a, b) => a + b);
-        return head.map((_, i) => weights.reduce((sum, w, p) => sum + (w / total) * values[l]![p]![kv]![i]!, 0));
+        return head.map((_, i) => weights.reduce((sum, w, p) => sum + (w / total) * values[p]![kv]![i]!, 0));
       });
-      x = add(x, multiply(`${layer}self_attn.o_proj`, d, mixed));
+      return add(x, scaled(multiply(`${layer}self_attn.o_proj`, d, mixed)));
+    });
+    xs = afterAttention.map((x) => {
       const f = norm(x, vector(`${layer}post_attention_layernorm.weight`));
       const gate = multiply(`${layer}mlp.gate_proj`, width, f);
       const up = multiply(`${layer}mlp.up_proj`, width, f);
       const active = gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!);
-      x = add(x, multiply(`${layer}mlp.down_proj`, d, active));
+      onActive(l, active);
+      // Each unit that is missing has its mean activation.
+      const mean = config.hasCompensation ? vector(`${layer}mlp.mean_active`) : [];
+      return add(x, scaled(multiply(`${layer}mlp.down_proj`, d, [...active, ...mean.slice(width)])));
     });
-    return multiply('model.embed_tokens', config.vocabularySize, norm(x, vector('model.norm.weight')));
   });
+  return xs.map((x) => norm(x, vector('model.norm.weight')));
 }
 
 /** The shorter of the two decides: a prefix of a row is a submodel's row. */
-function dot(a: number[], b: number[]): number {
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
-  for (let i = 0; i < Math.min(a.length, b.length); i++) sum += a[i]! * b[i]!;
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) sum += a[i]! * b[i]!;
   return sum;
 }
 

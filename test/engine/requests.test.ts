@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import type { NativeEngine } from '../../src/engine/addon';
-import { addon, generate, ROOT } from './harness';
+import { addon, ADDON_FILE, generate } from './harness';
 import { random, randomTensors, TINY, writeWeights } from './tinyCheckpoint';
 
 const S = [32, 32, 32, 32];
@@ -128,7 +127,7 @@ describe('requests to the engine', () => {
       process.execPath,
       [
         '-e',
-        `const { Engine } = require(${JSON.stringify(join(ROOT, 'native/build/Release/matcoder_engine.node'))});
+        `const { Engine } = require(${JSON.stringify(ADDON_FILE)});
          let engine = new Engine(${JSON.stringify({ ...weights, config: ROOMY, threads: 2 })});
          const request = { tokens: Int32Array.of(1, 2), widths: Int32Array.of(${XL.join()}), maxTokens: ${VERY_LONG},
            stopTokens: new Int32Array() };

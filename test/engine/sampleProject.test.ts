@@ -56,8 +56,8 @@ describe('the shipped checkpoint in the sample project', () => {
     const room = checkpoint.config.model.contextLength - ROOM_TO_WRITE;
     const { pieces } = await decode(
       engine,
-      checkpoint.tokenizer,
-      buildPrompt(checkpoint.tokenizer, { ...excerpt, snippets }, room),
+      checkpoint,
+      buildPrompt(checkpoint, { ...excerpt, snippets }, room),
       {
         submodel: submodelOf(checkpoint.config, submodel),
         speculation: { widths: [], maxTokens: 0 },

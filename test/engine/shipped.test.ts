@@ -9,7 +9,7 @@ import type { NativeEngine } from '../../src/engine/addon';
 import { type Checkpoint, openCheckpoint, SHIPPED } from '../../src/matlm/checkpoint';
 import { parameters } from '../../src/matlm/submodel';
 import { temporaryFolder } from '../temporary';
-import { addon, generate, logits, relativeError, ROOT } from './harness';
+import { addon, ADDON_FILE, generate, logits, relativeError, ROOT } from './harness';
 
 interface Golden {
   /** SHA-256 of the weights that PyTorch read. */
@@ -63,7 +63,7 @@ describe('the shipped checkpoint in the engine', () => {
 
   it('builds the same prompts as Python', () => {
     for (const { path, prefix, suffix, tokens } of golden.prompts) {
-      const prompt = buildPrompt(checkpoint.tokenizer, { path, prefix, prefixStart: 0, suffix }, 900, () => '');
+      const prompt = buildPrompt(checkpoint, { path, prefix, prefixStart: 0, suffix }, 900, () => '');
       assert.deepEqual(prompt.tokens, tokens);
     }
   });
@@ -84,7 +84,7 @@ describe('the shipped checkpoint in the engine', () => {
     });
 
     it(`generates PyTorch's greedy text for ${size}, up to a place where two tokens are nearly as likely`, async () => {
-      const stopTokens = [checkpoint.tokenizer.special.endOfText];
+      const stopTokens = checkpoint.prompt.stop.slice(0, 1);
       for (const { path, tokens, submodels } of golden.prompts) {
         const { widths, greedy } = submodels[size]!;
         const found = await generate(engine, tokens, widths, greedy.length, { stopTokens });
@@ -120,7 +120,7 @@ describe('the shipped checkpoint in the engine', () => {
       ' ret',
     ]) {
       const excerpt = { path: 'a.ts', prefix: before + last, prefixStart: 0, suffix: '\n}\n' };
-      const prompt = buildPrompt(tokenizer, excerpt, 900);
+      const prompt = buildPrompt(checkpoint, excerpt, 900);
       assert.notEqual(prompt.healingPrefix, '');
       const given = new TextEncoder().encode(prompt.healingPrefix);
       const { tokens } = await generate(spelling, prompt.tokens, config.granularities.XL!, 12, {
@@ -167,7 +167,7 @@ describe('the shipped checkpoint in the engine', () => {
     const options = { weightsPath: weightsFile, tensors, config: config.model, threads: 2 };
     // A process of its own, which has nothing else in memory that could come or go.
     const script = `
-      const { Engine } = require(${JSON.stringify(join(ROOT, 'native/build/Release/matcoder_engine.node'))});
+      const { Engine } = require(${JSON.stringify(ADDON_FILE)});
       const before = process.memoryUsage().rss;
       const engine = new Engine(${JSON.stringify(options)});
       const sizes = Array.from({ length: 200 }, (_, i) =>

@@ -75,6 +75,28 @@ describe('speculative decoding', () => {
     assert.equal(drafts?.writtenAccepted, drafts?.writtenDrafts);
   });
 
+  it('drafts from the tokens that were used last if the vocabulary is large, and generates the same', async () => {
+    const target = [128, 128, 128, 128];
+    const draft = { draftTokens: 4, draftWidths: target, draftAlways: true };
+    const counts = { rejected: 0, rejectedAgain: 0, accepted: 0 };
+    for (let round = 0; round < 60; round++) {
+      const few = new addon.Engine({ ...weights, config: TINY, threads: 1, draftRows: 32 });
+      const prompt = Array.from({ length: 10 }, () => below(TINY.vocabularySize));
+      const plain = await generate(engine, prompt, target, 12);
+      const fresh = await generate(few, prompt, target, 12, draft);
+      const again = await generate(few, prompt, target, 12, draft);
+      for (const { tokens, probabilities } of [fresh, again]) {
+        assert.deepEqual([tokens, probabilities], [plain.tokens, plain.probabilities]);
+      }
+      counts.rejected += fresh.drafts!.writtenDrafts - fresh.drafts!.writtenAccepted;
+      counts.rejectedAgain += again.drafts!.writtenDrafts - again.drafts!.writtenAccepted;
+      counts.accepted += again.drafts!.writtenAccepted;
+      few.dispose();
+    }
+    assert.equal(counts.rejectedAgain, 0, 'the answer’s tokens can be drafted from then on');
+    assert.ok(counts.rejected > 5 && counts.accepted > 20, JSON.stringify(counts));
+  });
+
   it('continues afterwards from a cache that holds only the target’s positions', async () => {
     const prompt = Array.from({ length: 30 }, (_, i) => (i * 7) % 50);
     const target = [128, 128, 128, 128];

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import type { Engine, ScoreBound } from '../../src/engine/engine';
 import { LocalEngine, openMemory } from '../../src/engine/native';
 import { mayReachScore, NO_TOKENS, withToken } from '../../src/engine/scoreBound';
-import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import type { EngineCheckpoint } from '../../src/matlm/checkpoint';
 import { complete } from './complete';
 import { ROOT } from './harness';
+import { logitsOnly } from './logitsOnly';
 import { random, randomGate, TINY, tinyCheckpoint } from './tinyCheckpoint';
 
 /** Single letters and line ends, and runs of two to four of them. */
@@ -20,8 +20,8 @@ const WIDTHS = [64, 32, 128, 96];
 const ENGINES = {
   'the native engine': (checkpoint: EngineCheckpoint) =>
     new LocalEngine(ROOT, checkpoint, 1, openMemory(ROOT, checkpoint)),
-  'ONNX Runtime': (checkpoint: EngineCheckpoint) =>
-    new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1, openMemory(ROOT, checkpoint)),
+  'a model that computes logits only': (checkpoint: EngineCheckpoint) =>
+    logitsOnly(checkpoint, openMemory(ROOT, checkpoint)),
 };
 
 for (const [name, open] of Object.entries(ENGINES)) {
@@ -39,7 +39,6 @@ for (const [name, open] of Object.entries(ENGINES)) {
       engine.dispose();
     });
 
-    /** Rows that are read together are rounded otherwise by ONNX Runtime: nothing is drafted. */
     const request = () => ({
       prompt: Array.from({ length: 2 + below(40) }, () => below(TINY.vocabularySize)),
       widths: WIDTHS,

@@ -1,5 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NativeEncoderConfig } from '../../src/engine/addon';
+import type { EngineCheckpoint } from '../../src/matlm/checkpoint';
 import type { CheckpointConfig, MemoryGate, ModelConfig } from '../../src/matlm/config';
 import type { TensorEntry, TensorType } from '../../src/matlm/safetensors';
 import { temporaryFolder } from '../temporary';
@@ -14,14 +16,25 @@ export const TINY: ModelConfig = {
   ffnSize: 128,
   vocabularySize: 96,
   contextLength: 160,
-  ropeTheta: 10000,
   normEps: 1e-6,
+  ropeFrequencies: Array.from({ length: 8 }, (_, i) => 10000 ** ((-2 * i) / 16)),
+  ropeMagnitude: 1,
+  hasAttentionBias: false,
+  hasOutputBias: false,
+  hasQkNorm: true,
+  hasTiedHead: true,
+  embeddingScale: 1,
+  attentionScale: 1 / 4,
+  residualScale: 1,
+  logitScale: 1,
+  hasCompensation: false,
+  bytesPerWeight: 1,
 };
 
 export interface Tensor {
   dtype: TensorType;
   shape: number[];
-  /** As stored: int8 values for I8, real numbers otherwise. */
+  /** As stored: bytes for I8 and U8, real numbers otherwise. */
   values: Float32Array;
 }
 
@@ -72,6 +85,59 @@ export function randomTensors(config: ModelConfig, seed = 1): Tensors {
   return tensors;
 }
 
+/** The tensors but for one. */
+export function without(tensors: Tensors, name: string): Tensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([of]) => of !== name));
+}
+
+/** The tensors with a matrix in another form than int8 by row: random floats, or random groups of 32 columns. */
+export function withForm(tensors: Tensors, name: string, form: 'float' | '8' | '4' | '4min', seed = 9): Tensors {
+  const next = random(seed);
+  const weight = `${name}.weight`;
+  const [rows = 0, k = 0] = tensors[weight]!.shape;
+  const between = (count: number, from: number, to: number) =>
+    Float32Array.from({ length: count }, () => from + (to - from) * next());
+  const halves = (from: number, to: number): Tensor => ({
+    dtype: 'F16',
+    shape: [rows, k / 32],
+    values: between((rows * k) / 32, from, to).map(toHalfAndBack),
+  });
+  const step = 1 / Math.sqrt(k) / (form === '8' ? 64 : 4);
+  if (form === 'float') {
+    const values = between(rows * k, -1, 1).map((value) => (2 * value) / Math.sqrt(k));
+    return { ...without(tensors, `${weight}_scale`), [weight]: { dtype: 'F32', shape: [rows, k], values } };
+  }
+  const scales = halves(step / 2, 2 * step);
+  if (form === '8') return { ...tensors, [`${weight}_scale`]: scales };
+  const values = between((rows * k) / 2, 0, 255).map(Math.round);
+  return {
+    ...without(tensors, weight),
+    [`${weight}_packed`]: { dtype: 'U8', shape: [rows, k / 2], values },
+    [`${weight}_scale`]: scales,
+    ...(form === '4min' ? { [`${weight}_min`]: halves(-16 * step, -4 * step) } : {}),
+  };
+}
+
+/** A random encoder under the names that its folder uses. */
+export function randomEncoder(config: NativeEncoderConfig, seed = 1): Tensors {
+  const tensors = randomTensors(config, seed);
+  const next = random(seed + 1);
+  const matrix = (name: string, rows: number, k: number) => {
+    const values = Float32Array.from({ length: rows * k }, () => Math.round(254 * next()) - 127);
+    tensors[`${name}.weight`] = { dtype: 'I8', shape: [rows, k], values };
+    const scales = Float32Array.from({ length: rows }, () => (0.5 + 2.5 * next()) / 127 / Math.sqrt(k));
+    tensors[`${name}.weight_scale`] = { dtype: 'F32', shape: [rows, 1], values: scales };
+  };
+  const { picture, hiddenSize, embeddingSize } = config;
+  matrix('projection', embeddingSize, hiddenSize);
+  if (!picture) return tensors;
+  matrix('patch_embedding', hiddenSize, picture.patch ** 2 * picture.channels);
+  const shape = [(picture.size / picture.patch) ** 2, hiddenSize];
+  const values = Float32Array.from({ length: shape[0]! * hiddenSize }, () => next() - 0.5);
+  tensors['position_embedding.weight'] = { dtype: 'F32', shape, values };
+  return without(tensors, 'model.embed_tokens.weight');
+}
+
 /** Write the data section as a file; the entries give the position of each tensor. */
 export function writeWeights(tensors: Tensors): { weightsPath: string; tensors: Record<string, TensorEntry> } {
   const weightsPath = join(temporaryFolder(), 'model.safetensors');
@@ -82,15 +148,34 @@ export function writeWeights(tensors: Tensors): { weightsPath: string; tensors: 
     const bytes =
       dtype === 'I8'
         ? Buffer.from(Int8Array.from(values).buffer)
-        : dtype === 'F32'
-          ? Buffer.from(Float32Array.from(values).buffer)
-          : Buffer.from(Uint16Array.from(values, toHalf).buffer);
+        : dtype === 'U8'
+          ? Buffer.from(Uint8Array.from(values).buffer)
+          : dtype === 'F32'
+            ? Buffer.from(Float32Array.from(values).buffer)
+            : Buffer.from(Uint16Array.from(values, toHalf).buffer);
     parts.push(bytes);
     entries[name] = { dtype, shape, begin: offset, end: offset + bytes.length };
     offset += bytes.length;
   }
   writeFileSync(weightsPath, Buffer.concat(parts));
   return { weightsPath, tensors: entries };
+}
+
+/** All tensors of a checkpoint but those of the layers from `layers` on. */
+export function readTensors(
+  { weightsFile, tensors }: Pick<EngineCheckpoint, 'weightsFile' | 'tensors'>,
+  layers: number,
+): Tensors {
+  const data = readFileSync(weightsFile);
+  const isRead = (name: string) => Number(/^model\.layers\.(\d+)/.exec(name)?.[1] ?? 0) < layers;
+  const read = ({ dtype, shape, begin, end }: TensorEntry): Tensor => {
+    const { buffer } = Uint8Array.from(data.subarray(begin, end));
+    const numbers = { I8: Int8Array, U8: Uint8Array, F16: Uint16Array, F32: Float32Array }[dtype];
+    const values = Float32Array.from(new numbers(buffer));
+    return { dtype, shape: [...shape], values: dtype === 'F16' ? values.map(fromHalf) : values };
+  };
+  const entries = Object.entries(tensors).filter(([name]) => isRead(name));
+  return Object.fromEntries(entries.map(([name, entry]) => [name, read(entry)]));
 }
 
 /** IEEE half precision of numbers between 2^-14 and 2 in magnitude; smaller ones become zero. */
@@ -107,9 +192,14 @@ function toHalf(value: number): number {
 }
 
 function toHalfAndBack(value: number): number {
-  const half = toHalf(value);
-  const magnitude = (1 + (half & 1023) / 1024) * 2 ** (((half >> 10) & 31) - 15);
-  return half === 0 ? 0 : half & 0x8000 ? -magnitude : magnitude;
+  return fromHalf(toHalf(value));
+}
+
+/** A finite number of IEEE half precision. */
+function fromHalf(half: number): number {
+  const [exponent, fraction] = [(half >> 10) & 31, (half & 1023) / 1024];
+  const magnitude = exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15);
+  return half & 0x8000 ? -magnitude : magnitude;
 }
 
 /** A random gate that trusts matches in about half of all cases. */

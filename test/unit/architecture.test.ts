@@ -70,6 +70,13 @@ describe('the source files', () => {
       .flatMap(([name, targets]) => targets.filter(isBackend).map((target) => `${name} → ${target}`));
     assert.deepEqual(outside, []);
   });
+
+  it('of the encoders know the addon of the engine and no process of it', () => {
+    const used = [...imports]
+      .filter(([name]) => name.startsWith('encoders/'))
+      .flatMap(([, targets]) => targets.filter((target) => target.startsWith('engine/')));
+    assert.deepEqual([...new Set(used)], ['engine/addon']);
+  });
 });
 
 describe('a search for circles of imports', () => {

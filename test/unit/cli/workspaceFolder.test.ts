@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, win32 } from 'node:path';
 import { pathFrom, readWorkspace, switchesOf } from '../../../src/cli/workspaceFolder';
 import { temporaryFolder } from '../../temporary';
 
@@ -34,6 +34,17 @@ describe('the files of a workspace', () => {
   it('need a folder', async () => {
     await assert.rejects(readWorkspace(join(root, 'none')), /--workspace \S+none: there is no such folder/);
     await assert.rejects(readWorkspace(join(root, 'main.ts')), /there is no such folder/);
+  });
+
+  it('have paths from its root on Windows, however drive and case are written', () => {
+    const from = (workspace: string, file: string) => pathFrom(workspace, file, win32);
+    assert.equal(from('C:\\Work', 'c:\\work\\src\\A.ts'), 'src/A.ts');
+    assert.equal(from('\\\\server\\share\\Work', '\\\\SERVER\\share\\work\\a.ts'), 'a.ts');
+    assert.equal(from('C:\\Jörg 模型', 'C:/Jörg 模型/b (1).ts'), 'b (1).ts');
+    assert.equal(from('\\\\?\\C:\\Work', '\\\\?\\C:\\Work\\src\\a.ts'), 'src/a.ts');
+    for (const outside of ['D:\\work\\a.ts', '\\\\server\\share\\a.ts', 'C:\\workshop\\a.ts']) {
+      assert.throws(() => from('C:\\Work', outside), /it is not in the workspace C:\\Work/);
+    }
   });
 
   it('have paths from its root, and none outside', () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english, verbatim } from '../../../src/localisation/phrase';
 import { gate, type GateCause, type GateInput } from '../../../src/completion/gate';
 
 const open: GateInput = {
@@ -24,7 +25,12 @@ describe('the gate', () => {
     ['closes with several cursors', { cursors: 2 }, 'several cursors', /more than one cursor/],
     ['closes with a selection', { hasSelection: true }, 'selection', /selected/],
     ['closes in an output panel', { scheme: 'output' }, 'read-only document', /scheme output/],
-    ['closes in an ignored file, even by hand', { closed: 'ignored', explicit: true }, 'closed file', /^ignored$/],
+    [
+      'closes in an ignored file, even by hand',
+      { closed: verbatim('ignored'), explicit: true },
+      'closed file',
+      /^ignored$/,
+    ],
     [
       'closes in a line of a megabyte, even by hand',
       { lineLength: 1e6, explicit: true },
@@ -36,7 +42,7 @@ describe('the gate', () => {
     it(name, () => {
       const found = gate({ ...open, ...change });
       assert.equal(found?.cause, cause);
-      if (found) assert.match(found.reason, reason);
+      if (found) assert.match(english(found.reason), reason);
     });
   }
 

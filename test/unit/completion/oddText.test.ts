@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { phrase } from '../../../src/localisation/phrase';
 import { cursorOf } from '../../../src/completion/cursor';
 import { trimAt } from '../../../src/completion/filters';
 import type { Outcome } from '../../../src/completion/outcome';
@@ -68,8 +69,8 @@ describe('a completion in unusual text', () => {
   /** The prompt's text before the cursor, with the healing prefix. */
   function readBeforeCursor(): string {
     const { request } = engine.requests.at(-1)!;
-    const { tokenizer } = checkpoint;
-    const start = request.prompt.indexOf(tokenizer.special.fimPrefix) + 1;
+    const { tokenizer, prompt: format } = checkpoint;
+    const start = request.prompt.indexOf(format.tokens.prefix!) + 1;
     return tokenizer.decode(request.prompt.slice(start, -1)) + (request.healingPrefix ?? '');
   }
 
@@ -112,7 +113,7 @@ describe('a completion in unusual text', () => {
       assert.deepEqual(outcome, {
         kind: 'gated',
         cause: 'long line',
-        reason: 'the line is longer than 2000 characters',
+        reason: phrase('the line is longer than {0} characters', 2000),
       });
     }
     assert.equal(engine.requests.length, 0);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { phrase, verbatim } from '../../../src/localisation/phrase';
 import { describe as describeOutcome, type Outcome } from '../../../src/completion/outcome';
 
 describe('an outcome in the log', () => {
   const suggestion = { text: 'secret();', replaces: 0 };
   const work = {
     submodel: 'XL',
-    reason: 'a pause in typing',
+    reason: phrase('a pause in typing'),
     promptTokens: 200,
     prefilledTokens: 12,
     decodedTokens: 5,
@@ -15,7 +16,7 @@ describe('an outcome in the log', () => {
     latencyMs: 23.4,
   };
   const took = 'XL, 23 ms (prefill 12 of 200 tokens, 5 decoded): a pause in typing';
-  const reason = 'because';
+  const reason = verbatim('because');
 
   const cases: [Outcome, string][] = [
     [{ kind: 'shown', suggestion, work }, `shown, ${took}`],

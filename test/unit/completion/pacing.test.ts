@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english, phrase } from '../../../src/localisation/phrase';
 import type { Outcome } from '../../../src/completion/outcome';
 import { requestIn } from '../../../src/completion/request';
 import { blockEndByIndentation } from '../../../src/completion/syntax/indentation';
@@ -123,7 +124,10 @@ describe('the pace of requests', () => {
     const outcome = ask(pipeline, 'const value', request.signal);
     await at(startMs + 370);
     request.abort();
-    assert.deepEqual(await outcome, { kind: 'superseded', reason: 'cancelled during the delay before its decode' });
+    assert.deepEqual(await outcome, {
+      kind: 'superseded',
+      reason: phrase('cancelled during the delay before its decode'),
+    });
     assert.equal(asked, 0);
   });
 
@@ -136,7 +140,7 @@ describe('the pace of requests', () => {
     assert.equal(asked, 0);
     await clock.run(() => outcome !== undefined);
     assert.ok(outcome && 'work' in outcome, JSON.stringify(outcome));
-    assert.match(outcome.work.reason, /after \d\d ms without a key$/);
+    assert.match(english(outcome.work.reason), /after \d\d ms without a key$/);
     assert.ok(outcome.work.latencyMs > 30 && outcome.work.latencyMs <= 100, String(outcome.work.latencyMs));
   });
 
@@ -168,7 +172,10 @@ describe('the pace of requests', () => {
       for (let key = 1; key <= 4; key++) rhythm.key(nowMs + 100 * key, 'deep in a word');
       outcome = await answerTo(nowMs + 450, `const value${'x'.repeat(i)}`);
     }
-    assert.match(outcome.reason, /^skipped: the engine has used its 25 % of a core in the last 30 s; typing at 100 ms/);
+    assert.match(
+      english(outcome.reason),
+      /^skipped: the engine has used its 25 % of a core in the last 30 s; typing at 100 ms/,
+    );
     assert.equal(outcome.considered, 'XS');
     assert.ok(pipeline.engineShare > 0.15 && pipeline.engineShare <= 0.25, String(pipeline.engineShare));
     assert.deepEqual(rested, []);

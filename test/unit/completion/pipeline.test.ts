@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { english, phrase, verbatim } from '../../../src/localisation/phrase';
 import { ALTERNATIVES_MS } from '../../../src/completion/alternatives';
 import type { Outcome } from '../../../src/completion/outcome';
 import { describe as describeOutcome } from '../../../src/completion/outcome';
-import { Pipeline } from '../../../src/completion/pipeline';
+import { LearnedScore } from '../../../src/completion/decode/learnedScore';
+import { Pipeline, type PipelineParts } from '../../../src/completion/pipeline';
 import type { CompletionRequest } from '../../../src/completion/request';
 import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
@@ -23,6 +25,7 @@ describe('a completion request', () => {
   const grammars = new Grammars(join(ROOT, 'dist', 'grammars'));
   let checkpoint: Checkpoint;
   let engine: HandEngine;
+  let parts: PipelineParts;
   let pipeline: Pipeline;
   let settings: GovernorSettings;
   let readMachine: () => Machine;
@@ -55,7 +58,7 @@ describe('a completion request', () => {
     observed = [];
     engine = new HandEngine((text) => checkpoint.tokenizer.encode(text));
     const cost = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
-    pipeline = new Pipeline({
+    parts = {
       engine,
       checkpoint,
       costs: new (class extends CostModel {
@@ -78,7 +81,8 @@ describe('a completion request', () => {
       machine: () => readMachine(),
       now: () => ++nowMs,
       wait: (delayMs) => wait(delayMs),
-    });
+    };
+    pipeline = new Pipeline(parts);
   });
 
   const ask = (text: string, signal = new AbortController().signal, change: Partial<CompletionRequest> = {}) =>
@@ -118,7 +122,7 @@ describe('a completion request', () => {
 
   it('is gated without asking the engine', async () => {
     const outcome = await ask('const a = █ + b');
-    assert.deepEqual(outcome, { kind: 'gated', cause: 'code follows', reason: 'code follows on the line' });
+    assert.deepEqual(outcome, { kind: 'gated', cause: 'code follows', reason: phrase('code follows on the line') });
     assert.equal(engine.requests.length, 0);
   });
 
@@ -129,9 +133,49 @@ describe('a completion request', () => {
       kind: 'reused',
       suggestion: { text: 'x);', replaces: 0 },
       submodel: 'XL',
-      reason: 'typed as suggested',
+      reason: phrase('typed as suggested'),
     });
     assert.equal(engine.requests.length, 1);
+  });
+
+  describe('by a model that nobody has measured', () => {
+    let outcomes: [shown: number, right: number][];
+    beforeEach(() => {
+      outcomes = [];
+      const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b);
+      const score = new LearnedScore(undefined, ({ shown: all, right }) => outcomes.push([sum(all), sum(right)]));
+      pipeline = new Pipeline({ ...parts, score });
+    });
+
+    it('has a careful score', async () => {
+      assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
+      const unsure = ask('const b = █');
+      await settle();
+      engine.write('f(x);', 0.6);
+      engine.end();
+      assert.equal((await unsure).kind, 'unsure');
+    });
+
+    it('is remembered as right or wrong, once it is known and only once', async () => {
+      await shown('const a = █', 'f(x);');
+      assert.equal(textOf(await ask('const a = f█')), '(x);');
+      assert.deepEqual(outcomes, [], 'it may still come out either way');
+      const next = ask('const a = f(x);\nconst b = █');
+      await settle();
+      assert.deepEqual(outcomes, [[1, 1]]);
+      engine.write('g(y);');
+      engine.end();
+      await next;
+      const other = ask('const a = f(x);\nconst b = h█');
+      await settle();
+      assert.deepEqual(outcomes, [
+        [1, 1],
+        [1, 0],
+      ]);
+      engine.end();
+      await other;
+      assert.equal(outcomes.length, 2);
+    });
   });
 
   describe('after a prediction of low confidence', () => {
@@ -161,7 +205,7 @@ describe('a completion request', () => {
         await settle();
         assert.equal(engine.requests.length, asks ? 2 : 1);
         if (!asks) {
-          const reason = 'a low-confidence prediction here was already rejected';
+          const reason = phrase('a low-confidence prediction here was already rejected');
           assert.deepEqual(await outcome, { kind: 'unsure', reason, submodel: 'XL' });
         }
       });
@@ -199,7 +243,7 @@ describe('a completion request', () => {
     await shown('const b = █', 'g(y);');
     const outcome = await ask('const a = █');
     assert.equal(textOf(outcome), 'f(x);');
-    assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+    assert.equal(outcome.kind === 'reused' && english(outcome.reason), 'cached');
     assert.equal(engine.requests.length, 2);
   });
 
@@ -277,7 +321,7 @@ describe('a completion request', () => {
     assert.equal(engine.requests.length, 2);
     const [first, second] = engine.requests.map(({ request }) => request);
     assert.deepEqual(second!.prompt, [...first!.prompt, ...checkpoint.tokenizer.encode(' {')]);
-    assert.ok(second!.bannedFirstTokens?.includes(checkpoint.tokenizer.special.endOfText));
+    assert.deepEqual(new Set(second!.bannedFirstTokens), checkpoint.tokenizer.specialIds, 'no end and no other mark');
     engine.write('\n  return 1;\n}');
     engine.end();
     assert.equal(textOf(await outcome), '{\n  return 1;\n}');
@@ -289,7 +333,7 @@ describe('a completion request', () => {
     engine.write('f(x);', 0.05);
     engine.end();
     const outcome = await unsure;
-    assert.equal(outcome.kind === 'unsure' && outcome.reason, 'the confidence was too low');
+    assert.equal(outcome.kind === 'unsure' && english(outcome.reason), 'the confidence was too low');
 
     const byHand = ask('const a = █', undefined, { explicit: true });
     await settle();
@@ -316,7 +360,7 @@ describe('a completion request', () => {
       decodeMs: 0,
       message: 'it died',
     });
-    assert.deepEqual(await outcome, { kind: 'failed', reason: 'it died' });
+    assert.deepEqual(await outcome, { kind: 'failed', reason: verbatim('it died') });
     assert.equal(textOf(await shown('const a = █', 'f(x);')), 'f(x);');
   });
 
@@ -325,7 +369,7 @@ describe('a completion request', () => {
     await shown('const a = g█', '(y);');
     const outcome = await ask('const a = f(█');
     assert.equal(textOf(outcome), 'x);');
-    assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+    assert.equal(outcome.kind === 'reused' && english(outcome.reason), 'cached');
     assert.equal(engine.requests.length, 2);
   });
 
@@ -365,7 +409,7 @@ describe('a completion request', () => {
       engine.write('(x);');
       engine.end();
       const answered = await outcome;
-      return Number(/about (\d+) ms/.exec(answered.kind === 'shown' ? answered.work.reason : '')![1]);
+      return Number(/about (\d+) ms/.exec(answered.kind === 'shown' ? english(answered.work.reason) : '')![1]);
     };
     const first = await expectedMs('const a = f');
     const next = await expectedMs('const a = g');
@@ -397,7 +441,7 @@ describe('a completion request', () => {
       await settle();
       const outcome = await ask('const a = f(x);█');
       assert.equal(textOf(outcome), '\nnext();');
-      assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+      assert.equal(outcome.kind === 'reused' && english(outcome.reason), 'cached');
     });
 
     it('is joined if the user accepts before it ends', async () => {
@@ -423,7 +467,7 @@ describe('a completion request', () => {
       const again = async () => {
         const before = engine.requests.length;
         const outcome = await ask('const a = █');
-        assert.equal(outcome.kind === 'reused' && outcome.reason, 'cached');
+        assert.equal(outcome.kind === 'reused' && english(outcome.reason), 'cached');
         await settle();
         return engine.requests.length - before;
       };

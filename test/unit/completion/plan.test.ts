@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { english, type Phrase } from '../../../src/localisation/phrase';
+import { type ModelInUse, Models } from '../../../src/completion/models';
+import type { Prompt } from '../../../src/completion/prompt/prompt';
 import { Planner, type PlannerParts, requestSettings } from '../../../src/completion/plan';
 import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import type { MemoryMatch, MemoryPlace } from '../../../src/engine/memory';
@@ -10,7 +13,7 @@ import { AUTO } from '../../../src/governor/settings';
 import { TypingRhythm } from '../../../src/governor/typing';
 import { SIZES } from '../../../src/matlm/config';
 import { exampleConfig, small } from '../model';
-import { requestAt } from './hand';
+import { HandEngine, requestAt } from './hand';
 
 const COST = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
 const SETTINGS = requestSettings(AUTO, 'balanced');
@@ -18,12 +21,18 @@ const SETTINGS = requestSettings(AUTO, 'balanced');
 describe('a plan', () => {
   let planner: Planner;
   let parts: PlannerParts;
+  let model: ModelInUse;
 
   beforeEach(async () => {
     const config = exampleConfig();
-    parts = {
-      checkpoint: { ...(await small()), config },
+    const checkpoint = { ...(await small()), config };
+    model = {
+      checkpoint,
+      engine: new HandEngine((text) => checkpoint.tokenizer.encode(text)),
       costs: new CostModel(config, Object.fromEntries(SIZES.map((size) => [size, COST]))),
+    };
+    parts = {
+      models: new Models(model),
       rhythm: new TypingRhythm(),
       history: new History(),
       syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
@@ -32,6 +41,8 @@ describe('a plan', () => {
     };
     planner = new Planner(parts);
   });
+
+  const cache = () => parts.models.main.cache;
 
   async function planned(...args: Parameters<Planner['plan']>) {
     const plan = await planner.plan(...args);
@@ -55,9 +66,9 @@ describe('a plan', () => {
 
   it('counts only tokens outside the engine’s cache as new', async () => {
     const byHand = requestAt('const a = █', { explicit: true });
-    const msOf = (reason: string) => Number(/about (\d+) ms/.exec(reason)![1]);
+    const msOf = (reason: Phrase) => Number(/about (\d+) ms/.exec(english(reason))![1]);
     const { prompt, decision } = await planned(byHand, SETTINGS);
-    planner.wasRead(prompt.tokens);
+    cache().wasRead(prompt.tokens);
     const again = await planned(byHand, SETTINGS);
     // By the costs above, one millisecond per token.
     assert.equal(msOf(decision.reason) - msOf(again.decision.reason), prompt.tokens.length);
@@ -68,6 +79,61 @@ describe('a plan', () => {
     assert.deepEqual(cursorContext, { place: 'word start', seen: false, diverged: true });
   });
 
+  describe('for a model whose suffix comes last', () => {
+    const SUFFIX = `\n${Array.from({ length: 30 }, (_, i) => `value${i} = ${i};\n`).join('')}`;
+    const lengthOf = ({ prompt: { tokens, textEnd } }: { prompt: Prompt }) => tokens.length - textEnd;
+    let nowMs: number;
+
+    beforeEach(() => {
+      nowMs = 0;
+      planner = plannerOf();
+    });
+
+    function plannerOf(dutyCycle?: DutyCycle): Planner {
+      const { checkpoint } = model;
+      const psm = { ...checkpoint, prompt: { ...checkpoint.prompt, order: 'psm' as const } };
+      parts = { ...parts, models: new Models({ ...model, checkpoint: psm }) };
+      return new Planner({ ...parts, now: () => nowMs }, dutyCycle);
+    }
+
+    /** The user types at this pace, and the request comes after a pause. */
+    function types(gapMs: number, pauseMs: number): void {
+      for (let i = 0; i < 10; i++) parts.rhythm.key((nowMs += gapMs), 'inside a word');
+      nowMs += pauseMs;
+    }
+
+    it('is short while the user types and long in a pause', async () => {
+      const request = requestAt('const a = b█', { suffix: SUFFIX });
+      types(120, 50);
+      const typing = await planned(request, SETTINGS);
+      nowMs += 5000;
+      const pause = await planned(request, SETTINGS);
+      const byHand = await planned({ ...request, explicit: true }, SETTINGS);
+      // A millisecond a token: half of the 70 that are left until the next key, and of the 200 in a pause.
+      assert.ok(lengthOf(typing) <= 37, `${lengthOf(typing)} while typing`);
+      assert.ok(lengthOf(pause) > 60 && lengthOf(pause) <= 102, `${lengthOf(pause)} in a pause`);
+      assert.ok(lengthOf(byHand) > 110, `${lengthOf(byHand)} by hand`);
+    });
+
+    it('counts the suffix as new after each key', async () => {
+      const { prompt } = await planned(requestAt('const a = b█', { suffix: SUFFIX, explicit: true }), SETTINGS);
+      cache().wasRead(prompt.tokens);
+      const next = await planned(requestAt('const a = b;\n█', { suffix: SUFFIX, explicit: true }), SETTINGS);
+      assert.ok(cache().unreadOf(next.prompt.tokens) >= lengthOf(next));
+    });
+
+    it('is not read ahead', async () => {
+      const dutyCycle = new DutyCycle();
+      nowMs = WINDOW_MS;
+      dutyCycle.worked(0.6 * WINDOW_MS, WINDOW_MS);
+      const busy = plannerOf(dutyCycle);
+      types(120, 50);
+      const declined = await busy.plan(requestAt(`${'const a = b;\n'.repeat(60)}c█`, { suffix: SUFFIX }), SETTINGS);
+      assert.ok(declined && 'unread' in declined && declined.unread, 'nothing is to be read ahead');
+      assert.equal(declined.unread.tokens.at(-1), model.checkpoint.prompt.tokens.suffix);
+    });
+  });
+
   describe('with a memory of the workspace', () => {
     const SURE: MemoryMatch = { length: 12, count: 3, topShare: 1 };
     let looked: { tokens: readonly number[]; place: MemoryPlace }[];
@@ -75,10 +141,13 @@ describe('a plan', () => {
     const plannerFinding = (match: MemoryMatch | undefined) =>
       new Planner({
         ...parts,
-        lookUp: (tokens, place) => {
-          looked.push({ tokens, place });
-          return Promise.resolve(match);
-        },
+        models: new Models({
+          ...model,
+          lookUp: (tokens, place) => {
+            looked.push({ tokens, place });
+            return Promise.resolve(match);
+          },
+        }),
       });
 
     beforeEach(() => {
@@ -90,8 +159,8 @@ describe('a plan', () => {
       const here = { ...requestAt('const a = █'), memory: { document: 3, hiddenLines: [4, 4] as const } };
       const { decision } = await planned(here, SETTINGS);
       assert.equal(decision.submodel.name, 'S');
-      assert.match(decision.reason, /the workspace says how the text goes on$/);
-      const { tokenizer } = parts.checkpoint;
+      assert.match(english(decision.reason), /the workspace says how the text goes on$/);
+      const { tokenizer } = model.checkpoint;
       assert.equal(tokenizer.decode(looked[0]!.tokens), 'const a = ');
       assert.equal(looked[0]!.place, here.memory);
     });
@@ -119,7 +188,10 @@ describe('a plan', () => {
 
     it('does not keep the cheapest submodel for the next place', async () => {
       let match: MemoryMatch | undefined = SURE;
-      planner = new Planner({ ...parts, lookUp: () => Promise.resolve(match) });
+      planner = new Planner({
+        ...parts,
+        models: new Models({ ...model, lookUp: () => Promise.resolve(match) }),
+      });
       await planned(requestAt('const a = █'), SETTINGS);
       match = undefined;
       assert.notEqual((await planned(requestAt('const b = █'), SETTINGS)).decision.submodel.name, 'S');
@@ -140,7 +212,7 @@ describe('a plan', () => {
     const cold = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
     assert.ok(cold && 'unread' in cold && cold.unread, JSON.stringify(cold));
     assert.ok(cold.unread.tokens.length > 300 && cold.unread.submodel.name === 'XS');
-    busy.wasRead(cold.unread.tokens);
+    cache().wasRead(cold.unread.tokens);
     const warm = await busy.plan(requestAt(`${'const a = b(c);\n'.repeat(80)}const d = █`), SETTINGS);
     assert.ok(warm && !('prompt' in warm) && warm.unread === undefined, JSON.stringify(warm));
   });
@@ -150,24 +222,24 @@ describe('a plan', () => {
     const { prompt } = await planned(requestAt('const a = █', { explicit: true }), SETTINGS);
     const msNow = async () => {
       const { decision } = await planned(requestAt('const a = █', { explicit: true }), SETTINGS);
-      return Number(/about (\d+) ms/.exec(decision.reason)![1]);
+      return Number(/about (\d+) ms/.exec(english(decision.reason))![1]);
     };
     const coldMs = await msNow();
-    planner.wasRead(prompt.tokens, XS);
-    assert.equal(planner.unreadOf(prompt.tokens), 0);
+    cache().wasRead(prompt.tokens, XS);
+    assert.equal(cache().unreadOf(prompt.tokens), 0);
     assert.equal(await msNow(), coldMs, 'the larger ones read it again');
-    planner.wasRead(prompt.tokens, S);
+    cache().wasRead(prompt.tokens, S);
     const warmMs = await msNow();
     assert.ok(warmMs < coldMs);
-    planner.wasRead([...prompt.tokens, 5], XS);
+    cache().wasRead([...prompt.tokens, 5], XS);
     assert.equal(await msNow(), warmMs, 'what was whole stays whole');
   });
 
   it('shows the model the same text after the cursor while the editor closes brackets', async () => {
     const { prompt } = await planned(requestAt('function f() █\nfoo();\n'), SETTINGS);
-    planner.wasRead(prompt.tokens);
+    cache().wasRead(prompt.tokens);
     const opened = await planned(requestAt('function f() {\n  █\n}\nfoo();\n'), SETTINGS);
-    assert.ok(planner.unreadOf(opened.prompt.tokens) < 12, String(planner.unreadOf(opened.prompt.tokens)));
+    assert.ok(cache().unreadOf(opened.prompt.tokens) < 12, String(cache().unreadOf(opened.prompt.tokens)));
   });
 });
 

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import { WatchedEngine } from '../../../src/completion/decode/watchedEngine';
-import { Planner } from '../../../src/completion/plan';
+import { type Model, Models } from '../../../src/completion/models';
 import { ReadAhead } from '../../../src/completion/readAhead';
-import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import type { Engine, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 import { CostModel } from '../../../src/governor/costs';
-import { History } from '../../../src/governor/history';
-import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
-import { TypingRhythm } from '../../../src/governor/typing';
 import { submodelOf } from '../../../src/matlm/submodel';
 import { exampleConfig, small } from '../model';
 import { settle } from './hand';
@@ -15,11 +10,10 @@ import { settle } from './hand';
 const COST = { prefillMsPerToken: 1, decodeMsPerToken: 1 };
 
 describe('reading a prompt ahead', () => {
-  let planner: Planner;
+  let model: Model;
   let faults: string[];
   let refuses: boolean;
   let readAhead: ReadAhead;
-  let watched: WatchedEngine;
   /** Whether an abort waits for the rest of a chunk, as in the engine. */
   let isSlow: boolean;
   let running: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[];
@@ -42,17 +36,8 @@ describe('reading a prompt ahead', () => {
         });
       },
     };
-    planner = new Planner({
-      checkpoint,
-      costs,
-      rhythm: new TypingRhythm(),
-      history: new History(),
-      syntax: { shapeAt: (_languageId, excerpt) => Promise.resolve(shapeByIndentation(excerpt, false)) },
-      machine: () => UNKNOWN_MACHINE,
-      now: () => 0,
-    });
-    watched = new WatchedEngine(engine, planner);
-    readAhead = new ReadAhead({ engine: watched, costs, planner, onFault: (reason) => faults.push(reason) });
+    model = new Models({ checkpoint, engine, costs }).main;
+    readAhead = new ReadAhead((reason) => faults.push(reason));
   });
 
   /** The engine has prefilled the last request. */
@@ -65,27 +50,27 @@ describe('reading a prompt ahead', () => {
   }
   const lengths = () => running.map(({ request }) => request.prompt.length);
 
-  it('prefills chunk by chunk, decodes nothing, and reports each chunk to the planner', async () => {
-    readAhead.begin({ tokens: prompt(150), submodel });
-    assert.equal(planner.unreadOf(prompt(150)), 150);
+  it('prefills chunk by chunk, decodes nothing, and knows each chunk from then on', async () => {
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
+    assert.equal(model.cache.unreadOf(prompt(150)), 150);
     await isRead();
-    assert.equal(planner.unreadOf(prompt(150)), 150 - 64);
+    assert.equal(model.cache.unreadOf(prompt(150)), 150 - 64);
     await isRead();
     await isRead();
     assert.deepEqual(lengths(), [64, 128, 150]);
     assert.ok(running.every(({ request }) => request.maxTokens === 0 && request.widths === submodel.widths));
-    assert.equal(planner.unreadOf(prompt(160)), 10);
+    assert.equal(model.cache.unreadOf(prompt(160)), 10);
   });
 
   it('prefills no token twice', () => {
-    planner.wasRead(prompt(100));
-    readAhead.begin({ tokens: prompt(101), submodel });
+    model.cache.wasRead(prompt(100));
+    readAhead.begin({ model, document: 0, tokens: prompt(101), submodel });
     assert.deepEqual(lengths(), []);
   });
 
   it('continues with the longer prompt of the next key', async () => {
-    readAhead.begin({ tokens: prompt(100), submodel });
-    readAhead.begin({ tokens: prompt(140), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(100), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(140), submodel });
     await isRead();
     await isRead();
     await isRead();
@@ -93,20 +78,20 @@ describe('reading a prompt ahead', () => {
   });
 
   it('stops at once when a decode begins', async () => {
-    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
     await isRead();
     readAhead.stop();
     await settle();
     assert.equal(running[1]!.signal.aborted, true);
     assert.deepEqual(lengths(), [64, 128]);
-    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
     assert.deepEqual(lengths(), [64, 128, 128]);
   });
 
   it('begins again if a new prompt comes before it has stopped', async () => {
-    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
     readAhead.stop();
-    readAhead.begin({ tokens: prompt(90), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(90), submodel });
     await settle();
     assert.deepEqual(lengths(), [64, 64]);
     await isRead();
@@ -118,9 +103,13 @@ describe('reading a prompt ahead', () => {
     isSlow = true;
     const decode = new AbortController();
     const { widths } = submodel;
-    watched.generate({ prompt: prompt(500), widths, maxTokens: 9, stopTokens: [] }, decode.signal, () => undefined);
+    model.engine.generate(
+      { prompt: prompt(500), widths, maxTokens: 9, stopTokens: [] },
+      decode.signal,
+      () => undefined,
+    );
     decode.abort();
-    readAhead.begin({ tokens: prompt(450), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(450), submodel });
     await settle();
     assert.deepEqual(lengths(), [500], 'how much it has left is not known yet');
     const aborted = { type: 'end', reason: 'aborted', decodedTokens: 0, passes: 0, decodeMs: 0 } as const;
@@ -131,11 +120,24 @@ describe('reading a prompt ahead', () => {
     assert.deepEqual(lengths(), [500, 384, 448]);
   });
 
+  it('waits for another model too if that is wanted by then', async () => {
+    let asked = 0;
+    const { checkpoint, costs } = model;
+    const other = new Models({ checkpoint, engine: { generate: () => asked++ }, costs }).main;
+    const decode = { prompt: prompt(500), widths: submodel.widths, maxTokens: 9, stopTokens: [] };
+    const { signal } = new AbortController();
+    for (const { engine } of [model, other]) engine.generate(decode, signal, () => undefined);
+    readAhead.begin({ model, document: 0, tokens: prompt(600), submodel });
+    readAhead.begin({ model: other, document: 0, tokens: prompt(600), submodel });
+    await isRead();
+    assert.deepEqual([lengths(), asked], [[500], 1]);
+  });
+
   it('does not begin after a decode if it was stopped meanwhile', async () => {
     const { widths } = submodel;
     const { signal } = new AbortController();
-    watched.generate({ prompt: prompt(500), widths, maxTokens: 9, stopTokens: [] }, signal, () => undefined);
-    readAhead.begin({ tokens: prompt(600), submodel });
+    model.engine.generate({ prompt: prompt(500), widths, maxTokens: 9, stopTokens: [] }, signal, () => undefined);
+    readAhead.begin({ model, document: 0, tokens: prompt(600), submodel });
     readAhead.stop();
     await isRead();
     assert.deepEqual(lengths(), [500]);
@@ -143,16 +145,16 @@ describe('reading a prompt ahead', () => {
 
   it('reports a request that the engine refuses, and begins again with the next', async () => {
     refuses = true;
-    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
     await settle();
     assert.deepEqual(faults, ['the request makes no sense']);
     refuses = false;
-    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
     assert.deepEqual(lengths(), [64]);
   });
 
   it('stops when the engine fails', async () => {
-    readAhead.begin({ tokens: prompt(150), submodel });
+    readAhead.begin({ model, document: 0, tokens: prompt(150), submodel });
     await isRead('failed');
     assert.deepEqual(lengths(), [64]);
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english } from '../../../src/localisation/phrase';
 import type { Outcome } from '../../../src/completion/outcome';
 import type { Purpose } from '../../../src/completion/plan';
 import { Pipeline } from '../../../src/completion/pipeline';
@@ -195,7 +196,7 @@ describe('a suggestion by a small submodel while typing', () => {
       assert.equal(kept.suggestion.text, '(x);');
       assert.notEqual(kept.submodel, 'XL');
       assert.equal(kept.work.submodel, 'XL');
-      assert.equal(kept.reason, `XL has nothing to add, so the suggestion by ${kept.submodel} stays`);
+      assert.equal(english(kept.reason), `XL has nothing to add, so the suggestion by ${kept.submodel} stays`);
     });
 
     it('is empty if nothing was there before and the largest submodel has nothing to add', async () => {

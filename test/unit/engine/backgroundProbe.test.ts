@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { BackgroundProbe, type BackgroundProbeOptions, LOOK_EVERY_MS } from '../../../src/engine/backgroundProbe';
 import type { HardwareReport } from '../../../src/engine/hardware';
 import { readReport, writeReport } from '../../../src/engine/hardwareFile';
+import { CRASH } from '../../crash';
 import { ManualClock } from '../../manualClock';
 import { temporaryFolder } from '../../temporary';
 
@@ -29,10 +30,9 @@ describe('a probe in the background', () => {
     const hostFile = join(temporaryFolder(), 'host.cjs');
     writeFileSync(
       hostFile,
-      `process.on('message', ({ type, backend }) => {
-         if (type === 'list') return process.send({ type: 'listed', backends: ['onnx-cpu', 'onnx-webgpu'] });
+      `process.on('message', ({ backend }) => {
          require('node:fs').appendFileSync(${JSON.stringify(trials)}, backend + '\\n');
-         if (backend === 'onnx-webgpu') { ${onGpu} }
+         if (backend === 'gpu') { ${onGpu} }
          const costs = { XL: { prefillMsPerToken: 1, decodeMsPerToken: 1 } };
          process.send({ type: 'tried', trial: { logits: new Float32Array([1, 2, 3]), costs } });
        });
@@ -64,7 +64,7 @@ describe('a probe in the background', () => {
   }
 
   const tried = () => readFileSync(trials, 'utf8').split('\n').slice(0, -1);
-  const ALL = ['native', 'onnx-cpu', 'onnx-webgpu'];
+  const ALL = ['native', 'gpu', 'gpu-prefill'];
 
   async function until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) {
@@ -117,7 +117,7 @@ describe('a probe in the background', () => {
     assert.equal(readReport(file, 'm'), undefined);
     quiet = true;
     await until(() => reports.length > 0);
-    assert.deepEqual([tried(), faults], [[...ALL, ...ALL], []]);
+    assert.deepEqual([tried(), faults], [['native', 'gpu', ...ALL], []]);
   });
 
   it('is given up until the next start if the idle moments are too short', async () => {
@@ -141,13 +141,13 @@ describe('a probe in the background', () => {
   });
 
   it('reports a driver that crashes its process, and is not repeated because of it', async () => {
-    const { reports } = start("process.kill(process.pid, 'SIGSEGV'); return;");
+    const { reports } = start(`${CRASH.code} return;`);
     await until(() => reports.length > 0);
-    const finding = reports[0]!.findings[2]!;
-    assert.match(finding.kept ? 'kept' : finding.reason, /ended by SIGSEGV/);
+    const finding = reports[0]!.findings[1]!;
+    assert.match(finding.kept ? 'kept' : finding.reason, CRASH.end);
     start();
     await aWhile();
-    assert.deepEqual([tried(), isLocked()], [ALL, false]);
+    assert.deepEqual([tried(), isLocked()], [['native', 'gpu'], false]);
   });
 
   const GONE = String(spawnSync(process.execPath, ['-e', '']).pid);
@@ -193,7 +193,7 @@ describe('a probe in the background', () => {
 
   it('that is stopped in the middle can run at the next start', async () => {
     const { probe } = start('return;');
-    await until(() => tried().includes('onnx-webgpu'));
+    await until(() => tried().includes('gpu'));
     probe.stop();
     assert.deepEqual([readReport(file, 'm'), isLocked()], [undefined, false]);
   });
@@ -203,7 +203,7 @@ describe('a probe in the background', () => {
     const fillDisk = `require('node:fs').mkdirSync(${JSON.stringify(file)} + '.' + process.ppid);`;
     const { probe, reports, faults } = start(fillDisk);
     await until(() => faults.length > 0);
-    assert.match(faults[0]!, /EISDIR/);
+    assert.match(faults[0]!, /^the hardware is not probed, because the result cannot be stored: EISDIR/);
     probe.stop();
     await aWhile();
     assert.deepEqual([reports, readReport(file, 'm'), isLocked(), faults.length], [[], undefined, false, 1]);
@@ -246,6 +246,6 @@ describe('a probe in the background', () => {
     await until(() => faults.length > 0);
     await aWhile();
     assert.deepEqual([tried(), faults.length], [[], 1]);
-    assert.match(faults[0]!, /EEXIST|ENOTDIR/);
+    assert.match(faults[0]!, /^the hardware is not probed, because the result cannot be stored: (EEXIST|ENOTDIR)/);
   });
 });

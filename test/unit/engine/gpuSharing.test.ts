@@ -82,10 +82,22 @@ describe('a GPU that other programs need', () => {
     it(name, () => {
       let sharing = GPU_IS_USED;
       for (const [count, gpu, reason] of runs) {
-        for (let i = 0; i < count; i++) sharing = shareGpu(sharing, gpu);
+        for (let i = 0; i < count; i++) sharing = shareGpu(sharing, gpu, 'mains');
         if (reason) assert.match(sharing.reason ?? '', reason);
         else assert.equal(sharing.reason, undefined);
       }
     });
   }
+
+  it('is left at once on battery, because nothing tells its power, and used again after a quarter of a minute on mains', () => {
+    let sharing = shareGpu(GPU_IS_USED, busy(0), 'battery');
+    assert.match(sharing.reason ?? '', /on battery, and how much power the GPU draws is unknown/);
+    for (let i = 0; i < 14; i++) sharing = shareGpu(sharing, busy(0), 'mains');
+    assert.match(sharing.reason ?? '', /battery/);
+    assert.equal(shareGpu(sharing, busy(0), 'mains').reason, undefined);
+  });
+
+  it('is used if it is unknown whether there is a battery', () => {
+    for (let i = 0; i < 5; i++) assert.equal(shareGpu(GPU_IS_USED, busy(0), 'unknown').reason, undefined);
+  });
 });

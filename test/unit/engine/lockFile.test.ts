@@ -45,6 +45,16 @@ describe('a lock file', () => {
     });
   }
 
+  it('is held for longer if its process renews it, which no other can', () => {
+    const late = () => (1000 + 21 * 60) * 1000;
+    const file = at(String(process.pid));
+    new LockFile(file, late).renew();
+    assert.ok(new LockFile(file, late).isHeld());
+    const other = at('1');
+    new LockFile(other, late).renew();
+    assert.ok(!new LockFile(other, late).isHeld());
+  });
+
   it('that is stale goes to one of two that find it so at the same time, and stays there', () => {
     const file = at(GONE);
     const second = new LockFile(file);

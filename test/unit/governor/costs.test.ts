@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { CostModel } from '../../../src/governor/costs';
+import { CostModel, JointCosts } from '../../../src/governor/costs';
+import { quality } from '../../../src/governor/value';
 import { SIZES } from '../../../src/matlm/config';
 import { bytesPerToken, candidatesOf, parameters, submodelOf } from '../../../src/matlm/submodel';
 import { exampleConfig } from '../model';
@@ -27,6 +28,21 @@ describe('the costs', () => {
 
   it('predict a request from its tokens', () => {
     assert.equal(new CostModel(config, measured).predictMs(of('M'), 100, 10), 100 * 0.2 + 10 * 2);
+  });
+
+  it('are those of the cheaper way to read a prompt, if a GPU may read it', () => {
+    const gpuPrefill = { startMs: 12, msPerToken: 0.01 };
+    const both = Object.fromEntries(Object.entries(measured).map(([name, cost]) => [name, { ...cost, gpuPrefill }]));
+    const costs = new CostModel(config, both);
+    assert.equal(costs.predictMs(of('M'), 50, 10), 50 * 0.2 + 10 * 2, 'a short one on the processor');
+    assert.equal(costs.predictMs(of('M'), 500, 10), 12 + 500 * 0.01 + 10 * 2, 'a long one on the GPU');
+    // Also for a submodel that was not measured, and with the load that is learned from either.
+    const mix = of('mix 16-8-8-8-16-16');
+    assert.ok(Math.abs(costs.predictMs(mix, 500, 0)! - 17) < 1e-6);
+    for (let i = 0; i < 40; i++) costs.observe(of('M'), 500, 2 * 17, 0, 0);
+    assert.ok(Math.abs(costs.predictMs(mix, 500, 0)! - 34) < 0.1);
+    costs.replaceMeasured(measured);
+    assert.equal(costs.predictMs(of('M'), 500, 0), 500 * 0.2, 'and no more when the processor is alone');
   });
 
   it('lie on a line over bytes and operations for a submodel that was not measured', () => {
@@ -110,5 +126,77 @@ describe('the costs', () => {
     const costs = new CostModel(config, measured);
     costs.observe(of('S'), 1, 50, 0, 50);
     assert.equal(costs.predictMs(of('S'), 100, 10), 20);
+  });
+});
+
+describe('the costs of two models', () => {
+  const config = exampleConfig();
+  const { XL = [] } = config.granularities;
+  const dense = { ...config, granularities: { XL }, frontier: [] };
+  const cost = (decodeMsPerToken: number) => ({ prefillMsPerToken: 1, decodeMsPerToken });
+  const main = new CostModel(config, { S: cost(1), XL: cost(2) });
+  const imported = (relativeBits?: number) => new CostModel(dense, { XL: cost(50) }, { name: 'Other', relativeBits });
+
+  it('have a candidate for each submodel, under a name that no other has', () => {
+    const { candidates } = new JointCosts(() => [main, imported(0.8)]);
+    const names = candidates.map(({ submodel }) => submodel.name);
+    assert.deepEqual(new Set(names).size, names.length);
+    assert.ok(names.includes('Other') && names.includes('XL') && names.includes('S'));
+    assert.equal(candidates[0], main.candidates[0], 'the cheapest comes first');
+  });
+
+  it('are those of the model that has the submodel', () => {
+    const joint = new JointCosts(() => [main, imported()]);
+    assert.equal(joint.predictMs(joint.named('Other').submodel, 0, 1), 50);
+    assert.equal(joint.predictMs(joint.named('XL').submodel, 0, 1), 2);
+    assert.throws(() => joint.named('Another'), /no submodel Another/);
+  });
+
+  it('name the other sizes of a model that was trained nested', () => {
+    const nested = new CostModel(config, { S: cost(1) }, { name: 'Other' });
+    assert.deepEqual(
+      ['Other', 'Other S', 'S', 'XL'].map((name) => nested.has(name)),
+      [true, true, false, false],
+    );
+  });
+
+  it('have its usual sizes as candidates, neither the mixes of its frontier nor XS', () => {
+    const nested = new CostModel(config, { S: cost(1) }, { name: 'Other' });
+    const names = nested.candidates.map(({ submodel }) => submodel.name);
+    assert.deepEqual(names, ['Other S', 'Other M', 'Other L', 'Other']);
+    assert.equal(nested.lastResort, undefined, 'that is the main model’s');
+    const losses = nested.candidates.map(({ excessBits }) => excessBits);
+    assert.ok(losses[0]! > losses[1]! && losses[2]! > losses[3]!, 'by its own frontier');
+  });
+
+  it('let a size answer on battery if it reads no more than the largest of the main model', () => {
+    const { S = [], M = [], L = [] } = config.granularities;
+    const small = new CostModel({ ...config, granularities: { S, XL: M }, frontier: [] }, { S: cost(1), XL: cost(2) });
+    const elastic = new CostModel(
+      { ...config, granularities: { M, XL: L }, frontier: [] },
+      { XL: cost(3) },
+      { name: 'Other' },
+    );
+    assert.deepEqual(
+      new JointCosts(() => [small, elastic]).candidates.map(({ submodel, isForMains }) => [submodel.name, isForMains]),
+      [
+        ['S', undefined],
+        ['XL', undefined],
+        ['Other M', undefined],
+        ['Other', true],
+      ],
+    );
+  });
+
+  it('compare the models by their bits per byte on the same text', () => {
+    const qualityOf = (relativeBits?: number) => quality(imported(relativeBits).named('Other'));
+    assert.equal(qualityOf(), 1, 'as good, if nothing was measured');
+    assert.ok(qualityOf(0.8) > 1 && qualityOf(1.1) < 1);
+  });
+
+  it('leave out a model that is much worse, unless it is asked for by name', () => {
+    const joint = new JointCosts(() => [main, imported(2)]);
+    assert.deepEqual(joint.candidates, main.candidates);
+    assert.equal(joint.named('Other').submodel.name, 'Other');
   });
 });

@@ -9,6 +9,7 @@ import {
   DWELL_MS,
   type Snapshot,
 } from '../../../src/governor/decide';
+import { english } from '../../../src/localisation/phrase';
 import type { Expectations } from '../../../src/governor/expectation';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
 import { refine } from '../../../src/governor/refine';
@@ -16,7 +17,7 @@ import { allowanceOf, WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { PLACES, cursorContextAt } from '../../../src/governor/place';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS, price } from '../../../src/governor/value';
-import type { Candidate } from '../../../src/matlm/submodel';
+import type { Candidate, Submodel } from '../../../src/matlm/submodel';
 import { Random } from '../../../src/replay/random';
 
 const MS: Record<string, number> = { S: 10, M: 20, L: 40, XL: 90 };
@@ -28,6 +29,7 @@ const candidates = Object.keys(MS).map((name, i): Candidate => ({
 /** A hundred prompt tokens take as long as the output. */
 const costs: Costs = {
   candidates,
+  has: (name) => name in MS,
   named: (name) => candidates.find(({ submodel }) => submodel.name === name)!,
   predictMs: ({ name }, promptTokens) => (MS[name] ?? 0) * (1 + promptTokens / 100),
 };
@@ -47,13 +49,15 @@ const calm: Snapshot = {
   pauseChance: 0.1,
   ...cursorContextAt('word start'),
   block: true,
-  newPromptTokens: 0,
-  halfReadTokens: 0,
+  unreadBy: () => 0,
   machine: { ...UNKNOWN_MACHINE, powerSource: 'mains' },
   engineShare: 0,
   nowMs: 10_000,
   previous: {},
 };
+
+/** So many tokens of the prompt are not in the cache. */
+const reading = (tokens: number) => () => tokens;
 
 const PLACE_OF_LINE = { '…': 'word start', '␤': 'line start', '{': 'block start' } as const;
 /** On mains, with the engine on a GPU of which others take a share. */
@@ -124,8 +128,8 @@ describe('the choice of a submodel', () => {
   for (const [line, history, expected, reason] of rows) {
     it(`${line} → ${expected}`, () => {
       const decision = decide(drawn(line), costs, history, AUTO);
-      assert.equal(described(decision), expected, decision.reason);
-      assert.match(decision.reason, reason);
+      assert.equal(described(decision), expected, english(decision.reason));
+      assert.match(english(decision.reason), reason);
     });
   }
 
@@ -134,6 +138,13 @@ describe('the choice of a submodel', () => {
     ['is within the user’s cap on battery', { batteryCap: 'M' }, 'pause … battery', 'M'],
     ['is not capped on mains', { batteryCap: 'M' }, 'pause … mains', 'XL'],
     ['keeps to the user’s latency budget', { latencyBudgetMs: 45 }, 'pause … mains', 'L'],
+    ['keeps to what its caller can use', { latencyCapMs: 45 }, 'pause … mains', 'L'],
+    [
+      'takes no longer than its pace allows if its caller can wait',
+      { latencyCapMs: 45, latencyBudgetMs: 5 },
+      'pause … mains',
+      'S',
+    ],
     ['is none while typing if suggestions are manual only', { manualOnly: true }, 'pause … mains', 'none'],
     ['is the largest if the user asks by hand', { manualOnly: true }, 'asked … mains', 'XL'],
   ];
@@ -154,14 +165,14 @@ describe('the choice of a submodel', () => {
   });
 
   it('is smaller if a long prompt has to be prefilled first', () => {
-    const snapshot = { ...drawn('160 … mains'), newPromptTokens: 300 };
+    const snapshot = { ...drawn('160 … mains'), unreadBy: () => 300 };
     assert.equal(nameOf(decide(snapshot, costs, GOOD, AUTO)), 'M');
   });
 
   it('is the smallest before any measurement', () => {
     const decision = decide(calm, { ...costs, predictMs: () => undefined }, GOOD, AUTO);
     assert.equal(nameOf(decision), 'S');
-    assert.match(decision.reason, /no cost has been measured yet/);
+    assert.match(english(decision.reason), /no cost has been measured yet/);
   });
 
   it('allows several lines for a block if a pause is likely or the user asks by hand, but not while typing', () => {
@@ -185,7 +196,7 @@ describe('a memory that is sure', () => {
     const decision = choose({});
     assert.equal(nameOf(decision), 'S');
     assert.match(
-      decision.reason,
+      english(decision.reason),
       /^a pause in typing: S answers in about 10 ms, and the workspace says how the text goes on$/,
     );
     assert.equal(nameOf(choose({ gapMs: 160 })), 'S');
@@ -269,7 +280,11 @@ describe('the duty cycle', () => {
   for (const [engineShare, line, history, expected] of rows) {
     it(`${line}, ${100 * engineShare} % used → ${expected}`, () => {
       const decision = decide({ ...drawn(line), engineShare }, costs, history, AUTO);
-      assert.equal(decision.submodel ? described(decision) : decision.reason, expected, decision.reason);
+      assert.equal(
+        decision.submodel ? described(decision) : english(decision.reason),
+        expected,
+        english(decision.reason),
+      );
     });
   }
 
@@ -301,15 +316,16 @@ describe('the duty cycle', () => {
   for (const [engineShare, line, expected] of answered) {
     it(`${line}, ${100 * engineShare} % used, with a last resort → ${expected}`, () => {
       const decision = decide({ ...drawn(line), engineShare }, withLastResort, GOOD, AUTO);
-      assert.equal(nameOf(decision), expected, decision.reason);
+      assert.equal(nameOf(decision), expected, english(decision.reason));
     });
   }
 
   it('keeps the last resort if the others had to prefill its prompt again', () => {
-    const read = { ...drawn('160 … mains'), engineShare: 0.17, halfReadTokens: 0 };
+    const halfRead = ({ name }: Submodel) => (name === 'XS' ? 0 : 8000);
+    const read = { ...drawn('160 … mains'), engineShare: 0.17 };
     assert.equal(nameOf(decide(read, withLastResort, GOOD, AUTO)), 'L');
-    assert.equal(nameOf(decide({ ...read, halfReadTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
-    assert.equal(nameOf(decide({ ...read, newPromptTokens: 8000 }, withLastResort, GOOD, AUTO)), 'XS');
+    assert.equal(nameOf(decide({ ...read, unreadBy: halfRead }, withLastResort, GOOD, AUTO)), 'XS');
+    assert.equal(nameOf(decide({ ...read, unreadBy: () => 8000 }, withLastResort, GOOD, AUTO)), 'XS');
   });
 
   it('reads ahead what a pause would have to wait for, up to twice the allowance', () => {
@@ -319,7 +335,7 @@ describe('the duty cycle', () => {
       predictMs: (_submodel, promptTokens, passes) => promptTokens + (500 / 12) * passes,
     };
     const readsAhead = (newPromptTokens: number, engineShare: number, line = '160 … mains') => {
-      const decision = decide({ ...drawn(line), newPromptTokens, engineShare }, slow, GOOD, AUTO);
+      const decision = decide({ ...drawn(line), unreadBy: () => newPromptTokens, engineShare }, slow, GOOD, AUTO);
       return decision.submodel ? 'answered' : decision.readAhead;
     };
     assert.deepEqual(
@@ -360,7 +376,7 @@ describe('the duty cycle', () => {
             explicit,
             machine,
             engineShare: random.next(),
-            newPromptTokens: 2000 * random.next(),
+            unreadBy: reading(2000 * random.next()),
           };
           assert.ok(decide(snapshot, costs, expecting(random.next() ** 6, 5), AUTO).submodel);
         }
@@ -408,7 +424,7 @@ describe('a suggestion in a pause', () => {
     const { rightShare, characters } = history.expect(cursorContextAt('word start'));
     it(`by ${shown}, ${line}, ${rightShare * characters} characters expected → ${expected}`, () => {
       const decision = refine(drawn(line), shown, costs, history, AUTO);
-      assert.equal(nameOf(decision), expected, decision.reason);
+      assert.equal(nameOf(decision), expected, english(decision.reason));
     });
   }
 
@@ -444,7 +460,7 @@ describe('a choice, whatever the moment,', () => {
       gapMs: one([undefined, 60, 90, 160, 250, 380]),
       place: one(PLACES),
       pauseChance: random.next(),
-      newPromptTokens: Math.floor(random.next() * 200),
+      unreadBy: reading(Math.floor(random.next() * 200)),
       engineShare: random.next() * 0.3,
       previous: random.next() < 0.5 ? {} : { pause: previous, start: previous, typing: previous },
     };
@@ -527,7 +543,7 @@ describe('a choice, whatever the moment,', () => {
       const { snapshot, history } = moment(random);
       const decision = decide({ ...snapshot, gapMs: 160, pauseChance: 0 }, costs, history, AUTO);
       if (!decision.submodel) continue;
-      const answerMs = costs.predictMs(decision.submodel, snapshot.newPromptTokens, 12)!;
+      const answerMs = costs.predictMs(decision.submodel, snapshot.unreadBy(decision.submodel), 12)!;
       assert.ok(nameOf(decision) === 'S' || decision.delayMs + answerMs <= 110);
     }
   });
@@ -539,14 +555,14 @@ describe('a choice, whatever the moment,', () => {
       const { snapshot, history } = moment(random);
       const machine = Object.values(MACHINES)[i % Object.keys(MACHINES).length]!;
       const engineShare = 0.8 * allowanceOf(machine).share;
-      const free = { ...snapshot, machine, engineShare, previous: {}, newPromptTokens: 0, gapMs: 160 };
+      const free = { ...snapshot, machine, engineShare, previous: {}, unreadBy: () => 0, gapMs: 160 };
       const decision = decide(free, costs, history, AUTO);
       assert.ok(decision.submodel);
       const { rightShare, characters } = history.expect(free);
       const paid = rightShare * characters - (price(machine) * costs.predictMs(decision.submodel, 0, 12)!) / 1000;
       if (paid > 0) continue;
       waited++;
-      assert.ok(nameOf(decision) === 'S' && decision.delayMs > 0, decision.reason);
+      assert.ok(nameOf(decision) === 'S' && decision.delayMs > 0, english(decision.reason));
     }
     assert.ok(waited > MOMENTS / 50 && waited < MOMENTS / 2, `${waited} of ${MOMENTS}`);
   });
@@ -572,5 +588,90 @@ describe('a choice, whatever the moment,', () => {
     const previous = { pause: typing };
     assert.equal(nameOf(decide({ ...drawn('pause … mains'), previous }, costs, GOOD, AUTO)), 'XL');
     assert.equal(nameOf(decide({ ...drawn('pause … battery'), previous }, costs, GOOD, AUTO)), 'L');
+  });
+});
+
+describe('a choice between two models', () => {
+  /** Better than all sizes of the main model, and as slow as an answer may be by hand. */
+  const other: Candidate = {
+    submodel: { name: 'Other', widths: [], draftWidths: [] },
+    bytesPerToken: 1e9,
+    excessBits: 0,
+    relativeBits: 0.5,
+    isForMains: true,
+  };
+  const both: Costs = {
+    candidates: [...candidates, other],
+    has: (name) => name === 'Other' || costs.has(name),
+    named: (name) => (name === 'Other' ? other : costs.named(name)),
+    predictMs: (submodel, promptTokens, passes) =>
+      submodel.name === 'Other' ? 900 + 10 * promptTokens : costs.predictMs(submodel, promptTokens, passes),
+  };
+  const MUCH = expecting(0.9, 200);
+
+  const rows: [string, string][] = [
+    ['asked … mains', 'Other'],
+    ['asked … battery', 'Other'],
+    ['160 … mains', 'XL'],
+    ['pause … mains', 'XL'],
+    ['pause … battery', 'XL'],
+  ];
+  for (const [line, expected] of rows) {
+    it(`${line} → ${expected}`, () => {
+      const decision = decide(drawn(line), both, MUCH, AUTO);
+      assert.equal(nameOf(decision), expected, english(decision.reason));
+    });
+  }
+
+  it('takes the better one in a pause too if it is fast enough, but not on battery', () => {
+    const fast = { ...both, predictMs: () => 90 };
+    assert.equal(nameOf(decide(drawn('pause … mains'), fast, MUCH, AUTO)), 'Other');
+    assert.notEqual(nameOf(decide(drawn('pause … battery'), fast, MUCH, AUTO)), 'Other');
+  });
+
+  it('takes by hand the best one that answers in time, which need not be the largest', () => {
+    const worse = { ...both, candidates: [...candidates, { ...other, relativeBits: 1.2 }] };
+    assert.equal(nameOf(decide(drawn('asked … mains'), worse, MUCH, AUTO)), 'XL');
+    const unread = { ...drawn('asked … mains'), unreadBy: ({ name }: Submodel) => (name === 'Other' ? 11 : 0) };
+    assert.equal(nameOf(decide(unread, both, MUCH, AUTO)), 'XL', 'the other one would be late');
+  });
+
+  it('lets Auto answer while the model of a fixed size is not loaded, and says so', () => {
+    const fixed = { ...AUTO, submodel: 'Other', batteryCap: 'Another' };
+    assert.equal(nameOf(decide(drawn('pause … mains'), both, GOOD, fixed)), 'Other');
+    const decision = decide(drawn('pause … battery'), costs, GOOD, fixed);
+    assert.equal(nameOf(decision), 'L');
+    assert.match(english(decision.reason), /L answers in about 40 ms, because Other is not loaded$/);
+  });
+
+  it('refines by the better one in a pause, although it would be late as an answer', () => {
+    const refined = (machine: string) => nameOf(refine(drawn(`pause … ${machine}`), 'XL', both, MUCH, AUTO));
+    assert.deepEqual(['mains', 'battery', 'busy'].map(refined), ['Other', 'none', 'none']);
+    assert.equal(nameOf(refine(drawn('pause … mains'), 'Other', both, MUCH, AUTO)), 'none', 'it is its own');
+  });
+
+  it('asks the other one in a pause where the main one had nothing to show, if that is worth its time', () => {
+    const onlyOther: Costs = { ...both, candidates: [other], has: (name) => name === 'Other' };
+    const second = (history: Expectations, settings: GovernorSettings = AUTO, line = 'pause … mains') =>
+      nameOf(refine(drawn(line), undefined, onlyOther, history, settings));
+    assert.equal(second(MUCH), 'Other');
+    assert.equal(second(POOR), 'none');
+    assert.equal(second(MUCH, { ...AUTO, submodel: 'S' }), 'none', 'the user has fixed a size');
+    assert.equal(second(MUCH, AUTO, 'pause … battery'), 'none');
+    assert.equal(second(MUCH, AUTO, '160 … mains'), 'none');
+  });
+
+  it('reads the better one’s prompt first if only that makes it late for a refinement', () => {
+    const reads = (tokens: number, engineShare = 0) => {
+      const unreadBy = ({ name }: Submodel) => (name === 'Other' ? tokens : 0);
+      const decision = refine({ ...drawn('pause … mains'), unreadBy, engineShare }, 'XL', both, MUCH, AUTO);
+      return decision.submodel ? nameOf(decision) : `${decision.considered?.name} ${decision.readAhead}`;
+    };
+    assert.deepEqual(
+      [60, 61, 1400].map((tokens) => reads(tokens)),
+      ['Other', 'Other true', 'Other true'],
+    );
+    assert.doesNotMatch(reads(1500), /true/, 'that would take half of the window');
+    assert.doesNotMatch(reads(61, 0.2), /true/, 'the machine has no time to spare');
   });
 });

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { openCheckpoint } from '../../../src/matlm/checkpoint';
 import { checkTensors, checkValues } from '../../../src/matlm/tensors';
 import { MODEL, small } from '../model';
+import { needLinks } from '../../links';
 import { temporaryFolder } from '../../temporary';
 
 describe('a checkpoint folder', () => {
@@ -23,7 +24,8 @@ describe('a checkpoint folder', () => {
     assert.equal(config.model.layers, 6);
   });
 
-  it('may hold symbolic links, as a download cache does: the weights get the path of the real file', async () => {
+  it('may hold symbolic links, as a download cache does: the weights get the path of the real file', async function () {
+    needLinks(this);
     const blobs = join(folder, '..', 'blobs');
     mkdirSync(blobs);
     for (const [i, file] of ['config.json', 'tokenizer.json', 'model.safetensors'].entries()) {
@@ -55,13 +57,47 @@ describe('a checkpoint folder', () => {
     });
   }
 
+  it('has the format of our own prompts, by the names of its tokens', async () => {
+    const { tokenizer, prompt } = await openCheckpoint(folder);
+    const [end, prefix, middle, suffix, file] = ['endoftext', 'fim_prefix', 'fim_middle', 'fim_suffix', 'file_sep'].map(
+      (name) => tokenizer.idOf(`<|${name}|>`)!,
+    );
+    assert.deepEqual(prompt, {
+      order: 'spm',
+      hasHeader: true,
+      tokens: { prefix, suffix, middle, file },
+      stop: [end, prefix, middle, suffix, file],
+    });
+  });
+
+  it('has the format that config.json states', async () => {
+    const stated = { order: 'none', hasHeader: false, tokens: { begin: 3 }, stop: [0] };
+    edit('config.json', (text) => text.replace('{', `{ "matcoder": { "prompt": ${JSON.stringify(stated)} },`));
+    assert.deepEqual((await openCheckpoint(folder)).prompt, stated);
+  });
+
   const faults: [string, () => void, RegExp][] = [
     [
-      'a context that no cache can hold',
+      'no token for the middle',
       () => {
-        edit('config.json', (text) => text.replace(/("max_position_embeddings": )\d+/, '$11048576'));
+        edit('tokenizer.json', (text) => text.replaceAll('<|fim_middle|>', '<|other|>'));
       },
-      /config\.json: max_position_embeddings makes the KV cache larger than 2 GiB/,
+      /tokenizer\.json: the token <\|fim_middle\|> is missing/,
+    ],
+    [
+      'a prompt with a token beyond the vocabulary',
+      () => {
+        const prompt = '{ "order": "none", "hasHeader": false, "tokens": {}, "stop": [4096] }';
+        edit('config.json', (text) => text.replace('{', `{ "matcoder": { "prompt": ${prompt} },`));
+      },
+      /config\.json: matcoder\.prompt\.stop is not a list of at most 64 tokens of the vocabulary/,
+    ],
+    [
+      'a base of the rotations that is not a number',
+      () => {
+        edit('config.json', (text) => text.replace(/("rope_theta": )[\d.]+/, '$1"large"'));
+      },
+      /config\.json: rope_theta must be a positive number/,
     ],
     [
       'a layer more than the weights have',

@@ -40,14 +40,30 @@ describe('config.json', () => {
     assert.equal(exampleConfig().gate, undefined);
   });
 
+  it('says whether submodels are compensated for the units that they lack', () => {
+    assert.equal(matformer({})().model.hasCompensation, false);
+    assert.equal(matformer({ compensation: 'mean' })().model.hasCompensation, true);
+  });
+
   const cases: [string, () => unknown, RegExp][] = [
     ['not JSON', () => parseConfig('a/config.json', '{'), /a\/config\.json: it is not JSON/],
-    ['another architecture', changed((j) => (j.model_type = 'llama')), /model_type is "llama"; qwen3 is expected/],
+    [
+      'another architecture',
+      changed((j) => (j.model_type = 'gemma2')),
+      /model_type is "gemma2"; the engine runs qwen3, .*llama/,
+    ],
+    [
+      'an unknown compensation',
+      matformer({ compensation: 'median' }),
+      /models\/x\/config\.json: matformer\.compensation is "median", but the engine knows "mean" alone/,
+    ],
     ['a missing dimension', changed((j) => delete j.hidden_size), /hidden_size must be a whole number/],
     [
       'a cache that is too large',
-      changed((j) => (j.max_position_embeddings = 1_048_576)),
-      /max_position_embeddings makes the KV cache larger than 2 GiB/,
+      changed((j) =>
+        Object.assign(j, { num_hidden_layers: 64, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 1024 }),
+      ),
+      /the keys and values of 2048 tokens take more than 2 GiB/,
     ],
     ['too many layers', changed((j) => (j.num_hidden_layers = 65)), /num_hidden_layers is larger than 64/],
     [
@@ -60,24 +76,29 @@ describe('config.json', () => {
       changed((j) => (j.num_key_value_heads = 3)),
       /is not a multiple of num_key_value_heads/,
     ],
-    ['an odd head', changed((j) => (j.head_dim = 20)), /head_dim is not a multiple of 16/],
+    ['an odd head', changed((j) => (j.head_dim = 21)), /head_dim is not an even number/],
+    [
+      'heads that fill no panel',
+      changed((j) => Object.assign(j, { num_attention_heads: 2, num_key_value_heads: 2, head_dim: 20 })),
+      /num_attention_heads \* head_dim is not a multiple of 16/,
+    ],
     ['an infinite base', changed((j) => (j.rope_theta = 'INFINITE')), /rope_theta must be a positive number/],
     ['an absurd dimension', changed((j) => (j.vocab_size = 2 ** 40)), /vocab_size must be a whole number/],
     [
-      'a head of its own',
-      changed((j) => (j.tie_word_embeddings = false)),
-      /tie_word_embeddings is false, which the engine/,
+      'an unknown way to a longer context',
+      changed((j) => (j.rope_scaling = { type: 'dynamic', factor: 2 })),
+      /rope_scaling is of the kind "dynamic"; the engine computes default, linear, llama3 and yarn/,
     ],
     [
-      'a longer context than it learned',
-      changed((j) => (j.rope_scaling = { type: 'yarn' })),
-      /rope_scaling is \{"type"/,
+      'a linear scaling without a factor',
+      changed((j) => (j.rope_scaling = { type: 'linear' })),
+      /rope_scaling.factor must/,
     ],
-    ['no nesting', changed((j) => delete j.matformer), /no "matformer" object/],
+    ['no object of sizes', changed((j) => (j.matformer = [])), /"matformer" is not an object/],
     [
       'a missing size',
       changed((j) => (j.matformer = { granularities: { S: [128, 128, 128, 128, 128, 128] } })),
-      /granularity M is missing/,
+      /granularity XL is missing/,
     ],
     [
       'too few widths',
@@ -147,7 +168,12 @@ describe('a submodel', () => {
     const { model } = config;
     const small = bytesPerToken(model, submodelOf(config, 'S').widths);
     const large = bytesPerToken(model, submodelOf(config, 'XL').widths);
-    // 896 more hidden units a layer: three int8 rows of 256, and two float scales, each.
-    assert.equal(large - small, 6 * 896 * (3 * 256 + 2 * 4));
+    // 896 more hidden units a layer, of three vectors of 256 each.
+    assert.equal(large - small, 6 * 896 * 3 * 256);
+    const half = { ...model, bytesPerWeight: 0.5 };
+    assert.equal(
+      bytesPerToken(half, config.granularities.XL!) - bytesPerToken(half, config.granularities.S!),
+      6 * 896 * 384,
+    );
   });
 });

@@ -96,7 +96,7 @@ describe('the header of a weights file', () => {
     it(`is refused with the fault named: ${name}`, async () => {
       const path = make();
       await assert.rejects(readTensorEntries(path), message);
-      await assert.rejects(readTensorEntries(path), new RegExp(path));
+      await assert.rejects(readTensorEntries(path), ({ message }: Error) => message.startsWith(`${path}: `));
     });
   }
 

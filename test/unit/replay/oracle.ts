@@ -16,9 +16,9 @@ export class OracleEngine implements Engine {
   ) {}
 
   generate(request: GenerateRequest, signal: AbortSignal, emit: (event: GenerateEvent) => void): void {
-    const { tokenizer } = this.checkpoint;
+    const { tokenizer, prompt: format } = this.checkpoint;
     const { prompt, healingPrefix = '' } = request;
-    const prefixAt = prompt.indexOf(tokenizer.special.fimPrefix) + 1;
+    const prefixAt = prompt.indexOf(format.tokens.prefix!) + 1;
     const decoder = tokenizer.decoder();
     const prefix = prompt.slice(prefixAt, -1).map(decoder).join('');
     const at = this.file.lastIndexOf(prefix) + prefix.length + healingPrefix.length;

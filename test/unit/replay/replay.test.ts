@@ -4,7 +4,8 @@ import { Grammars } from '../../../src/completion/syntax/grammars';
 import { SyntaxByGrammar } from '../../../src/completion/syntax/shape';
 import { SIZES } from '../../../src/matlm/config';
 import { replay, type ReplayParts, type ReplayRun } from '../../../src/replay/replay';
-import { comparisons, summarise } from '../../../src/replay/report';
+import type { VirtualClock } from '../../../src/replay/clock';
+import { comparisons, summarise, type Summary } from '../../../src/replay/report';
 import { type Scenario, SCENARIOS } from '../../../src/replay/scenario';
 import { replayTable } from '../../../src/replay/tables';
 import { taskOf } from '../../../src/replay/tasks';
@@ -52,7 +53,7 @@ describe('a replay', () => {
       corrupt?: (line: string) => string;
       msPerToken?: number;
       typed?: Task;
-    } & Partial<Pick<ReplayParts, 'memory' | 'onOpen' | 'engine'>> = {},
+    } & Partial<Pick<ReplayParts, 'memory' | 'onOpen' | 'engine' | 'second'>> = {},
   ): Promise<ReplayRun> {
     // Without calibration, scores are the product of the oracle's probabilities.
     const checkpoint = { ...(await small()), calibration: undefined };
@@ -235,6 +236,55 @@ describe('a replay', () => {
         ['auto: keys in slow as a share of those in quiet', false],
       ],
     );
+  });
+
+  describe('with two models', () => {
+    /** The first model has nothing to show, and the second is always right. */
+    async function rowOf(policy: string, isElastic = false): Promise<Summary> {
+      const checkpoint = { ...(await small()), calibration: undefined };
+      const { S = [], XL = [] } = checkpoint.config.granularities;
+      const granularities = isElastic ? { S, XL } : { XL };
+      const other = { ...checkpoint, config: { ...checkpoint.config, granularities, frontier: [] } };
+      const second = {
+        checkpoint: other,
+        costs: {
+          XL: { prefillMsPerToken: 0.01, decodeMsPerToken: 2 },
+          ...(isElastic && { S: { prefillMsPerToken: 0.005, decodeMsPerToken: 1 } }),
+        },
+        engine: (clock: VirtualClock) => new OracleEngine(clock, other, FILE),
+        standing: { name: 'Other' } as const,
+      };
+      return summarise(await run(policy, { corrupt: () => '', second }));
+    }
+
+    it('saves by both what each alone saves, and tells them apart', async () => {
+      const [both, first, second] = [await rowOf('auto'), await rowOf('first'), await rowOf('second')];
+      assert.equal(first.keysSaved, 0);
+      assert.deepEqual(Object.keys(first.acceptedBySubmodel), []);
+      assert.ok(second.keysSaved > both.keysSaved && both.keysSaved > 0, `${both.keysSaved} of ${second.keysSaved}`);
+      assert.deepEqual(Object.keys(both.acceptedBySubmodel), ['Other']);
+      assert.deepEqual(Object.keys(second.acceptedBySubmodel), ['XL'], 'alone it is the main model');
+      const { Other = 0, ...ours } = both.decodesBySubmodel;
+      const others = Object.values(ours).reduce((sum, count) => sum + count, 0);
+      assert.ok(Other > 0 && Other < others, 'the second one is asked in pauses only');
+    });
+
+    it('types with the second one if its name is fixed', async () => {
+      const row = await rowOf('Other');
+      assert.deepEqual(Object.keys(row.decodesBySubmodel), ['Other']);
+    });
+
+    it('types with a smaller size of the second one if that is fixed', async () => {
+      const row = await rowOf('Other S', true);
+      assert.deepEqual(Object.keys(row.decodesBySubmodel), ['Other S']);
+    });
+
+    it('tells what the smaller sizes of the second one add to its XL', async () => {
+      const sizesOf = async (policy: string) =>
+        Object.keys((await rowOf(policy, true)).decodesBySubmodel).filter((name) => name.startsWith('Other'));
+      assert.ok((await sizesOf('auto')).includes('Other S'));
+      assert.deepEqual(await sizesOf('auto-xl'), ['Other']);
+    });
   });
 
   it('prints the rows, then the comparisons', async () => {

@@ -2,11 +2,14 @@ import { shapeByIndentation } from '../../../src/completion/syntax/shape';
 import type { EngineState } from '../../../src/engine/client';
 import type { EngineInfo, GenerateEvent, GenerateRequest } from '../../../src/engine/engine';
 import type { HardwareReport } from '../../../src/engine/hardware';
-import type { EngineMemory, MemoryMatch, MemoryStats } from '../../../src/engine/memory';
+import type { DocumentId, EngineMemory, MemoryMatch, MemoryStats } from '../../../src/engine/memory';
 import { AUTO } from '../../../src/governor/settings';
 import type { MachineState } from '../../../src/machine/state';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
-import type { EngineOptions, ProbeEvents, SessionEngine, SessionParts } from '../../../src/session/session';
+import type { ImportedChoice } from '../../../src/session/importedModel';
+import type { EngineOptions, SessionEngine } from '../../../src/session/parts';
+import type { ProbeEvents } from '../../../src/session/parts';
+import type { SessionParts } from '../../../src/session/session';
 
 const COST = { prefillMsPerToken: 0.1, decodeMsPerToken: 1 };
 
@@ -26,6 +29,9 @@ export class FakeEngine implements SessionEngine {
   state: EngineState = { kind: 'stopped' };
   machine: MachineState | undefined;
   readonly adopted: HardwareReport[] = [];
+  readonly remembered: string[] = [];
+  /** It was told that another start follows. */
+  isToRestart = false;
   readonly requests: { request: GenerateRequest; signal: AbortSignal; emit: (event: GenerateEvent) => void }[] = [];
 
   constructor(readonly options: EngineOptions) {}
@@ -48,7 +54,8 @@ export class FakeEngine implements SessionEngine {
     this.become({ kind: 'starting' });
   }
 
-  stop(): void {
+  stop(isRestart = false): void {
+    this.isToRestart ||= isRestart;
     if (this.state.kind !== 'stopped') this.become({ kind: 'stopped' });
   }
 
@@ -56,7 +63,8 @@ export class FakeEngine implements SessionEngine {
     this.adopted.push(report);
   }
 
-  remember(): Promise<MemoryStats> {
+  remember(_document?: DocumentId, text?: string): Promise<MemoryStats> {
+    if (text !== undefined) this.remembered.push(text);
     return Promise.resolve({ documents: 0, tokens: 0, bytes: 0 });
   }
 
@@ -111,6 +119,10 @@ export function settleable<T>(): {
 export class World {
   nowMs = 0;
   modelFolder = 'shipped';
+  imported: ImportedChoice | undefined;
+  freeBytes = 8e9;
+  /** How often the texts were to be remembered again. */
+  refeeds = 0;
   readonly engines: FakeEngine[] = [];
   readonly probes: FakeProbe[] = [];
   readonly stored: HardwareReport[] = [];
@@ -142,6 +154,7 @@ export class World {
         engine: () => ({ modelFolder: this.modelFolder, threads: 1 }),
         governor: () => ({ ...AUTO, submodel: 'S' }),
         eagerness: () => 'eager',
+        imported: () => Promise.resolve(this.imported),
       },
       openCheckpoint: (folder) => {
         const answer = settleable<Checkpoint>();
@@ -183,6 +196,10 @@ export class World {
       },
       onStart: () => {
         this.starts++;
+      },
+      memory: () => ({ totalBytes: 16e9, freeBytes: this.freeBytes }),
+      onMemoryLacks: () => {
+        this.refeeds++;
       },
       onMemory: (memory) => {
         this.memories.push(memory);

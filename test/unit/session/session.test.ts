@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../src/completion/outcome';
 import type { HardwareReport } from '../../../src/engine/hardware';
+import type { EngineMemory } from '../../../src/engine/memory';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { Session } from '../../../src/session/session';
 import { requestAt, settle } from '../completion/hand';
 import { small } from '../model';
-import { World } from './fakes';
+import { type FakeEngine, World } from './fakes';
 
 const REPORT: HardwareReport = { machine: 'm', findings: [] };
 
@@ -162,7 +163,7 @@ describe('a session', () => {
     const { pipeline } = session;
     const before = session.predictMs('XL')!;
     const cost = { prefillMsPerToken: 0.01, decodeMsPerToken: 0.1 };
-    world.lastEngine.ready({ backend: 'onnx-cuda', costs: { S: cost, XL: cost } });
+    world.lastEngine.ready({ backend: 'gpu', costs: { S: cost, XL: cost } });
     assert.equal(session.pipeline, pipeline);
     assert.ok(session.predictMs('XL')! < before / 5);
     const requests = world.lastEngine.requests.length;
@@ -188,20 +189,28 @@ describe('a session', () => {
     assert.deepEqual(world.decoded, []);
   });
 
+  /** The engine that gets what a memory is told. */
+  function ownerOf(memory: EngineMemory): FakeEngine | undefined {
+    const text = `text ${world.engines.flatMap(({ remembered }) => remembered).length}`;
+    void memory.remember(1, text);
+    return world.engines.find(({ remembered }) => remembered.includes(text));
+  }
+
   it('hands over the memory of each engine that is ready, and takes it back when the engine goes', async () => {
     await started();
     const first = world.lastEngine;
-    assert.deepEqual(world.memories, [first]);
-    first.ready({ backend: 'onnx-cuda' }); // another backend in the same process, with the same memory
+    const owners = () => world.memories.map((memory) => memory && ownerOf(memory));
+    assert.deepEqual(owners(), [first]);
+    first.ready({ backend: 'gpu' }); // another backend in the same process, with the same memory
     assert.equal(world.memories.length, 1);
     first.become({ kind: 'restarting', reason: 'the engine ended', delayMs: 250 });
-    assert.deepEqual(world.memories, [first, undefined]);
+    assert.deepEqual(owners(), [first, undefined]);
     first.ready();
     world.modelFolder = 'another';
     await started();
     const second = world.lastEngine;
     assert.notEqual(second, first);
-    assert.deepEqual(world.memories, [first, undefined, first, undefined, second]);
+    assert.deepEqual(owners(), [first, undefined, first, undefined, second]);
     session.dispose();
     assert.equal(world.memories.at(-1), undefined);
   });
@@ -302,7 +311,7 @@ describe('a session', () => {
       await opened();
       await done;
       assert.equal(session.state.kind, 'starting');
-      assert.match(world.lines.join('\n'), /could not be probed: ENOSPC/);
+      assert.match(world.lines.join('\n'), /report of the hardware probe cannot be stored, and is not used: ENOSPC/);
     });
 
     it('gives up if the engine is started with another model meanwhile', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { phrase, verbatim } from '../../../src/localisation/phrase';
 import type { Work } from '../../../src/completion/outcome';
 import type { EngineState } from '../../../src/engine/client';
 import type { Decision, Declined } from '../../../src/governor/decide';
@@ -6,12 +7,17 @@ import { WINDOW_MS } from '../../../src/governor/dutyCycle';
 import { UNKNOWN_MACHINE } from '../../../src/governor/machine';
 import { AUTO, type GovernorSettings } from '../../../src/governor/settings';
 import { submodelOf } from '../../../src/matlm/submodel';
+import type { LibraryModel } from '../../../src/models/library';
+import { modelSizesOf } from '../../../src/models/modelSizes';
+import { NO_PROGRESS } from '../../../src/search/search';
+import type { Session } from '../../../src/session/session';
 import { savedShare } from '../../../src/statistics/counts';
 import { Statistics } from '../../../src/statistics/statistics';
 import { Activity } from '../../../src/ui/activity';
 import { RECENT_SPAN_MS } from '../../../src/ui/dashboard/state';
 import type { Here } from '../../../src/ui/here';
-import { readSettings } from '../../../src/ui/settings';
+import type { ShelfSummary } from '../../../src/ui/models/shelf';
+import { readSettings } from '../../../src/session/settings';
 import { ManualClock } from '../../manualClock';
 import { exampleConfig } from '../model';
 import { INFO } from '../session/fakes';
@@ -25,12 +31,16 @@ describe('the activity', () => {
   let activity: Activity;
   let preview: Decision | Declined;
   let engine: EngineState;
+  let models: ShelfSummary;
+  let imported: Session['imported'];
 
   beforeEach(() => {
     clock = new ManualClock();
     changes = 0;
     settings = AUTO;
     engine = { kind: 'starting' };
+    models = { all: [], chosen: undefined, fault: undefined, sizeFaults: new Map() };
+    imported = { choice: undefined, state: { kind: 'none' } };
     preview = {
       submodel: submodelOf(config, 'S'),
       speculation: { widths: [], maxTokens: 0 },
@@ -39,7 +49,7 @@ describe('the activity', () => {
       multiline: false,
       speculateNext: false,
       situation: 'typing',
-      reason: 'typing fast',
+      reason: phrase('typing fast'),
     };
     let stored: unknown;
     const storage = {
@@ -55,6 +65,8 @@ describe('the activity', () => {
       () => undefined,
     );
     activity = new Activity({
+      side: undefined,
+      models: () => models,
       statistics,
       clock,
       settings: () =>
@@ -63,12 +75,16 @@ describe('the activity', () => {
           () => undefined,
         ),
       governorSettings: () => settings,
+      search: () => NO_PROGRESS,
       memory: () => ({ state: 'off', files: 0, unread: 0, bytes: 0, leftOut: {}, isTruncated: false }),
       session: {
         get state() {
           return engine;
         },
         config,
+        get imported() {
+          return imported;
+        },
         hardware: undefined,
         sensors: undefined,
         machine: UNKNOWN_MACHINE,
@@ -83,7 +99,7 @@ describe('the activity', () => {
 
   const work = (submodel: string): Work => ({
     submodel,
-    reason: 'a pause',
+    reason: phrase('a pause'),
     promptTokens: 700,
     prefilledTokens: 20,
     decodedTokens: 10,
@@ -107,8 +123,88 @@ describe('the activity', () => {
 
   const decline = (times: number) => {
     for (let i = 0; i < times; i++)
-      activity.outcome({ kind: 'declined', reason: 'it hardly pays', considered: 'S' }, WHERE);
+      activity.outcome({ kind: 'declined', reason: phrase('it hardly pays'), considered: 'S' }, WHERE);
   };
+
+  const tooltip = () => activity.tooltip(activity.status(HERE, false), HERE);
+
+  it('tells why the imported model that the settings name is not used', () => {
+    assert.doesNotMatch(tooltip(), /Imported model/);
+    models = { ...models, fault: phrase('there is no model {0}', 'smol') };
+    assert.match(tooltip(), /Imported model: there is no model smol/);
+  });
+
+  it('tells whether the imported model is loaded, also on the dashboard', () => {
+    const model = { id: 'smol', name: 'Smol', measured: {}, sizes: [] as LibraryModel['sizes'] } as LibraryModel;
+    models = { ...models, all: [model, { ...model, id: 'other', name: 'Other' }], chosen: model };
+    imported = {
+      choice: { folder: 'smol', name: 'Smol' },
+      state: { kind: 'failed', reason: 'config.json: it does not exist' },
+    };
+    const text = 'Smol cannot be used: config.json: it does not exist';
+    assert.ok(tooltip().includes(`Imported model: ${text}`));
+    assert.deepEqual(
+      activity.dashboard().models.map(({ state }) => state),
+      [text, undefined],
+    );
+  });
+
+  it('gives the dashboard the sizes of an imported model, and why there are none if they were looked for', () => {
+    const sizes = modelSizesOf({
+      matformer: {
+        granularities: { L: [48], XL: [64] },
+        frontier: [
+          { name: 'L', bytesPerToken: 7e7, bitsPerByte: 0.66 },
+          { name: 'XL', bytesPerToken: 8e7, bitsPerByte: 0.6 },
+        ],
+      },
+    });
+    const elasticity = { sample: 'user', heldOutBytes: 9e4 } as const;
+    const measured = { typicalMs: 90, smallerMs: { L: 70 } };
+    const model = { id: 'smol', name: 'Smol', measured, sizes, elasticity } as unknown as LibraryModel;
+    const plain = { ...model, id: 'plain', name: 'Plain', sizes: [], elasticity: undefined };
+    models = { ...models, all: [model, plain], sizeFaults: new Map([['plain', phrase('the sample is too short')]]) };
+    const [smol, other] = activity.dashboard().models;
+    assert.deepEqual(
+      smol?.sizes.map(({ name, moreBits, typicalMs }) => [name, moreBits?.toFixed(2), typicalMs]),
+      [
+        ['Smol L', '0.10', 70],
+        ['Smol', '0.00', 90],
+      ],
+    );
+    assert.deepEqual(
+      [smol.elasticity, smol.canFindSizes, smol.sizesFault],
+      [{ sample: 'user', heldOutBytes: 9e4 }, true, undefined],
+    );
+    assert.deepEqual([other?.sizes, other?.canFindSizes, other?.sizesFault], [[], true, 'the sample is too short']);
+  });
+
+  it('puts all sizes of an imported model in one row of the plot, under its name, and counts each', () => {
+    const sizes = modelSizesOf({ matformer: { granularities: { L: [48], XL: [64] } } });
+    models = { ...models, all: [{ id: 'smol', name: 'Smol', measured: {}, sizes } as unknown as LibraryModel] };
+    shown('Smol');
+    shown('Smol L');
+    const { sizes: rows, recent, bySize } = activity.dashboard();
+    assert.equal(rows.at(-1), 'Smol');
+    assert.deepEqual(
+      recent.map(({ shortName, level }) => [shortName, level]),
+      [
+        ['Smol', 5],
+        ['Smol L', 5],
+      ],
+    );
+    assert.deepEqual(
+      bySize.map(({ shortName }) => shortName),
+      ['Smol', 'Smol L'],
+    );
+    assert.match(tooltip(), /Last: \*\*Smol L\*\*/);
+  });
+
+  it('counts in its table of today what a model completed that is gone since', () => {
+    shown('Gone');
+    shown('S');
+    assert.match(tooltip(), /\nS [^\n]*\nGone /);
+  });
 
   it('presents the governor’s choice before the first completion', () => {
     assert.deepEqual(activity.present(AUTO), { submodel: 'S', shortName: 'S', reason: 'typing fast' });
@@ -116,7 +212,7 @@ describe('the activity', () => {
 
   it('presents a declined submodel with the reason', () => {
     const reason = 'skipped: the engine has used its 5 % of a core (busy processor); typing at 160 ms a key';
-    preview = { submodel: undefined, considered: submodelOf(config, 'M'), reason };
+    preview = { submodel: undefined, considered: submodelOf(config, 'M'), reason: verbatim(reason) };
     assert.deepEqual(activity.present(AUTO), { submodel: 'M', shortName: 'M', reason });
   });
 
@@ -166,12 +262,12 @@ describe('the activity', () => {
 
   it('keeps the last completion in the status bar while requests end without work', () => {
     engine = { kind: 'ready', info: INFO };
-    activity.outcome({ kind: 'gated', cause: 'selection', reason: 'text is selected' }, WHERE);
+    activity.outcome({ kind: 'gated', cause: 'selection', reason: phrase('text is selected') }, WHERE);
     assert.equal(activity.status(HERE, false).kind, 'waiting');
-    activity.outcome({ kind: 'empty', reason: 'nothing to add', work: work('M') }, WHERE);
-    activity.outcome({ kind: 'superseded', reason: 'cancelled before its decode began' }, WHERE);
+    activity.outcome({ kind: 'empty', reason: phrase('nothing to add'), work: work('M') }, WHERE);
+    activity.outcome({ kind: 'superseded', reason: phrase('cancelled before its decode began') }, WHERE);
     const status = activity.status(HERE, false);
-    assert.deepEqual([status.kind, status.label], ['completed', 'size M, last completion in 18 ms']);
+    assert.deepEqual([status.kind, status.label], ['completed', 'size M, last completion in 18 milliseconds']);
     assert.match(activity.tooltip(status), /Last: \*\*M\*\* in 18 ms/);
     activity.forget();
     assert.equal(activity.status(HERE, false).kind, 'waiting');
@@ -198,7 +294,7 @@ describe('the activity', () => {
     decline(1);
     clock.advance(5000);
     decline(1);
-    activity.outcome({ kind: 'superseded', reason: 'cancelled before it began' }, WHERE);
+    activity.outcome({ kind: 'superseded', reason: phrase('cancelled before it began') }, WHERE);
     decline(1);
     const before = changes;
     clock.advance(WINDOW_MS - 5001);

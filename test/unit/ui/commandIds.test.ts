@@ -6,9 +6,12 @@ import { DASHBOARD_COMMANDS } from '../../../src/ui/dashboard/state';
 import { TOOLTIP_COMMANDS } from '../../../src/ui/tooltip';
 import { ROOT } from '../model';
 
-const { contributes } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-  contributes: { commands: { command: string; title: string }[] };
-};
+const { contributes } = json('package.json') as { contributes: { commands: { command: string; title: string }[] } };
+const texts = json('package.nls.json') as Readonly<Record<string, string>>;
+
+function json(name: string): unknown {
+  return JSON.parse(readFileSync(join(ROOT, name), 'utf8'));
+}
 
 describe('the commands', () => {
   it('of the palette are those of package.json', () => {
@@ -24,6 +27,14 @@ describe('the commands', () => {
     );
   });
 
+  it('that the tooltip’s links run are in the palette too, for people who use no mouse', () => {
+    const listed: readonly string[] = PALETTE_COMMANDS;
+    assert.deepEqual(
+      Object.keys(TOOLTIP_COMMANDS).filter((command) => !listed.includes(command)),
+      [],
+    );
+  });
+
   it('that the tooltip and the dashboard run exist', () => {
     const known: readonly string[] = [...PALETTE_COMMANDS, ...INTERNAL_COMMANDS];
     const used = [...Object.keys(TOOLTIP_COMMANDS), ...DASHBOARD_COMMANDS.map((name) => `matcoder.${name}`)];
@@ -35,6 +46,9 @@ describe('the commands', () => {
 
   it('are all in the README', () => {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    for (const { title } of contributes.commands) assert.ok(readme.includes(`| MatCoder: ${title} |`), title);
+    for (const { title: key } of contributes.commands) {
+      const title = texts[key.replaceAll('%', '')] ?? key;
+      assert.ok(readme.includes(`| MatCoder: ${title} |`), title);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { phrase } from '../../../src/localisation/phrase';
 import { UNKNOWN_MACHINE, type Machine } from '../../../src/governor/machine';
 import { explainSilence, type RemedyAction, type SilenceFacts } from '../../../src/ui/explainSilence';
 import type { Here } from '../../../src/ui/here';
@@ -16,7 +17,7 @@ const HERE: Here = {
 };
 
 function past(kind: PastOutcome['kind'], change: Partial<PastOutcome> = {}): PastOutcome {
-  return { kind, reason: '', document: HERE.document, fileName: 'a.ts', timeMs: 0, times: 1, ...change };
+  return { kind, reason: undefined, document: HERE.document, fileName: 'a.ts', timeMs: 0, times: 1, ...change };
 }
 
 const FACTS: SilenceFacts = {
@@ -42,6 +43,13 @@ describe('a missing suggestion is explained', () => {
       /^model\.safetensors: it is truncated\.$/,
       ['restartEngine', 'openModelSetting'],
     ],
+    [
+      'by an engine that is not there',
+      { engine: { kind: 'failed', reason: 'MatCoder has no engine for aix-ppc64', lacksEngine: true } },
+      /^The engine of this platform is not there$/,
+      /no engine for aix-ppc64\.$/,
+      ['openExtension', 'restartEngine'],
+    ],
     ['by an engine that starts', { engine: { kind: 'starting' } }, /is starting$/, /when it is ready/, []],
     [
       'by an engine that restarts',
@@ -57,7 +65,7 @@ describe('a missing suggestion is explained', () => {
       /not been started/,
       ['restartEngine'],
     ],
-    ['by no editor', { here: undefined }, /^No editor is active$/, /has the cursor/, []],
+    ['by no editor', { here: undefined }, /^No editor is active$/, /has the cursor/, ['trySample']],
     [
       'by a document that nobody edits',
       { here: { ...HERE, scheme: 'git', isEnabled: false } },
@@ -67,7 +75,7 @@ describe('a missing suggestion is explained', () => {
     ],
     [
       'by a file that is ignored',
-      { here: { ...HERE, closed: '.matcoderignore lists the file' } },
+      { here: { ...HERE, closed: phrase('.matcoderignore lists the file') } },
       /off in this file/,
       /^\.matcoderignore lists the file\.$/,
       [],
@@ -96,52 +104,52 @@ describe('a missing suggestion is explained', () => {
     ['by no request yet', {}, /^No request in this file yet$/, /when you type/, ['trigger']],
     [
       'by several cursors',
-      { lastHere: past('gated', { cause: 'several cursors', reason: 'there is more than one cursor' }) },
+      { lastHere: past('gated', { cause: 'several cursors', reason: phrase('there is more than one cursor') }) },
       /more than one cursor/,
       /Escape/,
       [],
     ],
     [
       'by a selection',
-      { lastHere: past('gated', { cause: 'selection', reason: 'text is selected' }) },
+      { lastHere: past('gated', { cause: 'selection', reason: phrase('text is selected') }) },
       /^Text is selected$/,
       /without a selection/,
       [],
     ],
     [
       'by code after the cursor',
-      { lastHere: past('gated', { cause: 'code follows', reason: 'code follows on the line' }) },
+      { lastHere: past('gated', { cause: 'code follows', reason: phrase('code follows on the line') }) },
       /^Code follows the cursor/,
       /only if nothing but closing brackets/,
       ['trigger'],
     ],
     [
       'by a line that is too long',
-      { lastHere: past('gated', { cause: 'long line', reason: 'the line is longer than 2000 characters' }) },
+      { lastHere: past('gated', { cause: 'long line', reason: phrase('the line is longer than 2000 characters') }) },
       /No suggestion is wanted here/,
       /^The line is longer than 2000 characters\.$/,
       [],
     ],
     [
       'by a busy machine',
-      { lastHere: past('declined', { reason: 'over the allowance' }), strains: BUSY },
+      { lastHere: past('declined', { reason: phrase('over the allowance') }), strains: BUSY },
       /^MatCoder saves work, because other programs use the processor$/,
       /^Over the allowance\.$/,
       ['trigger', 'chooseSize'],
     ],
     [
       'by the governor on a quiet machine',
-      { lastHere: past('declined', { reason: 'typing at 90 ms a key' }) },
+      { lastHere: past('declined', { reason: phrase('typing at 90 ms a key') }) },
       /engine has used its share of the processor for now/,
       /^Typing at 90 ms a key\.$/,
       ['trigger', 'chooseSize'],
     ],
     [
       'by a model that was not confident',
-      { lastHere: past('unsure', { size: 'M', reason: 'the score was too low' }) },
+      { lastHere: past('unsure', { size: 'M', reason: phrase('the score was too low') }) },
       /^M was not confident enough$/,
       /The score was too low\. The eagerness is balanced\.$/,
-      ['beEager', 'chooseSize', 'trigger'],
+      ['beEager', 'trigger'],
     ],
     [
       'by the largest model that was not confident at the highest eagerness',
@@ -152,22 +160,22 @@ describe('a missing suggestion is explained', () => {
     ],
     [
       'by a model without a suggestion',
-      { lastHere: past('empty', { size: 'S', reason: 'the filter loops removed all of it' }) },
+      { lastHere: past('empty', { size: 'S', reason: phrase('the filter loops removed all of it') }) },
       /^S had nothing to suggest$/,
       /filter loops removed all of it\.$/,
       ['trigger'],
     ],
     [
       'by typing that was faster than a fixed size',
-      { lastHere: past('superseded', { reason: 'cancelled before its decode began' }), submodel: 'XL' },
+      { lastHere: past('superseded', { reason: phrase('cancelled before its decode began') }), submodel: 'XL' },
       /typed on before the answer was ready/,
       /^Cancelled before its decode began\.$/,
       ['chooseSize', 'trigger'],
     ],
-    ['by typing that was faster than Auto', { lastHere: past('superseded') }, /typed on/, /./, ['trigger']],
+    ['by typing that was faster than Auto', { lastHere: past('superseded') }, /typed on/, /^$/, ['trigger']],
     [
       'by a request that failed',
-      { lastHere: past('failed', { reason: 'the engine ended by SIGKILL' }) },
+      { lastHere: past('failed', { reason: phrase('the engine ended by SIGKILL') }) },
       /^The last request failed$/,
       /SIGKILL/,
       ['restartEngine'],
@@ -186,10 +194,10 @@ describe('a missing suggestion is explained', () => {
       const { now, remedies: offered } = explainSilence({ ...FACTS, ...change });
       assert.match(now.title, title);
       assert.match(now.detail, detail);
-      // The log has the details of every case.
+      // The log has the details of every case, and the diagnostics help whoever else looks at it.
       assert.deepEqual(
         offered.map(({ action }) => action),
-        [...remedies, 'showLog'],
+        [...remedies, 'showLog', 'copyDiagnostics'],
       );
       for (const text of [now.title, ...offered.map((remedy) => remedy.title)]) assert.ok(text.length <= 90, text);
     });
@@ -198,9 +206,15 @@ describe('a missing suggestion is explained', () => {
   it('with the last outcomes in words', () => {
     const outcomes = [
       past('shown', { size: 'M', latencyMs: 43.4, timeMs: 9_000 }),
-      past('declined', { size: 'S', reason: 'typing at 90 ms a key', times: 7, fileName: 'b.ts', timeMs: 2_000 }),
-      past('superseded', { reason: 'cancelled, but its decode continues', times: 2 }),
-      past('unsure', { size: 'S', latencyMs: 64, reason: 'src/a.ts is new' }),
+      past('declined', {
+        size: 'S',
+        reason: phrase('typing at 90 ms a key'),
+        times: 7,
+        fileName: 'b.ts',
+        timeMs: 2_000,
+      }),
+      past('superseded', { reason: phrase('cancelled, but its decode continues'), times: 2 }),
+      past('unsure', { size: 'S', latencyMs: 64, reason: phrase('src/a.ts is new') }),
     ];
     assert.deepEqual(
       explainSilence({ ...FACTS, outcomes }).outcomes.map(({ when, title, detail }) => [when, title, detail]),

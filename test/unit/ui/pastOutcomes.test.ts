@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { verbatim } from '../../../src/localisation/phrase';
 import { type PastOutcome, PastOutcomes } from '../../../src/ui/pastOutcomes';
 
 type Kind = PastOutcome['kind'];
@@ -11,7 +12,7 @@ describe('past outcomes', () => {
     timeMs = 0;
   });
   const add = (kind: Kind, reason = 'because', document = 'file:///a.ts') => {
-    past.add({ kind, reason, document, fileName: document.slice(8), timeMs: timeMs++ });
+    past.add({ kind, reason: verbatim(reason), document, fileName: document.slice(8), timeMs: timeMs++ });
   };
   const told = () => past.last(10).map(({ kind, times }) => `${kind} ${times}`);
 
@@ -33,7 +34,7 @@ describe('past outcomes', () => {
     add('declined', 'typing at 80 ms a key');
     add('declined', 'typing at 90 ms a key');
     assert.deepEqual(told(), ['declined 2']);
-    assert.equal(past.last(1)[0]?.reason, 'typing at 90 ms a key');
+    assert.deepEqual(past.last(1)[0]?.reason, verbatim('typing at 90 ms a key'));
   });
 
   it('of other documents stay apart', () => {

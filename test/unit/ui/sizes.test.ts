@@ -20,8 +20,8 @@ describe('a submodel is called', () => {
     });
   }
 
-  it('nothing if the checkpoint does not have it', () => {
-    assert.throws(() => labelOf(config, 'XXL'), /no submodel XXL/);
+  it('by its own name, after all sizes, if it is of an imported model', () => {
+    assert.deepEqual(labelOf(config, 'Other'), { shortName: 'Other', level: 5 });
   });
 });
 

@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
 import { type StatusInput, statusOf } from '../../../src/ui/status';
-import { INFO } from '../session/fakes';
+import { READY } from './statusInput';
 
-const READY: StatusInput = {
-  engine: { kind: 'ready', info: INFO },
-  off: undefined,
-  manualOnly: false,
-  declinedInARow: 0,
-  strains: [],
-  last: undefined,
-  isBusy: false,
-};
 const LAST = { shortName: 'M', latencyMs: 43 };
-const BUSY = { short: 'busy', long: 'other programs use the processor' };
-const BATTERY = { short: 'power', long: 'the machine runs on battery' };
+const BUSY = { cause: 'busy', short: 'busy', long: 'other programs use the processor' } as const;
+const BATTERY = { cause: 'power', short: 'power', long: 'the machine runs on battery' } as const;
 const OFF = { cause: 'language', reason: 'completion is off for markdown' } as const;
 
 const WHY = 'matcoder.whyNoSuggestion';
@@ -37,7 +28,7 @@ describe('the status bar', () => {
       'matcoder.recover',
     ],
     ['its name before the first completion', {}, '$(sparkle) MatCoder', /^ready, /, PICK],
-    ['the last completion', { last: LAST }, '$(sparkle) M 43 ms', /^size M, last completion in 43 ms$/, PICK],
+    ['the last completion', { last: LAST }, '$(sparkle) M 43 ms', /^size M, last completion in 43 milliseconds$/, PICK],
     ['that one is in progress', { last: LAST, isBusy: true }, '$(loading~spin) M 43 ms', /^size M/, PICK],
     [
       'that it is off here',
@@ -82,6 +73,20 @@ describe('the status bar', () => {
       PICK,
     ],
     [
+      'the last completion by an imported model, whose name is short enough for the status bar',
+      { last: { shortName: 'SmolLM2 135M Instruct', latencyMs: 143 } },
+      '$(sparkle) SmolLM2 135M… 143 ms',
+      /^size SmolLM2 135M Instruct, last completion in 143 milliseconds$/,
+      PICK,
+    ],
+    [
+      'the last completion by a size of an imported model, which is not cut off',
+      { last: { shortName: 'SmolLM2 135M Instruct L', latencyMs: 97 } },
+      '$(sparkle) SmolLM2 135… L 97 ms',
+      /^size SmolLM2 135M Instruct L, last completion in 97 milliseconds$/,
+      PICK,
+    ],
+    [
       'the last completion on a busy machine that answers',
       { strains: [BUSY], last: LAST },
       '$(sparkle) M 43 ms',
@@ -109,7 +114,7 @@ describe('the status bar', () => {
       { declinedInARow: 3 },
       { declinedInARow: 3, strains: [BUSY] },
       { declinedInARow: 3, strains: [BATTERY] },
-      { declinedInARow: 3, strains: [{ short: 'hot', long: 'the machine is hot' }] },
+      { declinedInARow: 3, strains: [{ cause: 'hot', short: 'hot', long: 'the machine is hot' }] },
     ];
     const widths = states.map(
       (change) => statusOf({ ...READY, ...change }).text.replace(/^\$\([a-z~-]+\) /, '').length,

@@ -4,10 +4,14 @@ import { tooltip, type TooltipParts } from '../../../src/ui/tooltip';
 
 const QUIET: TooltipParts = {
   engine: 'ready',
+  side: undefined,
   silence: undefined,
   hardware: 'not tried yet',
   memory: '312 files, 1.2 MB',
+  search: '1,240 of 20,000 files indexed',
   choice: 'Auto',
+  pace: undefined,
+  imported: undefined,
   last: undefined,
   today: NO_USAGE,
   order: ['S', 'M', 'M+', 'XL'],
@@ -28,7 +32,19 @@ describe('the tooltip', () => {
   it('says little before the first completion', () => {
     assert.equal(
       tooltip(QUIET).split('\n\n').slice(0, -1).join('; '),
-      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto; Workspace memory: 312 files, 1.2 MB',
+      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto; Workspace memory: 312 files, 1.2 MB; Search by meaning: 1,240 of 20,000 files indexed',
+    );
+  });
+
+  it('says where the engine runs, in a remote window', () => {
+    const side = 'The engine runs on this computer';
+    assert.match(tooltip({ ...QUIET, side }), /^\*\*MatCoder\*\*: ready\n\nThe engine runs on this computer\n\n/);
+  });
+
+  it('says how the imported model is', () => {
+    assert.match(
+      tooltip({ ...QUIET, imported: 'Smol is not loaded: it is loaded in the next pause' }),
+      /^Imported model: Smol is not loaded/m,
     );
   });
 

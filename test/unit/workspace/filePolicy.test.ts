@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english } from '../../../src/localisation/phrase';
 import { FilePolicy, type Folder, MAX_FILE_BYTES, type ProjectFile } from '../../../src/workspace/filePolicy';
 
 /** A workspace in memory, with files by absolute path, and the paths that were read. */
@@ -52,6 +53,30 @@ describe('the file policy', () => {
       paths.filter((_, i) => quoted[i]),
       ['src/a.ts'],
     );
+  });
+
+  it('quotes from a workspace folder that Git ignores, by all rules about the files in it', async () => {
+    const { isQuoted, policy, folder } = workspaceOf({
+      '/repo/.git': '',
+      '/repo/.gitignore': 'app/\n*.log\n',
+      '/repo/app/.gitignore': 'git.ts\n',
+      ...Object.fromEntries(['a.ts', 'src/a.ts', 'src/a.log', 'git.ts'].map((path) => [`/repo/app/${path}`, CODE])),
+    });
+    const paths = ['a.ts', 'src/a.ts', 'src/a.log', 'git.ts'];
+    assert.deepEqual(await Promise.all(paths.map(isQuoted)), [true, true, false, false]);
+    assert.deepEqual(
+      [await policy.ignoresFolder(folder, ''), await policy.ignoresFolder(folder, 'src')],
+      [false, false],
+    );
+  });
+
+  it('quotes nothing from a workspace folder that MatCoder’s own rules list', async () => {
+    const { isQuoted } = workspaceOf({
+      '/repo/.git': '',
+      '/repo/.matcoderignore': 'app/\n',
+      '/repo/app/a.ts': CODE,
+    });
+    assert.equal(await isQuoted('a.ts'), false);
   });
 
   it('quotes no file with a secret in its name or anywhere in its text', async () => {
@@ -134,13 +159,16 @@ describe('the file policy', () => {
 
   it('closes files with the names of secrets, and those that MatCoder’s own rules list', async () => {
     const { policy, file } = workspaceOf({ '/repo/app/.matcoderignore': 'gen/\n', '/repo/app/.gitignore': 'out/\n' });
-    const closed = (path: string) => policy.closed(`/repo/app/${path}`, file(path));
+    const closed = async (path: string) => {
+      const reason = await policy.closed(`/repo/app/${path}`, file(path));
+      return reason && english(reason);
+    };
     assert.deepEqual(await Promise.all(['.envrc', 'gen/a.ts', 'out/a.ts'].map(closed)), [
       'files of this name usually contain secrets',
       '.matcoderignore lists the file',
       undefined,
     ]);
-    assert.match((await policy.closed('/elsewhere/prod.env', undefined)) ?? '', /secrets/);
+    assert.match(english((await policy.closed('/elsewhere/prod.env', undefined))!), /secrets/);
   });
 
   it('reads a rule once for all files and folders until a change', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { IgnoreRules, patternsOfExcludes, patternsOfIgnoreFile } from '../../../src/workspace/ignoreRules';
@@ -35,7 +35,41 @@ describe('ignored files', () => {
     });
   }
 
-  it('are those that Git ignores', () => {
+  describe('in a folder that the user has opened and that is ignored itself', () => {
+    const opened: [string, Record<string, string>, string, boolean][] = [
+      ['are not all files', { '': 'build/' }, 'build/x/a.ts', false],
+      ['nor all if the pattern has a star', { '': 'build/*' }, 'build/x/a.ts', false],
+      ['nor all if the pattern names all files below', { '': 'build/**' }, 'build/x/src/a.ts', false],
+      ['nor all if everything is ignored, as in a repository of dotfiles', { '': '*' }, 'build/x/src/a.ts', false],
+      ['are those that another pattern matches', { '': 'build/\n*.log' }, 'build/x/src/a.log', true],
+      ['are those in a folder of the same name inside', { '': 'build/' }, 'build/x/build/a.ts', true],
+      ['are those that an ignore file inside names', { '': 'build/', 'build/x': 'a.ts' }, 'build/x/a.ts', true],
+      ['are all if the ignore file inside says so', { '': 'build/', 'build/x': '*' }, 'build/x/a.ts', true],
+      ['are those of a pattern that names the folder', { '': 'build/\nbuild/x/gen/' }, 'build/x/gen/a.ts', true],
+    ];
+    for (const [name, files, path, expected] of opened) {
+      it(name, () => {
+        const levels = Object.entries(files).map(([folder, text]) => ({ folder, list: patternsOfIgnoreFile(text) }));
+        const rules = new IgnoreRules(levels, 'build/x');
+        assert.equal(rules.ignores(path), expected);
+        assert.equal(rules.ignoresFolder('build/x/'), false);
+      });
+    }
+
+    it('are all if the rules above cannot be followed', () => {
+      const rules = new IgnoreRules([{ folder: '', list: { patterns: [], fault: 'it is too large' } }], 'build/x');
+      assert.equal(rules.ignores('build/x/a.ts'), true);
+    });
+
+    it('are as usual if a list of exceptions lets the folder through', () => {
+      const list = patternsOfIgnoreFile('*\n!*/\n!*.c\n');
+      const rules = new IgnoreRules([{ folder: '', list }], 'build/x');
+      assert.deepEqual([rules.ignores('build/x/a.ts'), rules.ignores('build/x/a.c')], [true, false]);
+    });
+  });
+
+  it('are those that Git ignores', function () {
+    if (spawnSync('git', ['--version']).error) this.skip(); // under Wine there is none
     const { files, paths } = randomProject(7);
     const folder = temporaryFolder();
     execFileSync('git', ['init', '-q', folder]);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english } from '../../../../src/localisation/phrase';
 import { gate } from '../../../../src/completion/gate';
 import { selectionsIn } from '../../../../src/completion/editor/selections';
 import { requestAt } from '../hand';
@@ -20,7 +21,7 @@ describe('the cursors of a document', () => {
   for (const [name, found, reason] of cases) {
     it(`${name}, and the gate is ${reason ? 'closed' : 'open'}`, () => {
       const gated = gate({ ...requestAt('a.█'), ...found });
-      if (reason) assert.match(gated?.reason ?? '', reason);
+      if (reason) assert.match(gated ? english(gated.reason) : '', reason);
       else assert.equal(gated, undefined);
     });
   }

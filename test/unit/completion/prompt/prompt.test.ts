@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUDGET, buildPrompt } from '../../../../src/completion/prompt/prompt';
+import type { Checkpoint } from '../../../../src/matlm/checkpoint';
+import type { PromptFormat } from '../../../../src/matlm/promptFormat';
 import { Tokenizer } from '../../../../src/matlm/tokenizer';
 import { AutoClosed } from '../../../../src/replay/autoClosed';
 import { MODEL, ROOT, small } from '../../model';
@@ -14,22 +16,26 @@ const common = (a: readonly number[], b: readonly number[]) => {
 };
 
 describe('the prompt', () => {
+  let checkpoint: Checkpoint;
   let tokenizer: Tokenizer;
+  /** The ids of the tokens between the parts. */
+  let marks: Required<Pick<PromptFormat['tokens'], 'prefix' | 'suffix' | 'middle' | 'file'>>;
   before(async () => {
-    ({ tokenizer } = await small());
+    checkpoint = await small();
+    ({ tokenizer } = checkpoint);
+    marks = checkpoint.prompt.tokens as typeof marks;
   });
   const build = (prefix: string, suffix: string, room = 900, prefixStart = 0) => [
-    ...buildPrompt(tokenizer, { path: 'src/a.ts', prefix, prefixStart, suffix }, room).tokens,
+    ...buildPrompt(checkpoint, { path: 'src/a.ts', prefix, prefixStart, suffix }, room).tokens,
   ];
 
   it('has the path, then the suffix, then the prefix', () => {
-    const { special } = tokenizer;
     const prompt = build('let x = ', ';\n');
     assert.deepEqual(
-      [prompt[0], prompt.indexOf(special.fimSuffix), prompt.at(-1)],
-      [special.fileSeparator, 1 + tokenizer.encode('src/a.ts\n').length, special.fimMiddle],
+      [prompt[0], prompt.indexOf(marks.suffix), prompt.at(-1)],
+      [marks.file, 1 + tokenizer.encode('src/a.ts\n').length, marks.middle],
     );
-    assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(special.fimPrefix) + 1, -1)), 'let x =');
+    assert.equal(tokenizer.decode(prompt.slice(prompt.indexOf(marks.prefix) + 1, -1)), 'let x =');
   });
 
   it('only grows at its end while the user types, except for a few steps of the window', () => {
@@ -50,8 +56,7 @@ describe('the prompt', () => {
     const document = code(200);
     const whole = build(document, '');
     assert.deepEqual(build(document.slice(2000), '', 900, 2000), whole);
-    const { special } = tokenizer;
-    const prefix = tokenizer.decode(whole.slice(whole.indexOf(special.fimPrefix) + 1, -1));
+    const prefix = tokenizer.decode(whole.slice(whole.indexOf(marks.prefix) + 1, -1));
     assert.match(prefix, /^const value/);
     assert.ok(prefix.length >= 1100 && prefix.length <= 2200, `${prefix.length} characters`);
   });
@@ -96,7 +101,12 @@ describe('the prompt', () => {
       for (let typed = 0; typed < 300; typed++) {
         text += character(2000 + typed);
         const before = counted.encodedCharacters;
-        buildPrompt(counted, { path: 'a.md', prefix: text, prefixStart: 0, suffix: '\n' }, 900, () => '');
+        buildPrompt(
+          { ...checkpoint, tokenizer: counted },
+          { path: 'a.md', prefix: text, prefixStart: 0, suffix: '\n' },
+          900,
+          () => '',
+        );
         costs.push(counted.encodedCharacters - before);
       }
       costs.shift(); // the whole line, once
@@ -108,11 +118,8 @@ describe('the prompt', () => {
   });
 
   it('ends the suffix at a line end', () => {
-    const { special } = tokenizer;
     const prompt = build('', code(100));
-    const suffix = tokenizer.decode(
-      prompt.slice(prompt.indexOf(special.fimSuffix) + 1, prompt.indexOf(special.fimPrefix)),
-    );
+    const suffix = tokenizer.decode(prompt.slice(prompt.indexOf(marks.suffix) + 1, prompt.indexOf(marks.prefix)));
     assert.match(suffix, /;\n$/);
     assert.ok(suffix.length <= 500);
   });
@@ -150,7 +157,7 @@ describe('the prompt', () => {
     const imports = "import { compute } from '../compute';\n";
     const budget = { ...BUDGET, importChars: 600 };
     const textOf = (excerpt: Parameters<typeof buildPrompt>[1]) =>
-      tokenizer.decode(buildPrompt(tokenizer, excerpt, 900, undefined, budget).tokens);
+      tokenizer.decode(buildPrompt(checkpoint, excerpt, 900, undefined, budget).tokens);
     const document = imports + code(200);
     const excerpt = { path: 'a.ts', prefix: document, prefixStart: 0, suffix: '' };
     assert.ok(textOf(excerpt).includes(`<|fim_prefix|>${imports}const value`));
@@ -167,8 +174,101 @@ describe('the prompt', () => {
     ];
     const excerpt = { path: 'a.ts', prefix: 'let x =', prefixStart: 0, suffix: '' };
     const textOf = (room: number, quoted: typeof snippets) =>
-      tokenizer.decode(buildPrompt(tokenizer, { ...excerpt, snippets: quoted }, room, () => '').tokens);
+      tokenizer.decode(buildPrompt(checkpoint, { ...excerpt, snippets: quoted }, room, () => '').tokens);
     assert.ok(textOf(900, snippets).endsWith('<|fim_prefix|>next();\nbest();\nlet x =<|fim_middle|>'));
     assert.equal(textOf(17, snippets), textOf(900, []));
+  });
+
+  describe('of another model', () => {
+    const excerpt = { path: 'src/a.ts', prefix: 'let x =', prefixStart: 0, suffix: ';\nend();\n' };
+    /** @param change of our own model's format */
+    const laidOut = (change: Partial<PromptFormat>, excerptChange: object = {}, room = 900, budget = BUDGET) => {
+      const dialect = { tokenizer, prompt: { ...checkpoint.prompt, ...change } };
+      return buildPrompt(dialect, { ...excerpt, ...excerptChange }, room, () => '', budget);
+    };
+    const textOf = (...args: Parameters<typeof laidOut>) => tokenizer.decode(laidOut(...args).tokens);
+
+    it('has the prefix, then the suffix, in the order PSM', () => {
+      const prompt = laidOut({ order: 'psm' });
+      assert.equal(
+        tokenizer.decode(prompt.tokens),
+        '<|file_sep|>src/a.ts\n<|fim_prefix|>let x =<|fim_suffix|>;\nend();\n<|fim_middle|>',
+      );
+      assert.equal(prompt.tokens[prompt.textEnd], marks.suffix);
+    });
+
+    it('has the middle’s token before the prefix if the middle continues it directly', () => {
+      const prompt = laidOut({ order: 'joined' });
+      assert.equal(
+        tokenizer.decode(prompt.tokens),
+        '<|file_sep|>src/a.ts\n<|fim_prefix|><|fim_suffix|>;\nend();\n<|fim_middle|>let x =',
+      );
+      assert.equal(prompt.textEnd, prompt.tokens.length);
+    });
+
+    it('is the prefix alone if the model cannot fill in', () => {
+      const none = { order: 'none', tokens: { file: marks.file } } as const;
+      const prompt = laidOut(none);
+      assert.equal(tokenizer.decode(prompt.tokens), '<|file_sep|>src/a.ts\nlet x =');
+      assert.equal(prompt.textEnd, prompt.tokens.length);
+      assert.equal(textOf({ ...none, hasHeader: false }), 'let x =');
+    });
+
+    it('has at least one token', () => {
+      const prompt = laidOut({ order: 'none', hasHeader: false, tokens: {} }, { prefix: '' });
+      assert.deepEqual(prompt.tokens, checkpoint.prompt.stop.slice(0, 1));
+    });
+
+    it('begins with the token that the model wants first', () => {
+      for (const order of ['spm', 'joined', 'psm', 'none'] as const) {
+        const { tokens } = laidOut({ order, tokens: { ...marks, begin: 7 } });
+        assert.deepEqual(tokens.slice(0, 2), [7, marks.file], order);
+      }
+    });
+
+    it('has no header, or the path without a token, if the model knows none', () => {
+      assert.equal(textOf({ hasHeader: false }), '<|fim_suffix|>;\nend();\n<|fim_prefix|>let x =<|fim_middle|>');
+      const { prefix, suffix, middle } = marks;
+      assert.ok(textOf({ tokens: { prefix, suffix, middle } }).startsWith('src/a.ts\n<|fim_suffix|>'));
+    });
+
+    it('may have no token for the middle', () => {
+      const { prefix, suffix } = marks;
+      assert.ok(textOf({ tokens: { prefix, suffix } }).endsWith('<|fim_prefix|>let x ='));
+    });
+
+    it('fits into its room in every order', () => {
+      for (const order of ['spm', 'joined', 'psm', 'none'] as const)
+        for (const room of [900, 300, 40]) {
+          const { tokens } = laidOut({ order }, { prefix: code(500), suffix: code(500) }, room);
+          assert.ok(tokens.length <= room, `${tokens.length} tokens of ${order} in a room of ${room}`);
+        }
+    });
+
+    it('keeps the tokens of the earlier prefix in the order PSM while the user types', () => {
+      const before = code(30);
+      let previous = laidOut({ order: 'psm' }, { prefix: before });
+      for (const typed of ['const', ' y', ' =', ' compute']) {
+        const next = laidOut({ order: 'psm' }, { prefix: before + typed });
+        assert.ok(common(previous.tokens, next.tokens) >= previous.textEnd - 8, typed);
+        previous = next;
+      }
+    });
+
+    it('has whole lines of the suffix within a number of tokens, or a part of its first line', () => {
+      const suffix = '\nshort();\n' + code(20);
+      for (const suffixTokens of [4, 16, 40, 100, 1000]) {
+        const { tokens, textEnd } = laidOut({ order: 'psm' }, { suffix }, 900, { ...BUDGET, suffixTokens });
+        const after = tokens.slice(textEnd + 1, -1);
+        assert.ok(after.length <= suffixTokens, `${after.length} of ${suffixTokens}`);
+        const text = tokenizer.decode(after);
+        assert.ok(suffix.startsWith(text) && text.endsWith('\n'), JSON.stringify(text));
+      }
+      const { tokens, textEnd } = laidOut({ order: 'psm' }, { suffix: 'x'.repeat(400) }, 900, {
+        ...BUDGET,
+        suffixTokens: 16,
+      });
+      assert.equal(tokens.length - textEnd - 2, 16);
+    });
   });
 });

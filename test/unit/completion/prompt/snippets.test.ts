@@ -113,10 +113,24 @@ describe('snippets of other documents', () => {
 
   it('come from the most recently used documents in their current version', () => {
     const index = new SnippetIndex(2);
-    for (const name of ['a', 'b', 'c']) index.set(name, `${name}.ts`, order);
-    index.set('b', 'b.ts', 'nothing();');
-    const paths = index.find('x', before, 9, never, 1).map(({ path }) => path);
+    for (const name of ['a.ts', 'b.ts', 'c.ts']) index.set(name, name, order);
+    index.set('b.ts', 'b.ts', 'nothing();');
+    const paths = index.find('x.ts', before, 9, never, 1).map(({ path }) => path);
     assert.deepEqual(paths, ['c.ts']);
+  });
+
+  it('are in the language of the document or a dialect of it', () => {
+    const index = new SnippetIndex(9);
+    for (const name of ['a.ts', 'b.py', 'c.jsx', 'd.abc']) index.set(name, name, order);
+    const quotedIn = (document: string) =>
+      index
+        .find(document, before, 9, never, 1)
+        .map(({ path }) => path)
+        .sort();
+    assert.deepEqual(quotedIn('file:///x.mjs'), ['a.ts', 'c.jsx']);
+    assert.deepEqual(quotedIn('file:///x.py'), ['b.py']);
+    assert.deepEqual(quotedIn('file:///x.abc'), ['d.abc']);
+    assert.deepEqual(quotedIn('file:///x.xyz'), []);
   });
 
   it('are those found before the deadline', () => {

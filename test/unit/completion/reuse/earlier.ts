@@ -1,5 +1,7 @@
+import { phrase } from '../../../../src/localisation/phrase';
 import { cursorOf } from '../../../../src/completion/cursor';
 import { trimAt } from '../../../../src/completion/filters';
+import type { Model } from '../../../../src/completion/models';
 import type { Work } from '../../../../src/completion/outcome';
 import { type Plan, requestSettings } from '../../../../src/completion/plan';
 import type { Generation, Suggesting } from '../../../../src/completion/reuse/generation';
@@ -9,6 +11,9 @@ import type { Decision } from '../../../../src/governor/decide';
 import { cursorContextAt } from '../../../../src/governor/place';
 import { AUTO } from '../../../../src/governor/settings';
 import { requestAt } from '../hand';
+
+/** No function of earlier output asks for the model. */
+const NO_MODEL = {} as Model;
 
 /** The text typed since, for a request at the drawn cursor. */
 export function sinceAt(drawn: string, document?: string): TypedSince {
@@ -28,6 +33,7 @@ export function generationAt(drawn: string, text: string, change: Partial<Sugges
     pieces: [...text].map((character) => ({ text: character, probability: 0.99 })),
     suggestion: { text, replaces: 0 },
     isUnsure: false,
+    score: undefined,
     emptiedBy: undefined,
     work: workBy(submodel),
     ...change,
@@ -70,13 +76,15 @@ export function planAt(
     multiline,
     speculateNext: false,
     situation: 'typing',
-    reason: 'a test',
+    reason: phrase('a test'),
   };
   return {
     request,
+    document: 0,
     settings,
     cursorContext: cursorContextAt('word start'),
-    prompt: { tokens: [1, 2, 3], healingPrefix: '' },
+    model: NO_MODEL,
+    prompt: { tokens: [1, 2, 3], textEnd: 2, healingPrefix: '' },
     decision,
     cursor,
     trim: trimAt(cursor),
@@ -100,7 +108,7 @@ export function inFlightAt(
 function workBy(submodel: string): Work {
   return {
     submodel,
-    reason: 'a test',
+    reason: phrase('a test'),
     promptTokens: 3,
     prefilledTokens: 1,
     decodedTokens: 4,

@@ -25,8 +25,8 @@ describe('earlier output', () => {
     assert.equal(earlier.cached(sinceAt('a = █'), planAt('a = █')), undefined);
     assert.equal(earlier.isKnownUnsure(sinceAt('a = █'), planAt('a = █'), undefined), false);
     assert.equal(earlier.hasDiverged(sinceAt('a = █')), false);
-    const { accepted, ghostText, joinable } = at('a = █');
-    assert.deepEqual([accepted, ghostText, joinable], [undefined, undefined, undefined]);
+    const { settled, ghostText, joinable } = at('a = █');
+    assert.deepEqual([settled, ghostText, joinable], [undefined, undefined, undefined]);
   });
 
   it('shows the suggestion of a request', () => {
@@ -109,7 +109,7 @@ describe('earlier output', () => {
 
   describe('that was accepted', () => {
     const accepted = (drawn: string) => {
-      const { accepted: taken } = at(drawn);
+      const { settled: taken } = at(drawn);
       return taken && [taken.generation.submodel, taken.characters];
     };
 
@@ -120,10 +120,13 @@ describe('earlier output', () => {
       assert.equal(accepted('a = f(x);█'), undefined);
     });
 
-    it('is not reported if it was wrong or the cursor moved, nor later', () => {
-      for (const drawn of ['a = g█', 'b█']) {
+    it('is reported as wrong if it was, and not at all if the cursor moved, nor later', () => {
+      for (const [drawn, reported] of [
+        ['a = g█', ['S', 0]],
+        ['b█', undefined],
+      ] as const) {
         earlier.add(byS, key);
-        assert.equal(accepted(drawn), undefined);
+        assert.deepEqual(accepted(drawn), reported);
         assert.equal(accepted('a = f(x);█'), undefined, drawn);
       }
     });
@@ -275,6 +278,6 @@ describe('earlier output', () => {
     assert.equal(onScreen('a = █'), undefined);
     assert.equal(earlier.cached(sinceAt('a = █'), planAt('a = █')), undefined);
     assert.equal(earlier.hasDiverged(sinceAt('a = g█')), false);
-    assert.equal(at('a = f(x);█').accepted, undefined);
+    assert.equal(at('a = f(x);█').settled, undefined);
   });
 });

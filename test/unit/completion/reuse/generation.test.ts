@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english } from '../../../../src/localisation/phrase';
 import type { Decoded } from '../../../../src/completion/decode/decode';
 import { generationOf, outcomeOf, workOf } from '../../../../src/completion/reuse/generation';
 import { planAt } from './earlier';
@@ -47,7 +48,7 @@ describe('a generation', () => {
     assert.deepEqual([generation.suggestion, generation.isUnsure], [undefined, true]);
     assert.deepEqual(generation.pieces, [{ text: 'f();', probability: 0.3 }]);
     const outcome = outcomeOf(generation);
-    assert.deepEqual(outcome.kind === 'unsure' && [outcome.submodel, outcome.reason], [
+    assert.deepEqual(outcome.kind === 'unsure' && [outcome.submodel, english(outcome.reason)], [
       'S',
       'the confidence was too low',
     ]);
@@ -61,11 +62,14 @@ describe('a generation', () => {
 
   it('is empty, and names the filter, if the filters leave nothing', () => {
     const outcome = outcomeOf(generated('f(█);', [[');', 0.99]]));
-    assert.match(outcome.kind === 'empty' ? outcome.reason : outcome.kind, /^the filter \w+ removed all of it$/);
+    assert.match(
+      outcome.kind === 'empty' ? english(outcome.reason) : outcome.kind,
+      /^the filter \w+ removed all of it$/,
+    );
   });
 
   it('is empty if the model wrote nothing', () => {
     const outcome = outcomeOf(generated('done();█', []));
-    assert.equal(outcome.kind === 'empty' && outcome.reason, 'nothing to add');
+    assert.equal(outcome.kind === 'empty' && english(outcome.reason), 'nothing to add');
   });
 });

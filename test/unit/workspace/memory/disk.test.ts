@@ -11,14 +11,13 @@ import { FakeMemory } from './world';
 
 /** A workspace on the disk with the real file policy, read as the editor reads it. */
 class Disk {
-  readonly path = temporaryFolder();
   readonly memory = new FakeMemory();
   readonly policy = new FilePolicy(() => undefined);
   readonly feeder: MemoryFeeder;
   reads = 0;
   private idle: () => void = () => undefined;
 
-  constructor() {
+  constructor(readonly path = temporaryFolder()) {
     const folder: Folder = {
       id: 'disk',
       path: this.path,
@@ -157,6 +156,16 @@ describe('the memory of a workspace on the disk', () => {
       ['a'],
     );
     assert.equal(disk.feeder.summary.leftOut.secret, 1);
+  });
+
+  it('has the files of a folder that the repository around it ignores, without those that other rules forbid', async () => {
+    disk = new Disk(join(temporaryFolder(), 'build', 'x'));
+    disk.write('../../.git/HEAD', 'ref: refs/heads/main\n');
+    disk.write('../../.gitignore', 'build/\n*.gen.ts\n');
+    disk.write('src/a.ts', 'a');
+    disk.write('src/b.gen.ts', 'generated');
+    await started();
+    assert.deepEqual(disk.known, ['a']);
   });
 
   it('loses what a new rule forbids, and gains what it allows', async () => {

@@ -80,6 +80,19 @@ describe('the feeder of the memory', () => {
       assert.equal(world.known.length, 3);
     });
 
+    it('gives a memory all texts again if a part of it is empty', async () => {
+      const world = new World();
+      world.write(many('a', 5));
+      world.feeder.attach(world.memory);
+      await world.untilIdle();
+      world.feeder.again();
+      assert.equal(world.feeder.summary.files, 5, 'they are remembered meanwhile');
+      await world.untilIdle();
+      const once = Object.values(many('a', 5));
+      assert.deepEqual([...world.memory.given].sort(), [...once, ...once].sort());
+      assert.equal(world.known.length, 5);
+    });
+
     it('stops if the engine remembers nothing', async () => {
       const world = new World();
       world.write(many('a', 50));

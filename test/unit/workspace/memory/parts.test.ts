@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { english } from '../../../../src/localisation/phrase';
 import { BackOff } from '../../../../src/workspace/memory/backOff';
 import { Contents } from '../../../../src/workspace/memory/contents';
 import { unfitName, unfitText } from '../../../../src/workspace/memory/fitness';
@@ -93,6 +94,11 @@ describe('the files that a text imports', () => {
       ['w/pkg', 'w/pkg/b', 'w/c/d'],
     ],
     Rust: ['w/src/main.rs', 'mod a;\npub mod b;\nmod tests {', ['w/src/a', 'w/src/b']],
+    'names that a URI encodes': [
+      'file:///c%3A/Gr%C3%B6%C3%9Fe/a.ts',
+      "import './\u00e4 (1)';\nimport '../b+c!';",
+      ['file:///c%3A/Gr%C3%B6%C3%9Fe/%C3%A4%20%281%29', 'file:///c%3A/b%2Bc%21'],
+    ],
     'paths above the top, not': ['a.ts', "import './../../../../b';\nimport '../../c';", []],
   };
   for (const [name, [file, text, expected]] of Object.entries(CASES)) {
@@ -160,17 +166,23 @@ describe('what the memory knows', () => {
 
   it('is said in a line', () => {
     const leftOut = { minified: 1, 'too large': 3 };
-    assert.equal(describeMemory({ ...some, leftOut }), '312 files, 1.2 MB; 4 left out: 3 too large, 1 minified');
-    assert.equal(describeMemory({ ...some, files: 1, bytes: 4200, leftOut: {} }), '1 file, 5 kB');
     assert.equal(
-      describeMemory({ ...some, unread: 20, leftOut: { secret: 2 } }),
+      english(describeMemory({ ...some, leftOut })),
+      '312 files, 1.2 MB; 4 left out: 3 too large, 1 minified',
+    );
+    assert.equal(english(describeMemory({ ...some, files: 1, bytes: 4200, leftOut: {} })), '1 file, 5 kB');
+    assert.equal(
+      english(describeMemory({ ...some, unread: 20, leftOut: { secret: 2 } })),
       '312 files, 1.2 MB; 20 still to be read; 2 left out: with secrets',
     );
-    assert.match(describeMemory({ ...some, leftOut: {}, isTruncated: true }), /MB; the workspace has more files/);
+    assert.match(
+      english(describeMemory({ ...some, leftOut: {}, isTruncated: true })),
+      /MB; the workspace has more files/,
+    );
   });
 
   it('is nothing while there is no memory, and the line says why', () => {
-    const say = (state: 'off' | 'waiting' | 'unavailable') => describeMemory({ ...some, state, leftOut: {} });
+    const say = (state: 'off' | 'waiting' | 'unavailable') => english(describeMemory({ ...some, state, leftOut: {} }));
     assert.deepEqual([say('off'), say('waiting')], ['off', 'empty until the engine is ready']);
     assert.match(say('unavailable'), /needs the native engine/);
   });

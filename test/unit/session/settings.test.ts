@@ -8,7 +8,7 @@ import {
   readSettings,
   SETTING_NAMES,
   type Settings,
-} from '../../../src/ui/settings';
+} from '../../../src/session/settings';
 import { exampleConfig, ROOT } from '../model';
 
 interface Property {
@@ -90,6 +90,7 @@ describe('the settings', () => {
 
 describe('the settings that choose a size', () => {
   const config = exampleConfig();
+  const inUse = (name: string | undefined) => (name === undefined ? undefined : { name, sizes: ['XL'] });
   const of = (stored: Partial<Record<keyof Settings, unknown>>) => {
     const faults: string[] = [];
     const settings = governorSettings(read(stored).settings, config, (fault) => faults.push(fault));
@@ -128,6 +129,50 @@ describe('the settings that choose a size', () => {
       assert.match(faults[1]!, /matcoder\.batteryCap/);
     });
   }
+
+  it('let the imported model answer everything, if one is in use', () => {
+    const { settings } = read({ submodel: 'imported' });
+    const faults: string[] = [];
+    const under = (name?: string) =>
+      governorSettings(settings, config, (fault) => faults.push(fault), inUse(name)).submodel;
+    assert.equal(under('Smol'), 'Smol');
+    assert.equal(under(), 'auto');
+    assert.deepEqual(faults, []);
+  });
+
+  it('let a size of the imported model answer everything, by that name or by `imported`', () => {
+    const under = (submodel: string, sizes: readonly string[] = ['S', 'M', 'XL']) => {
+      const faults: string[] = [];
+      const { settings } = read({ submodel });
+      const imported = { name: 'Smol', sizes };
+      const found = governorSettings(settings, config, (fault) => faults.push(fault), imported);
+      return [found.submodel, ...faults];
+    };
+    assert.deepEqual(under('imported S'), ['Smol S']);
+    assert.deepEqual(under('Smol S'), ['Smol S']);
+    assert.deepEqual(under('imported'), ['Smol']);
+    assert.deepEqual(under('S'), ['S'], 'without a name it is the main model’s');
+    assert.deepEqual(under('imported L'), [
+      'auto',
+      'the setting matcoder.submodel is "imported L", which Smol does not have (it has imported S, imported M, imported); ' +
+        'the setting is ignored',
+    ]);
+    assert.equal(under('Smol L').length, 2);
+    assert.equal(under('imported S', ['XL'])[0], 'auto');
+    const { settings } = read({ submodel: 'imported S' });
+    assert.equal(governorSettings(settings, config, (fault) => assert.fail(fault)).submodel, 'auto', 'none is in use');
+  });
+
+  it('let the imported model answer everything by its name too, while that is in use', () => {
+    const { settings } = read({ submodel: 'Smol' });
+    const faults: string[] = [];
+    const under = (name?: string) =>
+      governorSettings(settings, config, (fault) => faults.push(fault), inUse(name)).submodel;
+    assert.equal(under('Smol'), 'Smol');
+    assert.deepEqual(faults, []);
+    assert.equal(under('Other'), 'auto');
+    assert.equal(faults.length, 1);
+  });
 
   it('are taken as they are while no model is open', () => {
     const { settings } = read({ submodel: 'XXL' });

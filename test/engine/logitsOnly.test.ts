@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
 import type { DraftCounts } from '../../src/engine/engine';
 import { LocalEngine, openMemory } from '../../src/engine/native';
-import { ONNX_CPU, OnnxEngine } from '../../src/engine/onnx/onnxEngine';
-import { complete, type Completed } from './complete';
+import type { LogitsEngine } from '../../src/engine/logitsEngine';
+import { complete } from './complete';
 import { ROOT } from './harness';
 import { random, randomGate, TINY, tinyCheckpoint } from './tinyCheckpoint';
+import { logitsOnly } from './logitsOnly';
 
 const S = [32, 32, 32, 32];
 const XL = [128, 128, 128, 128];
 const XS = [32, 0, 32, 0];
 const MIX = [64, 32, 128, 96];
 
-/**
- * Index of the first token at which two texts part; undefined where they are one. Rows that are read together are rounded
- * otherwise than one by one, and one activation in int8 that falls to the other side moves the logits by a percent: what
- * is nearly as likely may take its place.
- */
-function partsAt(drafted: Completed, plain: Completed): number | undefined {
-  for (const [i, token] of plain.tokens.entries()) {
-    const [ours, theirs] = [drafted.probabilities[i] ?? Number.NaN, plain.probabilities[i] ?? Number.NaN];
-    assert.ok(Math.abs(ours - theirs) < 0.06, `token ${i} has the probabilities ${ours} and ${theirs}`);
-    if (drafted.tokens[i] !== token) return i;
-  }
-  assert.deepEqual([drafted.tokens.length, drafted.reason], [plain.tokens.length, plain.reason]);
-  return undefined;
-}
-
-describe('speculative decoding by ONNX Runtime', () => {
+describe('speculative decoding by a model that computes logits only', () => {
   /** 64 characters are tokens, and some of their pairs and triples are too. */
   const tokenBytes = Array.from({ length: TINY.vocabularySize }, (_, i) =>
     i < 64 ? Uint8Array.of(48 + i) : Uint8Array.from({ length: 2 + (i % 2) }, (_, n) => 48 + ((i * (n + 3)) % 64)),
@@ -37,16 +23,15 @@ describe('speculative decoding by ONNX Runtime', () => {
   const below = (n: number) => Math.floor(next() * n);
   /** A submodel that may draft for another: no wider anywhere. */
   const within = (target: readonly number[]) => target.map((width) => 32 * below(width / 32 + 1));
-  let engine: OnnxEngine;
+  let engine: LogitsEngine;
   const memory = openMemory(ROOT, checkpoint);
-  beforeEach(() => (engine = new OnnxEngine(ROOT, checkpoint, { provider: 'cpu', prefillTokens: 16 }, 1, memory)));
+  beforeEach(() => (engine = logitsOnly(checkpoint, memory)));
   afterEach(() => {
     engine.dispose();
   });
 
   it('generates the same tokens as plain greedy decoding, whatever the source of drafts', async () => {
     const seen = { copied: 0, written: 0, copiedAccepted: 0, writtenAccepted: 0, rejected: 0 };
-    let parted = 0;
     for (let round = 0; round < 60; round++) {
       // Few different tokens, so that the context often matches.
       const kinds = 2 + below(30);
@@ -70,7 +55,7 @@ describe('speculative decoding by ONNX Runtime', () => {
         const speculation = { widths: draftWidths, maxTokens: 1 + below(8), always };
         const expected = plain.tokens.slice(0, below(12)).map((token) => (below(5) ? token : below(kinds)));
         const drafted = await complete(engine, { ...request, speculation, expected });
-        if (partsAt(drafted, plain) !== undefined) parted++;
+        assert.deepEqual([drafted.tokens, drafted.reason], [plain.tokens, plain.reason]);
         const { copiedDrafts, copiedAccepted, writtenDrafts, writtenAccepted } = drafted.drafts as DraftCounts;
         seen.copied += copiedDrafts;
         seen.written += writtenDrafts;
@@ -80,8 +65,7 @@ describe('speculative decoding by ONNX Runtime', () => {
       }
     }
     for (const [kind, count] of Object.entries(seen)) assert.ok(count > 10, `${kind}: ${count} only`);
-    assert.ok(parted <= 3, `${parted} of 120 texts parted`);
-  }).timeout(120_000);
+  }).timeout(300_000);
 
   it('writes what the native engine writes, and counts its drafts', async () => {
     const native = new LocalEngine(ROOT, checkpoint, 1, memory);
@@ -119,7 +103,7 @@ describe('speculative decoding by ONNX Runtime', () => {
     const longer = [...prompt, ...first.tokens];
     const second = await complete(engine, { prompt: longer, widths: XL, speculation });
     assert.equal(second.reusedTokens, longer.length - 1);
-    const fresh = new OnnxEngine(ROOT, checkpoint, ONNX_CPU, 1);
+    const fresh = logitsOnly(checkpoint);
     assert.deepEqual(second.tokens, (await complete(fresh, { prompt: longer, widths: XL })).tokens);
     fresh.dispose();
   });
