@@ -12,6 +12,10 @@ const bytes = engine === 'llama-bench' ? Number.NaN : process.memoryUsage.rss() 
 process.send!({ startMs, bytes });
 
 process.on('message', ({ call, args }: { call: keyof Opened; args: never[] }) => {
-  void (opened[call] as (...args: never[]) => Promise<unknown>)(...args).then((result) => process.send!({ result }));
+  const before = process.cpuUsage();
+  void (opened[call] as (...args: never[]) => Promise<unknown>)(...args).then((result) => {
+    const { user, system } = process.cpuUsage(before);
+    process.send!({ result, cpuMs: (user + system) / 1000 });
+  });
 });
 process.on('disconnect', () => process.exit(0));

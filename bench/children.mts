@@ -14,18 +14,33 @@ export class Child {
     readonly bytes: number,
   ) {}
 
-  static async open(engine: string, target: object): Promise<Child> {
-    const child = fork(join(root, 'bench', 'child.mts'), [engine, JSON.stringify(target)], {
+  static open(engine: string, target: object): Promise<Child> {
+    return Child.begin(engine, target).opened;
+  }
+
+  /** @param file the program, `child.mts` or a bundle of it */
+  static begin(engine: string, target: object, file = join(root, 'bench', 'child.mts')) {
+    const child = fork(file, [engine, JSON.stringify(target)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced', // JSON has no NaN
     });
-    const { startMs, bytes } = await answer<{ startMs: number; bytes: number }>(child);
-    return new Child(child, startMs, bytes);
+    const opened = answer<{ startMs: number; bytes: number }>(child).then(
+      ({ startMs, bytes }) => new Child(child, startMs, bytes),
+    );
+    return { opened, kill: (signal: NodeJS.Signals) => child.kill(signal) };
   }
 
   async call<K extends keyof Opened>(call: K, ...args: Parameters<Opened[K]>): Promise<Awaited<ReturnType<Opened[K]>>> {
+    return (await this.timed(call, ...args)).result;
+  }
+
+  /** The same, with the processor time that it took on all threads. */
+  async timed<K extends keyof Opened>(
+    call: K,
+    ...args: Parameters<Opened[K]>
+  ): Promise<{ result: Awaited<ReturnType<Opened[K]>>; cpuMs: number }> {
     this.process.send({ call, args });
-    return (await answer<{ result: Awaited<ReturnType<Opened[K]>> }>(this.process)).result;
+    return answer<{ result: Awaited<ReturnType<Opened[K]>>; cpuMs: number }>(this.process);
   }
 
   close(): void {

@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { openCheckpoint } from '../src/matlm/checkpoint';
 import type { CheckpointConfig } from '../src/matlm/config';
-import type { GenerateEvent } from '../src/engine/engine';
-import { loadAddon, type NativeEngine, type NativeEvent } from '../src/engine/addon';
-import { OnnxEngine } from '../src/engine/onnx/onnxEngine';
-import type { Provider } from '../src/engine/onnx/runtime';
+import type { Engine, GenerateEvent } from '../src/engine/engine';
+import { GpuEngine } from '../src/engine/gpu/gpuEngine';
+import type { NativeEngine, NativeEvent } from '../src/engine/addon';
+import { loadAddon } from '../src/engine/loadAddon';
+import { isaOf, type Level, peerOf } from './levels.mts';
 
 export interface Opened {
   /** Reads tokens that nothing was read of before: milliseconds. */
@@ -20,13 +21,17 @@ export interface Opened {
 export interface Target {
   /** The repository's root. */
   readonly root: string;
-  /** Folder that bench/prepare.py made. */
+  /** Folder that bench/prepare.py made, or that holds `model`, an imported checkpoint. */
   readonly folder: string;
-  /** `least`: every layer with the narrowest FFN, so it has as many steps as XL and hardly any work in them. */
-  readonly size: 'least' | 'S' | 'XL';
+  /** `least`: every layer with the narrowest FFN, so it has as many steps as XL and hardly any work in them. A number: a width. */
+  readonly size: 'least' | 'S' | 'XL' | number;
+  /** The file for llama.cpp, `SIZE.gguf` in the folder if none is given. */
+  readonly gguf?: string;
+  /** An instruction set that both engines are held to. */
+  readonly level?: Level;
+  /** Tokens for which the peers have room. */
+  readonly context?: number;
   readonly threads: number;
-  /** On the GPU: tokens per prefill pass, as a probe found them to be correct. */
-  readonly prefillTokens?: number;
 }
 
 export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
@@ -34,30 +39,29 @@ export const ENGINES: Record<string, (target: Target) => Promise<Opened>> = {
   'node-llama-cpp': llama,
   'onnxruntime-node': onnx,
   'llama-bench': llamaBench,
-  'onnx-webgpu': (target) => onGpu(target, 'webgpu'),
-  'onnx-cuda': (target) => onGpu(target, 'cuda'),
-  'onnx-coreml': (target) => onGpu(target, 'coreml'),
-  'onnx-dml': (target) => onGpu(target, 'dml'),
-  'llama.cpp on the GPU': (target) => llama(target, true),
+  'matcoder on the GPU': ourKernels,
+  'llama.cpp on the GPU': (target) => llama(target, process.platform === 'darwin' ? 'metal' : 'vulkan'),
+  'llama.cpp by CUDA': (target) => llama(target, 'cuda'),
 };
 
 const LEAST = 32;
 function widthsOf(config: CheckpointConfig, size: Target['size']): readonly number[] {
   const { layers } = config.model;
+  if (typeof size === 'number') return Array<number>(layers).fill(size);
   return size === 'least' ? Array<number>(layers).fill(LEAST) : (config.granularities[size] ?? []);
 }
 
-/** Our checkpoint through ONNX Runtime by a provider that uses a GPU. */
-async function onGpu(target: Target, provider: Provider): Promise<Opened> {
-  const { root, folder, size, threads, prefillTokens = 31 } = target;
+/** Our checkpoint with our kernels on the GPU. */
+async function ourKernels({ root, folder, size }: Target): Promise<Opened> {
   const checkpoint = await openCheckpoint(`${folder}/model`);
-  const engine = new OnnxEngine(root, checkpoint, { provider, prefillTokens }, threads);
-  const widths = widthsOf(checkpoint.config, size);
-  const run = (prompt: readonly number[], maxTokens: number) =>
+  return openedBy(runOf(new GpuEngine(root, checkpoint), widthsOf(checkpoint.config, size)));
+}
+
+function runOf(engine: Engine, widths: readonly number[]): Run {
+  return (prompt, maxTokens) =>
     heard((listen) => {
       engine.generate({ prompt, widths, maxTokens, stopTokens: [] }, new AbortController().signal, listen);
     });
-  return openedBy(run);
 }
 
 interface Result {
@@ -99,14 +103,16 @@ function openedBy(run: Run): Opened {
   };
 }
 
-async function matcoder({ root, folder, size, threads }: Target): Promise<Opened> {
+async function matcoder({ root, folder, size, threads, level = 'native' }: Target): Promise<Opened> {
   const { config, weightsFile, tensors } = await openCheckpoint(`${folder}/model`);
   const addon = loadAddon(root);
+  const isa = isaOf(level);
   const engine: NativeEngine = new addon.Engine({
     weightsPath: weightsFile,
     tensors,
     config: config.model,
     threads,
+    ...(isa && { isa }),
   });
   const widths = Int32Array.from(widthsOf(config, size));
   const run = (prompt: readonly number[], maxTokens: number) =>
@@ -117,13 +123,14 @@ async function matcoder({ root, folder, size, threads }: Target): Promise<Opened
   return openedBy(run);
 }
 
-async function llama({ folder, size, threads }: Target, onGpu = false): Promise<Opened> {
-  const { getLlama } = await import('node-llama-cpp');
-  const gpu = !onGpu ? false : process.platform === 'darwin' ? 'metal' : 'vulkan';
+async function llama(target: Target, gpu: 'vulkan' | 'cuda' | 'metal' | false = false): Promise<Opened> {
+  const { folder, size, threads, level = 'native', gguf = `${folder}/${size}.gguf` } = target;
+  const { getLlama } = (await import(peerOf(level))) as typeof import('node-llama-cpp');
   const llama = await getLlama({ gpu, build: 'never', logLevel: 'error' as never, maxThreads: threads });
-  const gpuLayers = onGpu ? ('max' as const) : 0;
-  const model = await llama.loadModel({ modelPath: `${folder}/${size}.gguf`, gpuLayers });
-  const context = await model.createContext({ contextSize: model.trainContextSize, batchSize: 512, threads });
+  const gpuLayers = gpu ? ('max' as const) : 0;
+  const model = await llama.loadModel({ modelPath: gguf, gpuLayers });
+  const contextSize = target.context ?? model.trainContextSize;
+  const context = await model.createContext({ contextSize, batchSize: 512, threads });
   const sequence = context.getSequence();
   const read = async (tokens: readonly number[]) => {
     const start = performance.now();
@@ -224,21 +231,10 @@ async function onnx({ folder, size, threads }: Target): Promise<Opened> {
  * llama.cpp's own measuring program, where `LLAMA_BENCH` names one. It starts again for each measurement, chooses its
  * tokens itself and reports only times. It has no text to compare, and no first token after a key.
  */
-function llamaBench({ folder, size, threads }: Target): Promise<Opened> {
+function llamaBench({ folder, size, threads, gguf = `${folder}/${size}.gguf` }: Target): Promise<Opened> {
   const program = process.env.LLAMA_BENCH ?? '';
   const msPerToken = async (...work: string[]) => {
-    const flags = [
-      '--model',
-      `${folder}/${size}.gguf`,
-      '--threads',
-      `${threads}`,
-      '-ngl',
-      '0',
-      '-r',
-      '1',
-      '-o',
-      'json',
-    ];
+    const flags = ['--model', gguf, '--threads', `${threads}`, '-ngl', '0', '-r', '1', '-o', 'json'];
     const { stdout } = await promisify(execFile)(program, [...flags, ...work]);
     const [{ avg_ns, n_prompt, n_gen }] = JSON.parse(stdout) as [{ avg_ns: number; n_prompt: number; n_gen: number }];
     return avg_ns / 1e6 / (n_prompt + n_gen);

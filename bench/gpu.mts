@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- gpu [--json] [--rounds=N] [NAME...]`: the GPU compared with the processor, on the checkpoint that ships and
- * on drawn ones of 60, 150 and 500 million parameters. The engines take turns at prefill and decoding, at S and at XL: every
- * provider of ONNX Runtime whose results a probe finds correct, our engine on the processor, and llama.cpp on the same GPU.
+ * on drawn ones of 60, 150 and 500 million parameters. The engines take turns at prefill and decoding, at S and at XL: our engine
+ * on the processor, our kernels on the GPU, and llama.cpp on the same GPU.
  * Without a GPU that works, the bench prints the reason and ends. `--look` does only that check, with status 1.
  *
  * `least` shows the cost of launching kernels: every layer has an FFN of 32 hidden units, so there are as many kernels as in
@@ -12,11 +12,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
-import { isOnGpu } from '../src/engine/engine';
-import { type HardwareReport, inOrder } from '../src/engine/hardware';
-import { machineOf, whyNoGpu } from '../src/engine/thisMachine';
+import { GpuModel } from '../src/engine/gpu/model';
+import { machineOf } from '../src/engine/thisMachine';
 import { defaultThreads } from '../src/engine/native';
-import { detectHardware } from '../src/engine/probe';
 import { Child, median, tokens } from './children.mts';
 import type { Target } from './engines.mts';
 
@@ -42,30 +40,25 @@ interface Row {
   readonly decodeMsPerToken: number;
 }
 
-async function probe(modelFolder: string): Promise<HardwareReport> {
-  const { weightsFile } = await openCheckpoint(modelFolder);
-  const hostFile = join(root, 'dist', 'engine.js');
-  const machine = machineOf(root, weightsFile);
-  return detectHardware({ hostFile, root, modelFolder, threads: 0, machine, noGpu: whyNoGpu() });
+/** Why our kernels do not run a model on a GPU; undefined if they do. */
+async function whyNot(modelFolder: string): Promise<string | undefined> {
+  const { config, weightsFile, tensors } = await openCheckpoint(modelFolder);
+  try {
+    (await GpuModel.open(root, { config: config.model, weightsFile, tensors })).dispose();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
-/** The reason that nothing runs on a GPU; undefined if something does. */
-function whyNone({ findings }: HardwareReport): string | undefined {
-  const onGpus = findings.filter(({ backend }) => isOnGpu(backend));
-  if (onGpus.some(({ kept }) => kept)) return undefined;
-  const reasons = onGpus.map((finding) => `${finding.backend}: ${finding.kept ? '' : finding.reason}`);
-  return `No GPU works here, so there is nothing to measure.\n${reasons.join('\n')}`;
-}
-
-async function measure(name: string, report: HardwareReport): Promise<Row[]> {
+async function measure(name: string): Promise<Row[]> {
   const folder = join(root, 'build', 'bench', name);
-  const gpus = inOrder(report).filter(({ backend }) => isOnGpu(backend));
   const rows: Row[] = [];
   for (const size of SIZES) {
     const target = { root, folder, size, threads: defaultThreads() };
     const engines = [
       { engine: 'matcoder', target },
-      ...gpus.map(({ backend, prefillTokens }) => ({ engine: backend, target: { ...target, prefillTokens } })),
+      { engine: 'matcoder on the GPU', target },
       // Its file has the widths of a size that is exported.
       ...(size === 'least' ? [] : [{ engine: 'llama.cpp on the GPU', target }]),
     ];
@@ -117,10 +110,9 @@ function summary(rows: readonly Row[]): string[][] {
   });
 }
 
-const report = await probe(join(root, SHIPPED));
-const reason = whyNone(report);
+const reason = await whyNot(join(root, SHIPPED));
 if (reason !== undefined) {
-  process.stdout.write(`${reason}\n`);
+  process.stdout.write(`No GPU works here, so there is nothing to measure: ${reason}\n`);
   process.exit(values.look ? 1 : 0);
 }
 if (values.look) process.exit(0);
@@ -128,13 +120,14 @@ const names = positionals.length > 0 ? positionals : ['shipped'];
 const rows: Row[] = [];
 for (const name of names) {
   // Larger models may not fit, or compute wrongly where a small one does not.
-  const found = await probe(join(root, 'build', 'bench', name, 'model'));
-  const none = whyNone(found);
-  if (none !== undefined) process.stderr.write(`${name}: ${none}\n`);
-  rows.push(...(await measure(name, found)));
+  const folder = join(root, 'build', 'bench', name, 'model');
+  const none = await whyNot(folder);
+  if (none === undefined) rows.push(...(await measure(name)));
+  else process.stderr.write(`${name}: ${none}\n`);
 }
+const machine = machineOf(root, (await openCheckpoint(join(root, SHIPPED))).weightsFile);
 if (values.json) {
-  process.stdout.write(`${JSON.stringify({ machine: report.machine, cpu: cpus()[0]?.model, rows }, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ machine, cpu: cpus()[0]?.model, rows }, null, 2)}\n`);
 } else {
   const { prefill, decode } = PROMPT;
   const head = [
@@ -148,5 +141,5 @@ if (values.json) {
     'least / XL',
   ];
   const lines = [head, ['---', '---', ...Array<string>(6).fill('---:')], ...summary(rows)];
-  process.stdout.write(`${report.machine}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`);
+  process.stdout.write(`${machine}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`);
 }

@@ -23,6 +23,7 @@ import { History } from '../src/governor/history';
 import { UNKNOWN_MACHINE } from '../src/governor/machine';
 import { AUTO } from '../src/governor/settings';
 import { TypingRhythm } from '../src/governor/typing';
+import { english } from '../src/localisation/phrase';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { type EditedFile, lastLineOf, type Switch, Workspace } from '../src/replay/workspace';
 
@@ -81,7 +82,7 @@ class Arm {
     const startMs = now();
     const outcome = await this.pipeline?.complete(request, new AbortController().signal);
     if (!outcome) return;
-    const source = outcome.kind === 'reused' ? outcome.reason : 'work' in outcome ? 'decoded' : outcome.kind;
+    const source = outcome.kind === 'reused' ? english(outcome.reason) : 'work' in outcome ? 'decoded' : outcome.kind;
     const ms = now() - startMs;
     for (const name of [source, 'all']) {
       const of = this.msBySource.get(name) ?? [];

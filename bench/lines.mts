@@ -65,7 +65,6 @@ const switches = switchesOf(values.memory);
 const checkpoint = await openCheckpoint(values.model);
 const { native, memory: engineMemory } = openMemories(root, checkpoint, switches.includes('on'));
 const engine = new LocalEngine(root, checkpoint, 0, native);
-const { tokenizer } = checkpoint;
 
 const never = new AbortController().signal;
 const completed: Completed[] = [];
@@ -82,12 +81,12 @@ for (const [name, files] of packages) {
       await edited.remember(prefix + suffix);
       const request = requestIn(file.path, prefix, suffix);
       const known = { ...request, ...edited.knownAt(lastLineOf(prefix), request) };
-      const prompt = buildPrompt(tokenizer, known, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
+      const prompt = buildPrompt(checkpoint, known, checkpoint.config.model.contextLength - ROOM_TO_WRITE);
       const trim = trimAt(cursorOf(known, false));
       for (const one of submodels) {
         const submodel = submodelOf(checkpoint.config, one);
         const decision = { submodel, speculation: { widths: [], maxTokens: 8 }, maxTokens: 48, multiline: false };
-        const decoded = await decode(engine, tokenizer, prompt, decision, trim, never, {
+        const decoded = await decode(engine, checkpoint, prompt, decision, trim, never, {
           memory: known.memory,
         });
         if (decoded.fault !== undefined) throw new Error(decoded.fault);

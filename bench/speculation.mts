@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util';
 import { type HeldoutFile, readHeldout } from '../src/cli/heldout';
 import { openCheckpoint, SHIPPED } from '../src/matlm/checkpoint';
 import { submodelOf } from '../src/matlm/submodel';
-import { loadAddon, type NativeEvent } from '../src/engine/addon';
+import type { NativeEvent } from '../src/engine/addon';
+import { loadAddon } from '../src/engine/loadAddon';
 import { openMemory } from '../src/engine/native';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
