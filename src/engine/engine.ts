@@ -129,9 +129,14 @@ export type GenerateEvent =
 
 export type EndEvent = Extract<GenerateEvent, { type: 'end' }>;
 
+/** The end of a request that decoded nothing. */
+export function ended(reason: EndReason, details: Partial<EndEvent> = {}): EndEvent {
+  return { type: 'end', reason, decodedTokens: 0, passes: 0, decodeMs: 0, ...details };
+}
+
 /** The end of a request that never ran. */
-export function failed(message: string): GenerateEvent {
-  return { type: 'end', reason: 'failed', decodedTokens: 0, passes: 0, decodeMs: 0, message };
+export function failed(message: string): EndEvent {
+  return ended('failed', { message });
 }
 
 /**

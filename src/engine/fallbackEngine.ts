@@ -3,6 +3,7 @@ import {
   type Backend,
   type BackendReason,
   type EndEvent,
+  ended,
   type EngineInfo,
   FinalError,
   type GenerateEvent,
@@ -11,12 +12,24 @@ import {
   isOnGpu,
 } from './engine';
 import type { LocalBackend } from './localBackend';
+import type { LocalEngine } from './native';
 import { remaining } from './remaining';
 
-/** A backend that can be opened; `open` throws if it does not load. */
+/** A backend that can be opened. */
 export interface BackendCandidate {
   readonly backend: Backend;
-  readonly open: () => LocalBackend;
+  /**
+   * @param processor the native engine of the backend before, which goes on as this one or as a part of it, if it needs one
+   * @throws if it does not load
+   */
+  readonly open: (processor?: LocalEngine) => LocalBackend;
+}
+
+export interface FallbackOptions {
+  /** Runs each request of the measurement of a backend that is about to take over, if others use the process meanwhile. */
+  readonly inTurn?: InTurn | undefined;
+  /** Why the GPU is not used from the start, see `yieldGpu`. */
+  readonly yieldReason?: string | undefined;
 }
 
 /** A backend in use. */
@@ -30,6 +43,9 @@ interface Opened {
  * GPU's driver was reset, for example), it is rejected for good and its request continues on the next one from its last
  * token. If other programs need the GPU, or on battery, its backend yields for a while in the same way. A `FinalError` rejects nothing:
  * the next backend would meet it too, and may use far more memory before it does.
+ *
+ * The native engine is open once at most, and so is the model on the card: a backend takes over the native engine of the one before it, with
+ * its weights and all that it has read.
  */
 export class FallbackEngine implements LocalBackend {
   /** In the order of preference, without the rejected ones. */
@@ -38,7 +54,9 @@ export class FallbackEngine implements LocalBackend {
   private current: Opened;
   /** Set if the current backend was measured before it took over. */
   private measured: EngineInfo | undefined;
-  private yielded: { readonly candidate: BackendCandidate; readonly reason: string } | undefined;
+  /** Why the GPU is left alone; undefined if it may be used. */
+  private yieldReason: string | undefined;
+  private readonly inTurn: InTurn;
   /** Moves to another backend run one after the other; this is the end of the last. */
   private moves: Promise<void> = Promise.resolve();
   private isDisposed = false;
@@ -53,15 +71,12 @@ export class FallbackEngine implements LocalBackend {
   constructor(
     candidates: readonly BackendCandidate[],
     private readonly tokenBytes: readonly Uint8Array[],
+    { inTurn = (work) => work(), yieldReason }: FallbackOptions = {},
   ) {
     this.candidates = candidates;
-    const faults: Error[] = [];
-    const first = this.openFirst(candidates, faults);
-    if (!first) {
-      const message = faults.map((fault) => fault.message).join(' ') || 'there is no engine to open';
-      throw new AggregateError(faults, message);
-    }
-    this.current = first;
+    this.inTurn = inTurn;
+    this.yieldReason = yieldReason;
+    this.current = this.openFirst();
   }
 
   /** Call `listener` when another backend has taken over, after which `measure` gives other values. */
@@ -112,15 +127,14 @@ export class FallbackEngine implements LocalBackend {
     start();
   }
 
-  async measure(inTurn?: InTurn): Promise<EngineInfo> {
+  async measure(inTurn = this.inTurn): Promise<EngineInfo> {
     for (;;) {
       const used = this.current;
       try {
         const info = this.measured ?? (await used.engine.measure(inTurn));
-        const { candidate, reason } = this.yielded ?? {};
+        const { yielded } = this;
         const { backend } = used.candidate;
-        const yielded = candidate && reason ? { yielded: { backend: candidate.backend, reason } } : {};
-        return { ...info, backend, rejected: [...this.rejected], ...yielded };
+        return { ...info, backend, rejected: [...this.rejected], ...(yielded && { yielded }) };
       } catch (error) {
         if (error instanceof FinalError || !this.replace(used, (error as Error).message)) throw error;
       }
@@ -132,42 +146,31 @@ export class FallbackEngine implements LocalBackend {
    * the other side, and a request that is running moves with it.
    */
   yieldGpu(reason: string | undefined): Promise<void> {
-    return this.inTurn(async () => {
-      const { yielded } = this;
-      if (reason !== undefined && !yielded && isOnGpu(this.current.candidate.backend)) {
-        const { candidate } = this.current;
-        const onProcessor = this.candidates.find(({ backend }) => !isOnGpu(backend));
-        if (onProcessor && (await this.moveTo(onProcessor))) this.yielded = { candidate, reason };
-      } else if (reason === undefined && yielded) {
-        this.yielded = undefined;
-        await this.moveTo(yielded.candidate);
-      } else return;
-      this.onChange?.();
+    return this.oneByOne(() => {
+      this.yieldReason = reason;
+      return this.moveToBest();
     });
   }
 
   /** Use the candidates that a probe has found since the start: work moves to the first unless it is there already. */
   adopt(candidates: readonly BackendCandidate[]): Promise<void> {
-    return this.inTurn(async () => {
-      const usable = candidates.filter(({ backend }) => !this.rejected.some((other) => other.backend === backend));
+    return this.oneByOne(() => {
       const { candidate } = this.current;
-      this.candidates = usable.map((found) => (found.backend === candidate.backend ? candidate : found));
-      const { yielded } = this;
-      if (yielded) {
-        // The GPU stays yielded, and what is taken back is what was found now.
-        const onGpu = this.candidates.find(({ backend }) => isOnGpu(backend));
-        this.yielded = onGpu && { candidate: onGpu, reason: yielded.reason };
-      }
-      const best = this.candidates.find(({ backend }) => !yielded || !isOnGpu(backend));
-      if (!best || best === candidate) return;
-      await this.moveTo(best);
-      this.onChange?.();
+      this.candidates = candidates
+        .filter(({ backend }) => !this.rejected.some((other) => other.backend === backend))
+        .map((found) => (found.backend === candidate.backend ? candidate : found));
+      return this.moveToBest();
     });
   }
 
-  /** @param info what the same engine measured when it was open before */
-  restore(info: EngineInfo): void {
-    if (info.backend === this.current.candidate.backend) this.current.engine.restore?.(info);
+  /**
+   * @param info what the same model measured when it was open before
+   * @returns false if that was on another backend
+   */
+  restore(info: EngineInfo): boolean {
+    if (info.backend !== this.current.candidate.backend) return false;
+    this.current.engine.restore?.(info);
+    return true;
   }
 
   forget(cacheKeys: readonly number[]): void {
@@ -181,32 +184,64 @@ export class FallbackEngine implements LocalBackend {
   }
 
   /** A move that fails does not keep the next ones from running. */
-  private inTurn(move: () => Promise<void>): Promise<void> {
+  private oneByOne(move: () => Promise<void>): Promise<void> {
     const moved = this.moves.then(() => (this.isDisposed ? undefined : move()));
     this.moves = moved.catch(() => undefined);
     return moved;
   }
 
-  /** Opens and measures a backend, which compiles its kernels, and then gives it the work; false if it fails. */
-  private async moveTo(candidate: BackendCandidate): Promise<boolean> {
+  /** The candidates, those on the GPU last if it is left alone. */
+  private get usable(): readonly BackendCandidate[] {
+    if (this.yieldReason === undefined) return this.candidates;
+    return this.candidates.toSorted((a, b) => Number(isOnGpu(a.backend)) - Number(isOnGpu(b.backend)));
+  }
+
+  /** The backend that would be in use if the GPU were not left alone. */
+  private get yielded(): BackendReason | undefined {
+    const [best] = this.candidates;
+    const { yieldReason: reason } = this;
+    if (!best || reason === undefined || best === this.usable[0] || isOnGpu(this.current.candidate.backend))
+      return undefined;
+    return { backend: best.backend, reason };
+  }
+
+  private async moveToBest(): Promise<void> {
+    let hasMoved = false;
+    for (let next = this.nextMove(); next; next = this.nextMove()) {
+      await this.moveTo(next);
+      hasMoved = true;
+    }
+    if (hasMoved) this.onChange?.();
+  }
+
+  /** From one backend on the GPU to another the way is over the processor, because the card may not have memory for the model twice. */
+  private nextMove(): BackendCandidate | undefined {
+    const [best] = this.usable;
+    const { candidate } = this.current;
+    if (!best || best === candidate) return undefined;
+    if (!isOnGpu(best.backend) || !isOnGpu(candidate.backend)) return best;
+    return this.usable.find(({ backend }) => !isOnGpu(backend)) ?? best;
+  }
+
+  /** Opens and measures a backend, which compiles its kernels, and then gives it the work. It is rejected if it fails. */
+  private async moveTo(candidate: BackendCandidate): Promise<void> {
     const before = this.current;
+    // The backend in use may fail and be replaced at any time.
+    const hasLeft = () => this.isDisposed || this.current !== before;
     let engine: LocalBackend | undefined;
     try {
-      engine = candidate.open();
-      const info = await engine.measure();
-      // The backend in use may have failed meanwhile and been replaced.
-      if (this.isDisposed || this.current !== before) {
-        engine.dispose();
-        return false;
+      engine = candidate.open(before.engine.processor);
+      const info = await engine.measure(this.inTurn);
+      if (hasLeft()) {
+        engine.dispose(this.current.engine.processor);
+        return;
       }
       this.current = { candidate, engine };
       this.measured = info;
-      before.engine.dispose();
-      return true;
+      before.engine.dispose(engine.processor);
     } catch (error) {
-      engine?.dispose();
-      this.reject(candidate, (error as Error).message);
-      return false;
+      engine?.dispose(this.current.engine.processor);
+      if (!hasLeft()) this.reject(candidate, (error as Error).message);
     }
   }
 
@@ -220,43 +255,54 @@ export class FallbackEngine implements LocalBackend {
   private replace(failed: Opened, reason: string): boolean {
     // Another request has hit the fault first, or work has moved to another backend.
     if (failed !== this.current) return true;
-    const others = this.candidates.filter((candidate) => candidate !== failed.candidate);
-    const hasYielded = (candidate: BackendCandidate) => Number(candidate === this.yielded?.candidate);
-    const next = this.openNext(others.toSorted((a, b) => hasYielded(a) - hasYielded(b)));
-    if (!next) return false;
+    if (this.candidates.every((candidate) => candidate === failed.candidate)) return false;
     this.reject(failed.candidate, reason);
-    this.current = next;
+    // If the card failed, the processor did not. What failed is closed first, because there may not be memory for both.
+    const processor = isOnGpu(failed.candidate.backend) ? failed.engine.processor : undefined;
+    failed.engine.dispose(processor);
+    try {
+      this.current = this.openFirst(processor);
+    } catch (error) {
+      this.current = { candidate: failed.candidate, engine: noBackend(`${reason}; ${(error as Error).message}`) };
+    }
+    if (this.current.engine.processor !== processor) processor?.dispose();
     this.measured = undefined;
-    if (hasYielded(next.candidate)) this.yielded = undefined;
-    failed.engine.dispose();
     this.onChange?.();
     return true;
   }
 
-  private openNext(candidates: readonly BackendCandidate[]): Opened | undefined {
-    try {
-      return this.openFirst(candidates, []);
-    } catch {
-      return undefined; // a final error: the request ends with the fault that it met first
-    }
-  }
-
-  /** @throws {FinalError} if no backend can run the model */
-  private openFirst(candidates: readonly BackendCandidate[], faults: Error[]): Opened | undefined {
-    for (const candidate of candidates) {
+  /**
+   * @throws {FinalError} if no backend can run the model
+   * @throws {AggregateError} the faults of all candidates, if none opens
+   */
+  private openFirst(processor?: LocalEngine): Opened {
+    const faults: Error[] = [];
+    for (const candidate of this.usable) {
       try {
-        return { candidate, engine: candidate.open() };
+        return { candidate, engine: candidate.open(processor) };
       } catch (error) {
         if (error instanceof FinalError) throw error;
         faults.push(error as Error);
         this.reject(candidate, (error as Error).message);
       }
     }
-    return undefined;
+    const message = faults.map((fault) => fault.message).join(' ') || 'there is no engine to open';
+    throw new AggregateError(faults, message);
   }
 
   private reject(candidate: BackendCandidate, reason: string): void {
     this.candidates = this.candidates.filter((other) => other !== candidate);
     this.rejected.push({ backend: candidate.backend, reason });
   }
+}
+
+/** Stands in for a backend that failed if no other opens: each request ends with the reason, and so does a measurement. */
+function noBackend(reason: string): LocalBackend {
+  return {
+    generate: (_request, _signal, listener) => {
+      listener(ended('failed', { message: reason, isFinal: true }));
+    },
+    measure: () => Promise.reject(new FinalError(reason)),
+    dispose: () => undefined,
+  };
 }

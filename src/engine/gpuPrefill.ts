@@ -1,10 +1,19 @@
 import type { CheckpointConfig } from '../matlm/config';
 import { type Cost, type GpuPrefill, parameters, submodelOf, wholeSizes } from '../matlm/submodel';
 import type { NativeMemory } from './addon';
-import type { CachedText, EndEvent, EndReason, EngineInfo, GenerateEvent, GenerateRequest, InTurn } from './engine';
+import {
+  type CachedText,
+  type EndEvent,
+  ended,
+  type EngineInfo,
+  type GenerateEvent,
+  type GenerateRequest,
+  type InTurn,
+} from './engine';
 import type { LocalBackend } from './localBackend';
 import type { LogitsEngine } from './logitsEngine';
 import type { LocalEngine } from './native';
+import { RequestQueue } from './requestQueue';
 
 /** Tokens of two prompts whose times give the cost of a start and of a token. */
 const MEASURED_TOKENS = [64, 256] as const;
@@ -21,12 +30,14 @@ interface Measured {
  */
 export class GpuPrefillEngine implements LocalBackend {
   private measured: readonly Measured[] = [];
-  /** Requests run one after the other; this is the end of the last. */
-  private queue: Promise<void> = Promise.resolve();
+  private readonly queue = new RequestQueue();
 
-  /** Both are disposed of with this engine. */
+  /**
+   * Both are disposed of with this engine.
+   * @param processor may have been in use before
+   */
   constructor(
-    private readonly processor: LocalEngine,
+    readonly processor: LocalEngine,
     private readonly gpu: Pick<LogitsEngine, 'readAndCopy' | 'cachedTokens' | 'forget' | 'describe' | 'dispose'>,
     private readonly config: CheckpointConfig,
   ) {}
@@ -37,32 +48,17 @@ export class GpuPrefillEngine implements LocalBackend {
     listener: (event: GenerateEvent) => void,
     memory?: NativeMemory,
   ): void {
-    let hasEnded = false;
-    const end = (reason: EndReason, details: Partial<EndEvent> = {}) => {
-      if (hasEnded) return;
-      hasEnded = true;
-      signal.removeEventListener('abort', endWaiting);
-      listener({ type: 'end', reason, decodedTokens: 0, passes: 0, decodeMs: 0, ...details });
-    };
-    // A request that waits for its turn ends at once.
-    const endWaiting = () => {
-      end('aborted');
-    };
-    signal.addEventListener('abort', endWaiting, { once: true });
-    if (signal.aborted) endWaiting();
-    this.queue = this.queue.then(async () => {
-      if (hasEnded) return;
-      signal.removeEventListener('abort', endWaiting);
+    this.queue.request(signal, listener, async () => {
       try {
         const startMs = performance.now();
         const before = await this.readOnGpu(request, signal, listener);
         // What the GPU alone has read still has to be copied.
-        if (signal.aborted) end('aborted', { cachedTokens: before });
-        else await this.continue(request, before, startMs, signal, listener, memory);
+        if (signal.aborted) return ended('aborted', { cachedTokens: before });
+        return await this.continue(request, before, startMs, signal, listener, memory);
       } catch (error) {
         // The processor refuses a request that makes no sense, as any other backend would.
         const isFinal = error instanceof RangeError;
-        end('failed', { message: (error as Error).message, ...(isFinal && { isFinal }) });
+        return ended('failed', { message: (error as Error).message, ...(isFinal && { isFinal }) });
       }
     });
   }
@@ -78,6 +74,8 @@ export class GpuPrefillEngine implements LocalBackend {
   }
 
   async measure(inTurn: InTurn = (work) => work()): Promise<EngineInfo> {
+    // The card opens and compiles without a turn: requests on the processor go on meanwhile.
+    await this.gpu.describe();
     const processor = await this.processor.measure(inTurn);
     const gpuPrefill = await this.measureGpu(inTurn);
     const costs = Object.fromEntries(
@@ -86,7 +84,7 @@ export class GpuPrefillEngine implements LocalBackend {
         { ...cost, gpuPrefill: gpuPrefill(this.widthsOf(size)) },
       ]),
     );
-    this.restore({ costs });
+    this.learn(costs);
     const gpu = await this.gpu.describe();
     return {
       ...processor,
@@ -98,7 +96,11 @@ export class GpuPrefillEngine implements LocalBackend {
   }
 
   restore({ costs }: Pick<EngineInfo, 'costs'>): void {
-    this.measured = Object.entries(costs).map(([size, cost]) => ({ widths: this.widthsOf(size), cost }));
+    this.learn(costs);
+    const onProcessor = ({ prefillMsPerToken, decodeMsPerToken }: Cost) => ({ prefillMsPerToken, decodeMsPerToken });
+    this.processor.restore({
+      costs: Object.fromEntries(Object.entries(costs).map(([size, cost]) => [size, onProcessor(cost)])),
+    });
   }
 
   forget(cacheKeys: readonly number[]): void {
@@ -106,9 +108,13 @@ export class GpuPrefillEngine implements LocalBackend {
     this.gpu.forget(cacheKeys);
   }
 
-  dispose(): void {
-    this.processor.dispose();
+  dispose(kept?: LocalEngine): void {
+    this.processor.dispose(kept);
     this.gpu.dispose();
+  }
+
+  private learn(costs: EngineInfo['costs']): void {
+    this.measured = Object.entries(costs).map(([size, cost]) => ({ widths: this.widthsOf(size), cost }));
   }
 
   /**
@@ -156,7 +162,7 @@ export class GpuPrefillEngine implements LocalBackend {
     return gpuPrefill.startMs + tokens * gpuPrefill.msPerToken < onProcessor;
   }
 
-  /** The request on the processor, whose cache holds what was read. */
+  /** The request on the processor, whose cache holds what was read. @returns its end */
   private continue(
     request: GenerateRequest,
     before: number,
@@ -164,15 +170,15 @@ export class GpuPrefillEngine implements LocalBackend {
     signal: AbortSignal,
     listener: (event: GenerateEvent) => void,
     memory?: NativeMemory,
-  ): Promise<void> {
+  ): Promise<EndEvent> {
     return new Promise((resolve) => {
       const hear = (event: GenerateEvent) => {
         if (event.type === 'prefill') {
           const reusedTokens = Math.min(before, event.reusedTokens);
           const prefilledTokens = request.prompt.length - reusedTokens;
           listener({ ...event, reusedTokens, prefilledTokens, prefillMs: performance.now() - startMs });
-        } else listener(event);
-        if (event.type === 'end') resolve();
+        } else if (event.type === 'end') resolve(event);
+        else listener(event);
       };
       this.processor.generate(request, signal, hear, memory);
     });

@@ -1,8 +1,11 @@
 import type { NativeMemory } from './addon';
 import type { Engine, EngineInfo, GenerateEvent, GenerateRequest, InTurn } from './engine';
+import type { LocalEngine } from './native';
 
 /** An engine in this process. */
 export interface LocalBackend extends Engine {
+  /** The native engine that it is or contains. Another backend of the same model can go on with it. */
+  readonly processor?: LocalEngine;
   /** @param memory the memory that the request uses, if it is not the engine's own */
   generate(
     request: GenerateRequest,
@@ -19,5 +22,6 @@ export interface LocalBackend extends Engine {
   restore?(info: EngineInfo): void;
   /** Free the keys and values of documents, if each has its own. */
   forget?(cacheKeys: readonly number[]): void;
-  dispose(): void;
+  /** @param kept the native engine, if another backend goes on with it */
+  dispose(kept?: LocalEngine): void;
 }

@@ -9,7 +9,9 @@ import {
   type InTurn,
 } from './engine';
 import type { LocalBackend } from './localBackend';
+import { type ChunkLimits, ChunkSize } from './chunkSize';
 import { measureCosts } from './measure';
+import { RequestQueue } from './requestQueue';
 import type { EngineCheckpoint } from '../matlm/checkpoint';
 import { decidesAlone, decodeInSteps, type StepDecoder } from './gpu/decodeInSteps';
 import { decode, type Decoding, noDrafts } from './stepwise/decode';
@@ -20,8 +22,8 @@ import { MAX_DRAFT, Speculator } from './stepwise/speculator';
 export interface LogitsModel {
   /** For faults: what computes. */
   readonly name: string;
-  /** Tokens of a prompt that are read at once. An abort takes effect between two such chunks. */
-  readonly chunkTokens: number;
+  /** Of the tokens of a prompt that are read at once. An abort takes effect between two such chunks. */
+  readonly chunkLimits: ChunkLimits;
   /**
    * Reads tokens after `position` tokens that the cache holds.
    * @param rows the places among the tokens, one after the other, whose logits are wanted
@@ -66,8 +68,9 @@ export class LogitsEngine implements LocalBackend {
   private cache = new SequenceCache();
   /** By the widths of target and draft. */
   private readonly speculators = new Map<string, Speculator>();
-  /** Requests run one after the other; this is the end of the last. */
-  private queue: Promise<void> = Promise.resolve();
+  /** By the widths of a submodel, because a token of a large one takes longer. */
+  private readonly chunkSizes = new Map<string, ChunkSize>();
+  private readonly queue = new RequestQueue();
   private isDisposed = false;
 
   /** @param memory from `openMemory` */
@@ -90,44 +93,25 @@ export class LogitsEngine implements LocalBackend {
       request.healingPrefix,
     );
     this.checkSpeculation(request);
-    let ended = false;
-    const done = { tokens: 0, passes: 0, ...noDrafts() };
-    let startMs = performance.now();
-    const end = (reason: EndReason, details: Partial<EndEvent> = {}) => {
-      if (ended) return;
-      ended = true;
-      signal.removeEventListener('abort', endWaiting);
-      const { tokens: decodedTokens, ...drafts } = done;
-      const decodeMs = decodedTokens > 0 ? performance.now() - startMs : 0;
-      listener({
-        type: 'end',
-        reason,
-        decodedTokens,
-        decodeMs,
-        ...drafts,
-        ...details,
-      });
-    };
-    // A request that waits for its turn ends at once. A running one ends after its current step.
-    const endWaiting = () => {
-      end('aborted');
-    };
-    signal.addEventListener('abort', endWaiting, { once: true });
-    if (signal.aborted) endWaiting();
-    void this.enqueue(async () => {
-      if (ended) return;
-      signal.removeEventListener('abort', endWaiting);
+    this.queue.request(signal, listener, async () => {
+      const done = { tokens: 0, passes: 0, ...noDrafts() };
+      let startMs = performance.now();
+      const end = (reason: EndReason, details: Partial<EndEvent> = {}): EndEvent => {
+        const { tokens: decodedTokens, ...counts } = done;
+        const decodeMs = decodedTokens > 0 ? performance.now() - startMs : 0;
+        return { type: 'end', reason, decodedTokens, decodeMs, ...counts, ...details };
+      };
       const isAborted = () => signal.aborted || this.isDisposed;
       try {
         await this.useDocument(request.cacheKey);
         const logits = await this.prompt(request, isAborted, listener);
         startMs = performance.now();
-        if (logits) end(await this.decode({ request, memory, logits, isAborted, listener, done }));
-        else end('aborted', { cachedTokens: this.cache.length });
+        if (!logits) return end('aborted', { cachedTokens: this.cache.length });
+        return end(await this.decode({ request, memory, logits, isAborted, listener, done }));
       } catch (error) {
         // The content of the cache is unknown after a fault.
         this.cache.truncate(0);
-        end('failed', { message: (error as Error).message });
+        return end('failed', { message: (error as Error).message });
       }
     });
   }
@@ -138,7 +122,7 @@ export class LogitsEngine implements LocalBackend {
    */
   async logits(tokens: readonly number[], widths: readonly number[], first: number): Promise<Float32Array> {
     this.check(tokens, widths);
-    return this.enqueue(async () => {
+    return this.queue.run(async () => {
       await this.useDocument();
       this.cache.truncate(0);
       const rows: Float32Array[] = [await this.prefill(tokens.slice(0, first + 1), widths, undefined)];
@@ -164,7 +148,7 @@ export class LogitsEngine implements LocalBackend {
     const { keysAndValues } = this.model;
     if (!keysAndValues) throw new Error(`${this.model.name} has no keys and values that can be copied`);
     this.check(prompt, widths);
-    return this.enqueue(async () => {
+    return this.queue.run(async () => {
       try {
         await this.useDocument(cacheKey);
         this.cache.truncate(this.cache.reusable(prompt, widths));
@@ -192,12 +176,14 @@ export class LogitsEngine implements LocalBackend {
   }
 
   async measure(inTurn?: InTurn): Promise<EngineInfo> {
+    // A model that opens and compiles now needs no turn: requests on another engine go on meanwhile.
+    await this.describe();
     const costs = await measureCosts(this, this.checkpoint.config, inTurn);
     return { pid: process.pid, rejected: [], ...(await this.describe()), costs };
   }
 
   forget(cacheKeys: readonly number[]): void {
-    void this.enqueue(async () => {
+    void this.queue.run(async () => {
       for (const key of cacheKeys) this.caches.delete(key);
       await this.model.forget?.(cacheKeys);
     });
@@ -215,18 +201,9 @@ export class LogitsEngine implements LocalBackend {
   /** Ends waiting requests. The model is disposed of when the running request has ended. */
   dispose(): void {
     this.isDisposed = true;
-    void this.enqueue(async () => {
+    void this.queue.run(async () => {
       await this.model.dispose();
     });
-  }
-
-  private enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.queue.then(work);
-    this.queue = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
   }
 
   /** Fills the cache with the request's prompt. @returns the logits after it; undefined if it was aborted */
@@ -288,10 +265,14 @@ export class LogitsEngine implements LocalBackend {
     onProgress: (prefilledTokens: number) => void = () => undefined,
   ): Promise<Float32Array> {
     const before = this.cache.length;
+    const size = this.chunkSizes.get(widths.join()) ?? new ChunkSize(this.model.chunkLimits);
+    this.chunkSizes.set(widths.join(), size);
     let logits: Float32Array = new Float32Array();
     while (this.cache.length < tokens.length && !isAborted?.()) {
-      const chunk = tokens.slice(this.cache.length, this.cache.length + this.model.chunkTokens);
+      const chunk = tokens.slice(this.cache.length, this.cache.length + size.tokens);
+      const startMs = performance.now();
       logits = await this.read(chunk, widths, [chunk.length - 1]);
+      size.took(chunk.length, performance.now() - startMs);
       if (this.cache.length < tokens.length) onProgress(this.cache.length - before);
     }
     return logits;

@@ -30,6 +30,7 @@ export function defaultThreads(): number {
 /** The native engine in this process: the reference for every other backend. */
 export class LocalEngine implements LocalBackend {
   private readonly native: NativeEngine;
+  private costs: EngineInfo['costs'] | undefined;
 
   /**
    * @param root the folder that holds the addon
@@ -193,18 +194,27 @@ export class LocalEngine implements LocalBackend {
     });
   }
 
+  get processor(): this {
+    return this;
+  }
+
+  /** The costs are measured once, whichever backends this engine serves. */
   async measure(inTurn?: InTurn): Promise<EngineInfo> {
+    const costs = (this.costs ??= await measureCosts(this, this.checkpoint.config, inTurn));
     const { isa, threads, weightBytes, kvCacheBytes } = this.native;
-    const costs = await measureCosts(this, this.checkpoint.config, inTurn);
     return { pid: process.pid, backend: 'native', rejected: [], isa, threads, weightBytes, kvCacheBytes, costs };
+  }
+
+  restore({ costs }: Pick<EngineInfo, 'costs'>): void {
+    this.costs = costs;
   }
 
   forget(cacheKeys: readonly number[]): void {
     this.native.forget(Int32Array.from(cacheKeys));
   }
 
-  dispose(): void {
-    this.native.dispose();
+  dispose(kept?: LocalEngine): void {
+    if (kept !== this) this.native.dispose();
   }
 }
 

@@ -1,9 +1,10 @@
+import { statSync } from 'node:fs';
 import type { Checkpoint } from '../matlm/checkpoint';
 import { submodelOf } from '../matlm/submodel';
 import { checkValues } from '../matlm/tensors';
 import type { NativeMemory } from './addon';
 import { type Backend, isOnGpu } from './engine';
-import { type BackendCandidate, FallbackEngine } from './fallbackEngine';
+import { type BackendCandidate, FallbackEngine, type FallbackOptions } from './fallbackEngine';
 import { GpuEngine } from './gpu/gpuEngine';
 import { unsupported } from './gpu/weights';
 import { GpuPrefillEngine } from './gpuPrefill';
@@ -19,7 +20,7 @@ const TRIAL = { promptTokens: 40, decodedTokens: 8 };
 /** Set by tests alone. Without it, a driver that computes on the processor is refused, because the native engine does that faster. */
 const ALLOWS_SOFTWARE_GPU = 'MATCODER_ALLOW_SOFTWARE_GPU';
 
-export interface OpenOptions {
+export interface OpenOptions extends FallbackOptions {
   /** 0 for the default. */
   readonly threads?: number;
   /** The findings of the probe on this machine. */
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly avoidsGpu?: boolean;
   /** From `openMemory`. All backends share it. */
   readonly memory?: NativeMemory | undefined;
+  /** Weights of that many bytes are loaded next, and nothing else happens in this process meanwhile. */
+  readonly onLoad?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -37,8 +40,9 @@ export interface OpenOptions {
  * @throws {AggregateError} the faults of all candidates, if none opens
  */
 export function openEngine(root: string, checkpoint: Checkpoint, options: OpenOptions = {}): FallbackEngine {
+  options.onLoad?.(statSync(checkpoint.weightsFile).size);
   checkValues(checkpoint.weightsFile, checkpoint.tensors);
-  return new FallbackEngine(candidates(root, checkpoint, options), checkpoint.tokenizer.tokenBytes);
+  return new FallbackEngine(candidates(root, checkpoint, options), checkpoint.tokenizer.tokenBytes, options);
 }
 
 /**
@@ -49,13 +53,16 @@ export function openEngine(root: string, checkpoint: Checkpoint, options: OpenOp
 export function candidates(
   root: string,
   checkpoint: Checkpoint,
-  { threads = 0, report, avoidsGpu = false, memory }: OpenOptions,
+  { report, avoidsGpu = false, ...options }: OpenOptions,
 ): BackendCandidate[] {
   const found = (report ? inOrder(report) : []).map(({ backend }) => backend);
   const backends = new Set<Backend>([...found, 'native', 'onnx-cpu']);
   return [...backends]
     .filter((backend) => whyNot(backend, checkpoint) === undefined && (!avoidsGpu || !isOnGpu(backend)))
-    .map((backend) => ({ backend, open: () => openBackend(root, checkpoint, threads, backend, memory) }));
+    .map((backend) => ({
+      backend,
+      open: (processor) => openBackend(root, checkpoint, backend, { ...options, processor }),
+    }));
 }
 
 /** Why a backend cannot run a checkpoint on any machine; undefined if it can. */
@@ -83,22 +90,31 @@ export async function tryBackend(
   const { widths } = submodelOf(checkpoint.config, 'XL');
   const count = TRIAL.promptTokens + TRIAL.decodedTokens;
   const tokens = Array.from({ length: count }, (_, i) => (i * 37 + 11) % model.vocabularySize);
-  const engine = openBackend(root, checkpoint, threads, backend);
+  const engine = openBackend(root, checkpoint, backend, { threads });
   const logits = await engine.logits(tokens, widths, TRIAL.promptTokens - 1);
   return { logits, costs: (await engine.measure()).costs };
 }
 
+/** @param options with the native engine of the backend before, if there was one */
 function openBackend(
   root: string,
   checkpoint: Checkpoint,
-  threads: number,
   backend: Backend,
-  memory?: NativeMemory,
+  {
+    threads = 0,
+    memory,
+    onLoad,
+    processor,
+  }: Pick<OpenOptions, 'threads' | 'memory' | 'onLoad'> & { readonly processor?: LocalEngine | undefined },
 ): LocalEngine | GpuEngine | GpuPrefillEngine | OnnxEngine {
   const reason = whyNot(backend, checkpoint);
   if (reason !== undefined) throw new Error(reason);
   const refusesSoftware = process.env[ALLOWS_SOFTWARE_GPU] === undefined;
-  const native = () => new LocalEngine(root, checkpoint, threads, memory);
+  const native = () => {
+    if (processor) return processor;
+    onLoad?.(statSync(checkpoint.weightsFile).size);
+    return new LocalEngine(root, checkpoint, threads, memory);
+  };
   const gpu = () => new GpuEngine(root, checkpoint, memory, { refusesSoftware });
   switch (backend) {
     case 'native':

@@ -2,9 +2,17 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClient, type EngineState } from '../../src/engine/client';
-import { type Engine, type EngineInfo, FinalError, type GenerateEvent } from '../../src/engine/engine';
+import {
+  type Engine,
+  type EngineInfo,
+  failed,
+  FinalError,
+  type GenerateEvent,
+  type InTurn,
+} from '../../src/engine/engine';
 import type { LocalBackend } from '../../src/engine/localBackend';
 import { type BackendCandidate, FallbackEngine } from '../../src/engine/fallbackEngine';
+import { GpuPrefillEngine } from '../../src/engine/gpuPrefill';
 import { LocalEngine } from '../../src/engine/native';
 import { OnnxEngine } from '../../src/engine/onnx/onnxEngine';
 import { AddonError } from '../../src/engine/loadAddon';
@@ -452,6 +460,225 @@ describe('a GPU that other programs need', () => {
     assert.deepEqual([backend, yielded], ['native', undefined]);
     engine.dispose();
   });
+});
+
+describe('the weights', () => {
+  /** Candidates, and what became of the weights on both sides, in order. A lost card fails each prompt. */
+  function counted({ isLost = false } = {}) {
+    const log: string[] = [];
+    const native = (processor?: LocalEngine): LocalEngine => {
+      if (processor) return processor;
+      log.push('+processor');
+      return new (class extends LocalEngine {
+        override dispose(kept?: LocalEngine): void {
+          if (kept !== this) log.push('-processor');
+          super.dispose(kept);
+        }
+      })(ROOT, checkpoint, 1);
+    };
+    const loss = () => Promise.reject(new Error('the card was lost'));
+    const card = () => {
+      log.push('+card');
+      return {
+        describe: () => Promise.resolve({ ...NOTHING, backend: 'gpu' as const, isa: 'none', threads: 1 }),
+        // It has read nothing that the processor could continue from.
+        readAndCopy: () => (isLost ? loss() : Promise.resolve(undefined)),
+        cachedTokens: () => 0,
+        forget: () => undefined,
+        dispose: () => log.push('-card'),
+      };
+    };
+    const gpu = (): LocalBackend => {
+      const { dispose } = card();
+      const inner = new LocalEngine(ROOT, checkpoint, 1);
+      return {
+        measure: () => inner.measure(),
+        generate: (request, signal, listener) => {
+          if (isLost) listener(failed('the card was lost'));
+          else inner.generate(request, signal, listener);
+        },
+        dispose: () => {
+          dispose();
+          inner.dispose();
+        },
+      };
+    };
+    return {
+      log,
+      native: { backend: 'native', open: native } as const,
+      gpu: { backend: 'gpu', open: gpu } as const,
+      gpuPrefill: {
+        backend: 'gpu-prefill',
+        open: (processor?: LocalEngine) => new GpuPrefillEngine(native(processor), card(), checkpoint.config),
+      } as const,
+    };
+  }
+  const NOTHING = { weightBytes: 0, kvCacheBytes: 0 };
+  /** With which each prompt is read on the card. */
+  const FREE_PREFILL = { startMs: 0, msPerToken: 0 };
+  const costs = { XL: { prefillMsPerToken: 1, decodeMsPerToken: 1, gpuPrefill: FREE_PREFILL } };
+  const believing = (engine: FallbackEngine) => {
+    assert.ok(engine.restore({ backend: 'gpu-prefill', costs } as unknown as EngineInfo));
+    return engine;
+  };
+  const reusedTokens = (heard: readonly GenerateEvent[]) =>
+    heard.flatMap((event) => (event.type === 'prefill' ? [event.reusedTokens] : []))[0];
+
+  it('on the processor stay, with what they have read, while the card comes and goes', async () => {
+    const { log, native, gpuPrefill } = counted();
+    const engine = believing(fallback([gpuPrefill, native]));
+    const whole = tokensOf(await events(engine));
+    await engine.yieldGpu('the machine runs on battery');
+    const away = await engine.measure();
+    assert.deepEqual([away.backend, away.yielded?.backend], ['native', 'gpu-prefill']);
+    assert.equal(away.costs.XL?.gpuPrefill, undefined, 'no prompt is read on the card');
+    const again = await events(engine);
+    assert.deepEqual([tokensOf(again), reusedTokens(again)! > 5], [whole, true]);
+    await engine.yieldGpu(undefined);
+    const back = await engine.measure();
+    assert.deepEqual([back.backend, back.yielded], ['gpu-prefill', undefined]);
+    assert.deepEqual(log, ['+processor', '+card', '-card', '+card']);
+    engine.dispose();
+    assert.deepEqual(log.slice(4).sort(), ['-card', '-processor']);
+  });
+
+  it('on the processor are measured once, and then on loan', async () => {
+    const { native, gpuPrefill } = counted();
+    let turns = 0;
+    const engine = new FallbackEngine([gpuPrefill, native], checkpoint.tokenizer.tokenBytes, {
+      inTurn: (work) => (turns++, work()),
+    });
+    const { costs } = await engine.measure();
+    const before = turns;
+    await engine.yieldGpu('the machine runs on battery');
+    const away = await engine.measure();
+    assert.deepEqual([turns, away.costs.XL?.decodeMsPerToken], [before, costs.XL?.decodeMsPerToken]);
+    engine.dispose();
+  });
+
+  it('on the processor stay if the card is lost', async () => {
+    const { log, native, gpuPrefill } = counted({ isLost: true });
+    const engine = believing(fallback([gpuPrefill, native]));
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    const { backend, rejected } = await engine.measure();
+    assert.deepEqual([backend, rejected[0]?.reason], ['native', 'the card was lost']);
+    assert.deepEqual(log, ['+processor', '+card', '-card']);
+    engine.dispose();
+    assert.deepEqual(log.slice(3), ['-processor']);
+  });
+
+  it('on a lost card are given up before the processor loads its own', async () => {
+    const { log, native, gpu } = counted({ isLost: true });
+    const engine = fallback([gpu, native]);
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    assert.deepEqual(log, ['+card', '-card', '+processor']);
+    engine.dispose();
+  });
+
+  it('are on the card once at most, also if another backend that uses it is better', async () => {
+    const { log, native, gpu, gpuPrefill } = counted();
+    const engine = fallback([gpu, native]);
+    await engine.adopt([gpuPrefill, gpu, native]);
+    assert.equal((await engine.measure()).backend, 'gpu-prefill');
+    await engine.adopt([gpu, gpuPrefill, native]);
+    assert.equal((await engine.measure()).backend, 'gpu');
+    assert.deepEqual(log, ['+card', '+processor', '-card', '+card', '-card', '+card', '-processor']);
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    engine.dispose();
+  });
+
+  it('are not brought to the card at all if it is yielded from the start', async () => {
+    const { log, native, gpuPrefill } = counted();
+    const yieldReason = 'the machine runs on battery';
+    const engine = new FallbackEngine([gpuPrefill, native], checkpoint.tokenizer.tokenBytes, { yieldReason });
+    const { backend, yielded } = await engine.measure();
+    assert.deepEqual([backend, yielded], ['native', { backend: 'gpu-prefill', reason: yieldReason }]);
+    assert.deepEqual(log, ['+processor']);
+    await engine.yieldGpu(undefined);
+    assert.equal((await engine.measure()).backend, 'gpu-prefill');
+    assert.deepEqual(log, ['+processor', '+card']);
+    engine.dispose();
+  });
+
+  it('stay in use if the card does not take them', async () => {
+    const { log, native, gpuPrefill } = counted();
+    const engine = fallback([native]);
+    const open = (processor?: LocalEngine) => {
+      const opened = gpuPrefill.open(processor);
+      opened.measure = () => Promise.reject(new Error('the card has too little memory'));
+      return opened;
+    };
+    await engine.adopt([{ backend: 'gpu-prefill', open }, native]);
+    const { backend, rejected } = await engine.measure();
+    assert.deepEqual([backend, rejected[0]?.reason], ['native', 'the card has too little memory']);
+    assert.deepEqual(log, ['+processor', '+card', '-card']);
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    engine.dispose();
+  });
+
+  it('are measured in turn before a backend takes over, on both sides', async () => {
+    const { native, gpuPrefill } = counted();
+    let isTurn = false;
+    const seen: boolean[] = [];
+    const open = () => {
+      const engine = native.open();
+      const generate = engine.generate.bind(engine);
+      engine.generate = (...request) => {
+        seen.push(isTurn);
+        generate(...request);
+      };
+      return engine;
+    };
+    const { gpu } = counted();
+    const inTurn: InTurn = async (work) => {
+      isTurn = true;
+      try {
+        return await work();
+      } finally {
+        isTurn = false;
+      }
+    };
+    const engine = new FallbackEngine([gpu], checkpoint.tokenizer.tokenBytes, { inTurn });
+    await engine.adopt([{ backend: 'native', open }]);
+    await engine.adopt([gpuPrefill, { backend: 'native', open }]);
+    assert.ok(seen.length > 2 && seen.every(Boolean), seen.join());
+    engine.dispose();
+  });
+
+  const nothingElse: [string, () => never, RegExp][] = [
+    [
+      'there is not enough memory for them',
+      () => {
+        throw new FinalError('model.safetensors: there is not enough memory for this model');
+      },
+      /the card was lost; model\.safetensors: there is not enough memory/,
+    ],
+    [
+      'the engine does not load',
+      () => {
+        throw new Error('The native engine is damaged');
+      },
+      /the card was lost; The native engine is damaged/,
+    ],
+  ];
+  for (const [why, open, message] of nothingElse) {
+    it(`are gone with a lost card, and every request says so, if ${why}`, async () => {
+      const { log, gpu } = counted({ isLost: true });
+      let opened = 0;
+      const native: BackendCandidate = { backend: 'native', open: () => (opened++, open()) };
+      const engine = fallback([gpu, native]);
+      let replaced = 0;
+      engine.whenReplaced(() => replaced++);
+      for (let request = 0; request < 2; request++) {
+        const end = (await events(engine)).at(-1)!;
+        assert.ok(end.type === 'end' && end.reason === 'failed' && end.isFinal);
+        assert.match(end.message ?? '', message);
+      }
+      await assert.rejects(engine.measure(), message);
+      assert.deepEqual([opened, replaced, log], [1, 1, ['+card', '-card']]);
+      engine.dispose();
+    });
+  }
 });
 
 describe('the result of a probe while the engine runs', () => {

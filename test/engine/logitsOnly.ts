@@ -13,7 +13,7 @@ export function logitsOnly(checkpoint: EngineCheckpoint, memory?: NativeMemory, 
     checkpoint,
     {
       name: 'the model',
-      chunkTokens,
+      chunkLimits: { least: chunkTokens, most: chunkTokens },
       read: async (tokens, position, widths, rows) => {
         text = [...text.slice(0, position), ...tokens];
         const found = await native.logits(text, widths, 0, position);

@@ -2,7 +2,7 @@ import type { EngineCheckpoint } from '../../matlm/checkpoint';
 import type { NativeMemory } from '../addon';
 import { LogitsEngine } from '../logitsEngine';
 import { type GpuOptions, GpuModel } from './model';
-import { CHUNK_TOKENS } from './scratch';
+import { CHUNK_TOKENS, TILE_TOKENS } from './scratch';
 
 /**
  * The checkpoint on the graphics card. It is opened by the first request, which fails if no card runs it; the reason is the same
@@ -29,7 +29,7 @@ export class GpuEngine extends LogitsEngine {
       checkpoint,
       {
         name: 'the graphics card',
-        chunkTokens: CHUNK_TOKENS,
+        chunkLimits: { least: TILE_TOKENS, most: CHUNK_TOKENS },
         read: async (...request) => (await model()).read(...request),
         decodeSteps: async (...request) => (await model()).decode(...request),
         keysAndValues: async (...span) => (await model()).keysAndValues(...span),

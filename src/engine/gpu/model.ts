@@ -3,7 +3,7 @@ import { type GpuDevice, GpuError, openDevice } from './device';
 import { KeyValueCache, KeyValueCachePool } from './keyValueCache';
 import { type Kernel, type KernelName, Kernels, type Constants } from './kernels';
 import { BLOCK, paddedRows } from './matrix';
-import { MAX_COMPENSATED, type Scratch, scratchOf, UNIFORM_STRIDE, VOCABULARY_SLICE } from './scratch';
+import { MAX_COMPENSATED, type Scratch, scratchOf, TILE_TOKENS, UNIFORM_STRIDE, VOCABULARY_SLICE } from './scratch';
 import {
   type CardMatrix,
   type CardWeights,
@@ -499,8 +499,7 @@ function dispatch(pass: GPUComputePassEncoder, { kernel, buffers }: Step, x: num
   pass.dispatchWorkgroups(x, y);
 }
 
-/** Tokens of a tile in kernels/matmul.wgsl, and the number from which it is faster than the same number of single tokens. */
-const TILE_TOKENS = 32;
+/** The number from which a tile is faster than the same number of single tokens. */
 const LEAST_TILED = 4;
 
 function multiply(pass: GPUComputePassEncoder, product: Product, count: number, rows = product.rows): void {

@@ -3,8 +3,11 @@ import type { GpuDevice } from './device';
 import { BLOCK, paddedRows } from './matrix';
 import type { Range } from './weights';
 
-/** Tokens of a prompt that are read in one submit; an abort takes effect between two. */
+/** Tokens of a prompt that are read in one submit at most; an abort takes effect between two. */
 export const CHUNK_TOKENS = 256;
+
+/** Tokens of a tile in kernels/matmul.wgsl. Fewer take as long, as far as matrices are concerned. */
+export const TILE_TOKENS = 32;
 
 /** Tokens that are decoded in one submit at most. */
 const MAX_STEPS = 8;

@@ -17,7 +17,7 @@ export class OnnxEngine extends LogitsEngine {
     const model = new OnnxModel(loadRuntime(root), { config: config.model, weightsFile, tensors }, threads);
     super(checkpoint, {
       name: 'ONNX Runtime',
-      chunkTokens: PREFILL_CHUNK,
+      chunkLimits: { least: PREFILL_CHUNK, most: PREFILL_CHUNK },
       read: (...request) => model.read(...request),
       describe: () =>
         Promise.resolve({

@@ -38,6 +38,7 @@ export class EngineHost {
       onLoad: (bytes) => {
         this.loads(bytes);
       },
+      sensed: () => this.sensed(),
       ...parts,
     });
   }
@@ -75,6 +76,18 @@ export class EngineHost {
     });
   }
 
+  /** Resolves when the sensors have been read once, if any are open, but after LONGEST_READING_MS at the latest. */
+  private async sensed(): Promise<void> {
+    const readings = [...this.watches.values()].map(({ read }) => read);
+    if (readings.length === 0) return;
+    let stopWaiting: () => void = () => undefined;
+    const timeout = new Promise<void>((resolve) => {
+      stopWaiting = this.clock.after(LONGEST_READING_MS, resolve);
+    });
+    await Promise.race([timeout, ...readings]);
+    stopWaiting();
+  }
+
   /**
    * Listen to the sensors, which are read once for all that ask for the same ones.
    * @returns stops it
@@ -86,12 +99,15 @@ export class EngineHost {
     if (!watch) {
       const listeners = new Set<(state: SensedState) => void>();
       let sharing = GPU_IS_USED;
-      const made: Watch = { listeners, last: undefined, close: () => undefined };
+      let hasRead: () => void = () => undefined;
+      const read = new Promise<void>((resolve) => (hasRead = resolve));
+      const made: Watch = { listeners, read, last: undefined, close: () => undefined };
       made.close = watchMachine(root, options, (state) => {
         made.last = state;
         for (const hear of [...listeners]) hear(state);
         sharing = shareGpu(sharing, state.gpu, state.powerSource);
         this.models.yieldGpu(sharing.reason);
+        hasRead();
       });
       this.watches.set(key, made);
       watch = made;
@@ -110,6 +126,8 @@ export class EngineHost {
 
 interface Watch {
   readonly listeners: Set<(state: SensedState) => void>;
+  /** The first reading. */
+  readonly read: Promise<void>;
   last: SensedState | undefined;
   close: () => void;
 }
@@ -117,6 +135,9 @@ interface Watch {
 /** A slow disk, and what a model needs besides its weights. */
 const LEAST_BYTES_PER_MS = 20_000;
 const LEAST_LOADING_MS = 30_000;
+
+/** A model that waits for the sensors is opened after this time, because they may hang. */
+const LONGEST_READING_MS = 1000;
 
 /** Least time between two messages that say only that the process does not hang. */
 const ALIVE_EVERY_MS = 1000;
@@ -216,6 +237,8 @@ export class ServedClient {
     if (this.isOpening || this.use) throw new Error('the client has a model already');
     this.isOpening = true;
     this.owner = window;
+    // Before the model is opened, because the battery decides where that is.
+    this.watch(root, sensors);
     const use = await this.host.models.use({ root, folder, threads }, avoidsGpu, {
       onReplaced: () => {
         if (this.use)
@@ -241,6 +264,10 @@ export class ServedClient {
         memory.forgetAll();
       });
     }
+    await this.ready(use);
+  }
+
+  private watch(root: string, sensors: SensorOptions): void {
     try {
       this.ends.push(
         this.host.watch(root, sensors, (state) => {
@@ -251,7 +278,6 @@ export class ServedClient {
       // The sensors are part of the addon. If it does not load, the machine's state stays unknown.
       if (!(error instanceof AddonError)) throw error;
     }
-    await this.ready(use);
   }
 
   private async ready(use: ModelUse): Promise<void> {

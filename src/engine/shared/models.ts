@@ -6,7 +6,7 @@ import { type Checkpoint, openCheckpoint } from '../../matlm/checkpoint';
 import type { EngineInfo, InTurn } from '../engine';
 import type { FallbackEngine } from '../fallbackEngine';
 import type { HardwareReport } from '../hardware';
-import { candidates, openEngine } from '../openEngine';
+import { candidates, openEngine, type OpenOptions } from '../openEngine';
 import { readOnce } from './readOnce';
 
 /** Weights that nobody has asked for in this time leave the memory. The next request loads them again. */
@@ -38,6 +38,8 @@ export interface ModelsParts {
   readonly report: (root: string, weightsFile: string) => HardwareReport | undefined;
   /** Weights of that many bytes are loaded next, and nothing else happens in this process meanwhile. */
   readonly onLoad: (bytes: number) => void;
+  /** Resolves when it is known whether the GPU has to be left alone, as far as the sensors tell. */
+  readonly sensed?: () => Promise<void>;
   readonly openCheckpoint?: (folder: string) => Promise<Checkpoint>;
   readonly openEngine?: (...options: Parameters<typeof openEngine>) => OpenedEngine;
 }
@@ -50,6 +52,8 @@ export class Models {
   private readonly open = new Map<string, Promise<SharedModel>>();
   /** The report that was in use when a process died that may have used a GPU; a newer one may name a GPU again. */
   private avoidedReport: string | undefined;
+  /** Why the GPU is yielded now; undefined if it is used. */
+  private yieldReason: string | undefined;
 
   constructor(private readonly parts: ModelsParts) {}
 
@@ -71,8 +75,9 @@ export class Models {
     return model.use(avoidsGpu, events);
   }
 
-  /** Yield the GPU to other programs for a reason, or take it back if there is none. */
+  /** Yield the GPU for a reason, or take it back if there is none. Models that are opened later do not begin with it either. */
   yieldGpu(reason: string | undefined): void {
+    this.yieldReason = reason;
     for (const opening of this.open.values()) {
       opening.then(
         (model) => {
@@ -86,13 +91,14 @@ export class Models {
   private async start(request: ModelRequest, identity: string, avoidsGpu: boolean): Promise<SharedModel> {
     const { parts } = this;
     const checkpoint = await (parts.openCheckpoint ?? openCheckpoint)(request.folder);
-    await readOnce(checkpoint.weightsFile);
+    await Promise.all([readOnce(checkpoint.weightsFile), parts.sensed?.()]);
     return new SharedModel(
       request,
       identity,
       checkpoint,
       {
         ...parts,
+        yieldReason: () => this.yieldReason,
         avoidsGpu: (report, asked) => this.avoidsGpu(report, asked),
         onUnused: () => {
           this.open.delete(identity);
@@ -131,6 +137,7 @@ export interface ModelUse {
 }
 
 interface SharedParts extends ModelsParts {
+  readonly yieldReason: () => string | undefined;
   readonly avoidsGpu: (report: HardwareReport | undefined, asked: boolean) => boolean;
   readonly onUnused: () => void;
 }
@@ -156,10 +163,9 @@ class SharedModel {
     this.users.add(user);
     if (avoidsGpu && !this.asksToAvoidGpu) {
       this.asksToAvoidGpu = true;
-      const { root, threads } = this.request;
       const report = this.report();
       this.parts.avoidsGpu(report, true);
-      await this.loaded?.adopt(candidates(root, this.checkpoint, { threads, report, avoidsGpu: true }));
+      await this.useCandidates(report, true);
     }
     this.wait();
     return {
@@ -186,24 +192,33 @@ class SharedModel {
   }
 
   private load(checkpoint: Checkpoint): OpenedEngine {
-    const { root, threads } = this.request;
-    this.parts.onLoad(statSync(checkpoint.weightsFile).size);
+    const { root } = this.request;
+    const { inTurn, yieldReason } = this.parts;
     const report = this.report();
     const avoidsGpu = this.parts.avoidsGpu(report, this.asksToAvoidGpu);
-    const engine = (this.parts.openEngine ?? openEngine)(root, checkpoint, { threads, report, avoidsGpu });
+    const options = { ...this.options(report, avoidsGpu), inTurn, yieldReason: yieldReason() };
+    const engine = (this.parts.openEngine ?? openEngine)(root, checkpoint, options);
     engine.whenReplaced(() => {
-      this.measured = undefined;
-      for (const { onReplaced } of [...this.users]) onReplaced();
+      this.replaced();
     });
     return engine;
   }
 
-  /** It is not measured again, and has to know its costs all the same. */
+  private options(report: HardwareReport | undefined, avoidsGpu: boolean): OpenOptions {
+    return { threads: this.request.threads, report, avoidsGpu, onLoad: this.parts.onLoad };
+  }
+
+  private replaced(): void {
+    this.measured = undefined;
+    for (const { onReplaced } of [...this.users]) onReplaced();
+  }
+
+  /** It is measured again only if it is on another backend now, and has to know its costs all the same. */
   private loadAgain(checkpoint: Checkpoint): OpenedEngine {
     const engine = this.load(checkpoint);
     this.measured?.then(
       (info) => {
-        engine.restore(info);
+        if (engine === this.loaded && !engine.restore(info)) this.replaced();
       },
       () => undefined,
     );
@@ -225,16 +240,18 @@ class SharedModel {
     // Windows that come later do not measure again.
     if (!this.measured) {
       const engine = await this.engine();
-      this.measured ??= engine.measure(this.parts.inTurn);
+      this.measured ??= engine.measure();
       this.measured.catch(() => (this.measured = undefined));
     }
     return this.measured;
   }
 
   private async adopt(report: HardwareReport): Promise<void> {
-    const { root, threads } = this.request;
-    const avoidsGpu = this.parts.avoidsGpu(report, false);
-    await this.loaded?.adopt(candidates(root, this.checkpoint, { threads, report, avoidsGpu }));
+    await this.useCandidates(report, this.parts.avoidsGpu(report, false));
+  }
+
+  private async useCandidates(report: HardwareReport | undefined, avoidsGpu: boolean): Promise<void> {
+    await this.loaded?.adopt(candidates(this.request.root, this.checkpoint, this.options(report, avoidsGpu)));
   }
 
   /** Begins to wait for the time at which the model has not been used for long enough. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineInfo, GenerateEvent, GenerateRequest } from '../../../../src/engine/engine';
 import type { HardwareReport } from '../../../../src/engine/hardware';
@@ -23,6 +23,7 @@ interface Run {
 
 interface FakeEngine extends OpenedEngine {
   readonly avoidsGpu: boolean;
+  readonly yieldReason: string | undefined;
   readonly threads: number;
   isDisposed: boolean;
   readonly adopted: string[][];
@@ -40,6 +41,8 @@ describe('the engine process, for its clients', () => {
   let runs: Run[];
   let measured: number;
   let report: HardwareReport | undefined;
+  /** Whether engines run on a GPU if they may. */
+  let hasGpu: boolean;
 
   beforeEach(() => {
     clock = new ManualClock();
@@ -47,19 +50,26 @@ describe('the engine process, for its clients', () => {
     runs = [];
     measured = 0;
     report = undefined;
+    hasGpu = false;
     host = new EngineHost(clock, {
       openCheckpoint: (folder) => (folder === MODEL ? small() : openCheckpoint(folder)),
       report: () => report,
-      openEngine: (_root, checkpoint, { threads = 0, avoidsGpu = false } = {}) => {
+      openEngine: (_root, checkpoint, { threads = 0, avoidsGpu = false, onLoad, inTurn, yieldReason } = {}) => {
+        onLoad?.(statSync(checkpoint.weightsFile).size);
         if (threads === 13) throw new Error('there is not enough memory for this model');
+        const backend = () => (yieldReason === undefined && hasGpu ? 'gpu' : 'native');
         const engine: FakeEngine = {
           avoidsGpu,
+          yieldReason,
           threads,
           isDisposed: false,
           adopted: [],
           forgotten: [],
           restored: [],
-          restore: ({ backend }) => engine.restored.push(backend),
+          restore: (info) => {
+            engine.restored.push(info.backend);
+            return info.backend === backend();
+          },
           forget: (keys) => engine.forgotten.push(...keys),
           replaced: () => undefined,
           generate: (request, signal, listener) => {
@@ -69,11 +79,13 @@ describe('the engine process, for its clients', () => {
               listener({ ...END, reason: 'aborted', decodedTokens: 0 });
             });
           },
-          measure: (inTurn = (work) => work()) =>
-            inTurn(() => {
+          measure: async () => {
+            assert.ok(inTurn);
+            return inTurn(() => {
               measured++;
-              return Promise.resolve({ pid: 1, backend: 'native', costs: {} } as unknown as EngineInfo);
-            }),
+              return Promise.resolve({ pid: 1, backend: backend(), costs: {} } as unknown as EngineInfo);
+            });
+          },
           whenReplaced: (listener) => (engine.replaced = listener),
           adopt: (found) => {
             engine.adopted.push(found.map(({ backend }) => backend));
@@ -307,6 +319,38 @@ describe('the engine process, for its clients', () => {
       client.send({ type: 'adopt', report });
       await until(() => engines[0]!.adopted.length === 2);
       assert.deepEqual(engines[0]!.adopted.at(-1), ['native', 'onnx-cpu']);
+    });
+  });
+
+  describe('leaves the GPU alone', () => {
+    const battery = 'the machine runs on battery';
+
+    it('from the start, if there is a reason before a model is opened', async () => {
+      host.models.yieldGpu(battery);
+      await new Client('a').open();
+      host.models.yieldGpu(undefined);
+      await new Client('b').open({ threads: 2 });
+      assert.deepEqual(
+        engines.map(({ yieldReason }) => yieldReason),
+        [battery, undefined],
+      );
+    });
+
+    it('when a model is loaded again, and tells its windows the costs of the processor', async () => {
+      hasGpu = true;
+      const client = await new Client('a').open();
+      clock.advance(UNLOAD_AFTER_MS);
+      host.models.yieldGpu(battery);
+      client.generate();
+      await ran(1);
+      assert.equal(engines[1]!.yieldReason, battery);
+      runs[0]!.emit(END);
+      await until(() => client.of('ready').length === 2);
+      assert.deepEqual(
+        client.of('ready').map(({ info }) => info.backend),
+        ['gpu', 'native'],
+      );
+      assert.equal(measured, 2);
     });
   });
 
