@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EngineInfo } from '../../src/engine/engine';
+import type { HardwareReport, Kept } from '../../src/engine/hardware';
 import { temporaryFolder } from '../temporary';
 import { ROOT } from './harness';
 import { inProcess, needSoftwareGpu, SOFTWARE, WITHOUT_DRIVER } from './softwareGpu';
@@ -24,9 +27,9 @@ const IMPORTS = {
  * A checkpoint, an engine with both, one with the processor alone, and `cheap`, which makes an engine believe that prompts cost so
  * much: the driver in software is slower than the processor.
  */
-const ENGINES = `
+const engines = (layers = 4) => `
   const tokenBytes = Array.from({ length: 96 }, (_, i) => Uint8Array.of(32 + i));
-  const checkpoint = { ...tinyCheckpoint({ ...TINY, contextLength: ${CONTEXT} }), tokenizer: { tokenBytes } };
+  const checkpoint = { ...tinyCheckpoint({ ...TINY, layers: ${layers}, contextLength: ${CONTEXT} }), tokenizer: { tokenBytes } };
   const { S, XL } = checkpoint.config.granularities;
   const alone = new LocalEngine(ROOT, checkpoint, 1);
   const open = (native = new LocalEngine(ROOT, checkpoint, 1)) =>
@@ -55,6 +58,10 @@ describe('prompts that the GPU reads for the processor, on a software driver', f
     /** Submits during each. */
     submits: Record<string, number>;
     aborted: Answer & { cachedTokens: number };
+    /** Events of the aborted request. */
+    heard: string[];
+    /** Tokens of its prompt. */
+    readOnGpu: number;
     after: [Answer, Answer];
     afterSubmits: number;
     lost: { answer: Answer; backend: string; reason: string; faults: number; expected: number[]; senseless: string };
@@ -68,7 +75,7 @@ describe('prompts that the GPU reads for the processor, on a software driver', f
     needSoftwareGpu(this);
     found = (await inProcess(
       IMPORTS,
-      `${ENGINES}
+      `${engines()}
       const engine = cheap(open());
       const tokens = text.slice(0, 40);
       const error = relativeError(await engine.logits(tokens, XL, 32), await alone.logits(tokens, XL, 32));
@@ -87,19 +94,21 @@ describe('prompts that the GPU reads for the processor, on a software driver', f
       await ask('smaller', { prompt: text.slice(4, 40), widths: S });
       await ask('other', { prompt: text.slice(0, 20), cacheKey: 4 });
 
-      // The user types while the GPU reads.
+      // The user types while the GPU reads. It does not know yet how long a token of this submodel takes, so a chunk is a tile.
       const controller = new AbortController();
-      const prompt = text.slice(7, 37);
-      const ending = new Promise((resolve) => {
-        engine.generate({ prompt, widths: XL, maxTokens: 3, stopTokens: [], cacheKey: 5 }, controller.signal, (event) => {
+      const request = { prompt: text.slice(7, 76), widths: S, maxTokens: 3, cacheKey: 5 };
+      const heard = [];
+      const aborted = await new Promise((resolve) => {
+        engine.generate({ ...request, stopTokens: [] }, controller.signal, (event) => {
+          heard.push(event.type);
+          if (event.type === 'progress') controller.abort();
           if (event.type === 'end') resolve(event);
         });
       });
-      setTimeout(() => controller.abort(), 1);
-      const aborted = await ending;
+      const readOnGpu = engine.gpu.cachedTokens(request);
       const before = counts.submits;
       const after = [];
-      for (const each of [engine, alone]) after.push(await complete(each, { prompt, widths: XL, maxTokens: 3, cacheKey: 5 }));
+      for (const each of [engine, alone]) after.push(await complete(each, request));
       const afterSubmits = counts.submits - before;
 
       const { costs, backend, weightBytes } = await engine.measure();
@@ -117,14 +126,14 @@ describe('prompts that the GPU reads for the processor, on a software driver', f
       ], []);
       const senseless = await complete(both, { prompt: [1, 2], widths: [32] }).catch((error) => error.message);
       const known = devices.length;
-      const request = { prompt: text.slice(2, 30), widths: XL, maxTokens: 6 };
+      const short = { prompt: text.slice(2, 30), widths: XL, maxTokens: 6 };
       const losing = setInterval(() => devices[known]?.destroy(), 1);
-      const answer = await complete(both, request);
+      const answer = await complete(both, short);
       clearInterval(losing);
-      const expected = (await complete(alone, request)).tokens;
+      const expected = (await complete(alone, short)).tokens;
       const { backend: left, rejected } = await both.measure();
       const lost = { answer, backend: left, reason: rejected[0]?.reason, faults: rejected.length, expected, senseless };
-      return { error, answers, submits, aborted, after, afterSubmits, lost, costs, info, refused };`,
+      return { error, answers, submits, aborted, heard, readOnGpu, after, afterSubmits, lost, costs, info, refused };`,
     )) as Found;
   });
 
@@ -161,8 +170,10 @@ describe('prompts that the GPU reads for the processor, on a software driver', f
     ]);
   });
 
-  it('are aborted with what was read kept, and continued by the next request', () => {
-    assert.equal(found.aborted.reason, 'aborted');
+  it('are aborted between two chunks with what was read kept, and continued by the next request', () => {
+    const { reason, cachedTokens } = found.aborted;
+    assert.deepEqual([found.heard, reason, cachedTokens], [['progress', 'end'], 'aborted', 0]);
+    assert.equal(found.readOnGpu, 32);
     const [ours, theirs] = found.after;
     assert.deepEqual(ours.tokens, theirs.tokens);
     assert.ok(found.afterSubmits > 0);
@@ -241,14 +252,150 @@ describe('the probe', function () {
   });
 });
 
+describe('a card on which the probe has found a backend', function () {
+  this.timeout(900_000);
+
+  /** The shipped tokenizer and one layer of the model for tests, because a driver in software takes long for more. */
+  function modelOfOneLayer(): string {
+    const folder = join(temporaryFolder(), 'model');
+    cpSync(join(ROOT, 'models', 'matlm-6m'), folder, { recursive: true });
+    const file = join(folder, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...config,
+        num_hidden_layers: 1,
+        max_position_embeddings: CONTEXT,
+        matformer: { granularities: { S: [128], XL: [1024] } },
+      }),
+    );
+    return folder;
+  }
+
+  it('is named in its report with what it costs, and runs the model if it is named the fastest', async function () {
+    needSoftwareGpu(this);
+    const { report, info, tokens, expected } = (await inProcess(
+      {
+        'src/engine/client': 'EngineClient',
+        'src/engine/hardwareFile': 'hardwareFile, writeReport',
+        'src/engine/native': 'LocalEngine',
+        'src/engine/probe': 'detectHardware',
+        'src/engine/thisMachine': 'machineOf',
+        'src/matlm/checkpoint': 'openCheckpoint',
+        'test/engine/complete': 'complete',
+        'test/engine/harness': 'ROOT',
+      },
+      `
+      const modelFolder = ${JSON.stringify(modelOfOneLayer())};
+      const checkpoint = await openCheckpoint(modelFolder);
+      const machine = machineOf(ROOT, checkpoint.weightsFile);
+      const engine = { hostFile: ROOT + '/dist/engine.js', root: ROOT, modelFolder, threads: 1 };
+      const report = await detectHardware({ ...engine, machine, limitMs: 600_000 });
+
+      const request = { prompt: Array.from({ length: 50 }, (_, i) => 10 + i * 37), widths: [1024], maxTokens: 6 };
+      const expected = (await complete(new LocalEngine(ROOT, checkpoint, 1), request)).tokens;
+      const slow = (costs) => Object.fromEntries(Object.keys(costs).map((size) => [size, { prefillMsPerToken: 1e6, decodeMsPerToken: 1e6 }]));
+      const findings = report.findings.map((each) => (each.backend === 'gpu' ? each : { ...each, costs: slow(each.costs) }));
+      writeReport(hardwareFile(), { machine, findings });
+      // A process that answers as late as with this driver is given up.
+      const clock = { now: () => performance.now(), after: () => () => undefined };
+      const { info, tokens } = await new Promise((resolve, reject) => {
+        const client = new EngineClient({
+          ...engine,
+          clock,
+          onState: (state) => {
+            if (state.kind === 'failed' || state.kind === 'restarting') reject(new Error(state.reason));
+            if (state.kind !== 'ready') return;
+            complete(client, request).then(({ tokens }) => {
+              client.stop();
+              resolve({ info: state.info, tokens });
+            }, reject);
+          },
+        });
+        client.start();
+      });
+      return { report, info, tokens, expected };`,
+      { ...SOFTWARE, MATCODER_ALLOW_SOFTWARE_GPU: '1', XDG_CACHE_HOME: temporaryFolder() },
+    )) as {
+      report: HardwareReport;
+      info: EngineInfo;
+      tokens: number[];
+      expected: number[];
+    };
+    assert.deepEqual(
+      report.findings.map(({ backend, kept }) => [backend, kept]),
+      [
+        ['native', true],
+        ['gpu', true],
+        ['gpu-prefill', true],
+      ],
+      JSON.stringify(report.findings),
+    );
+    const [native, gpu, gpuPrefill] = report.findings as Kept[];
+    assert.equal(native!.error, 0);
+    for (const { error, costs } of [gpu!, gpuPrefill!]) {
+      assert.ok(error > 0 && error < 0.07, `the error is ${error}`);
+      assert.deepEqual(Object.keys(costs).sort(), ['S', 'XL']);
+      for (const { prefillMsPerToken, decodeMsPerToken } of Object.values(costs))
+        assert.ok(prefillMsPerToken > 0 && decodeMsPerToken > 0);
+    }
+    assert.ok(Object.values(gpuPrefill!.costs).every((cost) => cost.gpuPrefill !== undefined));
+    assert.deepEqual([info.backend, info.isa, info.rejected], ['gpu', 'webgpu', []]);
+    assert.deepEqual(tokens, expected);
+  });
+});
+
 describe('a card that the probe has found to be the fastest', function () {
   this.timeout(300_000);
+
+  it('comes and goes while the processor keeps its weights and what it has read', async function () {
+    needSoftwareGpu(this);
+    const { loads, steps } = (await inProcess(
+      { ...IMPORTS, 'src/engine/openEngine': 'openEngine' },
+      `${engines(1)}
+      process.env.MATCODER_ALLOW_SOFTWARE_GPU = '1';
+      const cost = (ms, more) => ({ XL: { prefillMsPerToken: ms, decodeMsPerToken: ms, ...more } });
+      const finding = (backend, ms, more) => ({ backend, kept: true, error: 0, costs: cost(ms, more) });
+      const findings = [finding('native', 9), finding('gpu-prefill', 1, { gpuPrefill: { startMs: 0, msPerToken: 0 } })];
+      let loads = 0;
+      const engine = openEngine(ROOT, checkpoint, { threads: 1, report: { machine: 'm', findings }, onLoad: () => loads++ });
+      engine.restore({ backend: 'gpu-prefill', costs: { ...findings[1].costs, S: findings[1].costs.XL } });
+      const steps = [];
+      const step = async (prompt) => {
+        const before = counts.submits;
+        const { tokens, reusedTokens } = await complete(engine, { prompt, widths: XL, maxTokens: 4, cacheKey: 3 });
+        const usesCard = counts.submits > before;
+        steps.push({ tokens, reusedTokens, usesCard, expected: (await complete(alone, { prompt, widths: XL, maxTokens: 4 })).tokens });
+      };
+      await step(text.slice(0, 20));
+      await engine.yieldGpu('the machine runs on battery');
+      await step(text.slice(0, 30));
+      await engine.yieldGpu(undefined);
+      cheap(engine.current.engine);
+      await step(text.slice(0, 60));
+      devices.at(-1).destroy();
+      await step(text.slice(0, 70));
+      return { loads, steps: [...steps, { backend: (await engine.measure()).backend }] };`,
+    )) as {
+      loads: number;
+      steps: { tokens?: number[]; expected?: number[]; reusedTokens?: number; usesCard?: boolean; backend?: string }[];
+    };
+    for (const { tokens, expected } of steps) assert.deepEqual(tokens, expected);
+    assert.deepEqual(steps.map(({ reusedTokens, usesCard }) => [reusedTokens, usesCard]).slice(0, 3), [
+      [0, true],
+      [20, false],
+      [30, true],
+    ]);
+    assert.equal(steps[4]?.backend, 'native');
+    assert.equal(loads, 2, 'the check of the weights, and the processor’s engine');
+  });
 
   it('completes, unless its driver computes on the processor: then the native engine does, and the reason is told', async function () {
     needSoftwareGpu(this);
     const answers = (await inProcess(
       { ...IMPORTS, 'src/engine/openEngine': 'openEngine' },
-      `${ENGINES}
+      `${engines()}
       const cost = (ms) => ({ XL: { prefillMsPerToken: ms, decodeMsPerToken: ms } });
       const findings = [['native', 1], ['gpu', 0.1]].map(([backend, ms]) => ({ backend, kept: true, error: 0, costs: cost(ms) }));
       const answers = [];

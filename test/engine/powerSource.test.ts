@@ -3,6 +3,7 @@ import { Models } from '../../src/completion/models';
 import { type Plan, Planner, requestSettings } from '../../src/completion/plan';
 import { shapeByIndentation } from '../../src/completion/syntax/shape';
 import { READ_EVERY_MS, type SensedState, watchMachine } from '../../src/engine/sensors';
+import { EngineHost } from '../../src/engine/shared/host';
 import { CostModel } from '../../src/governor/costs';
 import { DWELL_MS } from '../../src/governor/decide';
 import { History } from '../../src/governor/history';
@@ -12,7 +13,7 @@ import { TypingRhythm } from '../../src/governor/typing';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../src/governor/value';
 import { RecordedMachine } from '../recordedMachine';
 import { requestAt } from '../unit/completion/hand';
-import { exampleConfig, small } from '../unit/model';
+import { exampleConfig, MODEL, small } from '../unit/model';
 import { ROOT } from './harness';
 
 /** The governor may go by the power source of so long ago, and no longer. */
@@ -91,5 +92,34 @@ describe('the governor, when the power source changes', function () {
     } finally {
       stop();
     }
+  });
+});
+
+describe('the engine’s process, when the machine runs on battery', function () {
+  before(function () {
+    if (process.platform !== 'linux') this.skip(); // the recordings are of Linux
+  });
+
+  it('opens a model when it knows that, and so not on the GPU', async () => {
+    const machine = new RecordedMachine('laptop-on-battery');
+    const reasons: (string | undefined)[] = [];
+    const host = new EngineHost(undefined, {
+      openCheckpoint: small,
+      openEngine: (_root, _checkpoint, options) => {
+        reasons.push(options?.yieldReason);
+        throw new Error('this is enough');
+      },
+    });
+    const message = await new Promise((resolve) => {
+      const client = host.connect((message) => {
+        if (message.type !== 'unusable') return;
+        client.close();
+        resolve(message.message);
+      });
+      const sensors = { root: machine.root, nvml: '' };
+      client.receive({ type: 'open', root: ROOT, folder: MODEL, threads: 1, sensors, avoidsGpu: false, window: 'w' });
+    });
+    assert.equal(message, 'this is enough');
+    assert.match(reasons.join(), /^the machine runs on battery/);
   });
 });

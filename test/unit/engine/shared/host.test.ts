@@ -43,6 +43,7 @@ describe('the engine process, for its clients', () => {
   let report: HardwareReport | undefined;
   /** Whether engines run on a GPU if they may. */
   let hasGpu: boolean;
+  let sensed: Promise<void>;
 
   beforeEach(() => {
     clock = new ManualClock();
@@ -51,9 +52,11 @@ describe('the engine process, for its clients', () => {
     measured = 0;
     report = undefined;
     hasGpu = false;
+    sensed = Promise.resolve();
     host = new EngineHost(clock, {
       openCheckpoint: (folder) => (folder === MODEL ? small() : openCheckpoint(folder)),
       report: () => report,
+      sensed: () => sensed,
       openEngine: (_root, checkpoint, { threads = 0, avoidsGpu = false, onLoad, inTurn, yieldReason } = {}) => {
         onLoad?.(statSync(checkpoint.weightsFile).size);
         if (threads === 13) throw new Error('there is not enough memory for this model');
@@ -334,6 +337,18 @@ describe('the engine process, for its clients', () => {
         engines.map(({ yieldReason }) => yieldReason),
         [battery, undefined],
       );
+    });
+
+    it('from the start too, if the sensors tell the reason a little later', async () => {
+      let tell: () => void = () => undefined;
+      sensed = new Promise((resolve) => (tell = resolve));
+      const opening = new Client('a').open();
+      await settle();
+      assert.equal(engines.length, 0);
+      host.models.yieldGpu(battery);
+      tell();
+      await opening;
+      assert.equal(engines[0]!.yieldReason, battery);
     });
 
     it('when a model is loaded again, and tells its windows the costs of the processor', async () => {
