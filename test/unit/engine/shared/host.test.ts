@@ -29,6 +29,8 @@ interface FakeEngine extends OpenedEngine {
   readonly adopted: string[][];
   readonly forgotten: number[];
   readonly restored: string[];
+  /** Why no backend is left. */
+  fault: Error | undefined;
   replaced: () => void;
 }
 
@@ -69,6 +71,7 @@ describe('the engine process, for its clients', () => {
           adopted: [],
           forgotten: [],
           restored: [],
+          fault: undefined,
           restore: (info) => {
             engine.restored.push(info.backend);
             return info.backend === backend();
@@ -84,6 +87,7 @@ describe('the engine process, for its clients', () => {
           },
           measure: async () => {
             assert.ok(inTurn);
+            if (engine.fault) throw engine.fault;
             return inTurn(() => {
               measured++;
               return Promise.resolve({ pid: 1, backend: backend(), costs: {} } as unknown as EngineInfo);
@@ -381,6 +385,14 @@ describe('the engine process, for its clients', () => {
       [2, 2, 1],
     );
     assert.equal(measured, 3);
+  });
+
+  it('tells each client of a model that no backend is left, and why', async () => {
+    const [a, b] = [await new Client('a').open(), await new Client('b').open()];
+    engines[0]!.fault = new Error('the card was lost; there is not enough memory for this model');
+    engines[0]!.replaced();
+    await until(() => a.of('unusable').length > 0 && b.of('unusable').length > 0);
+    for (const client of [a, b]) assert.match(client.of('unusable')[0]!.message, /^the card was lost; there is not/);
   });
 
   it('numbers the documents of all windows apart', async () => {
