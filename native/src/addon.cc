@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cpu.h"
+#include "dawn/external_memory.h"
 #include "encoder/binding.h"
 #include "engine.h"
 #include "import/binding.h"
@@ -268,6 +269,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Sensors", define_sensors(env));
   exports.Set("VectorIndex", define_vector_index(env));
   define_import(env, exports);
+  exports.Set("copyRefusedMemory", Napi::Function::New(env, copy_refused_memory));
   Napi::Array isas = Napi::Array::New(env);
   for (const Kernels* kernels : supported_kernels()) isas.Set(isas.Length(), Napi::String::New(env, kernels->name));
   exports.Set("supportedIsas", isas);

@@ -334,6 +334,12 @@ export interface NativeAddon {
   permuteColumns(permutation: NativePermutation): Promise<NativeLoss>;
   /** Whole blocks as float32, on this thread. */
   dequantise(type: string, bytes: Uint8Array): Float32Array;
+  /**
+   * If the program that runs this refuses an ArrayBuffer over memory that V8 has not allocated, as Electron does, a loaded library gets
+   * copies from now on. What is written to a copy is lost. Nothing changes in a program that refuses none. Throws if the library
+   * cannot be changed.
+   */
+  copyRefusedMemory(libraryFile: string): void;
   /** Fastest first. */
   readonly supportedIsas: readonly Isa[];
   /** Tokens of a prompt that are read together. */

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { loadAddon } from '../loadAddon';
 import { firstLineOf } from '../processEnd';
 import { thisTarget } from '../target';
 
@@ -148,14 +149,23 @@ export function limitsFor(
 const DEFAULT_BUFFER_BYTES = 2 ** 28;
 const DEFAULT_BINDING_BYTES = 2 ** 27;
 
-/** The package's own entry is an ECMAScript module, which a bundle cannot load synchronously. */
+/**
+ * The package's own entry is an ECMAScript module, which a bundle cannot load synchronously. On Windows the package's library imports
+ * from our addon, which is therefore loaded first.
+ */
 function loadDawn(root: string): Dawn {
   const folder = process.platform === 'darwin' ? 'darwin-universal' : `${process.platform}-${process.arch}`;
   const target = thisTarget();
   if (target.startsWith('alpine-'))
     throw new GpuError('there is no library of WebGPU for Alpine, because it needs glibc: the processor is used');
+  const addon = loadAddon(root);
   try {
-    return createRequire(join(root, 'prebuilds', target, 'index.js'))(`webgpu/dist/${folder}/dawn.node`) as Dawn;
+    const require = createRequire(join(root, 'prebuilds', target, 'index.js'));
+    const file = require.resolve(`webgpu/dist/${folder}/dawn.node`);
+    const dawn = require(file) as Dawn;
+    // The bytes of a buffer are in memory of the driver. They are only read: see `createFilled`.
+    addon.copyRefusedMemory(file);
+    return dawn;
   } catch (error) {
     const fault = firstLineOf((error as Error).message);
     const remedy = fault.includes('GLIBC')

@@ -155,13 +155,17 @@ async function uploadSections(gpu: GpuDevice, sections: readonly Section[], file
   return { buffer, ranges };
 }
 
-/** A buffer that kernels read. @throws {GpuError} if the card has no memory for it */
+/**
+ * A buffer that kernels read. It is not mapped, because a mapped range may be a copy (see `NativeAddon.copyRefusedMemory`).
+ * @throws {GpuError} if the card has no memory for it
+ */
 async function createFilled(gpu: GpuDevice, size: number, fill: (memory: ArrayBuffer) => void): Promise<GPUBuffer> {
   const { device, constants } = gpu;
-  const usage = constants.GPUBufferUsage.STORAGE;
-  const buffer = await gpu.allocated(() => device.createBuffer({ size, usage, mappedAtCreation: true }));
-  fill(buffer.getMappedRange());
-  buffer.unmap();
+  const usage = constants.GPUBufferUsage.STORAGE | constants.GPUBufferUsage.COPY_DST;
+  const buffer = await gpu.allocated(() => device.createBuffer({ size, usage }));
+  const memory = new ArrayBuffer(size);
+  fill(memory);
+  device.queue.writeBuffer(buffer, 0, memory);
   return buffer;
 }
 
