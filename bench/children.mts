@@ -21,9 +21,10 @@ export class Child {
   /** @param file the program, `child.mts` or a bundle of it */
   static begin(engine: string, target: object, file = join(root, 'bench', 'child.mts')) {
     const child = fork(file, [engine, JSON.stringify(target)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced', // JSON has no NaN
     });
+    child.stderr?.pipe(process.stderr, { end: false });
     const opened = answer<{ startMs: number; bytes: number }>(child).then(
       ({ startMs, bytes }) => new Child(child, startMs, bytes),
     );
@@ -48,15 +49,25 @@ export class Child {
   }
 }
 
+/** @throws the reason that the process gives, or how it ended and the last line that it has written */
 function answer<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
+    let lastLine = '';
+    const hear = (chunk: Buffer) => {
+      lastLine = chunk.toString().trim().split('\n').at(-1) ?? '';
+    };
+    const onEnd = (code: number | null, signal: NodeJS.Signals | null) => {
+      reject(new Error(`an engine's process ended with ${signal ?? `exit code ${String(code)}`} (${lastLine})`));
+    };
+    child.stderr?.on('data', hear);
     child.once('message', (message) => {
-      child.removeAllListeners('exit');
-      resolve(message as T);
+      child.off('close', onEnd);
+      child.stderr?.off('data', hear);
+      const { fault } = message as { fault?: string };
+      if (fault === undefined) resolve(message as T);
+      else reject(new Error(fault));
     });
-    child.once('exit', (code) => {
-      reject(new Error(`an engine's process ended with exit code ${String(code)}`));
-    });
+    child.once('close', onEnd);
   });
 }
 

@@ -126,7 +126,13 @@ async function matcoder({ root, folder, size, threads, level = 'native' }: Targe
 async function llama(target: Target, gpu: 'vulkan' | 'cuda' | 'metal' | false = false): Promise<Opened> {
   const { folder, size, threads, level = 'native', gguf = `${folder}/${size}.gguf` } = target;
   const { getLlama } = (await import(peerOf(level))) as typeof import('node-llama-cpp');
-  const llama = await getLlama({ gpu, build: 'never', logLevel: 'error' as never, maxThreads: threads });
+  const options = { gpu, build: 'never', logLevel: 'error' as never, maxThreads: threads } as const;
+  const llama = await getLlama(options).catch((error: unknown) => {
+    const driver = gpu ? ` for ${gpu}; is its driver there?` : '';
+    throw new Error(`llama.cpp does not load${driver} (${(error as Error).message})`);
+  });
+  // Without a card it would compute on the processor and not say so. It takes a driver in software for none.
+  if (gpu && (await llama.getGpuDeviceNames()).length === 0) throw new Error(`llama.cpp finds no card for ${gpu}`);
   const gpuLayers = gpu ? ('max' as const) : 0;
   const model = await llama.loadModel({ modelPath: gguf, gpuLayers });
   const contextSize = target.context ?? model.trainContextSize;

@@ -29,10 +29,22 @@ const out = resolve(chosen);
 const pieces = `${out}.pieces`;
 const SWIFTSHADER_LOADER = '/usr/lib/chromium/libvulkan.so.1';
 
-/** It finds the driver's manifest, which machines for computing may have in a place of their own, or not at all. */
+/**
+ * It takes the machine's own libraries if there are any, because its driver may need newer ones than ours, and finds the driver's
+ * manifest, which machines for computing may have in a place of their own, or not at all.
+ */
 const RUN = `#!/bin/sh
 here=$(cd "$(dirname "$0")" && pwd)
-export LD_LIBRARY_PATH="$here/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
+  echo "This folder is for Linux on x86-64, and this is $(uname -s) on $(uname -m): use a card of another machine." >&2
+  exit 1
+fi
+libraries="$here/lib"
+known=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null)
+for file in "$here"/spare/*/*; do
+  case "$known" in *"$(basename "$file") (libc6,x86-64"*) ;; *) libraries="$libraries:$(dirname "$file")" ;; esac
+done
+export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 if [ -z "$VK_DRIVER_FILES$VK_ICD_FILENAMES" ] && ! ls /etc/vulkan/icd.d /usr/share/vulkan/icd.d 2>/dev/null | grep -q '[.]json$'; then
   manifest=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
   [ -f "$manifest" ] || manifest="$here/lib/nvidia_icd.json"
@@ -44,7 +56,7 @@ exec "$here/bin/node" "$here/bench/run.mjs" "$@"
 /** NVIDIA's driver without a display. */
 const NVIDIA = { file_format_version: '1.0.0', ICD: { library_path: 'libEGL_nvidia.so.0', api_version: '1.3.0' } };
 
-/** Libraries of the system that Node.js and the peers need. */
+/** Libraries of the system that Node.js and the peers need, for a machine that lacks them. Each is in a folder of its own. */
 const SYSTEM = ['libstdc++.so.6', 'libgcc_s.so.1', 'libgomp.so.1'];
 
 /** NVIDIA's libraries that llama.cpp for CUDA needs, as Python packages. */
@@ -76,7 +88,11 @@ await main(async () => {
   if (help) return console.log(USAGE);
   const target = thisTarget();
   if (!hasWebgpu(target)) throw new Fault(`Dawn has no libraries for ${target ?? process.platform}.`);
-  if (process.platform !== 'linux') throw new Fault('The script of a card is for Linux.');
+  if (target !== 'linux-x64') {
+    throw new Fault(
+      `The script of a card is for Linux on x64, because llama.cpp's packages have no Vulkan for ${target}.`,
+    );
+  }
   await build({ quiet: true });
   rmSync(out, { recursive: true, force: true });
   for (const folder of ['bin', 'lib', 'bench', 'dist']) mkdirSync(join(out, folder), { recursive: true });
@@ -129,7 +145,7 @@ async function copyLoader() {
   rmSync(unpacked, { recursive: true, force: true });
   mkdirSync(unpacked);
   try {
-    if (existsSync(SWIFTSHADER_LOADER)) copyFileSync(SWIFTSHADER_LOADER, join(lib, 'libvulkan.so.1'));
+    if (existsSync(SWIFTSHADER_LOADER)) copyLibrary(SWIFTSHADER_LOADER);
     else {
       await must('apt-get', ['download', 'libvulkan1'], {
         cwd: unpacked,
@@ -138,16 +154,24 @@ async function copyLoader() {
       const [file] = readdirSync(unpacked);
       await must('dpkg', ['-x', join(unpacked, file), unpacked]);
       const found = readdirSync(unpacked, { recursive: true }).find((name) => basename(name) === 'libvulkan.so.1');
-      copyFileSync(join(unpacked, found), join(lib, 'libvulkan.so.1'));
+      copyLibrary(join(unpacked, found));
     }
   } finally {
     rmSync(unpacked, { recursive: true, force: true });
   }
-  const { stdout = '' } = spawnSync('ldconfig', ['-p'], { encoding: 'utf8' });
+  const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
   for (const name of SYSTEM) {
-    const file = new RegExp(`${name.replaceAll(/[.+]/g, '\\$&')} \\(libc6,x86-64.*=> (.*)`).exec(stdout)?.[1];
-    if (file) copyFileSync(file, join(lib, name));
+    const file = new RegExp(`${name.replaceAll(/[.+]/g, '\\$&')} \\(libc6,x86-64.*=> (.*)`).exec(stdout ?? '')?.[1];
+    if (!file) throw new Fault(`${name} was not found here: install Debian's package libgomp1, or its like.`);
+    copyLibrary(file);
   }
+}
+
+/** Into a folder of its own, which run.sh uses if the machine has no library of that name. */
+function copyLibrary(file) {
+  const folder = join(out, 'spare', basename(file));
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(file, join(folder, basename(file)));
 }
 
 async function copyModelsAndPeers(cuda) {
