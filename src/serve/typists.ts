@@ -1,6 +1,4 @@
-import { documentPath } from '../completion/prompt/path';
-import type { Snippet } from '../completion/prompt/snippets';
-import { CutTexts, SnippetIndex } from '../completion/prompt/snippets';
+import { CutTexts } from '../completion/prompt/snippets';
 import type { Outcome } from '../completion/outcome';
 import type { Pipeline } from '../completion/pipeline';
 import { type CompletionRequest, requestIn } from '../completion/request';
@@ -14,12 +12,19 @@ import type { Phrase } from '../localisation/phrase';
 import type { Pipelines } from '../session/pipelines';
 import { insertionOf } from './insertion';
 import { isSameDocument, linesAround } from './lineSets';
+import { PieceSnippets } from './pieceSnippets';
+import { pieceOf } from './workspace/pieces';
 
 /** A piece of a file that a client sends along. */
 export interface Extra {
   /** As the client spells it; empty if it does not say. */
   readonly path: string;
   readonly text: string;
+}
+
+/** The same piece has the same identifier, whoever sends it. */
+export interface Piece extends Extra {
+  readonly id: string;
 }
 
 /** A completion that a client without document synchronisation wants. Line ends are \n. */
@@ -53,7 +58,7 @@ export interface TypistsParts {
   /** The file that a text is from. */
   readonly fileOf: (wanted: Wanted) => Promise<KnownFile>;
   /** Whether a piece of a file may be quoted. */
-  readonly mayQuote: (extra: Extra) => Promise<boolean>;
+  readonly mayQuote: (piece: Piece) => Promise<boolean>;
   readonly now: () => number;
 }
 
@@ -67,9 +72,8 @@ export interface Answered {
 export const MAX_TYPISTS = 32;
 /** A request for the text after a suggestion that comes so soon after it is by a program, and not because it was accepted. */
 const PREFETCH_MS = 250;
-/** Pieces of files that are compared with the text at the cursor. */
+/** Pieces of files of one request. */
 const MAX_EXTRA = 64;
-const FIND_MS = 5;
 /** Clients send the same pieces with every request. */
 const MAX_CUT = 256;
 
@@ -90,9 +94,9 @@ export class Typists {
     const pipelines = this.parts.pipelines();
     if (!pipelines) return undefined;
     const file = await this.parts.fileOf(wanted);
-    const snippets = await this.snippetsOf(wanted, file);
+    const pieces = await this.quotable(wanted.extra);
     if (pipelines !== this.parts.pipelines()) return undefined;
-    return this.typistOf(wanted, file, pipelines).complete(wanted, file, snippets, signal);
+    return this.typistOf(wanted, file, pipelines).complete(wanted, file, pieces, signal);
   }
 
   /** Forget all that was generated. */
@@ -120,25 +124,20 @@ export class Typists {
     this.typists = this.typists.filter((typist) => typist !== oldest);
     const taken = new Set(this.typists.map(({ number }) => number));
     const number = Array.from({ length: MAX_TYPISTS }, (_, i) => i).find((i) => !taken.has(i)) ?? 0;
-    return new Typist(number, pipelines, this.parts);
+    return new Typist(number, pipelines, this.parts, this.texts);
   }
 
-  /** The pieces of other files that are most similar to the text at the cursor. They serve this request alone. */
-  private async snippetsOf({ extra, prefix }: Wanted, { path }: KnownFile): Promise<readonly Snippet[]> {
-    const index = new SnippetIndex(MAX_EXTRA, this.texts.cut);
-    for (const [i, piece] of extra.slice(-MAX_EXTRA).entries()) {
-      if (!(await this.parts.mayQuote(piece))) continue;
-      const name = documentPath(piece.path, '');
-      index.set(`${i}/${name}`, name, piece.text);
-    }
-    const { now } = this.parts;
-    return index.find(path, prefix, 1, now, now() + FIND_MS);
+  private async quotable(extra: readonly Extra[]): Promise<readonly Piece[]> {
+    const pieces = extra.slice(-MAX_EXTRA).map(pieceOf);
+    const may = await Promise.all(pieces.map((piece) => this.parts.mayQuote(piece)));
+    return pieces.filter((_, i) => may[i]);
   }
 }
 
 /** One person who types in one document. */
 class Typist {
   private readonly rhythm = new TypingRhythm();
+  private readonly snippets: PieceSnippets;
   private readonly pipeline: Pipeline;
   /** Answers requests that are made ahead, from which nothing is learned. */
   private readonly ahead: Pipeline;
@@ -154,7 +153,9 @@ class Typist {
     readonly number: number,
     private readonly pipelines: Pipelines,
     private readonly parts: TypistsParts,
+    texts: CutTexts,
   ) {
+    this.snippets = new PieceSnippets(texts, parts.now);
     const settings = () => ({ ...parts.settings().governor, latencyCapMs: this.capMs });
     const eagerness = () => parts.settings().eagerness;
     this.pipeline = pipelines.add({ rhythm: this.rhythm, history: new History(), settings, eagerness });
@@ -182,14 +183,9 @@ class Typist {
     this.lines = lines;
   }
 
-  async complete(
-    wanted: Wanted,
-    file: KnownFile,
-    snippets: readonly Snippet[],
-    signal: AbortSignal,
-  ): Promise<Answered> {
+  async complete(wanted: Wanted, file: KnownFile, pieces: readonly Piece[], signal: AbortSignal): Promise<Answered> {
     const { now } = this.parts;
-    const request = this.requestOf(wanted, file, snippets);
+    const request = this.requestOf(wanted, file, pieces);
     const isAhead =
       this.offered !== undefined &&
       now() - this.offered.atMs < PREFETCH_MS &&
@@ -223,16 +219,13 @@ class Typist {
   private requestOf(
     { prefix, suffix, maxTokens }: Wanted,
     { path, languageId, closed, memory }: KnownFile,
-    snippets: readonly Snippet[],
+    pieces: readonly Piece[],
   ): CompletionRequest {
     const request = requestIn(path, prefix, suffix);
     const document = `http:${this.number}`;
-    const moved = this.last && movedBy(this.last, request);
-    return {
-      ...request,
-      ...{ document, languageId, closed, memory, maxTokens, snippets },
-      prefixStart: moved ?? request.prefixStart,
-    };
+    const prefixStart = (this.last && movedBy(this.last, request)) ?? request.prefixStart;
+    const snippets = this.snippets.at(path, { ...request, prefixStart }, pieces);
+    return { ...request, ...{ document, languageId, closed, memory, maxTokens, prefixStart, snippets } };
   }
 }
 

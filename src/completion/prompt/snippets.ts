@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { dialectOf } from '../syntax/languages';
 import { withoutClosers } from './closers';
 
@@ -9,9 +8,16 @@ export interface Snippet {
   readonly text: string;
 }
 
-/** A snippet with its words, by which it is found. */
 interface Chunk extends Snippet {
-  readonly words: ReadonlySet<string>;
+  /** Number of its different words. */
+  readonly words: number;
+}
+
+/** The overlapping snippets of a document. */
+interface Chunks {
+  readonly chunks: readonly Chunk[];
+  /** By word, the numbers of the chunks that have it. */
+  readonly having: ReadonlyMap<string, readonly number[]>;
 }
 
 const CHUNK_LINES = 16;
@@ -23,28 +29,24 @@ const MAX_CHUNKS = 200;
 const MAX_LINE_CHARS = 200;
 /** A lower similarity is chance. */
 const MIN_SIMILARITY = 0.15;
-/** Number of chunks between two reads of the clock. */
-const STRIDE = 32;
-/** Number of characters after the cursor that identify a place. The end of the excerpt moves when a bracket is closed. */
-const PLACE_CHARS = 400;
 
 /** Words of at least three characters. */
 const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 
 /** The texts of other documents, cut into overlapping snippets, most recently used document first. */
 export class SnippetIndex {
-  private readonly documents = new Map<string, readonly Chunk[]>();
+  private readonly documents = new Map<string, Chunks>();
   private changes = 0;
   private additions = 0;
   private removals = 0;
 
   /**
    * @param capacity number of documents; the least recently used are forgotten first
-   * @param cut cuts a text into chunks
+   * @param cut cuts a text of a document into chunks
    */
   constructor(
     private readonly capacity: number,
-    private readonly cut: typeof chunksOf = chunksOf,
+    private readonly cut: (path: string, text: string, document: string) => Chunks = chunksOf,
   ) {}
 
   /** Grows with every change of the index. */
@@ -66,7 +68,7 @@ export class SnippetIndex {
   set(document: string, path: string, text: string): void {
     this.changes++;
     if (!this.documents.delete(document)) this.additions++;
-    this.documents.set(document, this.cut(path, text));
+    this.documents.set(document, this.cut(path, text, document));
     const oldest = this.documents.keys().next();
     if (this.documents.size > this.capacity && !oldest.done) this.documents.delete(oldest.value);
   }
@@ -98,21 +100,31 @@ export class SnippetIndex {
    * @param document its last part is the name of the file
    */
   find(document: string, prefix: string, count: number, now: () => number, deadlineMs: number): Snippet[] {
-    const query = wordsOf(prefix.split('\n').slice(-QUERY_LINES).join('\n'));
-    if (query.size === 0) return [];
+    const query = [...wordsOf(prefix.split('\n').slice(-QUERY_LINES).join('\n'))];
+    if (query.length === 0) return [];
     const found: { chunk: Chunk; similarity: number }[] = [];
     const dialect = dialectOf(document);
-    let looked = 0;
-    for (const [other, chunks] of [...this.documents].reverse()) {
+    for (const [other, { chunks, having }] of [...this.documents].reverse()) {
       if (other === document || dialectOf(other) !== dialect) continue;
-      for (const chunk of chunks) {
-        if (looked++ % STRIDE === 0 && now() > deadlineMs) return best(found, count);
-        const similarity = jaccard(query, chunk.words);
+      if (now() > deadlineMs) break;
+      const shared = new Uint16Array(chunks.length);
+      for (const word of query) for (const i of having.get(word) ?? []) shared[i] = (shared[i] ?? 0) + 1;
+      for (const [i, chunk] of chunks.entries()) {
+        const both = shared[i] ?? 0;
+        const similarity = both / (query.length + chunk.words - both);
         if (similarity >= MIN_SIMILARITY) found.push({ chunk, similarity });
       }
     }
     return best(found, count);
   }
+}
+
+/** Number of characters after the cursor that identify a place. The end of the excerpt moves when a bracket is closed. */
+const PLACE_CHARS = 400;
+
+/** The same while typing only appends to the prompt. @param windowStart offset in the document at which the prompt's window begins */
+export function snippetPlace(document: string, windowStart: number, { suffix }: { readonly suffix: string }): string {
+  return `${document}\n${windowStart}\n${withoutClosers(suffix).slice(0, PLACE_CHARS)}`;
 }
 
 /**
@@ -143,7 +155,7 @@ export class StableSnippets {
     now: () => number,
     limitMs: number,
   ): readonly Snippet[] {
-    const place = `${document}\n${windowStart}\n${withoutClosers(suffix).slice(0, PLACE_CHARS)}`;
+    const place = snippetPlace(document, windowStart, { suffix });
     const { revision, added, forgotten } = this.index;
     const isLate = this.added !== added || (this.found.length === 0 && this.revision !== revision);
     if (place !== this.place || isLate || this.forgotten !== forgotten) {
@@ -176,50 +188,44 @@ function overlap(a: string, b: string): boolean {
 
 const MAX_KEPT_CHARS = 64_000;
 
-/** Of a text of a file, for what is kept about it longer than the text itself. */
-export function keyOf(path: string, text: string): string {
-  return createHash('sha256').update(path).update('\n').update(text).digest('base64');
-}
-
-/** Cuts each text once, for callers that bring the same texts again and again. */
+/** Cuts each text once, for callers that bring the same texts again and again, each under the name of a document of its own. */
 export class CutTexts {
-  private readonly known = new Map<string, readonly Chunk[]>();
+  private readonly known = new Map<string, Chunks>();
 
   /** @param capacity number of texts; the least recently used are forgotten first */
   constructor(private readonly capacity: number) {}
 
-  readonly cut = (path: string, text: string): readonly Chunk[] => {
+  readonly cut = (path: string, text: string, document: string): Chunks => {
     // To cut it again costs less than to keep it.
     if (text.length > MAX_KEPT_CHARS) return chunksOf(path, text);
-    const key = keyOf(path, text);
-    const chunks = this.known.get(key) ?? chunksOf(path, text);
-    this.known.delete(key);
-    this.known.set(key, chunks);
+    const chunks = this.known.get(document) ?? chunksOf(path, text);
+    this.known.delete(document);
+    this.known.set(document, chunks);
     const oldest = this.known.keys().next();
     if (this.known.size > this.capacity && !oldest.done) this.known.delete(oldest.value);
     return chunks;
   };
 }
 
-function chunksOf(path: string, text: string): readonly Chunk[] {
+function chunksOf(path: string, text: string): Chunks {
   const lines = text.split('\n', MAX_CHUNKS * STEP_LINES);
   const chunks: Chunk[] = [];
+  const having = new Map<string, number[]>();
   for (let start = 0; start < lines.length; start += STEP_LINES) {
     const stretch = lines.slice(start, start + CHUNK_LINES).filter((line) => line.length <= MAX_LINE_CHARS);
     const chunk = stretch.join('\n');
     const words = wordsOf(chunk);
-    if (words.size > 0) chunks.push({ path, text: chunk, words });
+    if (words.size === 0) continue;
+    for (const word of words) {
+      const numbers = having.get(word);
+      if (numbers) numbers.push(chunks.length);
+      else having.set(word, [chunks.length]);
+    }
+    chunks.push({ path, text: chunk, words: words.size });
   }
-  return chunks;
+  return { chunks, having };
 }
 
 function wordsOf(text: string): Set<string> {
   return new Set(text.match(WORDS));
-}
-
-/** Number of shared words over that of all words. */
-function jaccard(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
-  let shared = 0;
-  for (const word of a) if (b.has(word)) shared++;
-  return shared / (a.size + b.size - shared);
 }

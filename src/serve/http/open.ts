@@ -58,7 +58,7 @@ export async function openServer(options: ServerOptions): Promise<Listening> {
     pipelines: () => session.pipelines,
     settings: () => ({ governor: governorSettings(settings, session.config), eagerness: settings.eagerness }),
     fileOf: (wanted) => files.fileOf(wanted),
-    mayQuote: (extra) => files.mayQuote(extra),
+    mayQuote: (piece) => files.mayQuote(piece),
     now: SYSTEM_CLOCK.now,
   });
   let listening: Listening;

@@ -1,6 +1,6 @@
 import { languageOf } from '../../completion/syntax/languages';
 import { languageOfText } from '../languageOfText';
-import type { Extra, KnownFile, Wanted } from '../typists';
+import type { KnownFile, Piece, Wanted } from '../typists';
 import type { DiskWorkspace } from '../workspace/diskWorkspace';
 import type { FileFinder } from '../workspace/fileFinder';
 import { fileSaid, QuotablePieces } from '../workspace/pieces';
@@ -37,10 +37,10 @@ export class ServedFiles {
   }
 
   /** Whether a piece of a file may be quoted: by its text, its name and the rules of the workspace, if it is in there. */
-  async mayQuote(extra: Extra): Promise<boolean> {
-    if (!this.pieces.mayQuote(extra)) return false;
+  async mayQuote(piece: Piece): Promise<boolean> {
+    if (!this.pieces.mayQuote(piece)) return false;
     const folders = this.workspace?.folders;
-    const path = extra.path === '' ? undefined : folders?.resolve(extra.path);
+    const path = piece.path === '' ? undefined : folders?.resolve(piece.path);
     return !folders || path === undefined || folders.relative(path) === undefined || folders.mayQuote(path);
   }
 }

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import { describe } from '../../completion/outcome';
 import { messageOf } from '../../matlm/errors';
 import type { Log } from '../../session/parts';
@@ -168,14 +167,16 @@ class Handler {
     if (this.running >= most) throw new Refused(503, `${most} requests are being answered: try again later`);
     const number = ++this.requests;
     const ended = new AbortController();
-    response.once('close', () => {
-      ended.abort('the connection is closed');
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, answerMs, 'late').unref();
+      response.once('close', () => {
+        ended.abort('the connection is closed');
+        resolve('late');
+      });
     });
     this.running++;
     try {
-      const late = setTimeout(answerMs, 'late' as const, { signal: ended.signal, ref: false }).catch(
-        () => 'late' as const,
-      );
       const answered = await Promise.race([this.parts.complete(wanted, ended.signal), late]);
       if (answered === undefined) throw new Refused(503, 'the engine is not ready');
       if (answered === 'late') {
@@ -187,6 +188,7 @@ class Handler {
       return answered;
     } finally {
       this.running--;
+      clearTimeout(timer);
       ended.abort('answered');
     }
   }
@@ -212,7 +214,12 @@ function send(response: ServerResponse, { status, body, stream }: Reply): void {
   if (response.destroyed) return;
   const json = JSON.stringify(body);
   if (stream === undefined) {
-    response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' });
+    response.writeHead(status, {
+      'Content-Type': 'application/json; charset=utf-8',
+      // Without it the body is sent in chunks.
+      'Content-Length': Buffer.byteLength(json),
+      'Cache-Control': 'no-store',
+    });
     response.end(json);
     return;
   }

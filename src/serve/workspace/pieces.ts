@@ -1,11 +1,11 @@
+import { hash } from 'node:crypto';
 import { isSecretFile } from '../../workspace/secretFiles';
 import { findSecret } from '../../workspace/secrets';
 import { textKindOf } from '../../workspace/textKinds';
-import { keyOf } from '../../completion/prompt/snippets';
 import { documentPath } from '../../completion/prompt/path';
 import { languageOf } from '../../completion/syntax/languages';
 import { phrase } from '../../localisation/phrase';
-import type { Extra, KnownFile, Wanted } from '../typists';
+import type { Extra, KnownFile, Piece, Wanted } from '../typists';
 
 /** What a client says of a text, without a workspace. */
 export function fileSaid({ path, languageId }: Pick<Wanted, 'path' | 'languageId'>, guessed: string): KnownFile {
@@ -17,6 +17,11 @@ export function fileSaid({ path, languageId }: Pick<Wanted, 'path' | 'languageId
   return { path: documentPath(path, language), isNamed: true, languageId: language, closed };
 }
 
+/** A piece with what tells it apart. What is kept about a piece is kept by that, because its text may hold a secret. */
+export function pieceOf({ path, text }: Extra): Piece {
+  return { path, text, id: hash('sha256', `${path}\n${text}`, 'base64url') };
+}
+
 /** Verdicts that are kept: clients send the same pieces with every request. */
 const MAX_VERDICTS = 256;
 
@@ -24,15 +29,14 @@ const MAX_VERDICTS = 256;
 export class QuotablePieces {
   private readonly verdicts = new Map<string, boolean>();
 
-  mayQuote({ path, text }: Extra): boolean {
-    const key = keyOf(path, text);
-    const known = this.verdicts.get(key);
+  mayQuote({ path, text, id }: Piece): boolean {
+    const known = this.verdicts.get(id);
     if (known !== undefined) return known;
     const may =
       !isSecretFile(path.replaceAll('\\', '/')) &&
       findSecret(text, { kind: textKindOf(path, languageOf(path)) }) === undefined;
     if (this.verdicts.size >= MAX_VERDICTS) this.verdicts.clear();
-    this.verdicts.set(key, may);
+    this.verdicts.set(id, may);
     return may;
   }
 }

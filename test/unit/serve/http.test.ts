@@ -155,6 +155,27 @@ describe('the server for other editors', () => {
     assert.doesNotMatch(world.writer.prompts.at(-1)!, /openSecretDrawer12 /);
   });
 
+  it('keeps the piece of another file while the user types at one place, and only as long as it is sent', async () => {
+    await open(['x']);
+    const code = (name: string) =>
+      Array.from({ length: 8 }, (_, i) => `const ${name}Total${i} = ${name}(counted);`).join('\n');
+    const [drawers, shelves] = ['drawers', 'shelves'].map((name) => ({
+      text: `// quoted ${name}\n${code(name)}`,
+      filename: `src/${name}.ts`,
+    }));
+    const quotedAt = async (typed: string, input_extra: readonly unknown[]) => {
+      const here = [`${code('drawers')}\nconst a = `, typed, '\nend();\n'] as const;
+      await answer('/infill', llamaVim(...here, { input_extra, filename: 'src/a.ts' }));
+      return /\/\/ quoted (\w+)/.exec(world.writer.prompts.at(-1)!)?.[1];
+    };
+    assert.equal(await quotedAt('', [shelves, drawers]), 'drawers');
+    // By now the other is more similar.
+    const typed = `1;\n${'\n'.repeat(12)}${code('shelves')}\nconst b`;
+    assert.equal(await quotedAt(typed, [shelves, drawers]), 'drawers');
+    assert.equal(await quotedAt(`${typed}b`, [shelves]), 'shelves');
+    assert.equal(await quotedAt(`${typed}bc`, []), undefined);
+  });
+
   it('quotes no piece with a secret, and none of a file whose name tells of one', async () => {
     await open(['x']);
     const lines = Array.from({ length: 8 }, (_, i) => `const openSecretDrawer${i} = drawer(${i});`).join('\n');
@@ -164,7 +185,7 @@ describe('the server for other editors', () => {
     ];
     const here = ['const openSecretDrawer9 = drawer(9);\nconst drawerOpen = ', '', '\n'] as const;
     await answer('/infill', llamaVim(...here, { input_extra: pieces, filename: 'src/b.ts' }));
-    assert.doesNotMatch(world.writer.prompts.at(-1)!, /openSecretDrawer12 /);
+    assert.doesNotMatch(world.writer.prompts.at(-1)!, /openSecretDrawer7 /);
   });
 
   it('does nothing in a file whose name says that it holds secrets', async () => {
