@@ -1,7 +1,7 @@
 /**
- * The time that HTTP and the language server add to the pipeline's own, request by request, and the times of ten clients at once:
+ * The time that HTTP and the language server add to the pipeline's own, request by request:
  *
- *   npx tsx bench/serve.mts [--model DIR] [--file FILE] [--cursors N] [--seconds N]
+ *   npx tsx bench/serve.mts [--model DIR] [--file FILE] [--cursors N]
  *
  * Server, clients and pipeline are in one process, and the engine is in its own. A fixed size answers, so that each request works alike.
  */
@@ -33,15 +33,11 @@ const { values } = parseArgs({
     model: { type: 'string', default: join(root, 'models', 'matlm-46m') },
     file: { type: 'string', default: join(root, 'src', 'completion', 'plan.ts') },
     cursors: { type: 'string', default: '40' },
-    seconds: { type: 'string', default: '5' },
   },
 });
 /** The engine's process has another working folder. */
 const model = resolve(values.model);
 const SIZE = { submodel: 'S' };
-const CLIENTS = 10;
-/** Of each client. */
-const REQUESTS_PER_SECOND = 10;
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const settings = readSettings(
   (name) => (SIZE as Partial<Record<string, string>>)[name],
@@ -90,15 +86,15 @@ const pieces = Array.from({ length: PIECES }, (_, i) => ({
 }));
 
 /** Milliseconds of a request at a line, of which the first half is written. */
-async function infill(line: number, of: readonly string[] = lines): Promise<number> {
-  const text = of[line] ?? '';
+async function infill(line: number): Promise<number> {
+  const text = lines[line] ?? '';
   const body = JSON.stringify({
-    input_prefix: of
+    input_prefix: lines
       .slice(Math.max(0, line - 256), line)
       .map((one) => `${one}\n`)
       .join(''),
     prompt: text.slice(0, Math.ceil(text.length / 2)),
-    input_suffix: `\n${of.slice(line + 1, line + 65).join('\n')}\n`,
+    input_suffix: `\n${lines.slice(line + 1, line + 65).join('\n')}\n`,
     filename: 'plan.ts',
     input_extra: pieces,
   });
@@ -170,32 +166,10 @@ async function compare(name: string, ask: (line: number) => Promise<number>): Pr
   );
 }
 
-/** Times of clients that each ask ten times a second, in a document of their own. */
-async function load(clients: number): Promise<number[]> {
-  const endMs = performance.now() + 1000 * Number(values.seconds);
-  const typing = Array.from({ length: clients }, async (_, client) => {
-    const document = lines.map((line) => (line === '' ? '' : `${line} // ${client}`));
-    const times: number[] = [];
-    for (let i = 0; performance.now() < endMs; i++) {
-      const startMs = performance.now();
-      times.push(await infill(cursors[i % cursors.length] ?? 0, document));
-      await setTimeout(Math.max(0, 1000 / REQUESTS_PER_SECOND - (performance.now() - startMs)));
-    }
-    return times;
-  });
-  return (await Promise.all(typing)).flat();
-}
-
 await infill(cursors[0] ?? 0);
 await compare('HTTP', (line) => infill(line));
 const editor = await openEditor();
 await compare('language server', editor.ask);
 editor.close();
-for (const clients of [1, CLIENTS]) {
-  const times = await load(clients);
-  console.log(
-    `${clients} clients: p50 ${quantile(times, 0.5)} ms, p95 ${quantile(times, 0.95)} ms, ${times.length} requests`,
-  );
-}
 await server.close();
 process.exit();

@@ -27,6 +27,28 @@ const SIGNS: readonly (readonly [languageId: string, sign: RegExp])[] = [
 const MAX_CHARS = 6000;
 const MIN_SIGNS = 2;
 
+/** Texts whose languages are kept: one for each document in use. */
+const MAX_KEPT = 32;
+
+/** Languages of texts without a name. While the user types in a line the answer stays the same, and costs nothing. */
+export class LanguagesOfTexts {
+  private readonly known = new Map<string, string>();
+
+  of(prefix: string, suffix: string): string {
+    const [lineStart, lineEnd] = [prefix.lastIndexOf('\n') + 1, suffix.indexOf('\n')];
+    const above = prefix.slice(Math.max(0, lineStart - MAX_CHARS), lineStart);
+    const around = `${above}\0${lineEnd < 0 ? '' : suffix.slice(lineEnd, MAX_CHARS / 2)}`;
+    // Of a single line nothing stays the same.
+    if (above === '') return languageOfText(prefix, suffix);
+    const language = this.known.get(around) ?? languageOfText(prefix, suffix);
+    this.known.delete(around);
+    this.known.set(around, language);
+    const oldest = this.known.keys().next();
+    if (this.known.size > MAX_KEPT && !oldest.done) this.known.delete(oldest.value);
+    return language;
+  }
+}
+
 /** The language of a text without a name, as VS Code calls it; plaintext unless one is clearly the most probable. */
 export function languageOfText(prefix: string, suffix = ''): string {
   const text = prefix.slice(-MAX_CHARS) + suffix.slice(0, MAX_CHARS / 2);

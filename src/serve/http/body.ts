@@ -4,8 +4,14 @@ import { Refused } from './fields';
 /** Far more than 256 lines before the cursor, 64 after it, and sixteen pieces of other files. */
 export const MAX_BODY_BYTES = 4_000_000;
 
+/** The client has closed the connection, and waits for nothing. */
+export class BrokenOff extends Error {
+  override readonly name = 'BrokenOff';
+}
+
 /**
  * The body of a request as text.
+ * @throws {BrokenOff}
  * @throws {Refused} if it is too large, which is known before all of it has come, or not UTF-8
  */
 export async function readBody(request: IncomingMessage): Promise<string> {
@@ -46,7 +52,7 @@ function bytesOf(request: IncomingMessage): Promise<Buffer> {
       resolve(body.subarray(0, bytes));
     });
     request.once('close', () => {
-      reject(new Error('the connection was closed'));
+      reject(new BrokenOff());
     });
   });
 }

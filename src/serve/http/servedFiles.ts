@@ -1,5 +1,5 @@
 import { languageOf } from '../../completion/syntax/languages';
-import { languageOfText } from '../languageOfText';
+import { LanguagesOfTexts } from '../languageOfText';
 import type { KnownFile, Piece, Wanted } from '../typists';
 import type { DiskWorkspace } from '../workspace/diskWorkspace';
 import type { FileFinder } from '../workspace/fileFinder';
@@ -13,6 +13,7 @@ const ALL_LINES = [0, 2 ** 31 - 1] as const;
 /** What a server knows of the files that its clients complete in and quote. */
 export class ServedFiles {
   private readonly pieces = new QuotablePieces();
+  private readonly languages = new LanguagesOfTexts();
 
   /** @param workspace undefined if the server was started for no folder */
   constructor(private readonly workspace?: { readonly folders: DiskWorkspace; readonly finder: FileFinder }) {}
@@ -25,7 +26,7 @@ export class ServedFiles {
     const found = here ?? workspace?.finder.find(prefix.slice(-AROUND_CHARS) + suffix.slice(0, AROUND_CHARS));
     const inside = found === undefined ? undefined : workspace?.folders.relative(found);
     if (!workspace || found === undefined || inside === undefined)
-      return fileSaid(wanted, path === undefined ? languageOfText(prefix, suffix) : 'plaintext');
+      return fileSaid(wanted, path === undefined ? this.languages.of(prefix, suffix) : 'plaintext');
     workspace.folders.look(found, prefix);
     return {
       path: inside,

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { describe } from '../../completion/outcome';
 import { messageOf } from '../../matlm/errors';
 import type { Log } from '../../session/parts';
 import type { Answered, Wanted } from '../typists';
 import type { ModelFacts } from './answer';
-import { readBody } from './body';
+import { BrokenOff, readBody } from './body';
 import { completionsAnswer, parseCompletions } from './completions';
 import { Fields, Refused } from './fields';
 import { checkCaller, checkToken } from './guard';
@@ -113,8 +114,8 @@ class Handler {
       send(response, await this.replyTo(request, response));
     } catch (error) {
       const refused = error instanceof Refused ? error : undefined;
-      // A body that broke off: nobody is there to be answered.
-      if (!refused && request.destroyed && !request.complete) return;
+      // The client broke it off: nobody is there to be answered.
+      if (error instanceof BrokenOff) return;
       if (!refused) this.parts.log.error(`a request failed: ${messageOf(error)}`);
       sendError(request, response, refused ?? new Refused(500, 'the request failed; see the log'));
     }
@@ -146,7 +147,7 @@ class Handler {
   }
 
   private async infill(message: IncomingMessage, response: ServerResponse): Promise<Reply> {
-    const request = parseInfill(Fields.parse(await readBody(message)));
+    const request = parseInfill(await fieldsOf(message));
     const model = this.model();
     const answered = request.isWarmUp ? undefined : await this.answer(request.wanted, response);
     const body = infillAnswer(request, answered, model);
@@ -154,7 +155,7 @@ class Handler {
   }
 
   private async completions(message: IncomingMessage, response: ServerResponse): Promise<Reply> {
-    const request = parseCompletions(Fields.parse(await readBody(message)));
+    const request = parseCompletions(await fieldsOf(message));
     const model = this.model();
     const answered = request.wanted.maxTokens === 0 ? undefined : await this.answer(request.wanted, response);
     const body = completionsAnswer(request, answered, model, Date.now());
@@ -168,19 +169,21 @@ class Handler {
     const number = ++this.requests;
     const ended = new AbortController();
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
+    const unanswered = new Promise<'late' | 'unwanted'>((resolve) => {
       timer = setTimeout(resolve, answerMs, 'late').unref();
       response.once('close', () => {
         ended.abort('the connection is closed');
-        resolve('late');
+        resolve('unwanted');
       });
     });
     this.running++;
     try {
-      const answered = await Promise.race([this.parts.complete(wanted, ended.signal), late]);
+      const answered = await Promise.race([this.parts.complete(wanted, ended.signal), unanswered]);
       if (answered === undefined) throw new Refused(503, 'the engine is not ready');
+      // Most requests are broken off by the next key.
+      if (answered === 'unwanted') return undefined;
       if (answered === 'late') {
-        this.parts.log.info(`request ${number}: no answer in time, or nobody waits for it`);
+        this.parts.log.info(`request ${number}: no answer in ${answerMs / 1000} s`);
         return undefined;
       }
       this.parts.log.info(`request ${number}: ${describe(answered.outcome)}`);
@@ -199,6 +202,20 @@ class Handler {
     if (readiness.kind === 'ready') return readiness.model;
     throw new Refused(503, readiness.kind === 'loading' ? 'Loading model' : `there is no engine: ${readiness.reason}`);
   }
+}
+
+/**
+ * The fields of a request whose client still waits. Most requests are broken off by the next key. If the processor is busy, several
+ * have come by now, and answering those first that nobody wants would make the others late too. Node.js notices that a client is
+ * gone when it next looks at the connection.
+ * @throws {Refused}
+ * @throws {BrokenOff}
+ */
+async function fieldsOf(message: IncomingMessage): Promise<Fields> {
+  const body = await readBody(message);
+  for (let looks = 0; looks < 2; looks++) await setImmediate();
+  if (message.socket.destroyed) throw new BrokenOff();
+  return Fields.parse(body);
 }
 
 function modelList(readiness: Readiness): object {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
@@ -186,6 +187,22 @@ describe('the server for other editors', () => {
     const here = ['const openSecretDrawer9 = drawer(9);\nconst drawerOpen = ', '', '\n'] as const;
     await answer('/infill', llamaVim(...here, { input_extra: pieces, filename: 'src/b.ts' }));
     assert.doesNotMatch(world.writer.prompts.at(-1)!, /openSecretDrawer7 /);
+  });
+
+  it('does nothing for a request that was broken off before its turn came', async () => {
+    await open(['x']);
+    const body = JSON.stringify(llamaVim('const gone = ', '', '\n'));
+    const socket = connect(server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(`POST /infill HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    // Request and end are there before the server looks.
+    socket.destroy();
+    await answer('/infill', llamaVim('const here = ', '', '\n'));
+    assert.deepEqual(
+      world.writer.prompts.map((prompt) => /const (\w+)/.exec(prompt)?.[1]),
+      ['here'],
+    );
+    assert.deepEqual(faults, []);
   });
 
   it('does nothing in a file whose name says that it holds secrets', async () => {

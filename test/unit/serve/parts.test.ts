@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { splitPrompt } from '../../../src/serve/http/markers';
 import { insertionOf } from '../../../src/serve/insertion';
-import { languageOfText } from '../../../src/serve/languageOfText';
+import { languageOfText, LanguagesOfTexts } from '../../../src/serve/languageOfText';
 import { isSameDocument, linesAround } from '../../../src/serve/lineSets';
 import { applyChanges } from '../../../src/serve/lsp/documents';
 import { ChangesOnDisk } from '../../../src/serve/workspace/changesOnDisk';
@@ -115,6 +115,15 @@ describe('the language of a text', () => {
       assert.equal(languageOfText(text), languageId);
     });
   }
+
+  it('stays the same while a line is typed, and is judged again with the next', () => {
+    const languages = new LanguagesOfTexts();
+    const [above, typed] = ['import os\n', 'def read(path):'];
+    assert.equal(languages.of(above, '\n'), 'plaintext');
+    assert.equal(languages.of(above + typed, '\n'), 'plaintext');
+    assert.equal(languages.of(`${above}${typed}\n`, '\n'), 'python');
+    assert.equal(languages.of(typed, '\nimport os\n'), 'python');
+  });
 });
 
 describe('edits of a document', () => {
