@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createConnection, StreamMessageReader, StreamMessageWriter } from 'vscode-languageserver/node';
 import { serveLsp } from '../serve/lsp/server';
+import { versionOf } from './version';
 
 /** Serve the editor at standard input and output until it closes them or says that it exits. */
 export async function lspCommand(root: string, model: string, threads: number): Promise<void> {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  const version = await versionOf(root);
   const reader = new StreamMessageReader(process.stdin);
   const writer = new StreamMessageWriter(process.stdout);
   const connection = createConnection(reader, writer);

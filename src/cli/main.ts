@@ -17,6 +17,7 @@ import { type ReplayOptions, replayFiles } from './replay';
 import { lspCommand } from './lsp';
 import { DEFAULT_PORT, serveCommand } from './serve';
 import { hitsText, indexCommand, indexText, searchCommand } from './search';
+import { versionOf } from './version';
 import { switchesOf } from './workspaceFolder';
 
 const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--workspace DIR] [--model DIR]
@@ -98,9 +99,11 @@ matcoder eval --places PLACES [--json] [--model DIR]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places.
     \`python -m training.evaluate --places PLACES\` writes it and prints PyTorch's figures for the same places.
 
+matcoder --version
+    Print the version.
 `;
 
-/** The options of each command, apart from --help. */
+/** The options of each command, apart from --help and --version. */
 const OPTIONS = new Map<string, readonly string[]>(
   Object.entries({
     complete: ['json', 'submodel', 'model', 'workspace'],
@@ -178,11 +181,16 @@ async function main(args: readonly string[]): Promise<void> {
       eagerness: { type: 'string' },
       threads: { type: 'string', default: '0' },
       help: { type: 'boolean', short: 'h', default: false },
+      version: { type: 'boolean', default: false },
     },
   });
   const [command, ...rest] = positionals;
   if (values.help) {
     process.stdout.write(HELP);
+    return;
+  }
+  if (values.version) {
+    process.stdout.write(`${await versionOf(root)}\n`);
     return;
   }
   for (const token of tokens) {

@@ -16,6 +16,13 @@ function matcoder(args: string[], cli = join(ROOT, 'dist', 'cli.js'), cwd = fold
   return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd });
 }
 
+describe('matcoder', () => {
+  it('prints its version', () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    assert.equal(matcoder(['--version']).stdout, `${version}\n`);
+  });
+});
+
 describe('matcoder complete', () => {
   it('prints the text that would be inserted', () => {
     const { status, stdout, stderr } = matcoder(['complete', `${source}:5:5`]);
