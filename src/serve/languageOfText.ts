@@ -1,30 +1,38 @@
-/** Lines that are common in a language and rare in the others. */
+/**
+ * Lines that are common in a language and rare in the others. None matches across a line end: at each of many blank lines it would
+ * look through all that follow.
+ */
 const SIGNS: readonly (readonly [languageId: string, sign: RegExp])[] = [
-  ['python', /^\s*(?:def \w+\(.*|class \w+.*|(?:el)?if .+|for .+ in .+|with .+|try|else|async def .+):\s*(?:#.*)?$/gm],
-  ['python', /^(?:from [\w.]+ import |import [\w.]+(?: as \w+)?\s*$)/gm],
+  [
+    'python',
+    /^[ \t]*(?:def \w+\(.*|class \w+.*|(?:el)?if .+|for .+ in .+|with .+|try|else|async def .+):[ \t]*(?:#.*)?$/gm,
+  ],
+  ['python', /^(?:from [\w.]+ import |import [\w.]+(?: as \w+)?[ \t]*$)/gm],
   [
     'typescript',
-    /^\s*(?:export )?(?:interface|type|enum) \w+|\)?: (?:string|number|boolean|void|Promise<.*>)[ ,;)=]/gm,
+    /^[ \t]*(?:export )?(?:interface|type|enum) \w+|\)?: (?:string|number|boolean|void|Promise<.*>)[ ,;)=]/gm,
   ],
   ['typescript', /^import (?:type )?\{.*\} from '/gm],
-  ['javascript', /\brequire\(['"]|^\s*(?:module\.)?exports[.=]|^\s*(?:var|let) \w+ = |=> \{$/gm],
-  ['go', /^(?:package \w+|func (?:\(.*\) )?\w+\(|import \()|:= |^\s*if err != nil \{/gm],
+  ['javascript', /\brequire\(['"]|^[ \t]*(?:module\.)?exports[.=]|^[ \t]*(?:var|let) \w+ = |=> \{$/gm],
+  ['go', /^(?:package \w+|func (?:\(.*\) )?\w+\(|import \()|:= |^[ \t]*if err != nil \{/gm],
   [
     'rust',
-    /^\s*(?:pub )?(?:fn \w+|impl[ <]|use \w+::|mod \w+|struct \w+|enum \w+)|\blet mut |&mut |-> (?:Result|Option)</gm,
+    /^[ \t]*(?:pub )?(?:fn \w+|impl[ <]|use \w+::|mod \w+|struct \w+|enum \w+)|\blet mut |&mut |-> (?:Result|Option)</gm,
   ],
   [
     'java',
-    /^\s*(?:import java|package [\w.]+;|public (?:static |final |abstract )*(?:class|interface|void|enum|\w+ \w+\())|@Override/gm,
+    /^[ \t]*(?:import java|package [\w.]+;|public (?:static |final |abstract )*(?:class|interface|void|enum|\w+ \w+\())|@Override/gm,
   ],
-  ['cpp', /^\s*#\s*(?:include|define|ifn?def|pragma)\b|\bstd::|^\s*(?:namespace|template) ?|\w+ ?::\w+\(/gm],
-  ['shellscript', /^#!.*\b(?:ba|z)?sh\b|^\s*(?:fi|done|esac)\s*$|^\s*if \[{1,2} |\$\{?\w+\}?/gm],
+  ['cpp', /^[ \t]*#[ \t]*(?:include|define|ifn?def|pragma)\b|\bstd::|^[ \t]*(?:namespace|template) ?|\w+ ?::\w+\(/gm],
+  ['shellscript', /^#!.*\b(?:ba|z)?sh\b|^[ \t]*(?:fi|done|esac)[ \t]*$|^[ \t]*if \[{1,2} |\$\{?\w+\}?/gm],
   ['html', /<\/?(?:div|html|body|head|span|script|p|a|ul|li)[ >]|<!doctype html>/gim],
-  ['css', /^\s*[.#]?[\w-]+(?:[ ,:>.#][\w-]+)* \{$|^\s*[\w-]+: [^;{]+;$/gm],
+  ['css', /^[ \t]*[.#]?[\w-]+(?:[ ,:>.#][\w-]+)* \{$|^[ \t]*[\w-]+: [^;{\n]+;$/gm],
   ['markdown', /^#{1,6} \S|^```|\]\(https?:/gm],
 ];
 /** Only the text around the cursor is looked at. */
 const MAX_CHARS = 6000;
+/** A longer line is data, and to look for its signs takes long. */
+const MAX_LINE_CHARS = 200;
 const MIN_SIGNS = 2;
 
 /** Texts whose languages are kept: one for each document in use. */
@@ -51,7 +59,9 @@ export class LanguagesOfTexts {
 
 /** The language of a text without a name, as VS Code calls it; plaintext unless one is clearly the most probable. */
 export function languageOfText(prefix: string, suffix = ''): string {
-  const text = prefix.slice(-MAX_CHARS) + suffix.slice(0, MAX_CHARS / 2);
+  const excerpt = prefix.slice(-MAX_CHARS) + suffix.slice(0, MAX_CHARS / 2);
+  const lines = excerpt.split('\n').filter((line) => line.length <= MAX_LINE_CHARS);
+  const text = lines.join('\n');
   const counts = new Map<string, number>();
   for (const [language, sign] of SIGNS) {
     counts.set(language, (counts.get(language) ?? 0) + (text.match(sign)?.length ?? 0));

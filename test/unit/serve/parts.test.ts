@@ -116,6 +116,21 @@ describe('the language of a text', () => {
     });
   }
 
+  it('takes no longer for text on which patterns go astray', () => {
+    const cpuMs = (text: string) => {
+      const { user } = process.cpuUsage();
+      languageOfText(text, text);
+      return (process.cpuUsage().user - user) / 1000;
+    };
+    const code = 'const value = read(1);\n'.repeat(400);
+    const least = (text: string) => Math.min(...Array.from({ length: 3 }, () => cpuMs(text)));
+    const usualMs = Math.max(5, least(code));
+    for (const part of ['\n', '\t\n', ' ', 'for a in ', '): Promise<', 'a: \n', 'mod ', '# ']) {
+      const ms = least(part.repeat(6000));
+      assert.ok(ms < 20 * usualMs, `${JSON.stringify(part)} took ${ms} ms of the processor, code ${usualMs} ms`);
+    }
+  });
+
   it('stays the same while a line is typed, and is judged again with the next', () => {
     const languages = new LanguagesOfTexts();
     const [above, typed] = ['import os\n', 'def read(path):'];
