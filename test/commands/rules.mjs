@@ -300,8 +300,9 @@ export const rules = [
   {
     matches: /^npx tsx bench\/serve\.mts\b/,
     lane: 'node',
-    add: '--model models/matlm-6m --cursors 2 --seconds 0.2',
+    add: '--model models/matlm-6m --cursors 2',
   },
+  { matches: /^npx tsx bench\/clients\.mts\b/, lane: 'node', add: '--clients 2 --seconds 2' },
   {
     matches: /^npx tsx bench\/speculation\.mts\b/,
     lane: 'node',
