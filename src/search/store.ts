@@ -5,7 +5,7 @@ import { renameOnceFree } from '../machine/replaceFile';
 import { isObject } from '../matlm/json';
 import { PARTIAL_ENDING } from './storage';
 import { type FileImage, NO_VECTOR, type TableImage } from './table';
-import type { FileTerms } from './words/wordIndex';
+import type { FileTerms } from './words/fileTerms';
 
 /** A file begins with both, and ends with the SHA-256 of everything before that. */
 const KIND = 'matcoder index ';

@@ -1,6 +1,7 @@
 import type { VectorIndex } from './embedder';
 import { fuse, type Scores } from './fusion';
-import { type FileTerms, WordIndex, type Wording } from './words/wordIndex';
+import type { FileTerms } from './words/fileTerms';
+import { WordIndex, type Wording } from './words/wordIndex';
 
 /** A piece of a file. */
 export interface Item<Row> {
