@@ -86,12 +86,11 @@ export class FileQueue {
     this.unembedded.push(path);
   }
 
-  /** The next file to be read; changed ones are read although their size and time are those of before. */
-  nextToRead(): { readonly path: string; readonly isChanged: boolean } | undefined {
-    const [changed] = this.changes;
-    if (changed !== undefined) return { path: changed, isChanged: true };
-    const path = this.ahead.shift();
-    return path === undefined ? undefined : { path, isChanged: false };
+  /** The next files to be read; changed ones are read although their size and time are those of before. */
+  nextToRead(count: number): { readonly path: string; readonly isChanged: boolean }[] {
+    const changed = [...this.changes].slice(0, count).map((path) => ({ path, isChanged: true }));
+    if (changed.length > 0) return changed;
+    return this.ahead.splice(0, count).map((path) => ({ path, isChanged: false }));
   }
 
   nextToEmbed(): string | undefined {

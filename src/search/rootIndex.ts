@@ -40,6 +40,8 @@ export interface IndexProgress {
   readonly notice?: string;
 }
 
+/** So many files are read together: while one is taken apart, the disk is asked for the others. More would make a key wait. */
+const READ_AT_ONCE = 4;
 /** So many pieces are embedded together: fewer are slower, and more are lost if a key interrupts them. */
 export const BATCH = 8;
 /** The index is stored after so many new rows or, if it is large, this share of its rows, and at the end: to store it takes as long as it is large. */
@@ -160,12 +162,12 @@ export class RootIndex<Row, Content> {
   }
 
   /**
-   * List a folder or read a file, so that it is found by its words.
-   * @returns whether there was any
+   * List a folder or read some files, so that they are found by their words.
+   * @returns whether there was anything
    */
   async readNext(): Promise<boolean> {
-    const next = this.queue.nextToRead();
-    if (next) await this.look(next.path, next.isChanged);
+    const next = this.queue.nextToRead(READ_AT_ONCE);
+    if (next.length > 0) await Promise.all(next.map(({ path, isChanged }) => this.look(path, isChanged)));
     else if (!(await this.listNext())) return false;
     await this.saveSome();
     return true;
@@ -265,9 +267,9 @@ export class RootIndex<Row, Content> {
       this.embedLater(path);
       return;
     }
-    const othersRows = this.table.size - this.table.rowsOf(path).length;
+    const othersRows = () => this.table.size - this.table.rowsOf(path).length;
     // A full index takes nothing, so nothing is read.
-    const read = othersRows < maxRows ? await source.pieces(file) : ({ reason: 'no room' } as const);
+    const read = othersRows() < maxRows ? await source.pieces(file) : ({ reason: 'no room' } as const);
     if (rules !== this.rules) {
       this.queue.readAgain(path);
       return;
@@ -279,7 +281,7 @@ export class RootIndex<Row, Content> {
       return;
     }
     const { pieces } = read;
-    if (othersRows + pieces.length > maxRows) {
+    if (othersRows() + pieces.length > maxRows) {
       this.isCut = true;
       this.drop(path);
       return;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Edit, Language, Parser, type Point, type Tree } from 'web-tree-sitter';
+import { Edit, Language, type Node, Parser, type Point, type Tree } from 'web-tree-sitter';
 import { type GrammarInfo, GRAMMARS } from './languages';
 
 /** A parser of one language, with its last text and tree. */
@@ -27,6 +27,17 @@ export class Grammar {
     this.text = text;
     this.tree = tree;
     return tree;
+  }
+
+  /** Parse another text than that which is edited: to parse a difference that is nearly the whole text takes longer. */
+  parseOther<Result>(text: string, use: (root: Node) => Result): Result {
+    const tree = this.parser.parse(text);
+    if (!tree) throw new Error(`the grammar ${this.info.file} returned no tree`);
+    try {
+      return use(tree.rootNode);
+    } finally {
+      tree.delete();
+    }
   }
 
   dispose(): void {

@@ -27,5 +27,6 @@ async function parts(language: string, text: string, lines: Lines, grammars: Pic
   if (language === 'markdown') return headingChunks(lines);
   const usesSyntax = !WITHOUT_SYNTAX.has(language) && text.length <= MAX_SYNTAX_CHARS;
   const grammar = usesSyntax ? await grammars.load(language) : undefined;
-  return grammar ? syntaxChunks(lines, grammar.info, grammar.parse(text).rootNode) : blockChunks(lines);
+  if (!grammar) return blockChunks(lines);
+  return grammar.parseOther(text, (root) => syntaxChunks(lines, grammar.info, root));
 }

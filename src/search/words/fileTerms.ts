@@ -12,9 +12,13 @@ const MAX_TERMS = 1 << 24;
 /**
  * Write a piece behind those before it.
  * @param length in words
- * @param frequencies by the numbers of the terms
+ * @param frequencies of the terms, by their numbers
  */
-export function pushPiece(elements: number[], length: number, frequencies: ReadonlyMap<number, number>): void {
+export function pushPiece(
+  elements: number[],
+  length: number,
+  frequencies: Iterable<readonly [id: number, frequency: number]>,
+): void {
   const head = elements.push(0) - 1;
   for (const [id, frequency] of frequencies)
     if (id < MAX_TERMS) elements.push(id * 256 + Math.min(MAX_FREQUENCY, frequency));

@@ -17,6 +17,7 @@ const MAX_LENGTH = 40;
 const ENDINGS = ['ings', 'ies', 'ing', 'es', 'ed', 'e', 's', 'y'];
 /** With fewer letters, a beginning says nothing. The vocabulary relies on two. */
 const MIN_START = 2;
+/** Of each of the two caches. */
 const MAX_KNOWN = 20_000;
 
 /** A word of a text. */
@@ -26,19 +27,27 @@ export interface Term {
   readonly isCompound: boolean;
 }
 
-const known = new Map<string, readonly Term[]>();
+/** The terms of identifiers. Once the first cache is full, it is the second one, so that what is used often stays. */
+let known = new Map<string, readonly Term[]>();
+let knownBefore = new Map<string, readonly Term[]>();
 
 /** The terms of a text, in their order; repeated ones are repeated. */
-export function* termsOf(text: string): Generator<Term> {
-  for (const [identifier] of text.matchAll(IDENTIFIER)) {
-    let terms = known.get(identifier);
-    if (!terms) {
-      terms = termsIn(identifier);
-      if (known.size >= MAX_KNOWN) known.clear();
-      known.set(detached(identifier), terms);
-    }
-    yield* terms;
+export function termsOf(text: string): Term[] {
+  const found: Term[] = [];
+  for (const identifier of text.match(IDENTIFIER) ?? []) {
+    for (const term of known.get(identifier) ?? remembered(identifier)) found.push(term);
   }
+  return found;
+}
+
+function remembered(identifier: string): readonly Term[] {
+  const terms = knownBefore.get(identifier) ?? termsIn(identifier);
+  if (known.size >= MAX_KNOWN) {
+    knownBefore = known;
+    known = new Map();
+  }
+  known.set(detached(identifier), terms);
+  return terms;
 }
 
 function termsIn(identifier: string): readonly Term[] {

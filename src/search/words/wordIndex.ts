@@ -148,19 +148,22 @@ export class WordIndex {
   }
 
   private write(elements: number[], path: string, { name = '', text = '' }: Wording): void {
-    const frequencies = new Map<number, number>();
+    const frequencies = new Map<string, number>();
     let length = 0;
     const count = (from: string, weight: number, isPath = false) => {
       for (const { word, isCompound } of termsOf(from)) {
-        const id = this.vocabulary.add(word);
-        frequencies.set(id, (frequencies.get(id) ?? 0) + weight);
+        frequencies.set(word, (frequencies.get(word) ?? 0) + weight);
         if (!isCompound && !isPath) length++;
       }
     };
     count(text, 1);
     count(name, NAME_WEIGHT);
     count(path, PATH_WEIGHT, true);
-    pushPiece(elements, length, frequencies);
+    pushPiece(
+      elements,
+      length,
+      Array.from(frequencies, ([word, frequency]) => [this.vocabulary.add(word), frequency] as const),
+    );
   }
 
   /** The terms of a query; undefined if it has none. */

@@ -55,6 +55,14 @@ describe('the terms of a text', () => {
     for (const word of ['bus', 'css', 'is', 'ring', 'status', 'process']) assert.equal(folded(word), word);
   });
 
+  it('are the same after many other words', () => {
+    const before = words('parseNumbers');
+    for (let i = 0; i < 30_000; i++) words(`filler${i}`);
+    assert.deepEqual(words('parseNumbers'), before);
+    for (let i = 0; i < 30_000; i++) words(`filling${i}`);
+    assert.deepEqual([words('parseNumbers'), words('filler7')], [before, ['filler', '7', 'filler7']]);
+  });
+
   it('leave out data', () => {
     assert.deepEqual(words(`x${'ab12'.repeat(100)}`), []);
   });
