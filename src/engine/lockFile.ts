@@ -87,14 +87,7 @@ export class LockFile {
   private isValid({ text, writtenMs }: LockContent): boolean {
     const ageMs = this.epochNow() - writtenMs;
     if (ageMs > this.expiresMs) return false;
-    if (!/^\d{1,9}$/.test(text) || Number(text) === 0) return ageMs <= EMPTY_EXPIRES_MS;
-    try {
-      process.kill(Number(text), 0);
-      return true;
-    } catch (error) {
-      // The process runs, but belongs to another user.
-      return (error as NodeJS.ErrnoException).code === 'EPERM';
-    }
+    return /^\d{1,9}$/.test(text) && Number(text) > 0 ? isRunning(Number(text)) : ageMs <= EMPTY_EXPIRES_MS;
   }
 
   /**
@@ -117,6 +110,17 @@ export class LockFile {
     }
     renameSync(moved, this.file);
     return false;
+  }
+}
+
+/** Whether there is a process of this id, of whatever user. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // The process runs, but belongs to another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

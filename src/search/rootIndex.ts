@@ -373,5 +373,6 @@ function firstOf<Row, Content>(pieces: readonly Pending<Row, Content>[], count: 
 
 function describeFault(error: unknown): string {
   const code = String((error as NodeJS.ErrnoException).code);
-  return code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full' : `it cannot be written (${code})`;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the disk is full';
+  return code === 'EFBIG' ? 'the system allows no file of this size' : `it cannot be written (${code})`;
 }

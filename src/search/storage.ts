@@ -1,14 +1,16 @@
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hardwareFile } from '../engine/hardwareFile';
-import { LockFile } from '../engine/lockFile';
+import { isRunning, LockFile } from '../engine/lockFile';
 import { hashOf } from './source';
 
 /** In the folder of an index: the path of its workspace folder. Its time is that of the last use. */
 const ROOT_FILE = 'root';
 export const INDEX_ENDING = '.index';
-/** Of a file that is being written. */
-export const PARTIAL_ENDING = '.partial';
+/** Of a file that a process is writing: its id and an ending. */
+const PARTIAL = /\.(\d{1,9})\.partial$/;
+/** No index takes so long to write. */
+const WRITTEN_MS = 10 * 60_000;
 /** The index of a folder that has gone is kept for so long: the folder may be on a disk that is not there at the moment. */
 export const KEPT_DAYS = 60;
 const DAY_MS = 24 * 60 * 60_000;
@@ -45,11 +47,23 @@ export async function noteUse(store: string, root: string): Promise<void> {
   }
 }
 
+/** The name under which this process writes a file. */
+export function partialOf(file: string): string {
+  return `${file}.${process.pid}.partial`;
+}
+
 /** Remove what programs have left behind that were ended while they wrote. Only the holder of the lock may. Never rejects. */
-export async function removePartials(store: string): Promise<void> {
+export async function removePartials(store: string, nowMs = Date.now()): Promise<void> {
   const names = await readdir(store).catch(() => []);
-  const partials = names.filter((name) => name.endsWith(PARTIAL_ENDING));
-  await Promise.all(partials.map((name) => rm(join(store, name), { force: true }).catch(() => undefined)));
+  const removed = names.map(async (name) => {
+    const pid = PARTIAL.exec(name)?.[1];
+    if (pid === undefined) return;
+    const file = join(store, name);
+    // A program that was asleep has lost the lock and may go on to write. Its id may be that of another program by now.
+    const isWritten = isRunning(Number(pid)) && nowMs - (await stat(file)).mtimeMs < WRITTEN_MS;
+    if (!isWritten) await rm(file, { force: true });
+  });
+  await Promise.allSettled(removed);
 }
 
 /**

@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { renameOnceFree } from '../machine/replaceFile';
 import { isObject } from '../matlm/json';
-import { PARTIAL_ENDING } from './storage';
+import { partialOf } from './storage';
 import { type FileImage, NO_VECTOR, type TableImage } from './table';
 import type { FileTerms } from './words/fileTerms';
 
@@ -137,7 +137,7 @@ function isText(value: unknown): value is string {
  */
 export async function writeStore<Row>(file: string, identity: StoreIdentity, image: TableImage<Row>): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const partial = `${file}.${process.pid}${PARTIAL_ENDING}`;
+  const partial = partialOf(file);
   const handle = await open(partial, 'w', 0o600);
   const hash = createHash('sha256');
   const write = async (piece: string | Uint8Array) => {

@@ -1,4 +1,7 @@
-/** Searches a workspace whose index is on a small disk. Run by `fullDisk.test.ts` with the folder of that disk; prints what happened. */
+/**
+ * Searches a workspace whose index has no room. Run by `fullDisk.test.ts` with a folder and what is small: the `disk` of that folder, or
+ * the `files` that this process may write. Prints what happened.
+ */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SearchedWorkspace } from './workspace';
@@ -13,7 +16,13 @@ export interface Seen {
   readonly embedded: number;
 }
 
-const [disk = ''] = process.argv.slice(2);
+export interface Outcome {
+  readonly moments: readonly Seen[];
+  /** Lines of the log. */
+  readonly said: readonly string[];
+}
+
+const [disk = '', small = ''] = process.argv.slice(2);
 const filler = join(disk, 'filler');
 const storage = join(disk, 'search');
 
@@ -39,7 +48,13 @@ function functionNamed(name: string): string {
   return `export function ${name}(text: string): string {\n  const parts = text.split('${name}');\n  return parts.join(' ');\n}\n`;
 }
 
-async function main(): Promise<void> {
+function writePlums(workspace: SearchedWorkspace): string[] {
+  const names = Array.from({ length: 40 }, (_, i) => `c${i}.ts`);
+  for (const [i, name] of names.entries()) workspace.write(name, functionNamed(`splitPlums${i}`));
+  return names.map((name) => workspace.at(name));
+}
+
+async function onSmallDisk(): Promise<Outcome> {
   const moments: Seen[] = [];
   fill();
   const first = new SearchedWorkspace(storage);
@@ -54,17 +69,49 @@ async function main(): Promise<void> {
   moments.push(await seen(first, 'split pears'));
 
   fill();
-  for (let i = 0; i < 40; i++) first.write(`c${i}.ts`, functionNamed(`splitPlums${i}`));
-  first.search.changed(Array.from({ length: 40 }, (_, i) => first.at(`c${i}.ts`)));
+  first.search.changed(writePlums(first));
   await first.complete();
   moments.push(await seen(first, 'split plums 7'));
   await first.search.dispose();
 
-  const second = new SearchedWorkspace(storage, {}, first.root);
+  moments.push(await afterRestart(first));
+  return { moments, said: first.said };
+}
+
+async function withSmallFiles(): Promise<Outcome> {
+  const moments: Seen[] = [];
+  const first = new SearchedWorkspace(storage);
+  first.write('a.ts', functionNamed('splitApples'));
+  await first.build();
+  moments.push(await seen(first, 'split apples'));
+
+  const plums = writePlums(first);
+  first.search.changed(plums);
+  await first.complete();
+  moments.push(await seen(first, 'split plums 7'));
+
+  for (const plum of plums) rmSync(plum);
+  first.search.deleted(plums);
+  first.write('b.ts', functionNamed('splitPears'));
+  first.search.changed([first.at('b.ts')]);
+  await first.complete();
+  moments.push(await seen(first, 'split pears'));
+  await first.search.dispose();
+
+  moments.push(await afterRestart(first));
+  return { moments, said: first.said };
+}
+
+async function afterRestart({ root }: SearchedWorkspace): Promise<Seen> {
+  const second = new SearchedWorkspace(storage, {}, root);
   await second.build();
-  moments.push(await seen(second, 'split plums 7'));
+  const moment = await seen(second, small === 'disk' ? 'split plums 7' : 'split pears');
   await second.search.dispose();
-  process.stdout.write(JSON.stringify({ moments, said: first.said }));
+  return moment;
+}
+
+async function main(): Promise<void> {
+  process.stdout.write(JSON.stringify(await (small === 'disk' ? onSmallDisk() : withSmallFiles())));
 }
 
 // The timers of the search keep no process.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockFile } from '../../../src/engine/lockFile';
@@ -46,10 +47,21 @@ describe('the stored indexes', () => {
 
   it('are alone after the next start, without what a program had begun to write', async () => {
     const store = await indexOf(temporaryFolder(), 0);
-    writeFileSync(join(store, 'code.index.123.partial'), 'half');
+    const { pid: ended } = spawnSync(process.execPath, ['--version']);
+    for (const kind of ['code', 'pictures']) writeFileSync(join(store, `${kind}.index.${ended}.partial`), 'half');
     await removePartials(store);
     assert.deepEqual(readdirSync(store).sort(), ['code.index', 'root']);
     await removePartials(join(storage, 'none'));
+  });
+
+  it('leave a program that runs the time to write', async () => {
+    const store = await indexOf(temporaryFolder(), 0);
+    const name = `code.index.${process.ppid}.partial`;
+    writeFileSync(join(store, name), 'half');
+    await removePartials(store);
+    assert.ok(existsSync(join(store, name)));
+    await removePartials(store, Date.now() + 60 * 60_000);
+    assert.ok(!existsSync(join(store, name)));
   });
 
   it('are removed if their folder has gone and nobody has used them for long', async () => {
