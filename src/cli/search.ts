@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { SYSTEM_CLOCK } from '../machine/clock';
 import type { LocalSearch } from '../search/localSearch';
 import { openSearch } from '../search/openSearch';
-import { type CodeHit, type PictureHit, SearchFault, type SearchProgress } from '../search/search';
+import { type CodeHit, percentDone, type PictureHit, SearchFault, type SearchProgress } from '../search/search';
 import { indexFolder } from '../search/storage';
 import { UsageError } from './place';
 import { layOut } from './table';
@@ -77,6 +77,8 @@ export async function searchCommand(root: string, options: SearchCommandOptions)
   return withIndex(root, options, async (search) => {
     await search.whenRead(signal);
     sayIfAnother(search, options);
+    if (progressOf(search).isTruncated)
+      options.say(`${options.folder} has more files or pieces than an index takes: not all of it is searched`);
     const kind = isForPictures ? 'pictures' : 'code';
     const { filesDone, filesFound } = search.filesOf(kind);
     if (filesDone < filesFound)
@@ -130,9 +132,11 @@ function progressOf({ progress }: LocalSearch): SearchProgress {
   return progress;
 }
 
-function progressLine({ filesDone, filesFound, chunks, pictures }: SearchProgress): string {
-  const also = pictures > 0 ? `, ${pictures} pictures` : '';
-  return `${filesDone} of ${filesFound} files, ${chunks} chunks${also}`;
+function progressLine(progress: SearchProgress): string {
+  const { isWalked, filesRead, filesFound, chunks, pictures } = progress;
+  if (!isWalked) return `${filesRead} files read so far, which are found by their words`;
+  const embedded = `${chunks} chunks${pictures > 0 ? ` and ${pictures} pictures` : ''}`;
+  return `all ${filesFound} files are found by their words, ${percentDone(progress)} % of them by meaning too: ${embedded}`;
 }
 
 export function indexText({

@@ -34,14 +34,24 @@ export class FileQueue {
     return this.foundCount;
   }
 
+  /** Files that wait to be read. */
+  get unread(): number {
+    return this.changes.size + this.ahead.length;
+  }
+
   /** Files that wait to be read or embedded. */
   get waiting(): number {
-    return this.changes.size + this.ahead.length + this.unembedded.length;
+    return this.unread + this.unembedded.length;
   }
 
   /** Whether there are more files than are considered. */
   get isTruncated(): boolean {
     return this.walk.isTruncated;
+  }
+
+  /** Whether all files were listed, and read once. */
+  get isWalked(): boolean {
+    return this.walk.rank === Infinity && this.ahead.length === 0 && this.others !== undefined;
   }
 
   /** Whether all files were listed and read. */
@@ -132,10 +142,6 @@ export class FileQueue {
   inside(path: string): string | undefined {
     const { path: root } = this.parts.folder;
     return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : undefined;
-  }
-
-  private get isWalked(): boolean {
-    return this.walk.rank === Infinity && this.ahead.length === 0 && this.others !== undefined;
   }
 
   private meet(paths: readonly string[]): void {

@@ -94,8 +94,10 @@ export class LocalSearch extends Indexing implements Search {
     return {
       ...NO_PROGRESS,
       now: this.state,
+      filesRead: sum(({ filesRead }) => filesRead),
       filesDone: sum(({ filesDone }) => filesDone),
       filesFound: sum(({ filesFound }) => filesFound),
+      isWalked: all.length > 0 && all.every(({ isWalked }) => isWalked),
       chunks: sum(({ rows }) => rows) - pictures,
       pictures,
       bytes: sum(({ bytes }) => bytes),

@@ -30,8 +30,12 @@ interface Pending<Row, Content> extends Piece<Row, Content> {
 }
 
 export interface IndexProgress {
+  /** Found by their words; by meaning too, as far as it is possible; and all that are known of. */
+  readonly filesRead: number;
   readonly filesDone: number;
   readonly filesFound: number;
+  /** Whether all files are known of, and were read. */
+  readonly isWalked: boolean;
   /** Embedded rows. */
   readonly rows: number;
   readonly bytes: number;
@@ -78,11 +82,13 @@ export class RootIndex<Row, Content> {
   }
 
   get progress(): IndexProgress {
-    const { found, waiting, isTruncated } = this.queue;
+    const { found, unread, waiting, isWalked, isTruncated } = this.queue;
     const notice = this.storeFault ?? this.embedFault;
     return {
+      filesRead: Math.max(0, found - unread),
       filesDone: Math.max(0, found - waiting),
       filesFound: found,
+      isWalked,
       rows: this.table.embedded,
       bytes: this.table.bytes,
       isTruncated: this.isCut || isTruncated,

@@ -85,9 +85,12 @@ export type SearchState =
 /** How far the index is. */
 export interface SearchProgress {
   readonly now: SearchState;
-  /** That are in the index completely, and all that are known of: the second grows while the folders are being listed. */
+  /** Found by their words; by meaning too; and all that are known of, which grow while the folders are being listed. */
+  readonly filesRead: number;
   readonly filesDone: number;
   readonly filesFound: number;
+  /** Whether all folders were listed, and all files read. */
+  readonly isWalked: boolean;
   /** Embedded. More are found by their words. */
   readonly chunks: number;
   readonly pictures: number;
@@ -101,13 +104,20 @@ export interface SearchProgress {
 
 export const NO_PROGRESS: SearchProgress = {
   now: { state: 'off' },
+  filesRead: 0,
   filesDone: 0,
   filesFound: 0,
+  isWalked: false,
   chunks: 0,
   pictures: 0,
   bytes: 0,
   isTruncated: false,
 };
+
+/** The share of the files that are found by meaning too, in whole percent; 100 only if it is all of them. */
+export function percentDone({ filesDone, filesFound }: Pick<SearchProgress, 'filesDone' | 'filesFound'>): number {
+  return Math.floor((100 * filesDone) / Math.max(1, filesFound));
+}
 
 /** The sizes of an encoder, by the time that one query of a few words takes on this machine. */
 export interface QueryCost {

@@ -221,10 +221,10 @@ function memoryLine({ state, files, unread, bytes, leftOut, isTruncated }: Memor
 }
 
 function searchLine(progress: SearchProgress, message: Redact): string {
-  const { now, filesDone, filesFound, chunks, pictures, bytes, isTruncated, notice } = progress;
+  const { now, filesRead, filesDone, filesFound, chunks, pictures, bytes, isTruncated, notice } = progress;
   const why = now.state === 'waiting' ? `: ${now.for}` : now.state === 'unavailable' ? `: ${message(now.fault)}` : '';
   return (
-    `${now.state}${why}, ${filesDone} of ${filesFound} files, ${chunks} pieces of code, ${pictures} pictures, ${megabytes(bytes)}` +
+    `${now.state}${why}, ${filesFound} files, ${filesRead} read, ${filesDone} embedded, ${chunks} pieces of code, ${pictures} pictures, ${megabytes(bytes)}` +
     (isTruncated ? ', more than the index takes' : '') +
     (notice === undefined ? '' : `, ${message(notice)}`)
   );

@@ -1,5 +1,5 @@
 import { clauses, type Phrase, phrase, verbatim } from '../../localisation/phrase';
-import type { SearchProgress, WaitingFor } from '../../search/search';
+import { percentDone, type SearchProgress, type WaitingFor } from '../../search/search';
 
 const WAITING: Readonly<Record<WaitingFor, Phrase>> = {
   typing: phrase('goes on when no key was typed for a moment'),
@@ -10,7 +10,7 @@ const WAITING: Readonly<Record<WaitingFor, Phrase>> = {
   'another window': phrase('another window builds the index of this folder'),
 };
 
-/** `1,240 of 20,000 files indexed`; undefined if no index is wanted. */
+/** `found by words: all 20,000 files; by meaning too: 6 %`; undefined if no index is wanted. */
 export function describeSearch(progress: SearchProgress): Phrase | undefined {
   const { now, chunks, pictures, bytes, isTruncated, notice } = progress;
   switch (now.state) {
@@ -25,14 +25,15 @@ export function describeSearch(progress: SearchProgress): Phrase | undefined {
     case 'ready': {
       const size =
         bytes < 1e6 ? phrase('{0} kB', Math.ceil(bytes / 1e3)) : phrase('{0} MB', { value: bytes / 1e6, digits: 1 });
-      const { filesDone, filesFound } = progress;
+      const { filesRead, filesDone, filesFound, isWalked } = progress;
       if (now.state === 'waiting' && filesFound === 0) return WAITING[now.for];
       // A query counts as typing too, but matters only if something is left to read.
       const isHeldUp = now.state === 'waiting' && !(now.for === 'typing' && filesDone >= filesFound);
+      const soFar = isWalked
+        ? phrase('found by words: all {0} files; by meaning too: {1} %', filesFound, percentDone(progress))
+        : phrase('found by words so far: {0} files', filesRead);
       return clauses(
-        now.state === 'ready'
-          ? phrase('{0} pieces of code and {1} pictures, {2}', chunks, pictures, size)
-          : phrase('{0} of {1} files indexed', filesDone, filesFound),
+        now.state === 'ready' ? phrase('{0} pieces of code and {1} pictures, {2}', chunks, pictures, size) : soFar,
         ...(isHeldUp ? [WAITING[now.for]] : []),
         ...(isTruncated ? [phrase('there is more than the index takes')] : []),
         ...(notice === undefined ? [] : [verbatim(notice)]),

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { percentDone, type SearchProgress } from '../../../src/search/search';
 import { temporaryFolder } from '../../temporary';
 import { WordEmbedder } from './standIns';
 import { SearchedWorkspace } from './workspace';
@@ -262,13 +263,16 @@ describe('the index of a workspace', () => {
 
   it('reads all files before it embeds any', async () => {
     for (let i = 0; i < 20; i++) workspace.write(`deep/${i}/f.ts`, PARSER.replaceAll('Numbers', `Numbers${i}`));
-    let filesFound = 0;
+    let first: SearchProgress | undefined;
     workspace.embedder.before = () => {
-      filesFound ||= workspace.search.progress.filesFound;
+      first ??= workspace.search.progress;
       return Promise.resolve();
     };
     await workspace.build();
-    assert.equal(filesFound, 22);
+    const { isWalked, filesRead, filesDone, filesFound } = first!;
+    assert.deepEqual({ isWalked, filesRead, filesFound }, { isWalked: true, filesRead: 22, filesFound: 22 });
+    assert.ok(filesDone < 22, String(filesDone));
+    assert.equal(percentDone(workspace.search.progress), 100);
   });
 
   it('finds a chunk by the words of its file’s path', async () => {

@@ -8,7 +8,7 @@ const QUIET: TooltipParts = {
   silence: undefined,
   hardware: 'not tried yet',
   memory: '312 files, 1.2 MB',
-  search: '1,240 of 20,000 files indexed',
+  search: 'found by words so far: 1,240 files',
   choice: 'Auto',
   pace: undefined,
   imported: undefined,
@@ -32,7 +32,7 @@ describe('the tooltip', () => {
   it('says little before the first completion', () => {
     assert.equal(
       tooltip(QUIET).split('\n\n').slice(0, -1).join('; '),
-      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto; Workspace memory: 312 files, 1.2 MB; Search by meaning: 1,240 of 20,000 files indexed',
+      '**MatCoder**: ready; Backends: not tried yet; Model size: Auto; Workspace memory: 312 files, 1.2 MB; Search by meaning: found by words so far: 1,240 files',
     );
   });
 

@@ -45,7 +45,7 @@ const FACTS: DiagnosticsFacts = {
   search: {
     ...NO_PROGRESS,
     now: { state: 'unavailable', fault: `${FOLDER}/x: no` },
-    ...{ filesDone: 3, filesFound: 7, chunks: 40, pictures: 2, bytes: 15_000, isTruncated: true },
+    ...{ filesRead: 5, filesDone: 3, filesFound: 7, chunks: 40, pictures: 2, bytes: 15_000, isTruncated: true },
   },
   secret: { paths: [FOLDER], names: ['anna'] },
 };
@@ -224,7 +224,7 @@ describe('the diagnostics', () => {
     [
       'the index of the search, without the path',
       {},
-      'unavailable: <path>: no, 3 of 7 files, 40 pieces of code, 2 pictures, 0.0 MB, more than the index takes',
+      'unavailable: <path>: no, 7 files, 5 read, 3 embedded, 40 pieces of code, 2 pictures, 0.0 MB, more than the index takes',
     ],
     ['the window', {}, 'folders: 2, not trusted, open for 3 min'],
   ];

@@ -4,7 +4,7 @@ import { NO_PROGRESS, type SearchProgress } from '../../../../src/search/search'
 import { describeSearch } from '../../../../src/ui/search/describeSearch';
 
 function described(progress: Partial<SearchProgress>): string | undefined {
-  const phrase = describeSearch({ ...NO_PROGRESS, filesDone: 1240, filesFound: 20_000, ...progress });
+  const phrase = describeSearch({ ...NO_PROGRESS, filesRead: 1240, filesFound: 2000, ...progress });
   return phrase && english(phrase);
 }
 
@@ -15,17 +15,26 @@ describe('the index in words', () => {
 
   it('says how far it is, and why it waits', () => {
     assert.equal(described({ now: { state: 'starting' } }), 'starting');
-    assert.equal(described({ now: { state: 'indexing' } }), '1240 of 20000 files indexed');
+    assert.equal(described({ now: { state: 'indexing' } }), 'found by words so far: 1240 files');
+    const isRead = { isWalked: true, filesRead: 20_000, filesFound: 20_000 };
     assert.equal(
-      described({ now: { state: 'waiting', for: 'mains' } }),
-      '1240 of 20000 files indexed; goes on when the machine is on mains and does not save power',
+      described({ now: { state: 'indexing' }, ...isRead, filesDone: 19_999 }),
+      'found by words: all 20000 files; by meaning too: 99 %',
+    );
+    assert.equal(
+      described({ now: { state: 'waiting', for: 'mains' }, ...isRead, filesDone: 1240 }),
+      'found by words: all 20000 files; by meaning too: 6 %; goes on when the machine is on mains and does not save power',
     );
   });
 
   it('does not say that it waits for typing to end if all is read', () => {
     const typing = { state: 'waiting', for: 'typing' } as const;
-    assert.equal(described({ now: typing, filesDone: 12, filesFound: 12 }), '12 of 12 files indexed');
-    assert.match(described({ now: typing, filesDone: 11, filesFound: 12 })!, /goes on when no key was typed/);
+    const isRead = { isWalked: true, filesRead: 12, filesFound: 12 };
+    assert.equal(
+      described({ now: typing, ...isRead, filesDone: 12 }),
+      'found by words: all 12 files; by meaning too: 100 %',
+    );
+    assert.match(described({ now: typing, ...isRead, filesDone: 11 })!, /goes on when no key was typed/);
   });
 
   it('says only why it waits if no file was found by then', () => {
