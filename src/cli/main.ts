@@ -281,7 +281,7 @@ async function main(args: readonly string[]): Promise<void> {
       const signal = interruptible('the search was interrupted: what is in the index is kept');
       const options = { ...{ folder, signal, submodel, limit, isForPictures }, query: rest.join(' '), say: sayLine };
       const report = await searchCommand(root, options);
-      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${hitsText(report)}\n`);
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${await hitsText(report)}\n`);
       return;
     }
     case 'serve': {

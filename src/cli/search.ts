@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { SYSTEM_CLOCK } from '../machine/clock';
+import { FirstLines } from '../search/firstLines';
 import type { LocalSearch } from '../search/localSearch';
 import { openSearch } from '../search/openSearch';
 import { type CodeHit, percentDone, type PictureHit, SearchFault, type SearchProgress } from '../search/search';
@@ -48,6 +49,8 @@ export interface SearchReport {
   readonly hits: readonly (CodeHit | PictureHit)[];
 }
 
+/** Of a line that stands for a hit without a name. */
+const MAX_LINE_CHARS = 60;
 /** Between two lines of progress. */
 const PROGRESS_MS = 10_000;
 
@@ -154,12 +157,14 @@ export function indexText({
   return `${line}; ${embedded} embedded now, in ${seconds} s${more}`;
 }
 
-/** A line for each hit: its place, its name and its score. */
-export function hitsText({ hits }: SearchReport): string {
+/** A line for each hit: its place, its name, or the first line of its text if it has none, and its score. */
+export async function hitsText({ hits }: SearchReport): Promise<string> {
   if (hits.length === 0) return 'nothing was found';
-  const rows = hits.map((hit) =>
+  const lines = new FirstLines(({ root, path }) => readFile(join(root, path), 'utf8'));
+  const code = await lines.of(hits.filter((hit) => 'firstLine' in hit));
+  const rows = hits.map((hit, i) =>
     'firstLine' in hit
-      ? [`${hit.path}:${hit.firstLine + 1}`, hit.name ?? '', hit.score.toFixed(3)]
+      ? [`${hit.path}:${hit.firstLine + 1}`, hit.name ?? code[i]?.slice(0, MAX_LINE_CHARS) ?? '', hit.score.toFixed(3)]
       : [hit.path, hit.set === undefined ? hit.name : `${hit.set}:${hit.name}`, hit.score.toFixed(3)],
   );
   return layOut(rows, [1]);

@@ -20,10 +20,12 @@ export interface Ranked<Key> {
   readonly score: number;
 }
 
-export interface FuseOptions {
+export interface FuseOptions<Key> {
   readonly count: number;
   /** Of the meaning, 0 to 1; the words have the rest. */
   readonly weight: number;
+  /** What the score of one is multiplied with; 1 if absent. */
+  readonly prior?: ((key: Key) => number) | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface FuseOptions {
 export function fuse<Key>(
   words: readonly Ranked<Key>[],
   meaning: readonly Ranked<Key>[],
-  { count, weight }: FuseOptions,
+  { count, weight, prior = () => 1 }: FuseOptions<Key>,
 ): (Scores & { readonly key: Key })[] {
   const cosines = new Map(meaning.map(({ key, score }) => [key, score]));
   const floor = Math.max(0, meaning.at(-1)?.score ?? 0);
@@ -45,7 +47,7 @@ export function fuse<Key>(
     const [share, cosine] = [shares.get(key), cosines.get(key)];
     return {
       key,
-      score: (1 - weight) * (share ?? 0) + weight * Math.max(0, cosine ?? floor),
+      score: prior(key) * ((1 - weight) * (share ?? 0) + weight * Math.max(0, cosine ?? floor)),
       ...(weight < 1 ? { words: share ?? 0 } : {}),
       ...(cosine === undefined ? {} : { meaning: cosine }),
     };

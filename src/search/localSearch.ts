@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { queryText } from './chunks/embeddedText';
 import type { Embedder } from './embedder';
 import { Indexing } from './indexing';
+import { priorOf } from './prior';
 import type { Root } from './root';
 import type { IndexProgress } from './rootIndex';
 import {
@@ -28,7 +29,7 @@ export class LocalSearch extends Indexing implements Search {
 
   async code(query: string, options: SearchOptions = {}): Promise<SearchAnswer<CodeHit>> {
     const text = queryText(query);
-    const words = { words: text, isUnfinished: options.isUnfinished === true };
+    const words = { words: text, isUnfinished: options.isUnfinished === true, prior: priorOf(text) };
     return this.answer('code', this.parts.code.embedder, text, options, async (vector, limit) => {
       const found = await this.inRoots(limit, (root) => root.code.search({ ...words, vector }, limit));
       return found.map(({ row: { first, last, name }, ...hit }) => ({

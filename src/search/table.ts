@@ -18,6 +18,8 @@ export interface TableQuery {
   /** Whether the last word may go on. */
   readonly isUnfinished?: boolean;
   readonly vector?: Float32Array;
+  /** What the score of the pieces of a file is multiplied with. */
+  readonly prior?: (path: string) => number;
 }
 
 export interface TableHit<Row> extends Scores {
@@ -49,8 +51,8 @@ const FAILED = -2;
 const NOTHING = -3;
 /** The least number that a stored row may name instead of a vector. */
 export const NO_VECTOR = NOTHING;
-/** So many of each ranking are compared at least: the best by both need not be among the first of either. */
-const MIN_CANDIDATES = 200;
+/** So many of each ranking are compared at least: the best by both need not be among the first of either, which may be tests. */
+const MIN_CANDIDATES = 1000;
 
 /** A content. 100,000 of them are in memory, so they have no arrays: one with a single element takes 150 bytes. */
 interface Vector<Row> {
@@ -202,7 +204,7 @@ export class Table<Row> {
 
   /** The best by words and vector together, best first. @param weight of the vector, 0 to 1 */
   async search(
-    { words = '', isUnfinished = false, vector }: TableQuery,
+    { words = '', isUnfinished = false, vector, prior }: TableQuery,
     count: number,
     weight: number,
   ): Promise<TableHit<Row>[]> {
@@ -213,9 +215,12 @@ export class Table<Row> {
       const key = this.files.get(path)?.places[index];
       return key && key.vector.id !== NOTHING ? [{ key, score }] : [];
     });
-    return fuse(worded, near, { count, weight: vector && words !== '' ? weight : vector ? 1 : 0 }).map(
-      ({ key: { path, row }, ...scores }) => ({ path, row, ...scores }),
-    );
+    const options = {
+      count,
+      weight: vector && words !== '' ? weight : vector ? 1 : 0,
+      prior: prior && (({ path }: Place<Row>) => prior(path)),
+    };
+    return fuse(worded, near, options).map(({ key: { path, row }, ...scores }) => ({ path, row, ...scores }));
   }
 
   image(): TableImage<Row> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { searchCode } from './codeSearch.mjs';
 import { PictureFinder } from './pictureFinder.mjs';
-import { quickInput, quickInputRows } from './quickInput.mjs';
 import { describeVSCode, pinned } from './vscode.mjs';
 import { until } from './wait.mjs';
 
@@ -39,30 +39,6 @@ const PICTURES = {
   'a6.svg': '<path d="M4 12l5 5L20 6"/>',
 };
 
-/** The rows of the list of results, as a screen reader says them; empty while there are none. */
-const rowsOf = ({ editor }) =>
-  editor.page.locator(quickInputRows).evaluateAll((rows) => rows.map((row) => row.getAttribute('aria-label') ?? ''));
-
-/** Types a query into the open list until a result at some place satisfies a condition. An index that waits is built. */
-async function search(vscode, query, isFound) {
-  const { editor } = vscode;
-  const input = editor.page.locator(`${quickInput} .quick-input-box input`);
-  const build = editor.page.getByRole('button', { name: 'Build the Index Now' });
-  await input.fill(query);
-  let rows = [];
-  await until(
-    () => `a result for "${query}"; there are ${rows.join(' | ') || 'none'}`,
-    async () => {
-      rows = await rowsOf(vscode);
-      // Enter would do it too, but by then there may be a result, which it would open.
-      if (await build.isVisible()) await build.click().catch(() => {});
-      return rows.some(isFound);
-    },
-    120_000,
-  );
-  return rows;
-}
-
 describeVSCode('The search by meaning', { settings: pinned }, (vscode) => {
   before(() => {
     writeFileSync(join(vscode.workspace, 'src', 'network.ts'), CODE);
@@ -80,7 +56,11 @@ describeVSCode('The search by meaning', { settings: pinned }, (vscode) => {
       await editor.openFile('src/units.ts');
       await editor.run('MatCoder: Search Code by Meaning');
       // It may be further down while other files are not in the index yet, and until the largest size has embedded the query.
-      const rows = await search(vscode, 'repeat a failed call with growing delays', (row, i) => i < 5 && isRetry(row));
+      const rows = await searchCode(
+        vscode,
+        'repeat a failed call with growing delays',
+        (row, i) => i < 5 && isRetry(row),
+      );
       const index = rows.findIndex(isRetry);
       for (let i = 0; i < index; i++) await editor.press('ArrowDown');
       await editor.page.locator('.tab.active', { hasText: 'network.ts' }).waitFor();
@@ -105,7 +85,7 @@ describeVSCode('The search by meaning', { settings: pinned }, (vscode) => {
     it('opens a result at its place', async () => {
       const { editor } = vscode;
       await editor.run('MatCoder: Search Code by Meaning');
-      await search(vscode, 'distance on a sphere', (row) => row.startsWith('greatCircle,'));
+      await searchCode(vscode, 'distance on a sphere', (row) => row.startsWith('greatCircle,'));
       await editor.pick('greatCircle');
       await editor.page.locator('.tab.active', { hasText: 'network.ts' }).waitFor();
       const position = editor.page.locator('[id="status.editor.selection"]');

@@ -123,7 +123,10 @@ describe('search with the addon', () => {
     const search = { ...options, query: 'numbers', submodel: 'auto', limit: 2, isForPictures: false };
     const found = await searchCommand(root, search);
     assert.equal(found.submodel, 'XL');
-    assert.match(hitsText(found), /^a\.ts:\d+ +number\d+ +-?\d\.\d{3}\na\.ts:\d+ +number\d+ +-?\d\.\d{3}$/);
+    assert.match(await hitsText(found), /^a\.ts:\d+ +number\d+ +-?\d\.\d{3}\na\.ts:\d+ +number\d+ +-?\d\.\d{3}$/);
+    writeFileSync(join(workspace, 'b.txt'), '---\nzebra crossing\n');
+    const nameless = await hitsText(await searchCommand(root, { ...search, query: 'zebra', limit: 1 }));
+    assert.match(nameless, /^b\.txt:1 +zebra crossing +\d\.\d{3}$/);
     await assert.rejects(searchCommand(root, { ...search, submodel: 'XXS' }), /XXS: there is no such size/);
     await assert.rejects(searchCommand(root, { ...search, query: ' ' }), /search takes the words to look for/);
     await assert.rejects(searchCommand(root, { ...search, isForPictures: true }), /There is no encoder of pictures/);

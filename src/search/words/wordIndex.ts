@@ -2,7 +2,7 @@ import { Best } from './best';
 import { type Asked, Bm25, FIRST_OF_LAST, rarity, WHOLE } from './bm25';
 import { checkTerms, eachPiece, type FileTerms, idAt, pushPiece, renumbered } from './fileTerms';
 import { Postings, searchFile } from './postings';
-import { folded, mayBecome, termsOf, unfinishedIn } from './terms';
+import { folded, mayBecome, termsOf, termsOfQuery, unfinishedIn } from './terms';
 import { Vocabulary } from './vocabulary';
 
 /** What of a piece is found by words. */
@@ -220,7 +220,7 @@ function ask({ ids, slots }: Writable, id: number, slot: number): void {
 /** The terms of a query, each once. */
 function askedIn(query: string) {
   const asked = new Map<string, { word: string; count: number; isCompound: boolean }>();
-  for (const { word, isCompound } of termsOf(query)) {
+  for (const { word, isCompound } of termsOfQuery(query)) {
     const known = asked.get(word);
     if (known) known.count++;
     else if (asked.size < MAX_QUERY_TERMS) asked.set(word, { word, count: 1, isCompound });

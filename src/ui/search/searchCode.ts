@@ -4,9 +4,9 @@ import * as vscode from 'vscode';
 import { localised } from '../../localisation/phrase';
 import type { Clock } from '../../machine/clock';
 import { messageOf } from '../../matlm/errors';
+import { FirstLines } from '../../search/firstLines';
 import type { CodeHit, Search, SearchProgress } from '../../search/search';
 import { describeSearch } from './describeSearch';
-import { FirstLines } from './firstLines';
 import { uriOf } from './folders';
 import { keepPlace } from './keepPlace';
 import { LiveQuery } from './liveQuery';
@@ -37,7 +37,7 @@ export async function searchCode({ search, sizeFor, clock, showLog, buildNow }: 
   const build = { iconPath: new vscode.ThemeIcon('run-all'), tooltip: t('Build the Index Now') };
   const toSide = { iconPath: new vscode.ThemeIcon('split-horizontal'), tooltip: t('Open to the Side') };
   const preview = new Preview();
-  const lines = new FirstLines();
+  const lines = new FirstLines(async (hit) => new TextDecoder().decode(await vscode.workspace.fs.readFile(uriOf(hit))));
   let rows: readonly Row[] = [];
   /** The user has moved to a result, which stays. */
   let held: string | undefined;

@@ -25,6 +25,18 @@ describe('a ranking of two', () => {
     assert.deepEqual(keys(0.6)[0], 'b');
   });
 
+  it('puts one behind that has a lower prior, and leaves its parts as they are', () => {
+    const prior = (key: string) => (key === 'a' ? 0.5 : 1);
+    const ranked = fuse(WORDS, MEANING, { weight: 0, count: 2, prior });
+    assert.deepEqual(
+      ranked.map(({ key, score, words }) => [key, score, words]),
+      [
+        ['b', 0.5, 0.5],
+        ['a', 0.45, 0.9],
+      ],
+    );
+  });
+
   it('has both parts of each score, as far as they are known', () => {
     const [best] = fuse(WORDS, MEANING, { weight: 0.6, count: 1 });
     assert.deepEqual(

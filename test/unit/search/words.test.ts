@@ -93,6 +93,14 @@ describe('the search by words', () => {
     assert.deepEqual(paths.slice(1).sort(), ['src/one.ts', 'trash/three.ts']);
   });
 
+  it('leaves out the words of a question, unless there are no others', () => {
+    const index = indexOf({ a: 'tokens of a prompt', b: 'how many have', c: 'which does what' });
+    assert.deepEqual(found(index, 'How many tokens does the prompt have?'), ['a']);
+    assert.deepEqual(found(index, 'how many'), ['b']);
+    const [best] = index.search('how many tokens does the prompt have', 1);
+    assert.equal(best!.score, index.search('tokens prompt', 1)[0]!.score);
+  });
+
   it('gives an identifier that is typed as one word', () => {
     const index = indexOf({ a: 'useMemo(() => 1)', b: 'use(memory)' });
     assert.deepEqual(found(index, 'usememo'), ['a']);
