@@ -80,7 +80,9 @@ export async function searchCommand(root: string, options: SearchCommandOptions)
   return withIndex(root, options, async (search) => {
     await search.whenRead(signal);
     sayIfAnother(search, options);
-    if (progressOf(search).isTruncated)
+    const { filesFound: all, isTruncated } = progressOf(search);
+    if (all === 0) options.say(`${options.folder} has no file that may be searched: it is empty, or all are ignored`);
+    if (isTruncated)
       options.say(`${options.folder} has more files or pieces than an index takes: not all of it is searched`);
     const kind = isForPictures ? 'pictures' : 'code';
     const { filesDone, filesFound } = search.filesOf(kind);

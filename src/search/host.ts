@@ -6,7 +6,8 @@ import type { FromSearch, ToSearch } from './protocol';
 import { SearchHost } from './searchHost';
 
 try {
-  setPriority(constants.priority.PRIORITY_LOW);
+  // Not the lowest: on a busy machine, a query of the user would wait for a second.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 } catch {
   // Some containers do not allow it.
 }
