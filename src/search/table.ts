@@ -52,7 +52,7 @@ const NOTHING = -3;
 /** The least number that a stored row may name instead of a vector. */
 export const NO_VECTOR = NOTHING;
 /** So many of each ranking are compared at least: the best by both need not be among the first of either, which may be tests. */
-const MIN_CANDIDATES = 1000;
+const MIN_CANDIDATES = 500;
 
 /** A content. 100,000 of them are in memory, so they have no arrays: one with a single element takes 150 bytes. */
 interface Vector<Row> {
