@@ -80,8 +80,9 @@ void replace_import(const std::string& library_file, const char* function, void*
   void** slot = import_slot(*image, std::string("_") + function);
   if (!slot) throw std::runtime_error(library_file + " does not import " + function);
   // A slot that was bound when the library was loaded may be read-only since.
-  vm_protect(mach_task_self(), reinterpret_cast<vm_address_t>(slot), sizeof *slot, false,
-             VM_PROT_READ | VM_PROT_WRITE | VM_PROT_COPY);
+  if (vm_protect(mach_task_self(), reinterpret_cast<vm_address_t>(slot), sizeof *slot, false,
+                 VM_PROT_READ | VM_PROT_WRITE | VM_PROT_COPY) != KERN_SUCCESS)
+    throw std::runtime_error(library_file + " cannot be changed in memory");
   *slot = replacement;
 }
 
