@@ -52,6 +52,8 @@ export class FallbackEngine implements LocalBackend {
   private candidates: readonly BackendCandidate[];
   private readonly rejected: BackendReason[] = [];
   private current: Opened;
+  /** The backend that work is about to move to. */
+  private coming: LocalBackend | undefined;
   /** Set if the current backend was measured before it took over. */
   private measured: EngineInfo | undefined;
   /** Why the GPU is left alone; undefined if it may be used. */
@@ -231,6 +233,7 @@ export class FallbackEngine implements LocalBackend {
     let engine: LocalBackend | undefined;
     try {
       engine = candidate.open(before.engine.processor);
+      this.coming = engine;
       const info = await engine.measure(this.inTurn);
       if (hasLeft()) {
         engine.dispose(this.current.engine.processor);
@@ -242,6 +245,8 @@ export class FallbackEngine implements LocalBackend {
     } catch (error) {
       engine?.dispose(this.current.engine.processor);
       if (!hasLeft()) this.reject(candidate, (error as Error).message);
+    } finally {
+      this.coming = undefined;
     }
   }
 
@@ -258,7 +263,9 @@ export class FallbackEngine implements LocalBackend {
     if (this.candidates.every((candidate) => candidate === failed.candidate)) return false;
     this.reject(failed.candidate, reason);
     // If the card failed, the processor did not. What failed is closed first, because there may not be memory for both.
-    const processor = isOnGpu(failed.candidate.backend) ? failed.engine.processor : undefined;
+    const processor = isOnGpu(failed.candidate.backend)
+      ? (failed.engine.processor ?? this.coming?.processor)
+      : undefined;
     failed.engine.dispose(processor);
     try {
       this.current = this.openFirst(processor);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { EngineClient, type EngineState } from '../../src/engine/client';
 import {
   type Engine,
@@ -573,6 +574,24 @@ describe('the weights', () => {
     assert.equal(tokensOf(await events(engine)).length, 12);
     assert.deepEqual(log, ['+card', '-card', '+processor']);
     engine.dispose();
+  });
+
+  it('are loaded by the processor once, also if the card is lost while it takes over', async () => {
+    const { log, native, gpu } = counted({ isLost: true });
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const engine = new FallbackEngine([gpu, native], checkpoint.tokenizer.tokenBytes, {
+      inTurn: (work) => held.then(work),
+    });
+    const moving = engine.yieldGpu('the machine runs on battery');
+    while (!log.includes('+processor')) await setImmediate();
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    goOn();
+    await moving;
+    assert.equal(tokensOf(await events(engine)).length, 12);
+    assert.deepEqual(log, ['+card', '+processor', '-card']);
+    engine.dispose();
+    assert.deepEqual(log.slice(3), ['-processor']);
   });
 
   it('are on the card once at most, also if another backend that uses it is better', async () => {
