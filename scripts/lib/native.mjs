@@ -81,7 +81,7 @@ const SYSTEMS = {
   windows: { compile: ['-DBUILDING_NODE_EXTENSION'], link: ['-ldxgi', '-lpdh', '-lpowrprof'] },
 };
 
-/** The files of src/sensors/ for a system. */
+/** A file whose name begins with that of a system is for that system alone. */
 function isOfSystem(name, system) {
   const own = /^(linux|macos|windows)/.exec(name)?.[1];
   return own === undefined || own === system;

@@ -54,7 +54,7 @@ export class FallbackEngine implements LocalBackend {
   private current: Opened;
   /** The backend that work is about to move to. */
   private coming: LocalBackend | undefined;
-  /** Set if the current backend was measured before it took over. */
+  /** What the current backend measured, before it took over or since. */
   private measured: EngineInfo | undefined;
   /** Why the GPU is left alone; undefined if it may be used. */
   private yieldReason: string | undefined;
@@ -134,6 +134,9 @@ export class FallbackEngine implements LocalBackend {
       const used = this.current;
       try {
         const info = this.measured ?? (await used.engine.measure(inTurn));
+        // It says nothing of the backend that has taken over meanwhile.
+        if (used !== this.current) continue;
+        this.measured = info;
         const { yielded } = this;
         const { backend } = used.candidate;
         return { ...info, backend, rejected: [...this.rejected], ...(yielded && { yielded }) };
@@ -148,20 +151,18 @@ export class FallbackEngine implements LocalBackend {
    * the other side, and a request that is running moves with it.
    */
   yieldGpu(reason: string | undefined): Promise<void> {
-    return this.oneByOne(() => {
+    return this.moveAfter(() => {
       this.yieldReason = reason;
-      return this.moveToBest();
     });
   }
 
   /** Use the candidates that a probe has found since the start: work moves to the first unless it is there already. */
   adopt(candidates: readonly BackendCandidate[]): Promise<void> {
-    return this.oneByOne(() => {
+    return this.moveAfter(() => {
       const { candidate } = this.current;
       this.candidates = candidates
         .filter(({ backend }) => !this.rejected.some((other) => other.backend === backend))
         .map((found) => (found.backend === candidate.backend ? candidate : found));
-      return this.moveToBest();
     });
   }
 
@@ -181,13 +182,25 @@ export class FallbackEngine implements LocalBackend {
 
   dispose(): void {
     this.isDisposed = true;
+    this.onChange = undefined;
     this.candidates = [];
     this.current.engine.dispose();
   }
 
-  /** A move that fails does not keep the next ones from running. */
-  private oneByOne(move: () => Promise<void>): Promise<void> {
-    const moved = this.moves.then(() => (this.isDisposed ? undefined : move()));
+  /** Moves to the backend that is best after a change, once the moves before have ended. One that fails does not keep the next from running. */
+  private moveAfter(change: () => void): Promise<void> {
+    const moved = this.moves.then(async () => {
+      if (this.isDisposed) return;
+      const yieldedBefore = JSON.stringify(this.yielded);
+      change();
+      let hasMoved = false;
+      for (let next = this.nextMove(); next; next = this.nextMove()) {
+        await this.moveTo(next);
+        hasMoved = true;
+      }
+      const hasChanged = hasMoved || JSON.stringify(this.yielded) !== yieldedBefore;
+      if (hasChanged) this.onChange?.();
+    });
     this.moves = moved.catch(() => undefined);
     return moved;
   }
@@ -205,15 +218,6 @@ export class FallbackEngine implements LocalBackend {
     if (!best || reason === undefined || best === this.usable[0] || isOnGpu(this.current.candidate.backend))
       return undefined;
     return { backend: best.backend, reason };
-  }
-
-  private async moveToBest(): Promise<void> {
-    let hasMoved = false;
-    for (let next = this.nextMove(); next; next = this.nextMove()) {
-      await this.moveTo(next);
-      hasMoved = true;
-    }
-    if (hasMoved) this.onChange?.();
   }
 
   /** From one backend on the GPU to another the way is over the processor, because the card may not have memory for the model twice. */
@@ -242,9 +246,18 @@ export class FallbackEngine implements LocalBackend {
       this.current = { candidate, engine };
       this.measured = info;
       before.engine.dispose(engine.processor);
+      // Its request ends first. The next backend may need the memory.
+      await before.engine.whenClosed?.();
     } catch (error) {
       engine?.dispose(this.current.engine.processor);
-      if (!hasLeft()) this.reject(candidate, (error as Error).message);
+      if (hasLeft()) return;
+      // What one meets, all others on the same side would meet.
+      const isMet = (other: BackendCandidate) =>
+        error instanceof FinalError &&
+        other !== before.candidate &&
+        isOnGpu(other.backend) === isOnGpu(candidate.backend);
+      for (const other of this.candidates)
+        if (other === candidate || isMet(other)) this.reject(other, (error as Error).message);
     } finally {
       this.coming = undefined;
     }
@@ -262,7 +275,8 @@ export class FallbackEngine implements LocalBackend {
     if (failed !== this.current) return true;
     if (this.candidates.every((candidate) => candidate === failed.candidate)) return false;
     this.reject(failed.candidate, reason);
-    // If the card failed, the processor did not. What failed is closed first, because there may not be memory for both.
+    // If the card failed, the processor did not. What failed is closed first, because there may not be memory for both; the memory of a
+    // card is free when the request that is running there has ended.
     const processor = isOnGpu(failed.candidate.backend)
       ? (failed.engine.processor ?? this.coming?.processor)
       : undefined;
@@ -271,6 +285,7 @@ export class FallbackEngine implements LocalBackend {
       this.current = this.openFirst(processor);
     } catch (error) {
       this.current = { candidate: failed.candidate, engine: noBackend(`${reason}; ${(error as Error).message}`) };
+      this.candidates = [];
     }
     if (this.current.engine.processor !== processor) processor?.dispose();
     this.measured = undefined;

@@ -38,7 +38,10 @@ export class GpuPrefillEngine implements LocalBackend {
    */
   constructor(
     readonly processor: LocalEngine,
-    private readonly gpu: Pick<LogitsEngine, 'readAndCopy' | 'cachedTokens' | 'forget' | 'describe' | 'dispose'>,
+    private readonly gpu: Pick<
+      LogitsEngine,
+      'readAndCopy' | 'cachedTokens' | 'forget' | 'describe' | 'dispose' | 'whenClosed'
+    >,
     private readonly config: CheckpointConfig,
   ) {}
 
@@ -111,6 +114,10 @@ export class GpuPrefillEngine implements LocalBackend {
   dispose(kept?: LocalEngine): void {
     this.processor.dispose(kept);
     this.gpu.dispose();
+  }
+
+  whenClosed(): Promise<void> {
+    return this.gpu.whenClosed();
   }
 
   private learn(costs: EngineInfo['costs']): void {

@@ -24,4 +24,6 @@ export interface LocalBackend extends Engine {
   forget?(cacheKeys: readonly number[]): void;
   /** @param kept the native engine, if another backend goes on with it */
   dispose(kept?: LocalEngine): void;
+  /** Resolves when its memory is free after `dispose`, if that waits for the end of a request. */
+  whenClosed?(): Promise<void>;
 }

@@ -206,6 +206,10 @@ export class LogitsEngine implements LocalBackend {
     });
   }
 
+  whenClosed(): Promise<void> {
+    return this.queue.run(() => Promise.resolve());
+  }
+
   /** Fills the cache with the request's prompt. @returns the logits after it; undefined if it was aborted */
   private async prompt(
     { prompt, widths }: GenerateRequest,

@@ -48,7 +48,8 @@ function costOf(engine: Engine, prompt: readonly number[], widths: readonly numb
       (event) => {
         if (event.type === 'prefill') prefillMsPerToken = event.prefillMs / event.prefilledTokens;
         if (event.type !== 'end') return;
-        if (event.reason === 'failed') reject(new Error(event.message));
+        if (event.reason === 'failed' || event.reason === 'aborted')
+          reject(new Error(event.message ?? 'the engine was closed while it was measured'));
         // The first token costs nothing, because its logits come from the prefill.
         else resolve({ prefillMsPerToken, decodeMsPerToken: event.decodeMs / Math.max(1, event.decodedTokens - 1) });
       },

@@ -19,7 +19,6 @@ import {
   type InTurn,
   type ScoreBound,
 } from './engine';
-import type { LocalBackend } from './localBackend';
 import { measureCosts } from './measure';
 
 /** Half of the hardware threads, at most four: a decode step is too short to share among more. */
@@ -28,7 +27,7 @@ export function defaultThreads(): number {
 }
 
 /** The native engine in this process: the reference for every other backend. */
-export class LocalEngine implements LocalBackend {
+export class LocalEngine {
   private readonly native: NativeEngine;
   private costs: EngineInfo['costs'] | undefined;
 

@@ -20,7 +20,7 @@ describe('a program that refuses external memory, as Electron does', function ()
     const cpp = dirname(require.resolve('node-addon-api/package.json'));
     const addon = join(temporaryFolder(), 'refuse.node');
     const sources = ['test/engine/electron/refuse.cc', 'native/src/dawn/linux.cc'].map((file) => join(ROOT, file));
-    const flags = ['-std=c++17', '-fPIC', '-shared', '-DNAPI_CPP_EXCEPTIONS'];
+    const flags = ['-std=c++17', '-fPIC', '-shared', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL'];
     const includes = [c, cpp, join(ROOT, 'native', 'src')].map((folder) => `-I${folder}`);
     await promisify(execFile)(await prepareZig(), ['c++', ...flags, ...includes, ...sources, '-o', addon]);
     const preload = join(ROOT, 'test', 'engine', 'electron', 'likeElectron.cjs');

@@ -464,8 +464,11 @@ describe('a GPU that other programs need', () => {
 });
 
 describe('the weights', () => {
-  /** Candidates, and what became of the weights on both sides, in order. A lost card fails each prompt. */
-  function counted({ isLost = false } = {}) {
+  /**
+   * Candidates, and what became of the weights on both sides, in order. A lost card fails each prompt. One that closes late does so
+   * when its request has ended.
+   */
+  function counted({ isLost = false, closesLate = false } = {}) {
     const log: string[] = [];
     const native = (processor?: LocalEngine): LocalEngine => {
       if (processor) return processor;
@@ -480,17 +483,25 @@ describe('the weights', () => {
     const loss = () => Promise.reject(new Error('the card was lost'));
     const card = () => {
       log.push('+card');
+      let closed = Promise.resolve();
+      const close = () => {
+        log.push('-card');
+      };
       return {
         describe: () => Promise.resolve({ ...NOTHING, backend: 'gpu' as const, isa: 'none', threads: 1 }),
         // It has read nothing that the processor could continue from.
         readAndCopy: () => (isLost ? loss() : Promise.resolve(undefined)),
         cachedTokens: () => 0,
         forget: () => undefined,
-        dispose: () => log.push('-card'),
+        dispose: () => {
+          if (closesLate) closed = setImmediate().then(close);
+          else close();
+        },
+        whenClosed: () => closed,
       };
     };
     const gpu = (): LocalBackend => {
-      const { dispose } = card();
+      const { dispose, whenClosed } = card();
       const inner = new LocalEngine(ROOT, checkpoint, 1);
       return {
         measure: () => inner.measure(),
@@ -502,6 +513,7 @@ describe('the weights', () => {
           dispose();
           inner.dispose();
         },
+        whenClosed,
       };
     };
     return {
@@ -595,7 +607,7 @@ describe('the weights', () => {
   });
 
   it('are on the card once at most, also if another backend that uses it is better', async () => {
-    const { log, native, gpu, gpuPrefill } = counted();
+    const { log, native, gpu, gpuPrefill } = counted({ closesLate: true });
     const engine = fallback([gpu, native]);
     await engine.adopt([gpuPrefill, gpu, native]);
     assert.equal((await engine.measure()).backend, 'gpu-prefill');
@@ -694,6 +706,9 @@ describe('the weights', () => {
         assert.match(end.message ?? '', message);
       }
       await assert.rejects(engine.measure(), message);
+      // Nothing is loaded for a backend that cannot run the model.
+      await engine.yieldGpu('the machine runs on battery');
+      await engine.yieldGpu(undefined);
       assert.deepEqual([opened, replaced, log], [1, 1, ['+card', '-card']]);
       engine.dispose();
     });

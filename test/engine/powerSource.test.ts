@@ -11,6 +11,7 @@ import { cursorContextAt } from '../../src/governor/place';
 import { AUTO } from '../../src/governor/settings';
 import { TypingRhythm } from '../../src/governor/typing';
 import { CHARACTERS_PER_SECOND, LOSS_BY_BITS } from '../../src/governor/value';
+import { ManualClock } from '../manualClock';
 import { RecordedMachine } from '../recordedMachine';
 import { requestAt } from '../unit/completion/hand';
 import { exampleConfig, MODEL, small } from '../unit/model';
@@ -103,7 +104,7 @@ describe('the engine’s process, when the machine runs on battery', function ()
   it('opens a model when it knows that, and so not on the GPU', async () => {
     const machine = new RecordedMachine('laptop-on-battery');
     const reasons: (string | undefined)[] = [];
-    const host = new EngineHost(undefined, {
+    const host = new EngineHost(new ManualClock(), {
       openCheckpoint: small,
       openEngine: (_root, _checkpoint, options) => {
         reasons.push(options?.yieldReason);

@@ -98,6 +98,29 @@ describe('search with the addon', () => {
     assert.match(readFileSync(join(storage, file()!), 'latin1'), /number29/);
   });
 
+  it('is read by a command meanwhile, which says so in one line', async () => {
+    const [workspace, storage] = [temporaryFolder(), temporaryFolder()];
+    writeFileSync(join(workspace, 'a.ts'), functions(3));
+    const options = { storage, folder: workspace, signal: new AbortController().signal };
+    await indexCommand(root, { ...options, say: () => undefined });
+    const client = new SearchClient({
+      hostFile: join(ROOT, 'src', 'search', 'host.ts'),
+      execArgv: ['--import=tsx'],
+      ...{ root, storage },
+      say: () => undefined,
+    });
+    client.setRoots([{ path: workspace }]);
+    client.indexNow();
+    while (client.progress.now.state !== 'ready') await sleep(20);
+    const said: string[] = [];
+    const search = { query: 'numbers', submodel: 'auto', limit: 2, isForPictures: false };
+    const { hits } = await searchCommand(root, { ...options, ...search, say: (line) => said.push(line) });
+    assert.equal(hits.length, 2);
+    assert.equal(said.length, 1);
+    assert.match(said[0]!, /^another program builds the index of /);
+    client.dispose();
+  });
+
   it('says which file of the encoder is missing', async () => {
     const client = new SearchClient({
       hostFile: join(ROOT, 'src', 'search', 'host.ts'),

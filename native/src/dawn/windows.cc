@@ -1,5 +1,4 @@
 // On Windows, Dawn imports Node-API from this addon (windows_node_api.cc), so nothing has to be replaced within it.
-#undef NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED
 #include "external_memory.h"
 #include "imports.h"
 

@@ -100,6 +100,7 @@ export class GpuDevice {
  * Open the graphics card that the system prefers for heavy work.
  * @param root the folder that holds `prebuilds/`, or `node_modules/` in a source tree
  * @throws {GpuError} if there is none, or if it lacks what is needed
+ * @throws {AddonError} if the native engine does not load, which the library of WebGPU needs
  */
 export async function openDevice(root: string, needs: GpuNeeds): Promise<GpuDevice> {
   const { create, globals } = loadDawn(root);

@@ -246,9 +246,6 @@ export class ServedClient {
             this.unusable(error);
           });
       },
-      onFault: (error) => {
-        this.unusable(error);
-      },
     });
     if (this.isClosed) {
       use.release([]);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../machine/clock';
 import { CALIBRATION_FILE } from '../../matlm/calibration';
 import { type Checkpoint, openCheckpoint } from '../../matlm/checkpoint';
-import type { EngineInfo, InTurn } from '../engine';
+import { type EngineInfo, FinalError, type InTurn } from '../engine';
 import type { FallbackEngine } from '../fallbackEngine';
 import type { HardwareReport } from '../hardware';
 import { candidates, openEngine, type OpenOptions } from '../openEngine';
@@ -118,10 +118,8 @@ export class Models {
 
 /** What a model tells a window. */
 export interface ModelEvents {
-  /** Another backend has taken over. */
+  /** Another backend has taken over, or there is something new to say of it. */
   readonly onReplaced: () => void;
-  /** No backend is left. */
-  readonly onFault: (error: unknown) => void;
 }
 
 /** One window's use of a model. */
@@ -182,9 +180,8 @@ class SharedModel {
   }
 
   yieldGpu(reason: string | undefined): void {
-    this.loaded?.yieldGpu(reason).catch((error: unknown) => {
-      for (const { onFault } of [...this.users]) onFault(error);
-    });
+    // A move that fails rejects its backend, and nothing else.
+    void this.loaded?.yieldGpu(reason);
   }
 
   private report(): HardwareReport | undefined {
@@ -241,7 +238,11 @@ class SharedModel {
     if (!this.measured) {
       const engine = await this.engine();
       this.measured ??= engine.measure();
-      this.measured.catch(() => (this.measured = undefined));
+      this.measured.catch((error: unknown) => {
+        this.measured = undefined;
+        // No backend is left. Whoever asks next may find that it has become possible.
+        if (error instanceof FinalError && engine === this.loaded) this.unload();
+      });
     }
     return this.measured;
   }
