@@ -53,8 +53,11 @@ export class Child {
 function answer<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     let lastLine = '';
+    // A fault that nobody catches ends with Node.js's own line.
+    const says = (line: string) => line !== '' && !line.startsWith('Node.js v');
     const hear = (chunk: Buffer) => {
-      lastLine = chunk.toString().trim().split('\n').at(-1) ?? '';
+      const lines = chunk.toString().split('\n');
+      lastLine = lines.map((line) => line.trim()).findLast(says) ?? lastLine;
     };
     const onEnd = (code: number | null, signal: NodeJS.Signals | null) => {
       reject(new Error(`an engine's process ended with ${signal ?? `exit code ${String(code)}`} (${lastLine})`));

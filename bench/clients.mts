@@ -5,7 +5,8 @@
  *   npx tsx bench/clients.mts [--model DIR|tiny] [--clients 1,10] [--seconds N] [--submodel S]
  *
  * The server is `matcoder serve` of `dist/` in a process of its own. `tiny` is one layer of the small model, whose answers cost
- * next to nothing, so that the rest is the server's. On Linux the processor time of the server and of the engine is printed too.
+ * next to nothing, so that the rest is the server's. On Linux the processor time of the server and of the engine is printed too; no other
+ * engine of this checkout may run then.
  */
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
   },
 });
 const KEY_MS = 100;
+const START_MS = 120_000;
 /** As many as llama.vim and llama.vscode send with each request. */
 const PIECES = 16;
 const PIECE_LINES = 64;
@@ -157,7 +159,10 @@ async function type(url: string, client: number, untilMs: number): Promise<Asked
     const prompt = text.slice(lineStart, at + 1);
     const sampling = { top_k: 40, top_p: 0.99, samplers: ['top_k', 'top_p', 'infill'], cache_prompt: true };
     const limits = { n_predict: 128, t_max_prompt_ms: 500, t_max_predict_ms: 1000 };
-    asked.push(ask(url, { input_prefix, prompt, input_suffix, input_extra, ...sampling, ...limits }, last.signal));
+    const answer = ask(url, { input_prefix, prompt, input_suffix, input_extra, ...sampling, ...limits }, last.signal);
+    // It is reported when all are awaited; until then it must not end the program, which would leave the server behind.
+    answer.catch(() => undefined);
+    asked.push(answer);
     await setTimeout(Math.max(0, KEY_MS - (performance.now() - keyMs)));
   }
   last.abort();
@@ -185,7 +190,11 @@ try {
       reject(new Error('the server ended'));
     });
   });
-  while ((await fetch(`${url}/health`)).status !== 200) await setTimeout(50);
+  const lateMs = performance.now() + START_MS;
+  while ((await fetch(`${url}/health`)).status !== 200) {
+    if (performance.now() > lateMs) throw new Error(`the engine has not started in ${START_MS / 1000} s`);
+    await setTimeout(50);
+  }
   await type(url, 0, performance.now() + 3000);
   for (const clients of values.clients.split(',').map(Number)) {
     const processes = [cli, join(root, 'dist', 'engine.js')];
