@@ -1,7 +1,7 @@
 import { documentPath } from '../completion/prompt/path';
 import { type Excerpt, windowStart } from '../completion/prompt/prompt';
 import { type CutTexts, snippetPlace, type Snippet, SnippetIndex } from '../completion/prompt/snippets';
-import type { Piece } from './typists';
+import type { Piece } from './wanted';
 
 const FIND_MS = 5;
 
@@ -21,7 +21,8 @@ export class PieceSnippets {
   /** @param pieces may be quoted; they serve this request alone */
   at(path: string, excerpt: Excerpt, pieces: readonly Piece[]): readonly Snippet[] {
     const place = [snippetPlace(path, windowStart(excerpt), excerpt), ...pieces.map(({ id }) => id)].join('\n');
-    if (place !== this.place) {
+    // What was not found may be, once more is written.
+    if (place !== this.place || this.found.length === 0) {
       this.found = this.find(path, excerpt.prefix, pieces);
       this.place = place;
     }

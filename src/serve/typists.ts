@@ -3,53 +3,16 @@ import type { Outcome } from '../completion/outcome';
 import type { Pipeline } from '../completion/pipeline';
 import { type CompletionRequest, requestIn } from '../completion/request';
 import type { Eagerness } from '../completion/decode/confidence';
-import type { MemoryPlace } from '../engine/memory';
 import { History } from '../governor/history';
 import { codePlaceAt } from '../governor/place';
 import type { GovernorSettings } from '../governor/settings';
 import { TypingRhythm } from '../governor/typing';
-import type { Phrase } from '../localisation/phrase';
 import type { Pipelines } from '../session/pipelines';
 import { insertionOf } from './insertion';
 import { isSameDocument, linesAround } from './lineSets';
 import { PieceSnippets } from './pieceSnippets';
-import { pieceOf } from './workspace/pieces';
-
-/** A piece of a file that a client sends along. */
-export interface Extra {
-  /** As the client spells it; empty if it does not say. */
-  readonly path: string;
-  readonly text: string;
-}
-
-/** The same piece has the same identifier, whoever sends it. */
-export interface Piece extends Extra {
-  readonly id: string;
-}
-
-/** A completion that a client without document synchronisation wants. Line ends are \n. */
-export interface Wanted {
-  readonly prefix: string;
-  readonly suffix: string;
-  readonly extra: readonly Extra[];
-  /** Undefined if the client does not say. */
-  readonly path: string | undefined;
-  readonly languageId: string | undefined;
-  /** The most tokens. */
-  readonly maxTokens: number | undefined;
-  /** Milliseconds after which the client has no use for the answer. */
-  readonly budgetMs: number | undefined;
-}
-
-/** What is known of the file in which a text is. */
-export interface KnownFile {
-  readonly path: string;
-  /** Whether the path is the file's own, and not one for a text of unknown origin. */
-  readonly isNamed: boolean;
-  readonly languageId: string;
-  readonly closed?: Phrase | undefined;
-  readonly memory?: MemoryPlace | undefined;
-}
+import type { Extra, KnownFile, Piece, Wanted } from './wanted';
+import { MAX_PIECES, pieceOf } from './workspace/pieces';
 
 export interface TypistsParts {
   /** Undefined while the engine is not ready. */
@@ -74,8 +37,6 @@ export const MAX_TYPISTS = 32;
 const PREFETCH_MS = 250;
 /** Pieces of files of one request. */
 const MAX_EXTRA = 64;
-/** Clients send the same pieces with every request. */
-const MAX_CUT = 256;
 
 /**
  * The people who type, by the documents in which they do. HTTP requests name neither a client nor a document, and a client may
@@ -85,7 +46,7 @@ const MAX_CUT = 256;
 export class Typists {
   /** The most recently used one first. */
   private typists: readonly Typist[] = [];
-  private readonly texts = new CutTexts(MAX_CUT);
+  private readonly texts = new CutTexts(MAX_PIECES);
 
   constructor(private readonly parts: TypistsParts) {}
 

@@ -41,15 +41,24 @@ describeVSCode('The command for other editors', { settings: pinned }, (vscode) =
     const server = spawn(command, ['serve', '--port', '0', '--submodel', 'S', '--eagerness', 'eager'], { env });
     try {
       let base;
-      createInterface(server.stderr).on('line', (line) => (base ??= /listening on (http:.*)$/.exec(line)?.[1]));
-      await until('the server to listen', () => base);
+      const said = [];
+      createInterface(server.stderr).on('line', (line) => {
+        said.push(line);
+        base ??= /listening on (http:.*)$/.exec(line)?.[1];
+      });
+      await until(
+        () => `the server to listen; it says ${said.join(' | ') || 'nothing'}`,
+        () => base,
+      );
       await until('the engine', async () => (await fetch(`${base}/health`)).status === 200);
       const body = JSON.stringify({ input_prefix: LOOP, input_suffix: '\n' });
       const { content } = await (await fetch(`${base}/infill`, { method: 'POST', body })).json();
       assert.match(content, /^(?:i\+\+|\+\+i|\+\+)\)/);
     } finally {
-      server.kill('SIGINT');
-      await once(server, 'exit');
+      if (server.exitCode === null && server.signalCode === null) {
+        server.kill('SIGINT');
+        await once(server, 'exit');
+      }
     }
   });
 });

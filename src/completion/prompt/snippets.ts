@@ -106,7 +106,6 @@ export class SnippetIndex {
     const dialect = dialectOf(document);
     for (const [other, { chunks, having }] of [...this.documents].reverse()) {
       if (other === document || dialectOf(other) !== dialect) continue;
-      if (now() > deadlineMs) break;
       const shared = new Uint16Array(chunks.length);
       for (const word of query) for (const i of having.get(word) ?? []) shared[i] = (shared[i] ?? 0) + 1;
       for (const [i, chunk] of chunks.entries()) {
@@ -114,6 +113,8 @@ export class SnippetIndex {
         const similarity = both / (query.length + chunk.words - both);
         if (similarity >= MIN_SIMILARITY) found.push({ chunk, similarity });
       }
+      // The first one is always searched, however busy the machine is.
+      if (now() > deadlineMs) break;
     }
     return best(found, count);
   }

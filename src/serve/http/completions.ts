@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Answered, Wanted } from '../typists';
+import type { Answered } from '../typists';
+import type { Wanted } from '../wanted';
 import { type ModelFacts, reasonOf, stoppedAt, timingsOf, workOf } from './answer';
 import { type Fields, Refused } from './fields';
 import { splitPrompt } from './markers';

@@ -1,5 +1,6 @@
 import { isObject } from '../../matlm/json';
-import type { Answered, Extra, Wanted } from '../typists';
+import type { Answered } from '../typists';
+import type { Extra, Wanted } from '../wanted';
 import { type ModelFacts, reasonOf, stoppedAt, timingsOf, workOf } from './answer';
 import { fileName, type Fields, Refused } from './fields';
 

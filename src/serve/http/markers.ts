@@ -1,5 +1,5 @@
 import { FAMILIES } from '../../models/fim';
-import type { Extra } from '../typists';
+import type { Extra } from '../wanted';
 import { fileName } from './fields';
 
 /** A prompt with its parts apart. */

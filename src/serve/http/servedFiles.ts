@@ -1,6 +1,6 @@
 import { languageOf } from '../../completion/syntax/languages';
 import { LanguagesOfTexts } from '../languageOfText';
-import type { KnownFile, Piece, Wanted } from '../typists';
+import type { KnownFile, Piece, Wanted } from '../wanted';
 import type { DiskWorkspace } from '../workspace/diskWorkspace';
 import type { FileFinder } from '../workspace/fileFinder';
 import { fileSaid, QuotablePieces } from '../workspace/pieces';

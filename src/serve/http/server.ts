@@ -4,7 +4,8 @@ import { setImmediate } from 'node:timers/promises';
 import { describe } from '../../completion/outcome';
 import { messageOf } from '../../matlm/errors';
 import type { Log } from '../../session/parts';
-import type { Answered, Wanted } from '../typists';
+import type { Answered } from '../typists';
+import type { Wanted } from '../wanted';
 import type { ModelFacts } from './answer';
 import { BrokenOff, readBody } from './body';
 import { completionsAnswer, parseCompletions } from './completions';
@@ -206,7 +207,8 @@ class Handler {
 
 /**
  * The fields of a request whose client still waits. Most requests are broken off by the next key. If the processor is busy, several
- * have come by now, and answering those first that nobody wants would make the others late too. Node.js notices that a client is
+ * have come by now, and answering those first that nobody wants would make the others late too. The rhythm of typing does not hear of
+ * their keys. Node.js notices that a client is
  * gone when it next looks at the connection.
  * @throws {Refused}
  * @throws {BrokenOff}

@@ -5,7 +5,7 @@ import { textKindOf } from '../../workspace/textKinds';
 import { documentPath } from '../../completion/prompt/path';
 import { languageOf } from '../../completion/syntax/languages';
 import { phrase } from '../../localisation/phrase';
-import type { Extra, KnownFile, Piece, Wanted } from '../typists';
+import type { Extra, KnownFile, Piece, Wanted } from '../wanted';
 
 /** What a client says of a text, without a workspace. */
 export function fileSaid({ path, languageId }: Pick<Wanted, 'path' | 'languageId'>, guessed: string): KnownFile {
@@ -22,8 +22,8 @@ export function pieceOf({ path, text }: Extra): Piece {
   return { path, text, id: hash('sha256', `${path}\n${text}`, 'base64url') };
 }
 
-/** Verdicts that are kept: clients send the same pieces with every request. */
-const MAX_VERDICTS = 256;
+/** Pieces about which something is kept, because clients send the same with every request: sixteen for each of 32 documents. */
+export const MAX_PIECES = 512;
 
 /** Decides by names and contents whether pieces of files may be quoted. */
 export class QuotablePieces {
@@ -35,8 +35,9 @@ export class QuotablePieces {
     const may =
       !isSecretFile(path.replaceAll('\\', '/')) &&
       findSecret(text, { kind: textKindOf(path, languageOf(path)) }) === undefined;
-    if (this.verdicts.size >= MAX_VERDICTS) this.verdicts.clear();
     this.verdicts.set(id, may);
+    const oldest = this.verdicts.keys().next();
+    if (this.verdicts.size > MAX_PIECES && !oldest.done) this.verdicts.delete(oldest.value);
     return may;
   }
 }
