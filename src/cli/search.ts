@@ -80,8 +80,10 @@ export async function searchCommand(root: string, options: SearchCommandOptions)
   return withIndex(root, options, async (search) => {
     await search.whenRead(signal);
     sayIfAnother(search, options);
-    const { filesFound: all, isTruncated } = progressOf(search);
-    if (all === 0) options.say(`${options.folder} has no file that may be searched: it is empty, or all are ignored`);
+    const { now, filesFound: all, isTruncated } = progressOf(search);
+    // Whoever waits for another program does not know what files there are.
+    if (all === 0 && now.state !== 'waiting')
+      options.say(`${options.folder} has no file that may be searched: it is empty, or all are ignored`);
     if (isTruncated)
       options.say(`${options.folder} has more files or pieces than an index takes: not all of it is searched`);
     const kind = isForPictures ? 'pictures' : 'code';
@@ -163,11 +165,13 @@ export function indexText({
 export async function hitsText({ hits }: SearchReport): Promise<string> {
   if (hits.length === 0) return 'nothing was found';
   const lines = new FirstLines(({ root, path }) => readFile(join(root, path), 'utf8'));
-  const code = await lines.of(hits.filter((hit) => 'firstLine' in hit));
-  const rows = hits.map((hit, i) =>
-    'firstLine' in hit
-      ? [`${hit.path}:${hit.firstLine + 1}`, hit.name ?? code[i]?.slice(0, MAX_LINE_CHARS) ?? '', hit.score.toFixed(3)]
-      : [hit.path, hit.set === undefined ? hit.name : `${hit.set}:${hit.name}`, hit.score.toFixed(3)],
+  const rows = await Promise.all(
+    hits.map(async (hit) => {
+      const score = hit.score.toFixed(3);
+      if (!('firstLine' in hit)) return [hit.path, hit.set === undefined ? hit.name : `${hit.set}:${hit.name}`, score];
+      const [line = ''] = await lines.of([hit]);
+      return [`${hit.path}:${hit.firstLine + 1}`, hit.name ?? line.slice(0, MAX_LINE_CHARS), score];
+    }),
   );
   return layOut(rows, [1]);
 }

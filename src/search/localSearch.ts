@@ -89,6 +89,8 @@ export class LocalSearch extends Indexing implements Search {
 
   get progress(): SearchProgress {
     const all = this.roots.flatMap(({ indexes }) => indexes.map(({ progress }) => progress));
+    // Another window walks the folders of which it builds the indexes.
+    const mine = this.roots.filter(({ isMine }) => isMine).flatMap(({ indexes }) => indexes);
     const sum = (value: (progress: IndexProgress) => number) => sumOf(all, value);
     const notice = all.find((one) => one.notice !== undefined)?.notice;
     const pictures = sumOf(this.roots, (root) => root.pictures?.progress.rows ?? 0);
@@ -98,7 +100,7 @@ export class LocalSearch extends Indexing implements Search {
       filesRead: sum(({ filesRead }) => filesRead),
       filesDone: sum(({ filesDone }) => filesDone),
       filesFound: sum(({ filesFound }) => filesFound),
-      isWalked: all.length > 0 && all.every(({ isWalked }) => isWalked),
+      isWalked: mine.length > 0 && mine.every(({ progress }) => progress.isWalked),
       chunks: sum(({ rows }) => rows) - pictures,
       pictures,
       bytes: sum(({ bytes }) => bytes),

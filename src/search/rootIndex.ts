@@ -86,7 +86,7 @@ export class RootIndex<Row, Content> {
     const notice = this.storeFault ?? this.embedFault;
     return {
       filesRead: Math.max(0, found - unread),
-      filesDone: Math.max(0, found - waiting),
+      filesDone: Math.max(0, found - waiting - new Set(this.pending.map(({ path }) => path)).size),
       filesFound: found,
       isWalked,
       rows: this.table.embedded,

@@ -47,6 +47,7 @@ describeVSCode('The search in a workspace that is not trusted', { trusted: false
     write('src/key.ts', functionNamed('openVaultWithKey', `const token = 'ghp_${'a1B2'.repeat(9)}';`));
     write('.gitignore', 'private/\n');
     write('private/vault.ts', functionNamed('openVaultIgnored', ''));
+    write('zz/last.ts', functionNamed('openVaultLast', ''));
     write(
       'img/vault.svg',
       `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 24 24" onload="fetch('${url}/onload')">` +
@@ -82,9 +83,11 @@ describeVSCode('The search in a workspace that is not trusted', { trusted: false
     const { editor } = vscode;
     await editor.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
     await editor.run('MatCoder: Search Code by Meaning');
+    // This file is read last, so that all others have been read by then.
+    await searchCode(vscode, 'open vault last', (row) => row.startsWith('openVaultLast,'));
     const rows = await searchCode(vscode, 'open vault', (row) => row.startsWith('openVaultHere,'));
     assert.deepEqual(
-      rows.filter((row) => /openVault(?!Here)/.test(row)),
+      rows.filter((row) => /openVault(?!Here|Last)/.test(row)),
       [],
     );
     await editor.press('Escape');

@@ -6,12 +6,13 @@ export const TERMS_VERSION = 1;
 
 /** They are in most queries and say nothing. */
 const STOP_WORDS = new Set('the a an of to and is in for that this it or be by with as if are on'.split(' '));
-/** Who asks in whole sentences says them, and code seldom does, so that they would count more than what is asked for. */
-const QUESTION_WORDS = new Set(
-  'how what which where when why who whose does do did can could should would will have has had many much i my me we our you your there'
-    .split(' ')
-    .map(folded),
-);
+/** A question begins with one of these. */
+const QUESTIONS = new Set('how what which where when why who whose does do did'.split(' ').map(folded));
+/** Code seldom says these words of a question, so that they would count more than what is asked for. */
+const QUESTION_WORDS = new Set([
+  ...QUESTIONS,
+  ...'can could should would will have has had many much i my me we our you your there'.split(' ').map(folded),
+]);
 const IDENTIFIER = /[\p{L}\p{M}\p{N}_$]+/gu;
 /** `parseHTTPHeader2` → parse, HTTP, Header, 2. Scripts without case are one part. */
 const PART = /\p{Lu}+(?![\p{Ll}\p{M}])|\p{Lu}?[\p{Ll}\p{M}]+|\p{N}+|[\p{Lo}\p{Lm}\p{Lt}\p{M}]+/gu;
@@ -56,9 +57,10 @@ function remembered(identifier: string): readonly Term[] {
   return terms;
 }
 
-/** The terms of a query, without the words of its question if it has others. */
+/** The terms of a query; of a question, without the words that only make it one. */
 export function termsOfQuery(query: string): Term[] {
   const terms = termsOf(query);
+  if (!QUESTIONS.has(terms[0]?.word ?? '')) return terms;
   const asked = terms.filter(({ word }) => !QUESTION_WORDS.has(word));
   return asked.length > 0 ? asked : terms;
 }

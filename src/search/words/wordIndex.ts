@@ -42,7 +42,7 @@ const START = LAST + 1;
 const MIN_LATE = 1 << 16;
 const LATE_SHARE = 1 / 8;
 
-/** The words of pieces. Most are in an inverted index; files of late are read through, and what has gone is left out. */
+/** The words of pieces. Most are in an inverted index; files that have changed since it was made are read through, and those that have gone are left out. */
 export class WordIndex {
   private readonly vocabulary = new Vocabulary();
   private readonly files = new Map<string, FileTerms>();

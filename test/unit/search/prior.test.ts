@@ -26,7 +26,9 @@ describe('the prior of a file', () => {
   it('is lower for tests, unless they are asked for', () => {
     for (const path of TESTS) {
       assert.ok(priorOf('shortest path')(path) < 1, path);
-      assert.equal(priorOf('tests of the shortest path')(path), 1, path);
+      for (const asked of ['tests of the shortest path', 'user fixtures', 'spec of a graph', 'mocked clock', 'asserts'])
+        assert.equal(priorOf(asked)(path), 1, `${asked}: ${path}`);
+      assert.ok(priorOf('expected token')(path) < 1, path);
     }
   });
 

@@ -99,6 +99,9 @@ describe('the search by words', () => {
     assert.deepEqual(found(index, 'how many'), ['b']);
     const [best] = index.search('how many tokens does the prompt have', 1);
     assert.equal(best!.score, index.search('tokens prompt', 1)[0]!.score);
+    // The same words ask for something elsewhere.
+    const things = indexOf({ a: 'page', b: 'man page', c: 'opener', d: 'can opener' });
+    assert.deepEqual([found(things, 'man page')[0], found(things, 'can opener')[0]], ['b', 'd']);
   });
 
   it('gives an identifier that is typed as one word', () => {
@@ -151,6 +154,16 @@ describe('the search by words', () => {
     assert.deepEqual([found(index, 'first'), found(index, 'second')], [[], ['a']]);
     index.remove('a');
     assert.deepEqual(found(index, 'second'), []);
+  });
+
+  it('frees the memory of what has gone', () => {
+    const index = new WordIndex();
+    const text = Array.from({ length: 100 }, (_, i) => `word${i}`).join(' ');
+    for (let i = 0; i < 1000; i++) index.set(`f${i}`, [{ text }]);
+    index.search('word1', 1);
+    const full = index.bytes;
+    for (let i = 0; i < 1000; i++) index.remove(`f${i}`);
+    assert.ok(index.bytes < full / 10, `${index.bytes} of ${full} bytes are left`);
   });
 
   it('gives so many as are asked for, the best', () => {
