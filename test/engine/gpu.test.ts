@@ -365,7 +365,7 @@ describe('our kernels on WebGPU, on a software driver', function () {
       const lost = await answer(() => new GpuEngine(ROOT, checkpoint), (count) => { if (count === 1) devices.at(-1).destroy(); });
 
       const root = mkdtempSync(tmpdir() + '/kernels-');
-      symlinkSync(ROOT + '/node_modules', root + '/node_modules');
+      for (const folder of ['node_modules', 'build']) symlinkSync(ROOT + '/' + folder, root + '/' + folder);
       cpSync(ROOT + '/dist/kernels', root + '/dist/kernels', { recursive: true });
       writeFileSync(root + '/dist/kernels/rope.wgsl', 'no kernel');
       const broken = await answer(() => new GpuEngine(root, checkpoint));
