@@ -137,10 +137,9 @@ describe('snippets of other documents', () => {
     const index = new SnippetIndex(8);
     index.set('late', 'late.ts', order);
     index.set('first', 'first.ts', filler('Apple', 300));
-    let nowMs = 0;
-    assert.deepEqual(
-      index.find('x', before, 1, () => nowMs++, 0),
-      [],
-    );
+    const isOver = () => 1;
+    assert.deepEqual(index.find('x', before, 1, isOver, 0), []);
+    index.delete('first');
+    assert.equal(index.find('x', before, 1, isOver, 0)[0]?.path, 'late.ts', 'one is always searched');
   });
 });
