@@ -170,6 +170,7 @@ async function type(url: string, client: number, untilMs: number): Promise<Asked
 }
 
 function quantiles(all: readonly Asked[]): string {
+  if (all.length === 0) return 'none';
   const sorted = all.map(({ ms }) => ms).sort((a, b) => a - b);
   const at = (share: number) =>
     (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN).toFixed(1);

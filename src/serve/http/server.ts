@@ -208,8 +208,7 @@ class Handler {
 /**
  * The fields of a request whose client still waits. Most requests are broken off by the next key. If the processor is busy, several
  * have come by now, and answering those first that nobody wants would make the others late too. The rhythm of typing does not hear of
- * their keys. Node.js notices that a client is
- * gone when it next looks at the connection.
+ * their keys. Node.js notices that a client is gone when it next looks at the connection.
  * @throws {Refused}
  * @throws {BrokenOff}
  */
