@@ -72,28 +72,34 @@ def flatten(batch: list[Window], device: torch.device) -> tuple[Tensor, Tensor, 
 
 
 @dataclass
-class Score:
-    """Sums over scored tokens."""
+class Sums:
+    """Sums over scored tokens. agree: how often the likeliest token is XL's."""
 
     nats: float = 0.0
     text_bytes: int = 0
     tokens: int = 0
-    right: int = 0
     agree: int = 0
-    kl: float = 0.0
-    by_language: dict[str, "Score"] = field(default_factory=dict)
 
     @property
     def bits_per_byte(self) -> float:
         return self.nats / math.log(2) / self.text_bytes
 
     @property
-    def accuracy(self) -> float:
-        return self.right / self.tokens
-
-    @property
     def agreement(self) -> float:
         return self.agree / self.tokens
+
+
+@dataclass
+class Score(Sums):
+    """With the measures of our own models."""
+
+    right: int = 0
+    kl: float = 0.0
+    by_language: dict[str, "Score"] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / self.tokens
 
     def add(self, nats: float, text_bytes: int, tokens: int, right: int, agree: int, kl: float) -> None:
         self.nats += nats

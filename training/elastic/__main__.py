@@ -38,10 +38,13 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json of a run")
     parser.add_argument("--text", type=Path, nargs="+", required=True, help="files, folders, or .jsonl of the corpus")
     parser.add_argument("--heldout", type=Path, nargs="+", required=True, help="the same, for the figures")
+    parser.add_argument(
+        "--prose", type=Path, nargs="+", help="held-out English, for its figures too: archives with Markdown, or texts"
+    )
     parser.add_argument("--data", type=Path, help="folder of training.data to train on in the place of --text")
     parser.add_argument("--out", type=Path, required=True, help="the elastic folder; OUT.run holds what resumes")
     parser.add_argument("--calibration-tokens", type=int, default=16_000)
-    parser.add_argument("--heldout-tokens", type=int, default=8_000)
+    parser.add_argument("--heldout-tokens", type=int, default=8_000, help="of each kind of text")
     parser.add_argument("--widths", default="budgets", choices=("budgets", "uniform"), help="by layer, or all alike")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--tokens", type=float, default=0, help="of nested fine-tuning")
@@ -109,10 +112,30 @@ def frontier_of(results: dict[str, Result], sizes: dict[str, list[int]]) -> list
     return sorted(rows, key=lambda row: sum(row["ffnWidths"]))
 
 
+def print_result(kind: str, before: dict[str, Result], after: dict[str, Result], sizes: dict[str, list[int]]) -> None:
+    """The sizes on one kind of held-out text, before and after training."""
+    base = before["XL"]
+
+    def bits(result: Result) -> str:
+        return f"{result.bits_per_byte:.4f} ({result.bits_per_byte / base.bits_per_byte - 1:+.1%})"
+
+    print(f"{kind}: {base.tokens:,} tokens, {base.text_bytes:,} bytes, {base.cursors:,} cursors of held-out text\n")
+    print_table(
+        ["Size", "FFN", "Bits per byte, sorted", "Trained", "Agrees with the dense model", "Rest of line exact"],
+        [
+            [name, f"{sum(widths) / sum(sizes['XL']):.1%}", bits(before[name]), bits(after[name]),
+             f"{after[name].agreement:.1%}", f"{after[name].exact_lines:.1%}"]
+            for name, widths in sizes.items()
+        ],
+    )  # fmt: skip
+
+
 def main() -> None:
     args = options().parse_args()
     try:
-        files, held_out = read_sample(args.text, args.seed), read_sample(args.heldout)
+        files = read_sample(args.text, args.seed)
+        sources = {"Code": args.heldout, "English": args.prose}
+        held_out = {kind: read_sample(paths) for kind, paths in sources.items() if paths}
         checkpoint = load(args.model, args.tokenizer)
     except (CheckpointError, TextError) as error:
         raise SystemExit(str(error)) from None
@@ -120,14 +143,20 @@ def main() -> None:
     if args.compile:
         nested.compile_activation()
         finetune.compile_loss()
-    found = windows(checkpoint.text, held_out, checkpoint.window, args.heldout_tokens)
+    found = {
+        kind: windows(checkpoint.text, texts, checkpoint.window, args.heldout_tokens)
+        for kind, texts in held_out.items()
+    }
     calibration, shapes = prepare(checkpoint, files, args, run)
     sizes = {"XL": nested.full_widths(model)} | shapes
     line_ends = LineEnds(checkpoint.text, model.config.vocab_size)
-    best_of_dense: list[torch.Tensor] = []
+    best_of_dense: dict[str, list[torch.Tensor]] = {kind: [] for kind in found}
 
-    def measure() -> dict[str, Result]:
-        return score(model, sizes, found, line_ends, precision(model.device), best_of_dense)
+    def measure() -> dict[str, dict[str, Result]]:
+        reduced = precision(model.device)
+        return {
+            kind: score(model, sizes, text, line_ends, reduced, best_of_dense[kind]) for kind, text in found.items()
+        }
 
     before = after = measure()
     trained = 0
@@ -147,30 +176,17 @@ def main() -> None:
         def evaluate() -> dict:
             nonlocal after
             after = measure() if tuner.update else before
-            return figures(after)
+            return {kind: figures(results) for kind, results in after.items()}
 
         try:
             fine_tune(tuner, stream, run, evaluate)
         except (ValueError, FloatingPointError) as error:
             raise SystemExit(str(error)) from None
         trained = tuner.tokens
-    base = before["XL"]
-    print(
-        f"{base.tokens:,} tokens, {base.text_bytes:,} bytes, {base.cursors:,} cursors of held-out text; calibrated on "
-        f"{calibration.tokens:,} tokens, trained on {trained:,}\n"
-    )
-
-    def bits(result: Result) -> str:
-        return f"{result.bits_per_byte:.4f} ({result.bits_per_byte / base.bits_per_byte - 1:+.1%})"
-
-    print_table(
-        ["Size", "FFN", "Bits per byte, sorted", "Trained", "Agrees with the dense model", "Rest of line exact"],
-        [
-            [name, f"{sum(widths) / sum(sizes['XL']):.1%}", bits(before[name]), bits(after[name]),
-             f"{after[name].agreement:.1%}", f"{after[name].exact_lines:.1%}"]
-            for name, widths in sizes.items()
-        ],
-    )  # fmt: skip
+    print(f"Calibrated on {calibration.tokens:,} tokens, trained on {trained:,}.\n")
+    for kind in found:
+        print_result(kind, before[kind], after[kind], sizes)
+    base = before["Code"]["XL"]
     record = {
         "calibratedTokens": calibration.tokens,
         "trainedTokens": trained,
@@ -180,7 +196,7 @@ def main() -> None:
         "createdAt": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:
-        save(checkpoint, shapes, record, args.out, DTYPES[args.dtype], frontier_of(after, sizes))
+        save(checkpoint, shapes, record, args.out, DTYPES[args.dtype], frontier_of(after["Code"], sizes))
     except CheckpointError as error:
         raise SystemExit(f"{args.model}: {error}") from None
     print(f"{args.out}: written")

@@ -7,7 +7,6 @@
   nothing has to be decoded; a completion that spells the line in other tokens counts as wrong.
 """
 
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,27 +18,15 @@ from transformers import PreTrainedModel
 
 from training.elastic.nested import full_widths, submodel
 from training.elastic.text import Text
-from training.metrics import Window
+from training.metrics import Sums, Window
 
 
 @dataclass
-class Result:
-    """Sums over the scored tokens."""
+class Result(Sums):
+    """With the rests of lines."""
 
-    nats: float = 0.0
-    text_bytes: int = 0
-    tokens: int = 0
-    agree: int = 0
     cursors: int = 0
     exact: int = 0
-
-    @property
-    def bits_per_byte(self) -> float:
-        return self.nats / math.log(2) / self.text_bytes
-
-    @property
-    def agreement(self) -> float:
-        return self.agree / self.tokens
 
     @property
     def exact_lines(self) -> float:

@@ -286,7 +286,10 @@ def test_the_command_writes_what_it_reads_back(
     bits = score(again, shapes, found, precision=precision(torch.device("cpu")))["L"].bits_per_byte
     assert f"{bits:.4f}" in capsys.readouterr().out
 
-    make(monkeypatch, *arguments, "--tokens", 1000, "--evaluate-every", 0)
+    make(monkeypatch, *arguments, "--prose", sample, "--tokens", 1000, "--evaluate-every", 0)
+    code, english = capsys.readouterr().out.split("English: ")
+    table = english[english.index("| Size") : english.rindex("|")]
+    assert table.count("\n| ") == 5 and table in code, "of the same text the same figures"
     trained = load_file(out / "model.safetensors")
     assert not torch.equal(
         trained["model.layers.0.mlp.gate_proj.weight"], stored["model.layers.0.mlp.gate_proj.weight"]
