@@ -103,6 +103,7 @@ describe('the search for widths', function () {
           abort.abort(new Error('enough'));
         },
       }),
+      /^Error: enough$/,
     );
   });
 

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../matlm/checkpoint';
 import type { ModelConfig } from '../../matlm/config';
 import { WIDTH_STEP } from '../../matlm/shape';
 import { bytesPerToken, MAX_DRAFT_SHARE } from '../../matlm/submodel';
-import type { SampleFile } from '../heldOut';
+import { inTurns, type SampleFile } from '../heldOut';
 import { divergence, scoresOf, type Window, windowsOf } from './scoredText';
 import { fullWidths } from "./search";
 import { TimeBox } from './timeBox';
@@ -14,7 +14,7 @@ type Widths = readonly number[];
 
 const BUDGET_MS = 60_000;
 /** Of the time, when each step ends. */
-const UNTIL = { skipping: 0.15, screening: 0.5, rounds: 1 };
+const UNTIL = { skipping: 0.15, learning: 0.4, screening: 0.55, rounds: 1 };
 
 /** Of the units of a layer that is not skipped, and of the layers that are. */
 const SHARES = [1 / 8, 1 / 4, 1 / 2];
@@ -40,7 +40,9 @@ const LEAST_GAIN = 1.03;
 
 /**
  * The drafter of a sorted model, by measured speed of greedy decoding: widths of each layer, 0 if the layer is skipped. The engine
- * drafts only as far as that pays, as it does later. Undefined if no drafter is clearly faster than copying alone.
+ * drafts only as far as that pays, as it does later. Undefined if no drafter is clearly faster than copying alone, or if the
+ * time does not tell.
+ * @param engine with other text of the sample in its memory, as the editor's has the workspace
  * @param texts of the search; nothing is measured on held-out text
  * @throws the signal's reason if it is aborted
  */
@@ -54,37 +56,47 @@ export async function chooseDrafter(
   const { model } = checkpoint.config;
   const full = fullWidths(model);
   const places = windowsOf(checkpoint, texts, PROMPT).slice(0, MOST_PLACES);
-  if (places.length === 0) return undefined;
-  const candidates = draftersOf(model, await bySkipping(engine, places, full, box));
-  const copying: Widths = [];
-
-  for (const widths of candidates) {
-    await learn(engine, places, full, widths, box.signal);
-    box.report(UNTIL.screening);
-  }
-  const screened = await round(engine, places, full, [copying, ...candidates], box, UNTIL.screening);
+  // Every layer costs the same, so whether there are candidates does not depend on which of them are skipped.
+  if (places.length === 0 || draftersOf(model, [...full.keys()]).length === 0) return undefined;
+  const all = draftersOf(model, await bySkipping(engine, places, full, box));
+  const candidates = await learnt(engine, places, full, inTurns(all), box);
+  const screened = await round(engine, places, full, candidates, box, UNTIL.screening, 0);
   const finalists = candidates
-    .map((widths, i) => ({ widths, ms: screened[i + 1] ?? Infinity }))
+    .map((widths, i) => ({ widths, ms: screened[i]?.msPerToken ?? Infinity }))
     .sort((a, b) => a.ms - b.ms)
     .slice(0, FINALISTS)
     .map(({ widths }) => widths);
-  const rounds: number[][] = [];
-  while (rounds.length < LEAST_ROUNDS || (rounds.length < MOST_ROUNDS && box.spent < UNTIL.rounds)) {
-    rounds.push(await round(engine, places, full, [copying, ...finalists], box, Infinity));
+  const copying: Widths = [];
+  const rounds: Timed[][] = [];
+  while (rounds.length < MOST_ROUNDS && box.spent < UNTIL.rounds) {
+    const share = Math.min(1, (rounds.length + 1) / LEAST_ROUNDS);
+    const until = UNTIL.screening + share * (UNTIL.rounds - UNTIL.screening);
+    rounds.push(await round(engine, places, full, [copying, ...finalists], box, until, rounds.length));
   }
   box.done();
-  const winner = fastest(rounds, LEAST_GAIN);
+  const winner = rounds.length < LEAST_ROUNDS ? undefined : fastest(rounds, LEAST_GAIN);
   return winner === undefined ? undefined : finalists[winner - 1];
 }
 
+/** What a way took in a round. */
+export interface Timed {
+  readonly msPerToken: number;
+  /** Of the tokens, the share that was drafted by its submodel and accepted. */
+  readonly accepted: number;
+}
+
 /**
- * The way that is the fastest, if by the median of all rounds it is `gain` times as fast as the first; undefined if none is.
- * @param rounds milliseconds of each way
+ * The way that is the fastest, if by the median of all rounds it is `gain` times as fast as the first; undefined if none is. A way
+ * that saved fewer passes than that owes its gain to the noise of the machine.
  */
-export function fastest(rounds: readonly (readonly number[])[], gain: number): number | undefined {
-  const ways = (rounds[0] ?? []).map((_, way) => ({ way, gain: median(rounds.map((ms) => (ms[0] ?? 0) / (ms[way] ?? 0))) }));
-  const [best] = ways.slice(1).sort((a, b) => b.gain - a.gain);
-  return best && best.gain >= gain ? best.way : undefined;
+export function fastest(rounds: readonly (readonly Timed[])[], gain: number): number | undefined {
+  const ways = (rounds[0] ?? []).map((_, way) => ({
+    way,
+    gain: median(rounds.map((ways) => (ways[0]?.msPerToken ?? 0) / (ways[way]?.msPerToken ?? 0))),
+    accepted: median(rounds.map((ways) => ways[way]?.accepted ?? 0)),
+  }));
+  const real = ways.slice(1).filter((way) => way.gain >= gain && way.accepted >= gain - 1);
+  return real.sort((a, b) => b.gain - a.gain)[0]?.way;
 }
 
 function median(values: readonly number[]): number {
@@ -108,30 +120,60 @@ export function draftersOf(model: ModelConfig, bySkipping: readonly number[]): W
   return [...found.values()];
 }
 
-/** All layers, those first whose skipping changes the predictions least. */
+/** All layers, those first whose skipping changes the predictions least; at the end those that there was no time for. */
 async function bySkipping(
   engine: ElasticEngine,
   windows: readonly Window[],
   full: Widths,
   box: TimeBox,
 ): Promise<readonly number[]> {
-  const changes = full.map(() => 0);
-  for (const [i, window] of windows.entries()) {
-    if (i > 0 && box.spent >= UNTIL.skipping) break;
+  let changes: readonly number[] = [];
+  for (const window of windows) {
     const scores = await scoresOf(engine, window, full, box.signal);
-    for (const layer of full.keys()) {
+    const found = full.map(() => Infinity);
+    for (const layer of inTurns([...full.keys()])) {
+      if (box.spent >= UNTIL.skipping) break;
       const without = full.map((width, l) => (l === layer ? 0 : width));
-      const change = divergence(scores, await scoresOf(engine, window, without, box.signal));
-      changes[layer] = (changes[layer] ?? 0) + change;
+      found[layer] = divergence(scores, await scoresOf(engine, window, without, box.signal));
       box.report(UNTIL.skipping);
     }
+    // A window of which only some layers were measured would count against those.
+    if (changes.length > 0 && found.includes(Infinity)) break;
+    changes = found.map((change, layer) => change + (changes[layer] ?? 0));
+    if (box.spent >= UNTIL.skipping) break;
   }
-  return [...full.keys()].sort((a, b) => (changes[a] ?? 0) - (changes[b] ?? 0));
+  return [...full.keys()].sort((a, b) => compared(changes[a] ?? Infinity, changes[b] ?? Infinity));
+}
+
+/** For sorting; of two infinite numbers the difference would be none. */
+function compared(a: number, b: number): number {
+  return a === b ? 0 : a - b;
 }
 
 /**
- * Milliseconds a token with each drafter. They take turns at each place: at the first in any case, then until a share of the
- * time is gone.
+ * Those candidates whose drafts there is time to learn about, one at least. Each place is for all of them before the next one is.
+ */
+async function learnt(
+  engine: ElasticEngine,
+  places: readonly Window[],
+  full: Widths,
+  candidates: readonly Widths[],
+  box: TimeBox,
+): Promise<readonly Widths[]> {
+  const known = new Set<Widths>();
+  for (const place of places.slice(0, LEARNT_PLACES))
+    for (const widths of candidates) {
+      if (known.size > 0 && box.spent >= UNTIL.learning) return [...known];
+      await learn(engine, [place], full, widths, box.signal);
+      known.add(widths);
+      box.report(UNTIL.learning);
+    }
+  return [...known];
+}
+
+/**
+ * The time of each drafter. They take turns at each place: at one in any case, then until a share of the time is gone.
+ * @param first of the places, and of the drafters there: rounds that are cut short look at different ones
  */
 async function round(
   engine: ElasticEngine,
@@ -140,21 +182,26 @@ async function round(
   drafters: readonly Widths[],
   box: TimeBox,
   until: number,
-): Promise<number[]> {
-  const [ms, tokens] = [drafters.map(() => 0), drafters.map(() => 0)];
-  for (const [p, { tokens: prompt }] of places.entries()) {
+  first: number,
+): Promise<Timed[]> {
+  const sums = drafters.map(() => ({ ms: 0, tokens: 0, accepted: 0 }));
+  for (const [p, place] of turns(places.length, first).entries()) {
     if (p > 0 && box.spent >= until) break;
+    const prompt = places[place]?.tokens ?? [];
     await decode(engine, { ...requestOf(prompt, full), maxTokens: 0 }, box.signal); // later ones find the prompt read
     // The one that comes first meets caches of the processor that others have filled.
-    for (const i of turns(drafters.length, p)) {
+    for (const i of turns(drafters.length, first + p)) {
       const request = { ...requestOf(prompt, full), speculation: { widths: drafters[i] ?? [], maxTokens: MAX_DRAFT_TOKENS } };
       const answer = await decode(engine, request, box.signal);
-      ms[i] = (ms[i] ?? 0) + answer.ms;
-      tokens[i] = (tokens[i] ?? 0) + answer.end.decodedTokens;
-      box.report(Math.min(1, until));
+      const sum = sums[i];
+      if (!sum) continue;
+      sum.ms += answer.ms;
+      sum.tokens += answer.end.decodedTokens;
+      sum.accepted += answer.end.writtenAccepted ?? 0;
+      box.report(until);
     }
   }
-  return ms.map((value, i) => value / Math.max(1, (tokens[i] ?? 0)));
+  return sums.map(({ ms, tokens, accepted }) => ({ msPerToken: ms / Math.max(1, tokens), accepted: accepted / Math.max(1, tokens) }));
 }
 
 /**

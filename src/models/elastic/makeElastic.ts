@@ -1,8 +1,9 @@
 /** A model of one size becomes elastic: the same model with narrower sizes, made on this machine without training. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { NativeMemory } from '../../engine/addon';
 import { loadAddon } from '../../engine/loadAddon';
-import { LocalEngine } from '../../engine/native';
+import { LocalEngine, openMemory } from '../../engine/native';
 import { type Checkpoint, openCheckpoint } from '../../matlm/checkpoint';
 import { type CheckpointConfig, parseConfig } from '../../matlm/config';
 import { CheckpointError } from '../../matlm/errors';
@@ -83,7 +84,7 @@ export async function makeElastic(
     );
     await reorder(addon, checkpoint, units, place.newWeights, work.piece('sort'));
     const sorted = await sortedCheckpoint(checkpoint, place.newWeights);
-    const { found, drafter } = await withEngine(sorted, options, (engine) => widthsOf(engine, sorted, parts, work));
+    const { found, drafter } = await widthsOf(sorted, options, parts, work);
     signal?.throwIfAborted();
     const record = recordOf(options, units.tokens, found);
     const all = sizesOf(checkpoint, found, drafter);
@@ -119,21 +120,29 @@ class Work {
 }
 
 async function widthsOf(
-  engine: LocalEngine,
   sorted: Checkpoint,
+  options: MakeElasticOptions,
   parts: SampleParts,
   work: Work,
 ): Promise<{ found: FoundWidths; drafter: readonly number[] | undefined }> {
-  const found = await searchWidths(engine, sorted, parts, work.piece('search'));
-  return { found, drafter: await chooseDrafter(engine, sorted, parts.search, work.piece('draft')) };
+  // A drafter has to be better than copies, also those from other files.
+  const memory = openMemory(options.root, sorted);
+  for (const [document, { text }] of parts.calibration.entries())
+    await memory?.set(document, Int32Array.from(sorted.tokenizer.encode(text)));
+  const use = async (engine: LocalEngine) => {
+    const found = await searchWidths(engine, sorted, parts, work.piece('search'));
+    return { found, drafter: await chooseDrafter(engine, sorted, parts.search, work.piece('draft')) };
+  };
+  return withEngine(sorted, options, use, memory);
 }
 
 async function withEngine<Result>(
   checkpoint: Checkpoint,
   { root, threads }: MakeElasticOptions,
   use: (engine: LocalEngine) => Promise<Result>,
+  memory?: NativeMemory,
 ): Promise<Result> {
-  const engine = new LocalEngine(root, checkpoint, threads);
+  const engine = new LocalEngine(root, checkpoint, threads, memory);
   try {
     return await use(engine);
   } finally {

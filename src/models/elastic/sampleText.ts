@@ -8,6 +8,8 @@ import type { SampleParts } from './types';
 
 /** Less text tells neither which units matter nor what a narrower size loses. */
 const LEAST_CHARS = 20_000;
+/** Shorter files hardly fill a window. */
+const LEAST_FILE_CHARS = 200;
 /** Of one file, so that no file decides alone. */
 const MOST_FILE_CHARS = 16_000;
 /** Of all files. A few minutes are not enough for more. */
@@ -15,6 +17,9 @@ const MOST_CHARS = 400_000;
 
 /** Of the text. The parts are about as large as what is read of them in a few minutes. */
 const SHARES: Readonly<Record<keyof SampleParts, number>> = { calibration: 0.4, search: 0.35, heldOut: 0.25 };
+const PARTS = Object.keys(SHARES) as (keyof SampleParts)[];
+/** Of its share of `LEAST_CHARS`, what each part has at least: whole files cannot be dealt exactly. */
+const LEAST_OF_SHARE = 0.5;
 
 /** Files in the order of the hashes of their paths, so that they are from all folders, and always the same. */
 function usable(files: readonly SampleFile[]): SampleFile[] {
@@ -29,7 +34,7 @@ function usable(files: readonly SampleFile[]): SampleFile[] {
   for (const { path, text: whole } of ordered) {
     const text = whole.length > MOST_FILE_CHARS ? wholeLines(whole) : whole;
     // A copy in another part would be known to it.
-    if (text.trim() === '' || seen.has(text) || chars + text.length > MOST_CHARS) continue;
+    if (text.trim().length < LEAST_FILE_CHARS || seen.has(text) || chars + text.length > MOST_CHARS) continue;
     seen.add(text);
     chars += text.length;
     used.push({ path, text });
@@ -45,10 +50,9 @@ function wholeLines(text: string): string {
 /** Each file goes to the part that lacks most of its share. */
 function dealt(files: readonly SampleFile[]): SampleParts {
   const parts = { calibration: [] as SampleFile[], search: [] as SampleFile[], heldOut: [] as SampleFile[] };
-  const names = Object.keys(SHARES) as (keyof SampleParts)[];
   const filled = { calibration: 0, search: 0, heldOut: 0 };
   for (const file of files) {
-    const emptiest = names.reduce((least, name) => (filled[name] < filled[least] ? name : least));
+    const emptiest = PARTS.reduce((least, name) => (filled[name] < filled[least] ? name : least));
     parts[emptiest].push(file);
     filled[emptiest] += file.text.length / SHARES[emptiest];
   }
@@ -61,9 +65,19 @@ function charsOf(files: readonly SampleFile[]): number {
 
 /** Whether `splitSample` takes these files. */
 export function isEnough(files: readonly SampleFile[]): boolean {
-  const all = usable(files);
-  const { calibration, search, heldOut } = dealt(all);
-  return charsOf(all) >= LEAST_CHARS && [calibration, search, heldOut].every((part) => part.length > 0);
+  return fault(usable(files)) === undefined;
+}
+
+/** What is wrong with a sample; undefined if it is enough. */
+function fault(files: readonly SampleFile[]): string | undefined {
+  const [chars, least] = [charsOf(files), LEAST_CHARS.toLocaleString('en')];
+  const found = `${chars.toLocaleString('en')} characters in ${files.length} ${files.length === 1 ? 'file' : 'files'}`;
+  if (chars < LEAST_CHARS || files.length < PARTS.length)
+    return `the sample text is too short: ${found}; ${least} in three files are the least`;
+  const parts = dealt(files);
+  const isFilled = (name: keyof SampleParts) => charsOf(parts[name]) >= LEAST_OF_SHARE * SHARES[name] * LEAST_CHARS;
+  if (PARTS.every(isFilled)) return undefined;
+  return `the sample text cannot be split into three parts, because most of it is in few files: ${found}`;
 }
 
 /**
@@ -73,13 +87,10 @@ export function isEnough(files: readonly SampleFile[]): boolean {
  */
 export function splitSample(files: readonly SampleFile[], source: string): SampleParts {
   const all = usable(files);
-  if (isEnough(files)) return dealt(all);
-  const found = `${charsOf(all).toLocaleString('en')} characters in ${all.length} ${all.length === 1 ? 'file' : 'files'}`;
-  throw new CheckpointError(
-    source,
-    `the sample text is too short: ${found}; ${LEAST_CHARS.toLocaleString('en')} in three files are the least`,
-    'Take a folder with more code. Without narrower sizes the model works as it is.',
-  );
+  const wrong = fault(all);
+  if (wrong === undefined) return dealt(all);
+  const advice = 'Take a folder with more code. Without narrower sizes the model works as it is.';
+  throw new CheckpointError(source, wrong, advice);
 }
 
 /**

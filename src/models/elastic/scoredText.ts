@@ -52,14 +52,22 @@ export function windowsOf(
   return inTurns(windows);
 }
 
-/** The log probability of each scored token of a window. */
-export function scoresOf(
+/**
+ * The log probability of each scored token of a window.
+ * @throws the signal's reason if it is aborted
+ */
+export async function scoresOf(
   engine: ElasticEngine,
   { tokens }: Window,
   widths: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  return engine.logProbabilities(tokens, widths, 1, signal);
+  try {
+    return await engine.logProbabilities(tokens, widths, 1, signal);
+  } catch (error) {
+    signal?.throwIfAborted(); // the engine ends an aborted request with an error of its own
+    throw error;
+  }
 }
 
 /**
@@ -113,12 +121,8 @@ export async function agreements(
   until: number,
 ): Promise<readonly number[]> {
   const most = Math.max(1, Math.floor(MOST_LOGIT_BYTES / 4 / vocabulary));
-  const likeliest = async ({ tokens }: Window, widths: readonly number[]) => {
-    const logits = await engine.logits(tokens.slice(0, most), widths);
-    return Array.from({ length: logits.length / vocabulary }, (_, t) =>
-      indexOfLargest(logits.subarray(t * vocabulary, (t + 1) * vocabulary)),
-    );
-  };
+  const likeliest = ({ tokens }: Window, widths: readonly number[]) =>
+    likeliestTokens(engine, vocabulary, tokens.slice(0, most), widths);
   const same = shapes.map(() => 0);
   let tokens = 0;
   for (const window of windows) {
@@ -132,6 +136,17 @@ export async function agreements(
     tokens += expected.length;
   }
   return same.map((count) => count / Math.max(1, tokens));
+}
+
+/** The likeliest next token after each of these tokens. */
+export async function likeliestTokens(
+  engine: ElasticEngine,
+  vocabulary: number,
+  tokens: readonly number[],
+  widths: readonly number[],
+): Promise<readonly number[]> {
+  const logits = await engine.logits(tokens, widths);
+  return Array.from(tokens, (_, t) => indexOfLargest(logits.subarray(t * vocabulary, (t + 1) * vocabulary)));
 }
 
 function indexOfLargest(values: Float32Array): number {

@@ -56,6 +56,11 @@ describe('the sample text of an elastic model', () => {
     );
     assert.throws(() => splitSample([file('a.ts', 16_000), file('b.ts', 16_000)], 'x'), /in 2 files; .* in three files/);
     assert.throws(() => splitSample([], 'x'), /0 characters in 0 files/);
+    const uneven = [file('a.ts', 15_000), file('b.ts', 12_000), file('c.ts', 300)];
+    assert.ok(!isEnough(uneven));
+    assert.throws(() => splitSample(uneven, 'x'), /cannot be split .* few files: 27,\d{3} characters in 3 files\. Take a folder/);
+    // Files of a few characters do not make a part.
+    assert.throws(() => splitSample([...uneven.slice(0, 2), file('c.ts', 16)], 'x'), /in 2 files; .* in three files/);
     assert.ok(!isEnough(Array.from({ length: 50 }, (_, i) => ({ path: `${i}.ts`, text: file('a.ts', 5000).text }))));
   });
 
