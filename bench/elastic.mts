@@ -1,8 +1,8 @@
 /**
- * `npm run bench -- elastic HELDOUT --model FOLDER [--parts bits,drafts,speed] [--tokens N] [--places N] [--minutes N]
+ * `npm run bench -- elastic HELDOUT --model FOLDER [--parts bits,acceptance,drafts,speed] [--tokens N] [--places N] [--minutes N]
  * [--rounds N] [--threads N]`: how far a model that was not trained nested is elastic. A copy of it in build/bench is made elastic
- * with the packages of HELDOUT that fitting may use, and measured on the others: bits by width, drafters by width, and speed by
- * width. HELDOUT is the file that `python -m training.corpus --heldout-only` writes. `--model` may be elastic already.
+ * with the packages of HELDOUT that fitting may use, and measured on the others: bits by width, drafters by width (how often they
+ * are right, without the clock, and what they save), and speed by width. HELDOUT is the file that `python -m training.corpus --heldout-only` writes. `--model` may be elastic already.
  */
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -19,7 +19,7 @@ import { bytesPerToken } from '../src/matlm/submodel';
 import { decode, learn, requestOf } from '../src/models/elastic/drafter';
 import { makeElastic } from '../src/models/elastic/makeElastic';
 import { splitSample } from '../src/models/elastic/sampleText';
-import { agreements, compare, windowsOf } from '../src/models/elastic/scoredText';
+import { agreements, compare, indexOfLargest, windowsOf } from '../src/models/elastic/scoredText';
 import { fitWidths, fullWidths } from '../src/models/elastic/search';
 import { TimeBox } from '../src/models/elastic/timeBox';
 import { median } from './children.mts';
@@ -27,13 +27,15 @@ import { median } from './children.mts';
 const SHARES = [0.9, 0.8, 0.7, 0.5, 0.25, 0.125];
 /** Shares of the layers that a drafter skips. */
 const SKIPPED = [0, 0.5];
+/** Tokens that are drafted at once, at most. */
+const MOST_DRAFTED = 8;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     model: { type: 'string', default: join(root, 'build', 'smollm2') },
-    parts: { type: 'string', default: 'bits,drafts,speed' },
+    parts: { type: 'string', default: 'bits,acceptance,drafts,speed' },
     tokens: { type: 'string', default: '8000' },
     places: { type: 'string', default: '24' },
     rounds: { type: 'string', default: '5' },
@@ -68,9 +70,10 @@ write(
 );
 for (const part of values.parts.split(',')) {
   if (part === 'bits') await bits();
+  else if (part === 'acceptance') await acceptance();
   else if (part === 'drafts') await drafts();
   else if (part === 'speed') await speed();
-  else throw new Error(`--parts ${part}: expected bits, drafts or speed`);
+  else throw new Error(`--parts ${part}: expected bits, acceptance, drafts or speed`);
 }
 engine.dispose();
 
@@ -131,9 +134,96 @@ async function bits(): Promise<void> {
   write('\n');
 }
 
+/** Narrow submodels that might draft: some widths, in all layers and in every second one; those that the model names. */
+function drafterShapes(): { name: string; widths: readonly number[] }[] {
+  const shapes = SHARES.filter((value) => value <= 0.5).flatMap((share) =>
+    SKIPPED.map((skipped) => {
+      const width = Math.max(1, Math.round((share * model.ffnSize) / WIDTH_STEP)) * WIDTH_STEP;
+      // Every second layer, but not the first, which matters most.
+      const widths = full.map((_, layer) => (skipped > 0 && layer % 2 === 1 ? 0 : width));
+      return { name: `${percent(share)}${skipped > 0 ? ', every second layer' : ''}`, widths };
+    }),
+  );
+  const named = Object.entries(checkpoint.config.granularities).filter(([name]) => name !== 'XL');
+  return [...shapes, ...named.map(([name, widths]) => ({ name, widths }))];
+}
+
+function promptFiles(): readonly HeldoutFile[] {
+  return heldOut.filter(({ text }) => text.length > 1500).slice(0, places);
+}
+
+/** The text before the middle of a file. */
+function promptOf(file: HeldoutFile): readonly number[] {
+  const text = checkpoint.tokenizer.encode(file.text.slice(0, 8000));
+  return text.slice(0, Math.floor(text.length / 2)).slice(-384);
+}
+
+/**
+ * How often the full model accepts what a drafter writes, in its own greedy answers without the memory. As in the engine, the drafter
+ * reads keys and values of the full model. The clock plays no part: what drafts save is told in bytes of weights, with the length
+ * of drafts that is best for the drafter and as if verifying them cost nothing.
+ */
+async function acceptance(): Promise<void> {
+  const shapes = drafterShapes();
+  /** By drafter and place: after each token, how many tokens of a draft are accepted. */
+  const runs = shapes.map((): number[][] => []);
+  for (const file of promptFiles()) {
+    const prompt = promptOf(file);
+    const { tokens: answer } = await decode(engine, { ...requestOf(prompt, full), memory: undefined });
+    for (const [i, { widths }] of shapes.entries()) runs[i]!.push(await accepted(prompt, answer, widths));
+  }
+  const answered = runs[0]!.flat().length;
+  write(`${runs[0]!.length} places, ${answered} tokens of the full model, no memory\n\n`);
+  write(
+    line(['drafts', 'MB a token', 'first token accepted', 'best length', 'tokens a pass', 'times plain, by bytes']),
+  );
+  write(line(['---', ...Array<string>(5).fill('---:')]));
+  for (const [i, { name, widths }] of shapes.entries()) {
+    const bytes = bytesPerToken(model, widths);
+    const lengths = Array.from({ length: MOST_DRAFTED }, (_, more) => more + 1).map((length) => {
+      const passes = runs[i]!.reduce((sum, run) => sum + passesOf(run, length), 0);
+      return { length, perPass: answered / passes, times: answered / (passes * (1 + (length * bytes) / xlBytes)) };
+    });
+    const best = lengths.reduce((a, b) => (b.times > a.times ? b : a));
+    const share = percent(runs[i]!.flat().filter((count) => count > 0).length / answered);
+    const cells = [share, String(best.length), best.perPass.toFixed(2), best.times.toFixed(2)];
+    write(line([name, (bytes / 1e6).toFixed(1), ...cells]));
+  }
+  write('\n');
+}
+
+/** [tokens of the answer]: how many tokens of a draft that begins there are those of the answer. */
+async function accepted(
+  prompt: readonly number[],
+  answer: readonly number[],
+  widths: readonly number[],
+): Promise<number[]> {
+  const text = [...prompt, ...answer];
+  const runs: number[] = [];
+  await engine.logits(prompt.slice(0, -1), full);
+  for (let at = prompt.length; at < text.length; at++) {
+    let drafted = 0;
+    while (drafted < MOST_DRAFTED && at + drafted < text.length) {
+      const logits = await engine.logitsAfter(at + drafted - 1, text.slice(0, at + drafted), widths);
+      if (indexOfLargest(logits) !== text[at + drafted]) break;
+      drafted++;
+    }
+    runs.push(drafted);
+    // The keys and values of the full model, in the place of the drafter's.
+    await engine.logitsAfter(at - 1, text.slice(0, at), full);
+  }
+  return runs;
+}
+
+/** Passes of the full model over an answer: each writes a token of its own after those of a draft that it accepts. */
+function passesOf(runs: readonly number[], length: number): number {
+  let passes = 0;
+  for (let at = 0; at < runs.length; at += Math.min(length, runs[at]!) + 1) passes++;
+  return passes;
+}
+
 /** Drafters by width, next to plain decoding and copying alone, with the memory of the other files of the package. */
 async function drafts(): Promise<void> {
-  const own = checkpoint.config.granularities.XS;
   const ways: {
     name: string;
     speculation?: GenerateRequest['speculation'];
@@ -152,15 +242,8 @@ async function drafts(): Promise<void> {
     });
   add('plain');
   add('copies alone', []);
-  for (const share of SHARES.filter((value) => value <= 0.5))
-    for (const skipped of SKIPPED) {
-      const width = Math.max(1, Math.round((share * model.ffnSize) / WIDTH_STEP)) * WIDTH_STEP;
-      // Every second layer, but not the first, which matters most.
-      const widths = full.map((_, layer) => (skipped > 0 && layer % 2 === 1 ? 0 : width));
-      add(`${percent(share)}${skipped > 0 ? ', every second layer' : ''}`, widths);
-    }
-  if (own) add('XS, as chosen', own);
-  const chosen = heldOut.filter(({ text }) => text.length > 1500).slice(0, places);
+  for (const { name, widths } of drafterShapes()) add(name, widths);
+  const chosen = promptFiles();
   const windows = windowsOf(checkpoint, heldOut, 256).slice(0, 6);
   const drafters = ways.flatMap(({ speculation }) => (speculation?.widths.length ? [speculation.widths] : []));
   const agreed = await agreements(engine, model.vocabularySize, windows, full, drafters, new TimeBox(Infinity, {}), 1);
@@ -171,8 +254,7 @@ async function drafts(): Promise<void> {
     memory?.remove(Int32Array.from({ length: 100 }, (_, i) => i));
     for (const [i, { text }] of others.entries())
       await memory?.set(i, Int32Array.from(checkpoint.tokenizer.encode(text)));
-    const text = checkpoint.tokenizer.encode(file.text.slice(0, 8000));
-    const prompt = text.slice(0, Math.floor(text.length / 2)).slice(-384);
+    const prompt = promptOf(file);
     await decode(engine, { ...requestOf(prompt, full), maxTokens: 0 });
     let expected: string | undefined;
     const written = async (way: (typeof ways)[number], speculation: GenerateRequest['speculation']) => {

@@ -121,8 +121,12 @@ export async function agreements(
   until: number,
 ): Promise<readonly number[]> {
   const most = Math.max(1, Math.floor(MOST_LOGIT_BYTES / 4 / vocabulary));
-  const likeliest = ({ tokens }: Window, widths: readonly number[]) =>
-    likeliestTokens(engine, vocabulary, tokens.slice(0, most), widths);
+  const likeliest = async ({ tokens }: Window, widths: readonly number[]) => {
+    const logits = await engine.logits(tokens.slice(0, most), widths);
+    return Array.from({ length: logits.length / vocabulary }, (_, t) =>
+      indexOfLargest(logits.subarray(t * vocabulary, (t + 1) * vocabulary)),
+    );
+  };
   const same = shapes.map(() => 0);
   let tokens = 0;
   for (const window of windows) {
@@ -138,18 +142,8 @@ export async function agreements(
   return same.map((count) => count / Math.max(1, tokens));
 }
 
-/** The likeliest next token after each of these tokens. */
-export async function likeliestTokens(
-  engine: ElasticEngine,
-  vocabulary: number,
-  tokens: readonly number[],
-  widths: readonly number[],
-): Promise<readonly number[]> {
-  const logits = await engine.logits(tokens, widths);
-  return Array.from(tokens, (_, t) => indexOfLargest(logits.subarray(t * vocabulary, (t + 1) * vocabulary)));
-}
-
-function indexOfLargest(values: Float32Array): number {
+/** Of equal ones the first. */
+export function indexOfLargest(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if ((values[i] ?? 0) > (values[best] ?? 0)) best = i;
   return best;
