@@ -137,7 +137,7 @@ export function elasticText({
       ? 'No narrower size saves more than sorting costs, because weights of 4 bits have 8 once they are sorted'
       : 'No narrower size is good enough';
     const advice = isTooLarge
-      ? 'Imported with --bits 8 it would have sizes, most of which read more than it does now.'
+      ? 'So keep it. Imported with --bits 8 it would have sizes, but most of them read more than it does now.'
       : 'A sample of your own code may help: --sample DIR.';
     return `${folder}\n${why}. So nothing was changed (${minutes}). ${advice}`;
   }
