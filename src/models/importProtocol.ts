@@ -77,11 +77,9 @@ export interface Elastic {
   readonly unchanged: Unchanged | undefined;
   /** Whose text it was made with: that of the user, or sources of MatCoder if the user's are too few. */
   readonly sample: 'user' | 'bundled';
-  /** Of its sizes. */
-  readonly speed: Speed;
 }
 
-/** How long a typical completion takes on this machine. */
+/** How long a typical completion by each size takes on this machine. */
 export type Speed = Pick<Measured, 'typicalMs' | 'smallerMs'>;
 
 /** The tokens of a typical completion. */
@@ -111,12 +109,23 @@ export type Task =
       readonly threads: number;
       readonly typical: Typical;
     }
-  /** Killed at any moment, it leaves the model as it was; `removeLeftOvers` removes what else is in the folder. */
+  /**
+   * Ends as soon as the model has its sizes. Killed at any moment, it leaves the model as it was or with its sizes, which have
+   * another record then; `removeLeftOvers` removes what else is in the folder.
+   */
   | {
       readonly type: 'elastic';
       readonly root: string;
       readonly folder: string;
       readonly texts: readonly UserText[];
+      /** 0 for the engine's own choice. */
+      readonly threads: number;
+    }
+  /** A task of its own, because a fault or an end of it must not hide which sizes a model has. */
+  | {
+      readonly type: 'speed';
+      readonly root: string;
+      readonly folder: string;
       /** 0 for the engine's own choice. */
       readonly threads: number;
       readonly typical: Typical;
@@ -128,6 +137,7 @@ export interface Results {
   readonly import: undefined;
   readonly measure: Measured;
   readonly elastic: Elastic;
+  readonly speed: Speed;
 }
 
 export type FromTask =

@@ -48,6 +48,8 @@ function doTask(work: Work, task: Task, onProgress: OnProgress): Promise<Results
       return work.measure(task, onProgress);
     case 'elastic':
       return work.elastic(task, onProgress);
+    case 'speed':
+      return work.speed(task, onProgress);
   }
 }
 

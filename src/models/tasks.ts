@@ -35,13 +35,13 @@ export const TASKS: Work = {
     return undefined;
   },
   measure: measureTask,
-  elastic: async ({ root, folder, texts, threads, typical }, onProgress) => {
+  elastic: async ({ root, folder, texts, threads }, onProgress) => {
     const isUsers = isEnough(texts);
     const sample = isUsers ? 'user' : 'bundled';
     const made = await makeElastic(folder, isUsers ? texts : await bundledSample(root), { root, sample, threads, onProgress });
-    const speed = await speedOf(root, await openCheckpoint(folder), threads, typical);
-    return { sizes: Object.keys(made.sizes), unchanged: made.unchanged, sample, speed };
+    return { sizes: Object.keys(made.sizes), unchanged: made.unchanged, sample };
   },
+  speed: async ({ root, folder, threads, typical }) => speedOf(root, await openCheckpoint(folder), threads, typical),
 };
 
 async function inspect(path: string, library: string): Promise<Found> {

@@ -92,41 +92,76 @@ export async function measure(parts: BringInParts, id: string, signal: AbortSign
   await writeMeasured(folder, measured);
 }
 
+/** Of the search for smaller sizes, the share after which they are there and only their speed is measured. */
+const SIZES_ARE_THERE = 0.98;
+
 /**
- * Find smaller sizes of a model of the library on the user's files. If there are none, or it fails, the model stays as it is, and
- * the log and `onSizes` say why.
- * @throws the fault; if it was cancelled, the signal's reason
+ * Find smaller sizes of a model of the library on the user's files, and measure how fast they are. If there are none, or it fails,
+ * the model stays as it is, and the log and `onSizes` say why. Once the model has them, they are kept, whatever else happens.
+ * @throws the fault, if the model stays as it is because of it; if it was cancelled before, the signal's reason
  */
 export async function findSizes(parts: BringInParts, id: string, signal: AbortSignal, report: Report): Promise<void> {
-  const { library, root, threads, typical, log, onSizes } = parts;
+  if (!(await searchSizes(parts, id, signal, report))) return;
+  report(SIZES_ARE_THERE, t('measuring how fast its sizes are; Cancel keeps them'));
+  await measureSizes(parts, id, signal);
+}
+
+/** @returns whether the model has new sizes @throws as `findSizes` */
+async function searchSizes(parts: BringInParts, id: string, signal: AbortSignal, report: Report): Promise<boolean> {
+  const { library, root, threads, log, onSizes } = parts;
   const folder = library.folderOf(id);
   let shown: Stage | undefined;
   const onProgress = (share: number, stage: Stage = 'calibrate') => {
-    report(share, stage === shown ? undefined : describeStage(stage));
+    report(SIZES_ARE_THERE * share, stage === shown ? undefined : describeStage(stage));
     shown = stage;
   };
   onProgress(0);
+  const madeBefore = (await library.find(id))?.elasticity?.createdAt;
   try {
     const texts = await parts.userTexts(signal);
     signal.throwIfAborted();
     log.info(`finding smaller sizes of ${id} on ${texts.length} files`);
-    const { sizes, unchanged, sample, speed } = await parts.run(
-      { type: 'elastic', root, folder, texts, threads: threads(), typical },
+    const { sizes, unchanged, sample } = await parts.run(
+      { type: 'elastic', root, folder, texts, threads: threads() },
       { signal, onProgress },
     );
-    await writeMeasured(folder, { ...(await readMeasured(folder)), ...speed });
     const isFound = sizes.some((size) => size !== 'XL' && size !== 'XS');
     const fault = isFound ? undefined : unchanged === 'growth' ? NONE_SAVES_ENOUGH : NONE_GOOD_ENOUGH;
     const why = `sample: ${sample}${fault ? `; ${english(fault)}` : ''}`;
     log.info(unchanged ? `${id} stays as it was, ${why}` : `${id} has the sizes ${sizes.join(', ')}, ${why}`);
     onSizes(id, fault);
+    return unchanged === undefined;
   } catch (error) {
     await removeLeftOvers(folder);
+    // The process may have ended between the exchange of the model and its answer, so the model is asked.
+    const model = await library.find(id);
+    const madeNow = model?.elasticity?.createdAt;
+    if (model && madeNow !== undefined && madeNow !== madeBefore) {
+      const names = model.sizes.map(({ name }) => name).join(', ');
+      log.info(`${id} has the sizes ${names}, which were there before the search ended: ${messageOf(error)}`);
+      onSizes(id, undefined);
+      return true;
+    }
     if (!signal.aborted) {
       log.warn(`no smaller sizes of ${id} were found: ${messageOf(error)}`);
       onSizes(id, verbatim(messageOf(error)));
     }
     throw error;
+  }
+}
+
+/** The figures of the sizes that a model had before are dropped in any case. It works without new ones. */
+async function measureSizes(parts: BringInParts, id: string, signal: AbortSignal): Promise<void> {
+  const { library, root, threads, typical, log } = parts;
+  const folder = library.folderOf(id);
+  try {
+    const { bitsPerByte } = await readMeasured(folder);
+    const kept = bitsPerByte === undefined ? {} : { bitsPerByte };
+    await writeMeasured(folder, kept);
+    const speed = await parts.run({ type: 'speed', root, folder, threads: threads(), typical }, { signal });
+    await writeMeasured(folder, { ...kept, ...speed });
+  } catch (error) {
+    if (!signal.aborted) log.warn(`the speed of the sizes of ${id} could not be measured: ${messageOf(error)}`);
   }
 }
 

@@ -78,7 +78,7 @@ describe('the process of an import', function () {
 
   it('tells of each piece of its work as it begins, however quick the one before was', async () => {
     const seen: unknown[] = [];
-    const task: Task = { type: 'elastic', root: '', folder: 'b', texts: [], threads: 1, typical: { promptTokens: 1, newTokens: 1 } };
+    const task: Task = { type: 'elastic', root: '', folder: 'b', texts: [], threads: 1 };
     await runTask(task, { ...options, onProgress: (...progress) => seen.push(progress) });
     assert.deepEqual(seen, [
       [0.1, 'calibrate'],

@@ -26,7 +26,7 @@ describe('bringing a model in', () => {
     tasks = [];
     reports = [];
     lines = [];
-    elastic = { sizes: ['XL', 'S', 'XS'], unchanged: undefined, sample: 'user', speed: SPEED };
+    elastic = { sizes: ['XL', 'S', 'XS'], unchanged: undefined, sample: 'user' };
     found = [];
   });
 
@@ -56,7 +56,8 @@ describe('bringing a model in', () => {
           mkdirSync(task.folder);
           return Promise.resolve(undefined as never);
         }
-        return Promise.resolve((task.type === 'elastic' ? elastic : measured) as never);
+        const results = { inspect: undefined, measure: measured, elastic, speed: SPEED };
+        return Promise.resolve(results[task.type] as never);
       },
       onSizes: (id, fault) => {
         found.push([id, fault && english(fault)]);
@@ -72,7 +73,7 @@ describe('bringing a model in', () => {
 
   it('imports it, measures it, finds smaller sizes, and keeps the figures', async () => {
     assert.equal(await run(parts()), 'smol');
-    assert.deepEqual(tasks, ['import', 'measure', 'elastic']);
+    assert.deepEqual(tasks, ['import', 'measure', 'elastic', 'speed']);
     assert.deepEqual(await readMeasured(join(folder, 'smol')), { ...measured, ...SPEED });
     assert.deepEqual(found, [['smol', undefined]]);
     assert.deepEqual(readdirSync(folder), ['smol'], 'neither a lock nor a partial folder is left');
@@ -92,6 +93,7 @@ describe('bringing a model in', () => {
         'measuring it on your files; Cancel keeps the model',
         'finding smaller sizes: reading your files; Cancel keeps the model as it is',
         'finding smaller sizes: comparing them; Cancel keeps the model as it is',
+        'measuring how fast its sizes are; Cancel keeps them',
       ],
     );
   });
@@ -160,15 +162,65 @@ describe('bringing a model in', () => {
     assert.equal(lines.at(-1), 'warning: no smaller sizes of smol were found: smol: the sample text is too short');
   });
 
+  const exchange = () => {
+    const matformer = { granularities: { XL: [64], S: [32] }, elastic: { createdAt: '2026-01-01T00:00:00.000Z' } };
+    writeFileSync(join(folder, 'smol', 'config.json'), JSON.stringify({ matformer }));
+  };
+
+  it('keeps and tells the sizes if it is cancelled between the exchange of the model and the answer', async () => {
+    const given = parts((task) => {
+      if (task !== 'elastic') return;
+      exchange();
+      abort.abort();
+      throw new Error('cancelled');
+    });
+    assert.equal(await run(given), 'smol');
+    assert.deepEqual(found, [['smol', undefined]]);
+    assert.match(lines.at(-1)!, /^smol has the sizes S, XL, which were there before the search ended: cancelled$/);
+    assert.deepEqual(readdirSync(join(folder, 'smol')).sort(), ['config.json', 'measured.json']);
+  });
+
+  it('keeps and tells the sizes if the process ends before its answer, and measures how fast they are', async () => {
+    const given = parts((task) => {
+      if (task !== 'elastic') return;
+      exchange();
+      throw new Error('it ended by SIGKILL');
+    });
+    assert.equal(await run(given), 'smol');
+    assert.deepEqual(found, [['smol', undefined]]);
+    assert.deepEqual(await readMeasured(join(folder, 'smol')), { ...measured, ...SPEED });
+  });
+
+  for (const [what, abortNow, warnings] of [
+    ['is cancelled', true, []],
+    ['fails', false, ['warning: the speed of the sizes of smol could not be measured: out of memory']],
+  ] as const)
+    it(`keeps and tells the sizes if the measurement of their speed ${what}, without the speed of those before`, async () => {
+      const given = parts((task) => {
+        if (task !== 'speed') return;
+        if (abortNow) abort.abort();
+        throw new Error('out of memory');
+      });
+      assert.equal(await run(given), 'smol');
+      assert.deepEqual(found, [['smol', undefined]]);
+      assert.ok(lines.some((line) => line.startsWith('smol has the sizes XL, S, XS')));
+      assert.deepEqual(await readMeasured(join(folder, 'smol')), { bitsPerByte: measured.bitsPerByte });
+      assert.deepEqual(
+        lines.filter((line) => line.startsWith('warning')),
+        warnings,
+      );
+    });
+
   it('says so if no smaller size is good enough', async () => {
-    elastic = { sizes: ['XL'], unchanged: 'loss', sample: 'bundled', speed: { typicalMs: 80 } };
+    elastic = { sizes: ['XL'], unchanged: 'loss', sample: 'bundled' };
     assert.equal(await run(parts()), 'smol');
     assert.deepEqual(found, [['smol', 'every smaller size predicts your files too badly']]);
     assert.match(lines.at(-1)!, /^smol stays as it was, sample: bundled; every smaller size predicts/);
+    assert.deepEqual(await readMeasured(join(folder, 'smol')), measured, 'so its figures do, too');
   });
 
   it('says so if no smaller size saves what sorting weights of 4 bits costs', async () => {
-    elastic = { sizes: ['XL'], unchanged: 'growth', sample: 'user', speed: { typicalMs: 80 } };
+    elastic = { sizes: ['XL'], unchanged: 'growth', sample: 'user' };
     await run(parts());
     assert.match(found[0]![1]!, /^no smaller size saves enough, because some of its weights of 4 bits would need 8$/);
   });
