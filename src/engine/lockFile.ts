@@ -59,9 +59,17 @@ export class LockFile {
     return found !== undefined && this.isValid(found);
   }
 
+  /**
+   * Whether it is still this process's. One that stood still for long, in a suspended machine for example, may have lost it to
+   * another, and asks before it changes what the lock protects.
+   */
+  isMine(): boolean {
+    return readLock(this.file)?.text === String(process.pid);
+  }
+
   /** Holds it for EXPIRES_MS from now. Never throws: a lock that cannot be renewed expires. */
   renew(): void {
-    if (readLock(this.file)?.text !== String(process.pid)) return;
+    if (!this.isMine()) return;
     const seconds = this.epochNow() / 1000;
     try {
       utimesSync(this.file, seconds, seconds);

@@ -1,4 +1,5 @@
 /** The files of a model's folder while it is made elastic, and their exchange in the end. */
+import { randomUUID } from 'node:crypto';
 import { readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockFile } from '../../engine/lockFile';
@@ -8,9 +9,9 @@ import { renameOnceFree } from '../../machine/replaceFile';
 /** Whoever holds it writes the folder. */
 const LOCK_FILE = 'elastic.lock';
 const WEIGHTS = 'model.safetensors';
-const NEW_WEIGHTS = 'model.safetensors.partial';
-const NEW_CONFIG = 'config.json.partial';
-const OWN = [NEW_WEIGHTS, NEW_CONFIG, LOCK_FILE];
+const CONFIG = 'config.json';
+/** New files of any run. Those of earlier versions had no name of their own. */
+const PARTIAL = /^(model\.safetensors|config\.json)(\.[\da-f-]{36})?\.partial$/;
 
 /** A lock expires after a while, so a long run renews it. */
 const RENEW_MS = 60_000;
@@ -18,12 +19,14 @@ const RENEW_MS = 60_000;
 const SPARE_DISK_BYTES = 64e6;
 
 /**
- * A model's folder that nobody else makes elastic meanwhile. The new files are written next to the old ones. `exchange`
+ * A model's folder that nobody else makes elastic meanwhile. The new files are written next to the old ones, under names that
+ * no other run has: one that has lost its lock, because it stood still for long, may go on at any time. `exchange`
  * renames the weights first and then the configuration: between the two, and after a fault there, the old sizes are read from
  * sorted weights, whose full size is the same function.
  */
 export class ElasticFolder {
   readonly newWeights: string;
+  private readonly newConfig: string;
   private readonly renewal: NodeJS.Timeout;
 
   private constructor(
@@ -32,7 +35,9 @@ export class ElasticFolder {
     /** Of the weights when the work began. */
     private readonly version: string,
   ) {
-    this.newWeights = join(folder, NEW_WEIGHTS);
+    const run = randomUUID();
+    this.newWeights = join(folder, `${WEIGHTS}.${run}.partial`);
+    this.newConfig = join(folder, `${CONFIG}.${run}.partial`);
     this.renewal = setInterval(() => {
       lock.renew();
     }, RENEW_MS);
@@ -82,16 +87,17 @@ export class ElasticFolder {
 
   /**
    * Put the new weights and this configuration in the place of the old ones.
-   * @throws {CheckpointError} if the model was changed meanwhile, or another program holds its files
+   * @throws {CheckpointError} if another program has got the folder or changed the model meanwhile, or holds its files
    */
   async exchange(config: object): Promise<void> {
-    const newConfig = join(this.folder, NEW_CONFIG);
-    await writeFile(newConfig, `${JSON.stringify(config, undefined, 2)}\n`, { flush: true });
+    await writeFile(this.newConfig, `${JSON.stringify(config, undefined, 2)}\n`, { flush: true });
     if ((await versionOf(this.folder)) !== this.version)
       throw new CheckpointError(this.folder, 'another program has changed the model meanwhile', 'Make it elastic again.');
+    this.lock.renew(); // it lasts for the exchange
+    if (!this.lock.isMine()) throw this.lost();
     try {
       await renameOnceFree(this.newWeights, join(this.folder, WEIGHTS));
-      await renameOnceFree(newConfig, join(this.folder, 'config.json'));
+      await renameOnceFree(this.newConfig, join(this.folder, CONFIG));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EBUSY' && code !== 'EPERM' && code !== 'EACCES') throw error;
@@ -103,11 +109,23 @@ export class ElasticFolder {
     }
   }
 
-  /** Remove the new files if they were not exchanged, and let others have the folder. */
+  /** What the user can do about a fault of the work in this folder; any other fault as it is. */
+  faultOf(error: unknown): unknown {
+    return this.lock.isMine() ? fileFault(this.folder, error) : this.lost();
+  }
+
+  /** Remove the new files of this run if they were not exchanged, and let others have the folder. */
   async release(): Promise<void> {
     clearInterval(this.renewal);
-    await removeNew(this.folder).catch(() => undefined); // the next run does
+    // If it fails, the next run removes them.
+    for (const file of [this.newWeights, this.newConfig]) await rm(file, { force: true }).catch(() => undefined);
     this.lock.release();
+  }
+
+  /** Whoever gets the folder removes the new files of other runs, so that any fault can follow from it. */
+  private lost(): CheckpointError {
+    const fault = 'this run stood still for so long that another program has got the folder';
+    return new CheckpointError(this.folder, fault, 'Make it elastic again.');
   }
 }
 
@@ -117,7 +135,7 @@ export class ElasticFolder {
  */
 export async function removeLeftOvers(folder: string): Promise<boolean> {
   const found = await readdir(folder).catch(() => []);
-  if (!found.some((name) => OWN.includes(name))) return false;
+  if (!found.some((name) => name === LOCK_FILE || PARTIAL.test(name))) return false;
   const lock = new LockFile(join(folder, LOCK_FILE));
   try {
     if (!lock.take()) return false;
@@ -129,8 +147,9 @@ export async function removeLeftOvers(folder: string): Promise<boolean> {
   return true;
 }
 
+/** The new files of all runs. Only the holder of the lock may. */
 async function removeNew(folder: string): Promise<void> {
-  for (const name of [NEW_WEIGHTS, NEW_CONFIG]) await rm(join(folder, name), { force: true });
+  for (const name of await readdir(folder)) if (PARTIAL.test(name)) await rm(join(folder, name), { force: true });
 }
 
 /** Another one whenever the weights were replaced. */

@@ -15,7 +15,7 @@ import { bytesPerWeight, checkTensors } from '../../matlm/tensors';
 import type { SampleFile } from '../heldOut';
 import { calibrate } from './calibrate';
 import { chooseDrafter } from './drafter';
-import { ElasticFolder, fileFault } from './elasticFolder';
+import { ElasticFolder } from './elasticFolder';
 import type { Unchanged } from '../importProtocol';
 import type { ElasticRecord, SampleKind } from './record';
 import { reorder } from './reorder';
@@ -97,7 +97,7 @@ export async function makeElastic(
     return result;
   } catch (error) {
     // An engine ends an aborted request with an error of its own.
-    throw signal?.aborted ? signal.reason : fileFault(path, error);
+    throw signal?.aborted ? signal.reason : place.faultOf(error);
   } finally {
     await place.release();
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockFile } from '../../../src/engine/lockFile';
 import { temporaryFolder } from '../../temporary';
@@ -75,9 +75,19 @@ describe('a lock file', () => {
     const file = at();
     const lock = new LockFile(file);
     assert.ok(lock.take());
+    assert.ok(lock.isMine());
     writeFileSync(file, '1');
+    assert.ok(!lock.isMine());
     lock.release();
     assert.equal(readFileSync(file, 'utf8'), '1');
+  });
+
+  it('that another process has taken over and released belongs to nobody', () => {
+    const file = at();
+    const lock = new LockFile(file);
+    assert.ok(lock.take());
+    rmSync(file);
+    assert.ok(!lock.isMine());
   });
 
   it('is not held if it is missing', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ElasticFolder, fileFault, removeLeftOvers } from '../../../../src/models/elastic/elasticFolder';
 import { ModelLibrary } from '../../../../src/models/library';
@@ -58,13 +58,47 @@ describe('the folder of a model that is made elastic', () => {
     assert.equal(readFileSync(join(folder, 'config.json'), 'utf8'), '{"old":true}');
   });
 
+  it('is left alone by a run that has lost it, because it stood still for long', async () => {
+    const folder = modelFolder();
+    const taken = await ElasticFolder.take(folder);
+    writeFileSync(taken.newWeights, 'new');
+    writeFileSync(join(folder, 'elastic.lock'), '1'); // of another process
+    const others = 'model.safetensors.00000000-0000-0000-0000-000000000000.partial';
+    writeFileSync(join(folder, others), 'half');
+    await assert.rejects(taken.exchange({ new: true }), /another program has got the folder\. Make it elastic again/);
+    assert.match((taken.faultOf(new Error('any')) as Error).message, /this run stood still for so long/);
+    await taken.release();
+    assert.deepEqual(readdirSync(folder).sort(), ['config.json', 'elastic.lock', 'model.safetensors', others]);
+    assert.equal(readFileSync(join(folder, 'model.safetensors'), 'utf8'), 'old');
+    assert.equal(readFileSync(join(folder, 'elastic.lock'), 'utf8'), '1');
+  });
+
+  it('never has the half-written weights of another run in the place of the old ones', async () => {
+    const folder = modelFolder();
+    const first = await ElasticFolder.take(folder);
+    writeFileSync(first.newWeights, 'new');
+    utimesSync(join(folder, 'elastic.lock'), 1000, 1000); // it expires
+    const second = await ElasticFolder.take(folder);
+    writeFileSync(second.newWeights, 'half');
+    await assert.rejects(first.exchange({ first: true }), { code: 'ENOENT' });
+    assert.equal(readFileSync(join(folder, 'model.safetensors'), 'utf8'), 'old');
+    writeFileSync(second.newWeights, 'whole');
+    await second.exchange({ second: true });
+    await first.release();
+    await second.release();
+    assert.equal(readFileSync(join(folder, 'model.safetensors'), 'utf8'), 'whole');
+    assert.deepEqual(readdirSync(folder), ['config.json', 'model.safetensors']);
+  });
+
   it('loses what a killed run has left, at the next run and when the library is cleaned', async () => {
     const library = temporaryFolder();
     const folder = join(library, 'mine');
     const leave = () => {
       mkdirSync(folder, { recursive: true });
       for (const name of ['model.safetensors', 'config.json']) writeFileSync(join(folder, name), 'old');
-      for (const name of ['model.safetensors.partial', 'config.json.partial']) writeFileSync(join(folder, name), 'half');
+      // Those of earlier versions had no name of their own.
+      for (const run of ['', '.7f3c2a52-62f3-4a52-9d37-0c7d2a9b9a11'])
+        for (const name of ['model.safetensors', 'config.json']) writeFileSync(join(folder, `${name}${run}.partial`), 'half');
       writeFileSync(join(folder, 'elastic.lock'), '999999999'); // no process has this id
     };
     leave();
