@@ -9,6 +9,7 @@ import type { PromptOrder } from '../matlm/promptFormat';
 import { type InspectedModel, inspectModel } from '../models/inspect';
 import { ModelLibrary, type Reservation } from '../models/library';
 import { type NameFault, nameFault, PARTIAL } from '../models/modelIds';
+import { partialsOf } from '../models/partialFolder';
 import { modelsFolder } from '../models/place';
 import type { Bits } from '../models/plan';
 import { UsageError } from './place';
@@ -65,7 +66,7 @@ type Place = Pick<Reservation, 'folder' | 'release'>;
 async function placeFor(name: string, into: string | undefined): Promise<Place> {
   const folder = into === undefined ? modelsFolder() : resolve(into);
   try {
-    return into === undefined ? await reserve(folder, name) : taken(folder);
+    return into === undefined ? await reserve(folder, name) : await taken(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
@@ -84,12 +85,13 @@ async function reserve(folder: string, name: string): Promise<Place> {
  * A folder of the user's choice, which no other import gets meanwhile. Its lock has a name that no other program uses:
  * next to `poetry` may be a `poetry.lock`, and a lock that is none looks like one that was left behind.
  */
-function taken(folder: string): Place {
+async function taken(folder: string): Promise<Place> {
   const lock = new LockFile(`${folder}${PARTIAL}.lock`);
   if (!lock.take()) throw new UsageError(`${folder}: another import writes it at this moment`);
-  if (!isOurs(`${folder}${PARTIAL}`)) {
+  const foreign = (await partialsOf(folder)).find((partial) => !isOurs(partial));
+  if (foreign !== undefined) {
     lock.release();
-    throw new UsageError(`${folder}${PARTIAL}: no import has left it behind; move it away, or choose another folder`);
+    throw new UsageError(`${foreign}: no import has left it behind; move it away, or choose another folder`);
   }
   const renewal = setInterval(() => {
     lock.renew();
@@ -108,7 +110,7 @@ function taken(folder: string): Place {
 /** The files that an import writes. */
 const WRITTEN = ['tokenizer.json', 'config.json', 'model.safetensors', 'imported.json'];
 
-/** Whether a partial folder, which the import removes, can be of one that was killed; also if there is none. */
+/** Whether a partial folder, which the import removes, can be of one that was killed; also if it has gone. */
 function isOurs(partial: string): boolean {
   const entry = lstatSync(partial, { throwIfNoEntry: false });
   if (!entry) return true;

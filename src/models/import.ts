@@ -9,8 +9,8 @@ import type { PromptFormat } from '../matlm/promptFormat';
 import { convert, type Converter } from './convert';
 import { ImportError } from './importError';
 import { factsOf, importThreads, type ModelFacts } from './inspect';
-import { PARTIAL } from './modelIds';
 import { openSource } from './open';
+import { partialOf, partialsOf } from './partialFolder';
 import { type Bits, defaultBits, type ImportPlan, planImport } from './plan';
 import { promptOf } from './prompt';
 import type { Source } from './source';
@@ -52,9 +52,10 @@ export interface Imported {
 }
 
 /**
- * Write the checkpoint of a model that is on the disk. It is written next to `folder` with the ending `.partial`, which is
+ * Write the checkpoint of a model that is on the disk. It is written next to `folder` under a name of its own, which is
  * renamed at the end. An import that fails or is cancelled leaves nothing there, and one that was killed leaves the partial
- * folder, which the next one of the same name removes. Two imports into the same folder must not run at once.
+ * folder, which the next one of the same name removes. The caller holds a lock, so that no two imports into the same folder run
+ * at once. If it loses it, either import ends with a whole model or with a fault.
  * @param folder must not exist, its parent may
  * @throws {CheckpointError} naming the file, the fault and what to do @throws the signal's reason if it is aborted
  */
@@ -63,22 +64,32 @@ export async function importModel(path: string, folder: string, options: ImportO
   const source = await openSource(resolve(path));
   const plan = planImport(source, options.bits ?? defaultBits(source));
   const facts = factsOf(source, plan);
-  const partial = `${target}${PARTIAL}`;
+  const partial = partialOf(target);
   const tokenizerText = await source.tokenizerText();
   const prompt = promptOf(source, parseObject(source.tokenizerFile, tokenizerText));
   await refuseExisting(target);
   await checkResources(target, facts, options.resources ?? THIS_MACHINE);
   options.signal?.throwIfAborted();
-  await rm(partial, { recursive: true, force: true }); // of an import that was killed
+  // Of imports that were killed.
+  for (const left of await partialsOf(target)) await rm(left, { recursive: true, force: true });
   try {
     await mkdir(partial, { recursive: true });
     const relativeError = await write(partial, source, plan, { ...options, tokenizerText, prompt, id: basename(target) });
     options.signal?.throwIfAborted();
+    await refuseExisting(target);
     await rename(partial, target);
     return { folder: target, facts, relativeError };
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isGone = code === 'ENOENT' && !(await isThere(partial));
     await rm(partial, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined);
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+    if (isGone)
+      throw new ImportError(
+        target,
+        'its import stood still for so long that another program has removed what was written',
+        'Import the model again.',
+      );
+    if (code === 'ENOSPC')
       throw new ImportError(partial, 'the disk is full', 'Free some space and import the model again.');
     throw error;
   }
@@ -196,11 +207,14 @@ async function checkResources(folder: string, { needs, bits }: ModelFacts, resou
 
 /** The folder, or the nearest above it that exists. */
 async function existing(folder: string): Promise<string> {
-  const isThere = await stat(folder).then(
+  return (await isThere(folder)) || dirname(folder) === folder ? folder : existing(dirname(folder));
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   );
-  return isThere || dirname(folder) === folder ? folder : existing(dirname(folder));
 }
 
 function megabytes(bytes: number): string {

@@ -9,7 +9,8 @@ import { readJson, RECORD_FILE, recordOf, renameRecord } from './importRecord';
 import type { Measured } from './importProtocol';
 import { readMeasured } from './measured';
 import { type ModelSize, modelSizesOf } from './modelSizes';
-import { DELETED, freeIds, idOf, isId, LOCK, nameFault, PARTIAL } from './modelIds';
+import { DELETED, freeIds, idOf, isId, LOCK, nameFault } from './modelIds';
+import { partialsOf, wholeOf } from './partialFolder';
 import { renameOnceFree } from '../machine/replaceFile';
 
 /** A model in the library. */
@@ -46,6 +47,8 @@ export interface Reservation {
   readonly id: string;
   /** The folder that the import writes in the end. It does not exist yet. */
   readonly folder: string;
+  /** Whether no other program has got the place meanwhile, which happens if this one stands still for long. */
+  isHeld(): boolean;
   /** Gives the place free, and removes what an import that did not end has left behind. */
   release(): Promise<void>;
 }
@@ -56,7 +59,7 @@ const NEEDED = ['config.json', 'tokenizer.json', 'model.safetensors'];
 const RENEW_MS = 60_000;
 
 /**
- * The models that the user has imported: a folder with one folder for each. An import writes into `ID.partial` next to it,
+ * The models that the user has imported: a folder with one folder for each. An import writes into `ID.UUID.partial` next to it,
  * which is renamed at the end, and holds `ID.lock` meanwhile. Any number of windows and of programs may use
  * it at once; what it knows is what is on the disk.
  */
@@ -100,7 +103,7 @@ export class ModelLibrary {
         lock.release();
         continue;
       }
-      await remove(`${folder}${PARTIAL}`); // of an import that was killed
+      await removeAll(await partialsOf(folder)); // of imports that were killed
       const renewal = setInterval(() => {
         lock.renew();
       }, RENEW_MS);
@@ -108,9 +111,11 @@ export class ModelLibrary {
       return {
         id,
         folder,
+        isHeld: () => lock.isMine(),
         async release() {
           clearInterval(renewal);
-          await remove(`${folder}${PARTIAL}`);
+          // What is there otherwise may be of the program that has the place now.
+          if (lock.isMine()) await removeAll(await partialsOf(folder));
           lock.release();
         },
       };
@@ -150,9 +155,8 @@ export class ModelLibrary {
       const folder = join(this.folder, name);
       if (isId(name) && (await removeLeftOvers(folder))) removed.push(name);
       if (name.endsWith(DELETED) && (await remove(folder))) removed.push(name);
-      if (!name.endsWith(PARTIAL)) continue;
-      const id = name.slice(0, -PARTIAL.length);
-      const lock = isId(id) ? this.lockOf(id) : undefined;
+      const id = wholeOf(name);
+      const lock = id !== undefined && isId(id) ? this.lockOf(id) : undefined;
       if (!lock?.take()) continue;
       try {
         if (await remove(folder)) removed.push(name);
@@ -223,6 +227,10 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+async function removeAll(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await remove(path);
 }
 
 /** Whether there was something, and now is not. A folder that cannot be removed is removed at the next cleaning. */

@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { openCheckpoint } from '../../src/matlm/checkpoint';
 import { readTensorEntries } from '../../src/matlm/safetensors';
 import { generalGate } from '../../src/models/generalGate';
@@ -187,7 +187,7 @@ describe('a model on the disk', () => {
     const folder = newFolder();
     const cancel = new AbortController();
     const onProgress = () => {
-      assert.deepEqual(left(folder), ['tiny.partial']);
+      assert.match(left(folder).join(), /^tiny\.[\da-f-]{36}\.partial$/);
       cancel.abort(new Error('cancelled'));
     };
     await assert.rejects(importModel(path, folder, { addon, onProgress, signal: cancel.signal }), /^Error: cancelled$/);
@@ -228,10 +228,35 @@ describe('a model on the disk', () => {
       importModel(${JSON.stringify(path)}, ${JSON.stringify(folder)}, { addon: loadAddon(${JSON.stringify(ROOT)}), onProgress });`;
     const { signal, status } = spawnSync(process.execPath, ['--import', 'tsx', '-e', program], { cwd: ROOT });
     assert.ok(signal === 'SIGKILL' || status === 1);
-    assert.deepEqual(left(folder), ['tiny.partial']);
+    assert.match(left(folder).join(), /^tiny\.[\da-f-]{36}\.partial$/);
     await importModel(path, folder, { addon });
     assert.deepEqual(left(folder), ['tiny']);
     await openCheckpoint(folder);
+  });
+
+  it('is whole or not there if its import stood still for so long that another one of its name has begun', async () => {
+    const path = writeGguf(TINY_LLAMA, randomModel(TINY_LLAMA));
+    const folder = newFolder();
+    const others = `${folder}.00000000-0000-0000-0000-000000000000.partial`;
+    // As the other one begins: it has the lock by then.
+    const onProgress = () => {
+      for (const name of left(folder)) rmSync(join(dirname(folder), name), { recursive: true });
+      mkdirSync(others);
+      writeFileSync(join(others, 'model.safetensors'), 'half');
+    };
+    await assert.rejects(
+      importModel(path, folder, { addon, onProgress }),
+      /tiny: its import stood still for so long that another program has removed .* Import the model again\.$/,
+    );
+    assert.deepEqual(left(folder), [basename(others)]);
+    assert.deepEqual(readdirSync(others), ['model.safetensors']);
+
+    const ended = () => {
+      mkdirSync(join(folder, 'of the other'), { recursive: true });
+    };
+    await assert.rejects(importModel(path, folder, { addon, onProgress: ended }), /it exists already/);
+    assert.deepEqual(left(folder), ['tiny']);
+    assert.deepEqual(readdirSync(folder), ['of the other']);
   });
 
   it('never replaces another', async () => {

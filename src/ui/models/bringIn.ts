@@ -53,6 +53,10 @@ export async function bringIn(
       report(within('import', 'measure', share));
     };
     await parts.run({ type: 'import', root, path, folder, name, bits: choice.bits }, { signal, onProgress });
+  } catch (error) {
+    // Its process may have ended between the last step and its answer.
+    if (reservation.isHeld()) await library.delete(id).catch(() => undefined);
+    throw error;
   } finally {
     await reservation.release();
   }

@@ -88,7 +88,7 @@ describe('matcoder import', () => {
       const [code] = (await once(child, 'close')) as [number];
       assert.equal(code, 1, said);
       assert.match(said, /matcoder: the import was interrupted, and nothing is left of it\n$/);
-      assert.ok(!existsSync(folder) && !existsSync(`${folder}.partial`) && !existsSync(`${folder}.partial.lock`));
+      assert.deepEqual(readdirSync(dirname(folder)), []);
     });
 
   it('leaves files alone that look like its own', () => {

@@ -27,8 +27,11 @@ describe('the library of imported models', () => {
     return path;
   }
 
-  function partial(id: string, lock?: string): string {
-    const path = join(folder, `${id}.partial`);
+  const RUN = '.7f3c2a52-62f3-4a52-9d37-0c7d2a9b9a11';
+
+  /** @param run the name of the import; those of earlier versions had none */
+  function partial(id: string, lock?: string, run = RUN): string {
+    const path = join(folder, `${id}${run}.partial`);
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'model.safetensors'), 'half');
     if (lock !== undefined) writeFileSync(join(folder, `${id}.lock`), lock);
@@ -136,13 +139,25 @@ describe('the library of imported models', () => {
     });
 
     it('removes what an import of that id has left behind, at its beginning and at its end', async () => {
-      partial('smol', GONE);
+      const before = [partial('smol', GONE, ''), partial('smol', GONE)];
+      const others = partial('smol.2'); // of another model
       const reservation = await library.reserve('smol');
       assert.equal(reservation.id, 'smol');
-      assert.equal(existsSync(join(folder, 'smol.partial')), false);
+      assert.ok(!before.some(existsSync) && existsSync(others));
+      rmSync(others, { recursive: true });
       partial('smol');
       await reservation.release();
       assert.deepEqual(readdirSync(folder), []);
+    });
+
+    it('that another program has got meanwhile leaves that one its files', async () => {
+      const reservation = await library.reserve('smol');
+      assert.ok(reservation.isHeld());
+      const others = partial('smol', '1'); // the lock of another process
+      assert.ok(!reservation.isHeld());
+      await reservation.release();
+      assert.ok(existsSync(join(others, 'model.safetensors')));
+      assert.equal(readFileSync(join(folder, 'smol.lock'), 'utf8'), '1');
     });
 
     it('keeps the model of an import that ended', async () => {
@@ -156,16 +171,16 @@ describe('the library of imported models', () => {
   it('removes what killed imports and deletions have left behind, and nothing else', async () => {
     add('model');
     partial('killed', GONE);
-    partial('forgotten');
+    partial('forgotten', undefined, '');
     mkdirSync(join(folder, 'x.0.deleted'));
     const running = await library.reserve('running');
     partial('running');
     assert.deepEqual((await new ModelLibrary(folder).clean()).sort(), [
       'forgotten.partial',
-      'killed.partial',
+      `killed${RUN}.partial`,
       'x.0.deleted',
     ]);
-    assert.deepEqual(readdirSync(folder).sort(), ['model', 'running.lock', 'running.partial']);
+    assert.deepEqual(readdirSync(folder).sort(), ['model', `running${RUN}.partial`, 'running.lock']);
     await running.release();
   });
 

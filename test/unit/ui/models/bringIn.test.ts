@@ -113,6 +113,17 @@ describe('bringing a model in', () => {
     });
   }
 
+  it('leaves nothing behind if the import is cancelled after its last step, before its answer', async () => {
+    const given = parts((task) => {
+      if (task !== 'import') return;
+      mkdirSync(join(folder, 'smol'));
+      abort.abort();
+      throw new Error('cancelled');
+    });
+    await assert.rejects(run(given), /cancelled/);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
   it('keeps the model without figures if the measurement is cancelled', async () => {
     const given = parts((task) => {
       if (task !== 'measure') return;
