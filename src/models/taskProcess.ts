@@ -13,6 +13,32 @@ export interface TaskOptions {
   readonly execArgv?: readonly string[];
 }
 
+/** How a process is named in messages, and what to do if it ends by itself. */
+interface ProcessTexts {
+  readonly name: string;
+  /** After "close other programs and". */
+  readonly again: string;
+  /** If it crashes again. */
+  readonly damaged: string;
+}
+
+const IMPORT: ProcessTexts = { name: "the import's process", again: 'import again', damaged: 'the file may be damaged' };
+const DAMAGED_MODEL = 'the model may be damaged: import it again';
+const MEASUREMENT: ProcessTexts = { name: "the measurement's process", again: 'measure again', damaged: DAMAGED_MODEL };
+const SEARCH: ProcessTexts = {
+  name: 'the process that finds smaller sizes',
+  again: 'find smaller sizes again',
+  damaged: DAMAGED_MODEL,
+};
+
+const TEXTS: Readonly<Record<Task['type'], ProcessTexts>> = {
+  inspect: IMPORT,
+  import: IMPORT,
+  measure: MEASUREMENT,
+  speed: MEASUREMENT,
+  elastic: SEARCH,
+};
+
 /** A task that ended without a result, because of the file, the disk or the memory. The message says what to do. */
 export class TaskError extends Error {
   override readonly name = 'TaskError';
@@ -21,7 +47,7 @@ export class TaskError extends Error {
 /**
  * Do a task in a process of its own: hundreds of megabytes are read and converted there, by native code, and neither that
  * nor a crash of it may stop the editor. It is not asked to stop but killed, which works at any moment; what it wrote by
- * then is in a folder or in files of its own, which its caller removes.
+ * then is in a folder or in files of its own, which its caller removes. It may also have done all of its work but not yet told so.
  * @returns when the process has ended, so that no file is open any more
  * @throws {TaskError} if there is no result
  * @throws the signal's reason if it was aborted
@@ -70,25 +96,30 @@ function lastAnswer(
     });
     // A process that does not start emits no other event.
     child.on('error', (error) => {
-      if (child.pid === undefined) resolve(`the import's process did not start: ${error.message}`);
+      if (child.pid === undefined) resolve(`${TEXTS[task.type].name} did not start: ${error.message}`);
     });
     child.on('exit', () => {
       if (answer !== undefined) resolve(answer);
     });
     // By then all of its stderr was read. After a disconnect this event may not come.
     child.on('close', (code, how) => {
-      resolve(answer ?? unexpected(code, how, lastWords));
+      resolve(answer ?? unexpected(TEXTS[task.type], code, how, lastWords));
     });
     if (child.connected) child.send(task, () => undefined);
   });
 }
 
-function unexpected(code: number | null, how: NodeJS.Signals | null, lastWords: string): string {
+function unexpected(
+  { name, again, damaged }: ProcessTexts,
+  code: number | null,
+  how: NodeJS.Signals | null,
+  lastWords: string,
+): string {
   const words = lastWords === '' ? '' : ` (${lastWords})`;
   // The system kills a process if no memory is left.
   const remedy =
     how === 'SIGKILL'
-      ? 'The system may have run out of memory: close other programs and import again.'
-      : 'Import again; if it happens again, the file may be damaged.';
-  return `the import's process ${endOf(code, how)}${words}. ${remedy}`;
+      ? `The system may have run out of memory: close other programs and ${again}.`
+      : `${again.charAt(0).toUpperCase()}${again.slice(1)}; if it happens again, ${damaged}.`;
+  return `${name} ${endOf(code, how)}${words}. ${remedy}`;
 }

@@ -53,6 +53,24 @@ describe('the process of an import', function () {
     });
   }
 
+  const typical = { promptTokens: 1, newTokens: 1 };
+  const onModel = (folder: string): Record<'measure' | 'elastic' | 'speed', Task> => ({
+    measure: { type: 'measure', root: '', folder, shipped: '', texts: [], threads: 1, typical },
+    elastic: { type: 'elastic', root: '', folder, texts: [], threads: 1 },
+    speed: { type: 'speed', root: '', folder, threads: 1, typical },
+  });
+  const named: ['measure' | 'elastic' | 'speed', string, RegExp][] = [
+    ['elastic', 'out of memory', /^the process that finds smaller sizes ended .* and find smaller sizes again\.$/],
+    ['elastic', 'crash', /^the process .*\. Find smaller sizes again; if .* the model may be damaged: import it again\.$/],
+    ['measure', 'out of memory', /^the measurement's process ended by SIGKILL\..* other programs and measure again\.$/],
+    ['speed', 'crash', /^the measurement's process ended by SIGSEGV\. Measure again; if .* the model may be damaged/],
+  ];
+  for (const [type, how, message] of named)
+    it(`says what ended, and what to do, if no import is at work: ${type}, ${how}`, async function () {
+      if (process.platform === 'win32') this.skip(); // its signals are exit codes
+      await assert.rejects(runTask(onModel(how)[type], options), { name: 'TaskError', message });
+    });
+
   it('fails if it does not start', async () => {
     const missing = { ...options, execArgv: [], hostFile: join(__dirname, 'none.js') };
     await assert.rejects(runTask(inspect('a'), missing), { name: 'TaskError', message: /exit code 1/ });
