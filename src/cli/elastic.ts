@@ -117,6 +117,12 @@ export function progressLines(write: (line: string) => void): (share: number, st
 
 /** Figures from less text say little. */
 const LEAST_MEASURED_BYTES = 8000;
+/**
+ * Shares of the text that were measured. Of text that was read to its end, short ends of files and the first token of each window
+ * are not measured, so that a share between these does not tell whether the time was over.
+ */
+const TIME_WAS_OVER = 0.5;
+const WAS_READ = 0.9;
 
 /** The sizes, and what to do with them. */
 export function elasticText({
@@ -125,6 +131,7 @@ export function elasticText({
   sizes,
   unchanged,
   weightBytes,
+  heldOutTextBytes,
   record,
   seconds,
 }: ElasticReport): string {
@@ -157,7 +164,10 @@ export function elasticText({
         `The weights take ${megabytes(after)} instead of ${megabytes(before)}, because some of 4 bits have 8 once they are sorted.`,
       ]
     : [];
-  const few = record.heldOutBytes < LEAST_MEASURED_BYTES ? '. That is little: more --minutes measure more' : '';
+  const few =
+    record.heldOutBytes < LEAST_MEASURED_BYTES
+      ? `. That is little: ${remedy(record.heldOutBytes / heldOutTextBytes)}`
+      : '';
   return [
     folder,
     table,
@@ -166,6 +176,14 @@ export function elasticText({
     ...grew,
     `Made in ${minutes}.`,
   ].join('\n');
+}
+
+/** @param share of the text that was measured */
+function remedy(share: number): string {
+  if (share < TIME_WAS_OVER) return 'more --minutes measure more';
+  return share < WAS_READ
+    ? 'a larger --sample or more --minutes measure more'
+    : 'the sample has no more for it, and a larger --sample has';
 }
 
 function megabytes(bytes: number): string {

@@ -132,6 +132,7 @@ describe('a model that is made elastic', function () {
     assert.deepEqual({ ...checkpoint.config.granularities }, { ...made.sizes });
     assert.ok(Object.keys(made.sizes).length > 1);
     assert.equal(made.unchanged, undefined);
+    assert.ok(made.record.heldOutBytes > 0 && made.heldOutTextBytes >= made.record.heldOutBytes);
     assert.ok(difference(before, await logitsOf(checkpoint)) < 0.01);
     const { matformer } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as {
       matformer: { elastic: Record<string, unknown>; frontier: { name: string }[] };

@@ -53,6 +53,8 @@ export interface MadeElastic {
   readonly frontier: readonly FrontierRow[];
   /** Of all weights: a matrix whose 4 bits share scales in groups has 8 bits once its columns are sorted. */
   readonly weightBytes: { readonly before: number; readonly after: number };
+  /** Of the part of the sample that the sizes are measured on. Next to those of the record it tells whether there was time for it. */
+  readonly heldOutTextBytes: number;
   readonly record: ElasticRecord;
 }
 
@@ -91,7 +93,8 @@ export async function makeElastic(
     const unchanged = whyUnchanged(checkpoint, sorted, found, all);
     const sizes = unchanged ? { XL: all.XL ?? [] } : all;
     const weightBytes = { before: bytesOf(checkpoint), after: bytesOf(sorted) };
-    const result = { folder: path, sizes, unchanged, frontier: found.frontier, weightBytes, record };
+    const heldOutTextBytes = parts.heldOut.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+    const result = { folder: path, sizes, unchanged, frontier: found.frontier, weightBytes, heldOutTextBytes, record };
     if (unchanged) return result;
     await place.exchange(await newConfig(path, result));
     return result;

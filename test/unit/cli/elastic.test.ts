@@ -125,6 +125,7 @@ describe('the report of matcoder elastic', () => {
     unchanged: undefined,
     frontier: [row('S', 50, 1.1), row('mix 90', 90, 1.01), row('XL', 100, 1)],
     weightBytes: { before: 96_600_000, after: 108_400_000 },
+    heldOutTextBytes: 90_000,
     record: {
       ...{ sample: 'user' as const, calibratedTokens: 1, searchedTokens: 1, heldOutTokens: 1, heldOutBytes: 800 },
       createdAt: '',
@@ -146,6 +147,16 @@ describe('the report of matcoder elastic', () => {
     };
     assert.doesNotMatch(elasticText(larger), /instead of|little/);
   });
+
+  const remedies: [string, number, RegExp][] = [
+    ['most of the text was not read', 90_000, /That is little: more --minutes measure more\.$/m],
+    ['all of it was', 820, /That is little: the sample has no more for it, and a larger --sample has\.$/m],
+    ['it is not clear', 1000, /That is little: a larger --sample or more --minutes measure more\.$/m],
+  ];
+  for (const [what, heldOutTextBytes, message] of remedies)
+    it(`says what measures more if little was measured and ${what}`, () => {
+      assert.match(elasticText({ ...report, heldOutTextBytes }), message);
+    });
 
   it('says that nothing was changed if there is no narrower size', () => {
     const alone = { ...report, sizes: { XL: [64] }, unchanged: 'loss' as const };
