@@ -19,6 +19,7 @@ A special token begins with the row of the one that means the same, or with the 
 import argparse
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import gguf
@@ -35,9 +36,10 @@ from training.elastic.nested import make_nested
 from training.evaluate import print_table
 from training.tokenizer import SPECIAL, texts
 
-# What the special tokens of StarCoder's family mean in ours. SmolLM2 has all of them, but its rows of `<file_sep>` and
-# of the ten from `<gh_stars>` on are the same untrained one; files began with `<filename>`.
-SAME = {"<|endoftext|>": "<|endoftext|>", "<|file_sep|>": "<filename>", "<|repo_name|>": "<repo_name>"}
+# What our special tokens are called in StarCoder's family and in Llama 3, if not the same. SmolLM2 has all of
+# StarCoder's, but its rows of `<file_sep>` and of the ten from `<gh_stars>` on are the same untrained one; files began
+# with `<filename>`.
+SAME = {"<|endoftext|>": "<|end_of_text|>", "<|file_sep|>": "<filename>", "<|repo_name|>": "<repo_name>"}
 EVERY = 20  # every twentieth file of the corpus is read for the tokens that it uses
 SHORT_TEXT = 2400  # characters of a held-out file that are measured
 
@@ -62,11 +64,35 @@ def read_checkpoint(path: Path) -> tuple[PreTrainedModel, Tokenizer]:
     return model.eval(), tokenizer
 
 
+def halves(merges: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """For each token that merges make, the two that BPE merges last to spell it.
+
+    A vocabulary that was converted from tiktoken lists a merge for every place where a token can be cut into two
+    tokens. BPE uses one of them; the others need parts that a smaller vocabulary may not have.
+    """
+    order = {merge: i for i, merge in enumerate(merges)}
+    found = {left + right: (left, right) for left, right in merges}
+    for token, count in Counter(left + right for left, right in merges).items():
+        if count == 1:
+            continue
+        parts = list(token)
+        while len(parts) > 2:
+            known = [(order[pair], i) for i, pair in enumerate(pairwise(parts)) if pair in order]
+            if not known:
+                break
+            i = min(known)[1]
+            parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        if len(parts) == 2 and tuple(parts) in order:
+            found[token] = tuple(parts)
+    return found
+
+
 def most_used(tokenizer: Tokenizer, texts: list[str], size: int) -> set[str]:
     """About `size` tokens, none more: the alphabet, those that the texts use most, and what these are merged from."""
     raw = json.loads(tokenizer.to_str())["model"]
-    parts = {left + right: (left, right) for left, right in raw["merges"]}
-    counts = Counter(token for encoding in tokenizer.encode_batch(texts) for token in encoding.tokens)
+    parts = halves([tuple(merge) for merge in raw["merges"]])
+    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+    counts = Counter(token for encoding in encoded for token in encoding.tokens)
     kept = {token for token in raw["vocab"] if token not in parts}
 
     def needed(token: str) -> set[str]:
@@ -88,17 +114,27 @@ def with_our_marks(tokenizer: Tokenizer, kept: set[str] | None = None) -> tuple[
     raw = json.loads(tokenizer.to_str())
     old = {token["content"] for token in raw["added_tokens"] if token["special"]}
     vocabulary = raw["model"]["vocab"]
-    marks = [
-        [vocabulary[SAME[name]]] if SAME.get(name) in old else tokenizer.encode(name.strip("<|>").replace("_", " ")).ids
-        for name in SPECIAL
+
+    def source(name: str) -> list[int]:
+        for same in (name, SAME.get(name, name)):
+            row = tokenizer.token_to_id(same)  # `vocabulary` may lack it: Qwen's are in added_tokens alone
+            if row is not None:
+                return [row]
+        return tokenizer.encode(name.strip("<|>").replace("_", " "), add_special_tokens=False).ids
+
+    plain = [
+        token
+        for token in sorted(vocabulary, key=vocabulary.get)
+        if token not in old and token not in SPECIAL and (kept is None or token in kept)
     ]
-    plain = [t for t in sorted(vocabulary, key=vocabulary.get) if t not in old and (kept is None or t in kept)]
-    raw["model"]["vocab"] = {token: i for i, token in enumerate([*SPECIAL, *plain])}
-    raw["model"]["merges"] = [m for m in raw["model"]["merges"] if "".join(m) in raw["model"]["vocab"]]
+    new = raw["model"]["vocab"] = {token: i for i, token in enumerate([*SPECIAL, *plain])}
+    raw["model"]["merges"] = [m for m in raw["model"]["merges"] if m[0] in new and m[1] in new and "".join(m) in new]
     raw["model"]["unk_token"] = None
+    if tokenizer.encode("").ids:  # Llama 3 puts a special token before every text, by its old number
+        raw["post_processor"] = None
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     raw["added_tokens"] = [{"id": i, "content": name} | flags for i, name in enumerate(SPECIAL)]
-    return Tokenizer.from_str(json.dumps(raw)), marks + [[vocabulary[token]] for token in plain]
+    return Tokenizer.from_str(json.dumps(raw)), [source(name) for name in SPECIAL] + [[vocabulary[t]] for t in plain]
 
 
 def spelled_by(tokenizer: Tokenizer, ours: Tokenizer) -> list[list[int]]:

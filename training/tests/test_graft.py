@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from training import data, graft
@@ -78,6 +78,58 @@ def test_a_row_of_our_vocabulary_is_the_mean_of_the_tokens_with_its_bytes(
     rows = graft.mean_rows(embedding, [[3, 5], []])
     assert torch.allclose(rows[0], (embedding[3] + embedding[5]) / 2)
     assert torch.allclose(rows[1], embedding.mean(dim=0))
+
+
+def converted(other: Tokenizer) -> Tokenizer:
+    """As Qwen's and Llama 3's: the special tokens stand in added_tokens alone, after all others; one begins every text;
+    and each token has a merge for every place where it can be cut, as converters from tiktoken list them: "fix" is
+    f + ix, which BPE takes, and fi + x, which needs a token that it does not."""
+    raw = json.loads(other.to_str())
+    plain = [token for token in sorted(raw["model"]["vocab"], key=raw["model"]["vocab"].get) if token not in OTHER]
+    plain.insert(256, "ix")  # right after the alphabet, so that BPE merges it first
+    ranks = {token: i for i, token in enumerate(plain)}
+    raw["model"]["vocab"] = ranks
+    raw["model"]["merges"] = []
+    for token in plain:
+        cuts = [(token[:i], token[i:]) for i in range(1, len(token)) if token[:i] in ranks and token[i:] in ranks]
+        raw["model"]["merges"] += sorted(cuts, key=lambda cut: (ranks[cut[0]], ranks[cut[1]]))
+    marks = ["<|endoftext|>", "<|file_sep|>", "<|begin_of_text|>"]
+    fields = raw["added_tokens"][0]
+    raw["added_tokens"] = [fields | {"id": len(plain) + i, "content": mark} for i, mark in enumerate(marks)]
+    made = Tokenizer.from_str(json.dumps(raw))
+    begin = ("<|begin_of_text|>", made.token_to_id("<|begin_of_text|>"))
+    made.post_processor = processors.TemplateProcessing(single=f"{begin[0]} $A", special_tokens=[begin])
+    return made
+
+
+def test_special_tokens_outside_the_vocabulary_give_their_rows_and_none_begins_a_text(other: Tokenizer):
+    old = converted(other)
+    assert old.encode(CODE).tokens == ["<|begin_of_text|>", *other.encode(CODE).tokens]
+    new, sources = graft.with_our_marks(old)
+    by_mark = dict(zip(SPECIAL, sources, strict=False))
+    assert by_mark["<|endoftext|>"] == [old.token_to_id("<|endoftext|>")]
+    assert by_mark["<|file_sep|>"] == [old.token_to_id("<|file_sep|>")]
+    assert by_mark["<|fim_prefix|>"] == old.encode("fim prefix", add_special_tokens=False).ids
+    assert new.encode(CODE).tokens == other.encode(CODE).tokens
+
+
+def test_our_marks_are_not_kept_twice_if_the_vocabulary_has_them_as_plain_tokens(other: Tokenizer):
+    raw = json.loads(other.to_str())
+    old_id = raw["model"]["vocab"]["<|fim_prefix|>"] = len(raw["model"]["vocab"])
+    new, sources = graft.with_our_marks(Tokenizer.from_str(json.dumps(raw)))
+    assert new.token_to_id("<|fim_prefix|>") == SPECIAL.index("<|fim_prefix|>")
+    assert sources[SPECIAL.index("<|fim_prefix|>")] == [old_id] and len(sources) == new.get_vocab_size()
+
+
+def test_fewer_tokens_keep_the_way_by_which_each_is_merged_and_no_other(other: Tokenizer):
+    old, text = converted(other), "fix"
+    assert {"fi", "ix", "fix"} < set(old.get_vocab()) and len(old.encode(text).tokens) == 2
+    kept = graft.most_used(old, [text], 258)
+    assert {token for token in kept if len(token) > 1} == {"ix", "fix"}
+    small, sources = graft.with_our_marks(old, kept)
+    assert small.get_vocab_size() == len(sources) == len(kept) + len(SPECIAL)
+    assert small.encode(text).tokens == ["fix"]
+    assert small.decode(small.encode(CODE).ids) == CODE
 
 
 def run(monkeypatch: pytest.MonkeyPatch, module: ModuleType, *arguments: str | Path) -> None:
