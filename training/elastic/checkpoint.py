@@ -71,8 +71,21 @@ def load_gguf(path: Path) -> PreTrainedModel:
     return model
 
 
+def require_tokenizer(path: Path, tokenizer: Path | None) -> None:
+    """Raises CheckpointError unless a run has the tokenizer.json of its tokens, and only a run."""
+    is_run = (path / "checkpoint.pt").exists()
+    if is_run and tokenizer is None:
+        raise CheckpointError(f"{path}: a training run; give the tokenizer.json of its tokens as --tokenizer")
+    if tokenizer and path.exists() and not is_run:
+        raise CheckpointError(f"{path}: has a tokenizer of its own; leave out --tokenizer, which is for a run")
+    if tokenizer and not knows_our_marks(tokenizer):
+        fault = "has not our special tokens" if tokenizer.exists() else "no such file"
+        raise CheckpointError(f"{tokenizer}: {fault}; give the tokenizer.json that the run was trained with")
+
+
 def load(path: Path, tokenizer: Path | None = None) -> Checkpoint:
     """Read a checkpoint. `tokenizer`: the tokenizer.json of a run, which has none. Raises CheckpointError."""
+    require_tokenizer(path, tokenizer)
     matformer, is_ours, family = None, False, None
     model: PreTrainedModel | None = None
     if path.suffix == ".gguf" and path.is_file():
@@ -84,9 +97,13 @@ def load(path: Path, tokenizer: Path | None = None) -> Checkpoint:
             model = load_gguf(path)
             text: Text = PlainText(AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name))
     elif (path / "checkpoint.pt").exists():
-        if tokenizer is None:
-            raise CheckpointError(f"{path}: a training run; give the tokenizer.json of its tokens as --tokenizer")
-        model, text, is_ours = from_ours(export.load_run(path)), OurText(tokenizer), True
+        run, text, is_ours = export.load_run(path), OurText(tokenizer), True
+        tokens = text.encoder.tokenizer.get_vocab_size()
+        if tokens > run.config.vocabulary:
+            raise CheckpointError(
+                f"{tokenizer}: {tokens} tokens, of which {path} has {run.config.vocabulary}; give the one of its tokens"
+            )
+        model = from_ours(run)
     elif (path / "config.json").exists():
         raw = json.loads((path / "config.json").read_text())
         family, matformer = raw.get("model_type"), raw.get("matformer")

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from training.elastic.calibrate import Calibration
+from training.elastic.inputs import Inputs, require_same
 from training.elastic.nested import blocks, full_widths, submodel
 from training.elastic.text import EpochStream, Place, Stream
 from training.model import fast_dtype
@@ -93,13 +94,16 @@ class Tuner:
         calibration: Calibration,
         shapes: dict[str, list[int]],
         settings: Settings,
+        inputs: Inputs | None = None,
     ):
         """teacher: the dense model, sorted or not; in the mode `means` it may be the model itself, in
-        `all` there is none."""
+        `all` there is none. inputs: what a resumed run has to share with this one, besides the settings."""
         if settings.mode not in MODES:
             raise ValueError(f"{settings.mode}: expected one of {', '.join(MODES)}")
         self.model, self.teacher, self.settings = model, teacher, settings
         self.shapes = shapes | {"XL": full_widths(model)}
+        kept = {name: (value, str(value)) for name, value in asdict(settings).items() if name not in FREE}
+        self.inputs: Inputs = (inputs or {}) | kept
         shares = LEARNING if settings.mode == "all" else SHARES
         drawn = {name: shares[name] for name in self.shapes if settings.mode != "means" or name != "XL"}
         self.names, self.weights = list(drawn), list(drawn.values())
@@ -197,21 +201,22 @@ class Tuner:
 
     def state(self, place: Place) -> dict:
         return {
-            "settings": asdict(self.settings), "shapes": self.shapes, "place": [place.files, list(place.pending)],
+            "inputs": self.inputs, "shapes": self.shapes, "place": [place.files, list(place.pending)],
             "shifts": [s.detach() for s in self.shifts], "trained": [p.detach() for p in self.trained],
             "optimizer": self.optimizer.state_dict(), "update": self.update, "tokens": self.tokens,
             "elapsed_s": self.elapsed_s, "flops": self.flops,
         }  # fmt: skip
 
-    @torch.no_grad()
-    def resume(self, state: dict, path: Path) -> Place:
-        """Continue from a checkpoint. Raises ValueError if other settings or shapes began it."""
-        begun, now = state["settings"], asdict(self.settings)
-        for key in now:
-            if key not in FREE and begun[key] != now[key]:
-                raise ValueError(f"{path}: was started with {key} {begun[key]}, not {now[key]}; use another --out")
+    def require_own(self, state: dict, path: Path) -> None:
+        """Raises ValueError if other inputs, settings or shapes began a checkpoint."""
+        require_same(path, state.get("inputs"), self.inputs)
         if state["shapes"] != self.shapes:
             raise ValueError(f"{path}: was started with other widths; use another --out")
+
+    @torch.no_grad()
+    def resume(self, state: dict, path: Path) -> Place:
+        """Continue from a checkpoint. Raises ValueError as `require_own`."""
+        self.require_own(state, path)
         for mine, stored in zip([*self.shifts, *self.trained], [*state["shifts"], *state["trained"]], strict=True):
             mine.copy_(stored)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -228,7 +233,7 @@ def fine_tune(
     """Train until the budget is spent. Writes checkpoint.pt and log.jsonl to `out`, and resumes from there.
 
     evaluate: figures for a line of the log, every `evaluate_every` tokens, at the start and at the end. Its time does
-    not count. Raises ValueError for a checkpoint of other settings, FloatingPointError if the loss is not finite.
+    not count. Raises ValueError for a checkpoint of other inputs, FloatingPointError if the loss is not finite.
     """
     settings, checkpoint, place = tuner.settings, out / "checkpoint.pt", Place()
     out.mkdir(parents=True, exist_ok=True)

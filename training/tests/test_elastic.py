@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config, Qwen3Config
 
 from training import export, submodel
+from training.data import origin
 from training.elastic import __main__ as command
 from training.elastic import orders
 from training.elastic.budgets import budgets, cost_curve, measured_widths, sensitivities
@@ -241,7 +243,7 @@ def test_a_run_that_was_interrupted_ends_as_if_it_never_had_been(
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
 
-    with pytest.raises(ValueError, match="was started with rate"):
+    with pytest.raises(ValueError, match=r"was started with --rate 0\.0001, not with --rate 1.0"):
         fine_tune(*tuner(rows, mode=mode, rate=1.0), tmp_path / "part")
 
 
@@ -356,6 +358,140 @@ def test_the_orders_are_compared_and_measured_rows_are_kept(
         kill(rows_left)
         orders.main()
         assert capsys.readouterr().out == first
+
+
+@pytest.fixture
+def begun(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_tokenizer: Tokenizer
+) -> dict[str, str | Path | int]:
+    """The options of a training that came to its end."""
+    options = {
+        "model": write_dense(tmp_path / "dense", "qwen3", trained_tokenizer), "text": sample, "heldout": sample,
+        "out": tmp_path / "elastic", "calibration-tokens": 600, "heldout-tokens": 300, "window": 64, "batch": 128,
+        "widths": "uniform", "tokens": 300, "evaluate-every": 0,
+    }  # fmt: skip
+    make_of(monkeypatch, options)
+    return options
+
+
+def make_of(monkeypatch: pytest.MonkeyPatch, options: dict[str, str | Path | int]) -> None:
+    make(monkeypatch, *(part for name, value in options.items() for part in (f"--{name}", value)))
+
+
+def test_a_rerun_with_another_input_is_refused(
+    begun: dict[str, str | Path | int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_tokenizer: Tokenizer
+):
+    other = write_dense(tmp_path / "other", "qwen3", trained_tokenizer)
+    model = AutoModelForCausalLM.from_pretrained(other)
+    with torch.no_grad():
+        model.model.norm.weight[0] += 1
+    model.save_pretrained(other)
+    (tmp_path / "text").mkdir()
+    for i in range(2):
+        (tmp_path / "text" / f"{i}.py").write_text("x = 1\n" * 2000)
+    marks = tmp_path / "marks"
+    shutil.copytree(begun["model"], marks)
+    trained_tokenizer.save(str(marks / "tokenizer.json"), pretty=False)
+    run = tmp_path / "elastic.run"
+
+    def refused(message: str, **changed: str | Path | int) -> None:
+        with monkeypatch.context() as patched, pytest.raises(SystemExit, match=message):
+            patched.setattr(command, "score", lambda *_: pytest.fail("it was measured first"))
+            make_of(patched, begun | {name.replace("_", "-"): value for name, value in changed.items()})
+
+    refused(r"sorted\.pt: was started with --model .*dense, not with --model .*other; use another --out", model=other)
+    refused("was started with --text .*sample, not with --text .*text; use another --out", text=tmp_path / "text")
+    refused("was started with --tokenizer .*dense/tokenizer.json, not", model=marks)
+    refused("was started with --seed 1, not with --seed 2; use another --out", seed=2)
+    refused("was started with --calibration-tokens 600, not", calibration_tokens=700)
+    refused("was started with --widths uniform, not with --widths budgets", widths="budgets")
+    refused(r"checkpoint\.pt: was started with --batch 128, not with --batch 64; use another --out", batch=64)
+    # Files may move, and the budget may grow.
+    moved = begun["model"].rename(tmp_path / "moved")
+    make_of(monkeypatch, begun | {"model": moved, "tokens": 400})
+    with monkeypatch.context() as changed:
+        read = command.read_sample
+        changed.setattr(command, "read_sample", lambda *given: read(*given)[1:])
+        refused("was started with --text .*sample, whose content has changed since; use another --out", model=moved)
+
+    kept = torch.load(run / "sorted.pt")
+    (run / "sorted.pt").unlink()
+    refused(r"checkpoint\.pt: was started with --model .*, not with --model .*other", model=other)
+    del kept["inputs"]
+    torch.save(kept, run / "sorted.pt")
+    refused(r"sorted\.pt: an earlier version made it, .*; use another --out", model=moved)
+
+
+def test_options_that_would_be_ignored_or_fail_late_are_refused_at_once(
+    begun: dict[str, str | Path | int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], trained_tokenizer: Tokenizer,
+):  # fmt: skip
+    def refused(message: str, without: tuple[str, ...] = (), **changed: str | Path | int) -> None:
+        options = begun | {"text": "nowhere", "out": tmp_path / "new"}
+        options |= {name.replace("_", "-"): value for name, value in changed.items()}
+        with pytest.raises(SystemExit) as ended:
+            make_of(monkeypatch, {name: value for name, value in options.items() if name not in without})
+        assert message in str(ended.value) + capsys.readouterr().err
+
+    (tmp_path / "file").touch()
+    refused("file: not a folder; use another --out", out=tmp_path / "file")
+    refused("is the --model, which would be overwritten", out=begun["model"])
+    refused("checkpoint.pt: holds a training, which", without=("tokens",), out=begun["out"])
+    refused("--data and --mode are for training", without=("tokens",), mode="all")
+    refused("--data and --mode are for training", without=("tokens",), data=tmp_path)
+    refused("dense: has a tokenizer of its own; leave out --tokenizer", tokenizer=begun["model"] / "tokenizer.json")
+    refused("argument --window: 16: expected 17 or more", window=16)
+    for name in ("calibration-tokens", "heldout-tokens", "batch", "chunk"):
+        refused(f"argument --{name}: 0: expected 1 or more", **{name: 0})
+    refused("argument --tokens: -5: expected 0 or more", tokens=-5)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "checkpoint.pt").touch()
+    refused("run: a training run; give the tokenizer.json", model=run)
+    refused("none.json: no such file; give the tokenizer.json", model=run, tokenizer=tmp_path / "none.json")
+    Tokenizer(models.BPE()).save(str(tmp_path / "plain.json"))
+    refused("plain.json: has not our special tokens", model=run, tokenizer=tmp_path / "plain.json")
+
+
+def test_tokens_of_another_tokenizer_and_none_at_all_are_refused_at_once(
+    begun: dict[str, str | Path | int], tiny_model: MatLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    trained_tokenizer: Tokenizer,
+):  # fmt: skip
+    data, ours, run = tmp_path / "tokens", tmp_path / "ours.json", tmp_path / "run"
+    data.mkdir()
+    trained_tokenizer.save(str(ours))
+
+    def refused(message: str, **changed: str | Path | int) -> None:
+        with pytest.raises(SystemExit, match=message):
+            make_of(monkeypatch, begun | {"text": "nowhere", "out": tmp_path / "new", "data": data} | changed)
+
+    refused(r"tokens: no epoch-\*\.bin; make them with python -m training\.data")
+    np.full(500, 9, dtype=np.uint16).tofile(data / "epoch-0.bin")
+    refused(r"tokens: not known to be tokens of .*dense/tokenizer\.json; make such")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    refused(r"model\.gguf: --data holds tokens of ours.*python -m training\.graft", model=tmp_path / "model.gguf")
+    Tokenizer(models.BPE()).save(str(begun["model"] / "tokenizer.json"))
+    refused(r"dense: --data holds tokens of ours.*python -m training\.graft")
+    run.mkdir()
+    torch.save({"config": asdict(tiny_model.config), "model": tiny_model.state_dict()}, run / "checkpoint.pt")
+    refused("run: a training run; give the tokenizer.json", model=run)
+    refused(r"tokens: not known to be tokens of .*ours\.json", model=run, tokenizer=ours)
+    (data / "origin.json").write_text(json.dumps(origin(ours)))
+    refused("nowhere: no such file or folder", model=run, tokenizer=ours)  # the next step
+    make_of(monkeypatch, begun | {"out": tmp_path / "new", "data": data, "model": run, "tokenizer": ours})
+    assert (tmp_path / "new.run" / "checkpoint.pt").exists()
+
+
+def test_a_tokenizer_with_more_tokens_than_the_run_is_refused(
+    tiny_model: MatLM, trained_tokenizer: Tokenizer, tmp_path: Path
+):
+    state = {"config": asdict(tiny_model.config), "model": tiny_model.state_dict()}
+    torch.save(state, tmp_path / "checkpoint.pt")
+    more = Tokenizer.from_str(trained_tokenizer.to_str())
+    more.add_tokens([f"word{i}" for i in range(321 - more.get_vocab_size())])
+    more.save(str(tmp_path / "ours.json"))
+    with pytest.raises(CheckpointError, match=r"ours\.json: 321 tokens, of which .* has 320"):
+        load(tmp_path, tmp_path / "ours.json")
 
 
 def test_what_cannot_become_elastic_is_refused(

@@ -190,6 +190,9 @@ def test_it_learns_from_the_tokens_of_the_corpus_and_resumes_as_if_never_killed(
         ends.append(torch.load(tmp_path / f"{name}.run" / "checkpoint.pt", weights_only=True))
     assert ends[0]["update"] == ends[1]["update"] == 12
     assert ends[0]["place"] == ends[1]["place"] == [6144, []]
+    with pytest.raises(SystemExit, match=r"was started with --data .*tokens, not without --data; use another --out"):
+        without = [part for name, value in settings.items() if name != "data" for part in (f"--{name}", value)]
+        run(monkeypatch, elastic, *without, "--out", tmp_path / "parts")
     begun = AutoModelForCausalLM.from_pretrained(start).get_input_embeddings().weight
     assert any(t.shape == begun.shape and not torch.equal(t, begun) for t in ends[0]["trained"])  # the embedding too
     for whole, parts in zip(ends[0]["trained"], ends[1]["trained"], strict=True):
