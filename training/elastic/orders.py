@@ -2,7 +2,8 @@
 
 Every row keeps the same share of all hidden units: by weights alone; by energy; by energy and by fluctuation with the
 mean of the cut units added (bias); and by energy with bias and widths by layer (budgets). The others have the same
-width in every layer. Measured rows are kept in `--out`, so an interrupted command goes on with the next.
+width in every layer. Measured rows are kept in `--out`, so an interrupted command goes on with the next; with another
+model, text or option of the same `--out` it is refused.
 
     python -m training.elastic.orders --model build/models/smollm2-135m-q4_1.gguf --text build/corpus/train.jsonl \\
         --code build/heldout/heldout.jsonl --prose build/heldout/tarballs --out build/orders/smollm2
@@ -20,6 +21,7 @@ from training.elastic.budgets import WINDOW, budgets, sensitivities
 from training.elastic.calibrate import Calibration, calibrate, ranking, sort_units
 from training.elastic.checkpoint import CheckpointError, load
 from training.elastic.finetune import precision, save_state
+from training.elastic.inputs import at_least, inputs_of, require_same
 from training.elastic.measure import LineEnds, Result, score
 from training.elastic.nested import blocks, uniform
 from training.elastic.text import TextError, read_sample, take_rows, windows
@@ -27,6 +29,7 @@ from training.evaluate import print_table
 from training.model import best_device
 
 SHARES = (0.9, 0.8, 0.7, 0.5, 0.25, 0.125)
+NUMBERS = ("seed", "calibration_tokens", "sensitivity_tokens", "code_tokens", "prose_tokens")
 # name -> (order, compensated, widths by layer)
 VARIANTS = {
     "weights": ("weights", False, False),
@@ -69,10 +72,10 @@ def main() -> None:
     parser.add_argument("--code", type=Path, nargs="+", required=True, help="held-out code to score")
     parser.add_argument("--prose", type=Path, nargs="+", help="held-out English: archives with Markdown, or texts")
     parser.add_argument("--out", type=Path, required=True, help="folder of what is measured so far")
-    parser.add_argument("--calibration-tokens", type=int, default=16_000)
-    parser.add_argument("--sensitivity-tokens", type=int, default=2048)
-    parser.add_argument("--code-tokens", type=int, default=8_000)
-    parser.add_argument("--prose-tokens", type=int, default=4_000)
+    parser.add_argument("--calibration-tokens", type=at_least(1), default=16_000)
+    parser.add_argument("--sensitivity-tokens", type=at_least(1), default=2048)
+    parser.add_argument("--code-tokens", type=at_least(1), default=8_000)
+    parser.add_argument("--prose-tokens", type=at_least(1), default=4_000)
     parser.add_argument("--seed", type=int, default=1, help="of the choice of files")
     args = parser.parse_args()
     try:
@@ -82,20 +85,30 @@ def main() -> None:
         checkpoint = load(args.model, args.tokenizer)
     except (CheckpointError, TextError) as error:
         raise SystemExit(str(error)) from None
+    texts = {"text": files, "code": samples["Code"][0]}
+    if args.prose:
+        texts["prose"] = samples["English"][0]
+    inputs = inputs_of(args, NUMBERS, checkpoint.model, texts)
+    statistics = args.out / "statistics.pt"
+    state = torch.load(statistics, weights_only=True) if statistics.exists() else None
+    if state:
+        try:
+            require_same(statistics, state.get("inputs"), inputs)
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
     model, text = checkpoint.model.to(best_device()), checkpoint.text
     reduced, ffn = precision(model.device), blocks(model)[0].ffn
     args.out.mkdir(parents=True, exist_ok=True)
     line_ends = LineEnds(text, model.config.vocab_size)
     found = {name: windows(text, held, checkpoint.window, tokens) for name, (held, tokens) in samples.items()}
 
-    statistics = args.out / "statistics.pt"
-    if statistics.exists():
-        state = torch.load(statistics, weights_only=True)
+    if state:
         calibration = Calibration(list(state["mean"]), list(state["square"]), state["tokens"])
     else:
         with reduced():
             calibration = calibrate(model, take_rows(text, iter(files), checkpoint.window, args.calibration_tokens))
-        state = {"mean": list(calibration.mean), "square": list(calibration.square), "tokens": calibration.tokens}
+        state = {"mean": list(calibration.mean), "square": list(calibration.square), "tokens": calibration.tokens,
+                 "inputs": inputs}  # fmt: skip
         save_state(statistics, state)
 
     results: dict[tuple[str, str, float], Result] = {}

@@ -351,7 +351,14 @@ def test_the_orders_are_compared_and_measured_rows_are_kept(
         lines = [line for line in measured.read_text().splitlines() if '"dense"' not in line]
         measured.write_text("".join(line + "\n" for line in lines[:rows_left]))
 
+    for name, value in (("--calibration-tokens", "700"), ("--code-tokens", "400")):
+        with monkeypatch.context() as patched, pytest.raises(SystemExit, match=f"with {name} .*; use another --out"):
+            patched.setattr(sys, "argv", [*sys.argv, name, value])
+            orders.main()
     state = torch.load(statistics)
+    torch.save({name: value for name, value in state.items() if name != "inputs"}, statistics)
+    with pytest.raises(SystemExit, match="an earlier version made it"):
+        orders.main()
     del state["costs"]
     torch.save(state, statistics)
     for rows_left in (9, 27):  # killed among the second order, then among the budgets
