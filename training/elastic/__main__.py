@@ -1,11 +1,13 @@
-"""Make a dense checkpoint elastic: sort, compensate, choose widths, fine-tune, write the folder for `matcoder import`.
+"""Make a dense checkpoint elastic: sort, compensate, choose widths, fine-tune, write the folder.
 
-Without `--tokens` or `--minutes` nothing is trained. An interrupted command resumes when it is started again; with
-another model, text or option of the same `--out` it is refused. Figures are of `--heldout`, text that neither
-calibration nor training sees.
+The folder is for `matcoder import`; of a model of ours it needs no import. Without `--tokens` or `--minutes` nothing is
+trained. An interrupted command resumes when it is started again; if its model, text or options are others, it is
+refused. Figures are of `--heldout`, text that neither calibration nor training sees, and of `--prose`, English of
+held-out packages.
 
+    python -m training.corpus --heldout-only --out build/heldout
     python -m training.elastic --model build/models/smollm2-135m-q4_1.gguf --text build/corpus/train.jsonl \\
-        --heldout build/corpus/heldout.jsonl --minutes 60 --out build/elastic
+        --heldout build/heldout/heldout.jsonl --prose build/heldout/tarballs --minutes 60 --out build/elastic
 """
 
 import argparse

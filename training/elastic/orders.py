@@ -2,9 +2,10 @@
 
 Every row keeps the same share of all hidden units: by weights alone; by energy; by energy and by fluctuation with the
 mean of the cut units added (bias); and by energy with bias and widths by layer (budgets). The others have the same
-width in every layer. Measured rows are kept in `--out`, so an interrupted command goes on with the next; with another
-model, text or option of the same `--out` it is refused.
+width in every layer. Measured rows are kept in `--out`, so an interrupted command goes on with the next; if its
+model, text or options are others, it is refused.
 
+    python -m training.corpus --heldout-only --out build/heldout
     python -m training.elastic.orders --model build/models/smollm2-135m-q4_1.gguf --text build/corpus/train.jsonl \\
         --code build/heldout/heldout.jsonl --prose build/heldout/tarballs --out build/orders/smollm2
 """
