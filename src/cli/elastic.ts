@@ -1,12 +1,11 @@
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { realpath, stat } from 'node:fs/promises';
 import { makeElastic, type MadeElastic } from '../models/elastic/makeElastic';
 import { bundledSample, splitSample } from '../models/elastic/sampleText';
 import type { Stage } from '../models/elastic/stages';
 import type { SampleFile } from '../models/heldOut';
 import { importThreads } from '../models/inspect';
-import { ModelLibrary } from '../models/library';
-import { modelsFolder } from '../models/place';
+import { modelArgument, modelNamed } from './models';
 import { UsageError } from './place';
 import { layOut } from './table';
 import { readWorkspace } from './workspaceFolder';
@@ -32,7 +31,7 @@ export interface ElasticReport extends MadeElastic {
  */
 export async function elasticCommand(root: string, model: string, options: ElasticArguments): Promise<ElasticReport> {
   const budgetMs = budgetOf(options.minutes);
-  const folder = await folderOf(model);
+  const folder = await modelNamed(model);
   const files = await sampleOf(root, options);
   const begin = performance.now();
   const made = await makeElastic(folder, files, {
@@ -52,24 +51,6 @@ export function budgetOf(minutes: string | undefined): number | undefined {
   const value = /^\d{1,4}(\.\d+)?$/.test(minutes) ? Number(minutes) : 0;
   if (value <= 0) throw new UsageError(`--minutes ${minutes}: expected a number of minutes above 0 and below 10000`);
   return 60_000 * value;
-}
-
-async function folderOf(model: string): Promise<string> {
-  const entry = await stat(model).catch(() => undefined);
-  if (entry?.isDirectory()) return resolve(model);
-  const models = await new ModelLibrary(modelsFolder()).list();
-  const own = models.find(({ id }) => id === model);
-  const [named, ...more] = own ? [own] : models.filter(({ name }) => name === model);
-  if (named && more.length > 0) {
-    const ids = [named, ...more].map(({ id }) => id).join(', ');
-    throw new UsageError(`${model}: several imported models have this name; give one of ${ids}`);
-  }
-  if (named) return named.folder;
-  if (entry) throw new UsageError(`${model}: it is a file; import it first`);
-  const names = models.map(({ id }) => id).join(', ');
-  throw new UsageError(
-    `${model}: there is no such folder, and no imported model of this name${names && `; there are ${names}`}`,
-  );
 }
 
 /** @throws {UsageError} @throws {CheckpointError} if there is no sample, or too little text in it; before an import that comes first */
@@ -175,6 +156,7 @@ export function elasticText({
     `Measured on ${record.heldOutBytes.toLocaleString('en')} bytes of the sample that nothing else read${few}.`,
     ...grew,
     `Made in ${minutes}.`,
+    howToUse(folder, Object.keys(sizes)),
   ].join('\n');
 }
 
@@ -184,6 +166,13 @@ function remedy(share: number): string {
   return share < WAS_READ
     ? 'a larger --sample or more --minutes measure more'
     : 'the sample has no more for it, and a larger --sample has';
+}
+
+/** What to do with the sizes; XS is none that answers. */
+function howToUse(folder: string, sizes: readonly string[]): string {
+  const model = modelArgument(folder);
+  const smallest = ['S', 'M', 'L'].find((name) => sizes.includes(name)) ?? 'XL';
+  return `Use it with --model ${model}, and one size of it with --submodel ${smallest}. \`matcoder inspect --model ${model}\` lists them.`;
 }
 
 function megabytes(bytes: number): string {

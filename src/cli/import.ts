@@ -12,6 +12,7 @@ import { type NameFault, nameFault, PARTIAL } from '../models/modelIds';
 import { partialsOf } from '../models/partialFolder';
 import { modelsFolder } from '../models/place';
 import type { Bits } from '../models/plan';
+import { modelArgument } from './models';
 import { UsageError } from './place';
 import { layOut } from './table';
 
@@ -171,11 +172,7 @@ export function factsText(facts: InspectedModel): string {
 export function importedText({ folder, seconds, relativeError }: ImportReport): string {
   const change =
     relativeError === 0 ? 'no weight changed' : `the weights changed by ${(100 * relativeError).toFixed(2)} %`;
-  return `${folder}\nImported in ${seconds.toFixed(1)} s; ${change}. Use it with --model ${quoted(folder)}.`;
-}
-
-function quoted(path: string): string {
-  return /^[\w./:\\-]+$/.test(path) ? path : JSON.stringify(path);
+  return `${folder}\nImported in ${seconds.toFixed(1)} s; ${change}. Use it with --model ${modelArgument(folder)}.`;
 }
 
 function counted(count: number): string {

@@ -11,6 +11,7 @@ import { hardwareTable, inspectHardware } from './hardware';
 import { factsText, importCommand, importedText } from './import';
 import { inspect, table } from './inspect';
 import { inspectMachine, machineTable } from './machine';
+import { listModels, modelNamed, modelsTable } from './models';
 import { guardOutput } from './output';
 import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
@@ -20,13 +21,14 @@ import { hitsText, indexCommand, indexText, searchCommand } from './search';
 import { versionOf } from './version';
 import { switchesOf } from './workspaceFolder';
 
-const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--workspace DIR] [--model DIR]
+const HELP = `matcoder complete FILE:LINE:COL [--json] [--submodel auto|NAME] [--workspace DIR] [--model MODEL]
     Complete at that position (line and column from 1) and print the text that would be inserted, or to
     standard error the reason why there is none. Files that .matcoderignore lists are refused. NAME is a submodel
     that \`matcoder inspect\` lists, such as XS, S, M, L or XL. With --workspace, the files of that folder that may be
     quoted are remembered and lend snippets, as in the editor. The engine of the editor's windows is used if it runs.
+    --model, here and below, is a folder that holds a model, or the name of one that \`matcoder models\` lists.
 
-matcoder inspect [--json] [--model DIR]
+matcoder inspect [--json] [--model MODEL]
     List the submodels of a checkpoint: parameters, bytes of weights read per token, loss, FFN widths. Below them are the
     model's shape, the form of its prompt and of its weights, and, if it was imported, where it came from.
 
@@ -34,7 +36,7 @@ matcoder inspect --machine [--json]
     Print the sensors' readings (power, heat, load by other programs), each with its source or the reason why it is
     unknown.
 
-matcoder inspect --hardware [--json] [--model DIR]
+matcoder inspect --hardware [--json] [--model MODEL]
     Try the native engine, the GPU, and the GPU for prompts alone with a checkpoint. Print which of them are correct,
     their times, and the one that is used from now on, also in the editor.
 
@@ -46,7 +48,11 @@ matcoder import PATH [--name NAME] [--bits 8|4] [--into FOLDER] [--elastic [--sa
 matcoder elastic MODEL [--sample DIR] [--minutes N] [--json]
     Give a model that was imported with one size narrower ones, which are faster and lose a little. MODEL is its folder, or
     its name. The full size stays the same function. --sample names a folder of your code, which the sizes are chosen and
-    measured on; without it, sources of MatCoder are. It takes about 4 minutes, or as many as --minutes says.
+    measured on; without it, sources of MatCoder are. It takes about 4 minutes, or as many as --minutes says, and longer
+    if that is too little for the 2,000 tokens that the sizes are measured on in any case.
+
+matcoder models [--json]
+    List the models that were imported: their names, sizes, bits a weight, and bytes on the disk.
 
 matcoder index [DIR] [--json]
     Bring the index of a folder (this one, if none is named) up to date: the code and the pictures that search finds.
@@ -60,7 +66,7 @@ matcoder search QUERY [--workspace DIR] [--pictures] [--submodel auto|S|M|L|XL] 
     --submodel is the size that reads the query, by default the largest.
 
 matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodels NAMES] [--each N] [--seed N]
-              [--without each|FILTERS] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model DIR]
+              [--without each|FILTERS] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model MODEL]
     Mask lines, rests of lines and blocks of files, complete them as the editor does, and print the share that is right:
     for each submodel, by hand and at each eagerness, and for VS Code's word-based suggestions. --heldout takes files of
     a corpus, from the half of its packages that calibration does not use. --without measures the effect of a filter.
@@ -68,13 +74,13 @@ matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodel
     of each held-out file. --memory off leaves the memory out, and off,on compares both at the same places. --new-files
     leaves out all files that name what the edited one declares, as if it was new.
 
-matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--packages] [--memory off,on] [--model DIR]
+matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--packages] [--memory off,on] [--model MODEL]
     Fit the confidence score on the other half of the packages, and write confidence.json next to the weights.
 
 matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,hot,fast,slow,build,crowded,mistakes|all]
                 [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
                 [--real-time] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json]
-                [--model DIR [--model DIR]]
+                [--model MODEL [--model MODEL]]
     Type files with a simulated hand through the real pipeline and model. Print keystrokes saved, latency and share of a
     core. --heldout takes files of the packages that calibration does not use; with --calibrate, the others. --costs
     names a file with the engine's times on an idle machine; if it is missing, they are measured and written there.
@@ -85,17 +91,17 @@ matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,
     the second.
 
 matcoder serve [--port N] [--token-file FILE] [--workspace DIR] [--submodel auto|NAME] [--eagerness careful|balanced|eager]
-               [--threads N] [--model DIR]
+               [--threads N] [--model MODEL]
     Serve other editors on this machine: llama.cpp's /infill, /health and /v1/models, and /v1/completions. llama.vim
     finds it at its port (8012) without settings. It uses the engine of the editor's windows, and starts it if
     it does not run. With --workspace, the files of that folder that may be quoted are remembered, as in VS Code, for all
     clients. With --token-file, requests have to bring the first line of that file as Authorization: Bearer.
 
-matcoder lsp [--threads N] [--model DIR]
+matcoder lsp [--threads N] [--model MODEL]
     Serve one editor over the Language Server Protocol at standard input and output: inline completions of LSP 3.18. The
     editor starts it. Settings come from the editor, by the names that they have in VS Code, apart from these two.
 
-matcoder eval --places PLACES [--json] [--model DIR]
+matcoder eval --places PLACES [--json] [--model MODEL]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places.
     \`python -m training.evaluate --places PLACES\` writes it and prints PyTorch's figures for the same places.
 
@@ -110,6 +116,7 @@ const OPTIONS = new Map<string, readonly string[]>(
     inspect: ['json', 'machine', 'hardware', 'model'],
     import: ['json', 'name', 'bits', 'into', 'elastic', 'sample', 'minutes'],
     elastic: ['json', 'sample', 'minutes'],
+    models: ['json'],
     index: ['json'],
     search: ['json', 'workspace', 'pictures', 'submodel', 'limit'],
     lsp: ['stdio', 'threads', 'model'],
@@ -198,14 +205,13 @@ async function main(args: readonly string[]): Promise<void> {
       throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
     }
   }
-  const models = values.model.map((folder) => resolve(folder));
   // Of several, only replay uses more than the last.
-  const model = models.at(-1) ?? '';
+  const model = () => modelNamed(values.model.at(-1) ?? '');
   switch (command) {
     case 'complete': {
       const [place, ...more] = rest;
       if (place === undefined || more.length > 0) throw new UsageError('complete takes one FILE:LINE:COL');
-      const completion = await complete(root, model, parsePlace(place), values.submodel, values.workspace);
+      const completion = await complete(root, await model(), parsePlace(place), values.submodel, values.workspace);
       const { text, outcome } = completion;
       if (values.json) process.stdout.write(`${JSON.stringify(completion)}\n`);
       else if (text !== '') process.stdout.write(`${text}\n`);
@@ -213,7 +219,7 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     case 'inspect': {
-      if (rest.length > 0) throw new UsageError('inspect takes no file: name a checkpoint with --model DIR');
+      if (rest.length > 0) throw new UsageError('inspect takes no file: name a checkpoint with --model MODEL');
       if (values.machine && values.hardware) {
         throw new UsageError('inspect takes --machine or --hardware, not both');
       }
@@ -223,11 +229,11 @@ async function main(args: readonly string[]): Promise<void> {
         return;
       }
       if (values.hardware) {
-        const report = await inspectHardware(root, model);
+        const report = await inspectHardware(root, await model());
         process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${hardwareTable(report)}\n`);
         return;
       }
-      const { rows, facts } = await inspect(model);
+      const { rows, facts } = await inspect(await model());
       process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n\n${facts}\n`);
       return;
     }
@@ -268,6 +274,12 @@ async function main(args: readonly string[]): Promise<void> {
       process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${elasticText(report)}\n`);
       return;
     }
+    case 'models': {
+      if (rest.length > 0) throw new UsageError('models takes no file');
+      const rows = await listModels();
+      process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : `${modelsTable(rows)}\n`);
+      return;
+    }
     case 'index': {
       if (rest.length > 1) throw new UsageError('index takes one folder');
       const signal = interruptible('the index was interrupted: what is done is kept, and the next run goes on');
@@ -288,7 +300,7 @@ async function main(args: readonly string[]): Promise<void> {
       if (rest.length > 0) throw new UsageError('serve takes no file');
       const { submodel, eagerness } = values;
       await serveCommand(root, {
-        ...{ model, port: count('port', values.port), tokenFile: values['token-file'], say: sayLine },
+        ...{ model: await model(), port: count('port', values.port), tokenFile: values['token-file'], say: sayLine },
         workspaces: values.workspace === undefined ? [] : [values.workspace],
         settings: { submodel, eagerness, threads: count('threads', values.threads) },
         signal: interruptible('interrupted'),
@@ -297,11 +309,11 @@ async function main(args: readonly string[]): Promise<void> {
     }
     case 'lsp': {
       if (rest.length > 0) throw new UsageError('lsp takes no file');
-      await lspCommand(root, model, count('threads', values.threads));
+      await lspCommand(root, await model(), count('threads', values.threads));
       return;
     }
     case 'eval': {
-      const text = await evaluationCommand(root, model, {
+      const text = await evaluationCommand(root, await model(), {
         files: rest.map((file) => resolve(file)),
         places: values.places,
         heldout: values.heldout,
@@ -348,7 +360,7 @@ async function main(args: readonly string[]): Promise<void> {
       };
       const rows = await replayFiles(
         root,
-        models,
+        values.model,
         options,
         ({ scenario, policy, memory }) => {
           process.stderr.write(`${scenario}, ${policy}${memory ? `, memory ${memory}` : ''}: done\n`);

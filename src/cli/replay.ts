@@ -28,6 +28,7 @@ import type { Task } from '../replay/typist';
 import type { Switch, Workspace } from '../replay/workspace';
 import { type Half, packagesOf, readHeldout } from './heldout';
 import { type Memories, openMemories } from './memory';
+import { modelNamed } from './models';
 import { checkRegular, readSource, UsageError } from './place';
 import { submodelNamed } from './submodelNamed';
 import { pathFrom, readWorkspace } from './workspaceFolder';
@@ -59,7 +60,7 @@ export interface ReplayOptions {
 
 /**
  * Files typed by a simulated hand through the real pipeline and model, under each policy in each scenario.
- * @param models folders of one checkpoint, or of two: the second is used as an imported model
+ * @param models folders or names of one checkpoint, or of two: the second is used as an imported model
  */
 export async function replayFiles(
   root: string,
@@ -68,8 +69,10 @@ export async function replayFiles(
   onRow: (row: Summary) => void = () => undefined,
   onStanding: (second: Standing) => void = () => undefined,
 ): Promise<Summary[]> {
-  const [folder, secondFolder, ...more] = models;
-  if (folder === undefined || more.length > 0) throw new UsageError('replay takes one --model or two');
+  const [first, second, ...more] = models;
+  if (first === undefined || more.length > 0) throw new UsageError('replay takes one --model or two');
+  const folder = await modelNamed(first);
+  const secondFolder = second === undefined ? undefined : await modelNamed(second);
   const scenarios = scenariosOf(options.scenario);
   for (const file of [...options.costs, ...(options.answers === undefined ? [] : [options.answers])])
     if (existsSync(file)) await checkRegular(file);

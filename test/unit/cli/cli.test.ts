@@ -168,7 +168,7 @@ describe('matcoder complete', () => {
     [
       'a checkpoint that is missing',
       ['list.ts:1:1', '--model', 'nowhere'],
-      /nowhere: there is no such folder\. Choose/,
+      /nowhere: there is no such folder, and no imported model of this name/,
     ],
     [
       'a GGUF file instead of a checkpoint',

@@ -31,7 +31,8 @@ describe('matcoder elastic', function () {
     assert.ok(stdout.startsWith(`${folder}\nsize `), stdout);
     assert.match(stdout, /^XL +100 % +\d\.\d{3} +100\.0 %$/m);
     assert.match(stdout, /^Measured on [\d,]+ bytes of the sample that nothing else read/m);
-    const inspected = matcoder('inspect', '--model', folder).stdout;
+    assert.match(stdout, /^Use it with --model my-model, and one size of it with --submodel [SML]+\. /m);
+    const inspected = matcoder('inspect', '--model', 'My Model').stdout;
     assert.match(inspected, /^[SML] +[\d,]+ +[\d,]+ +\d\.\d{3} /m);
     assert.match(
       inspected,
