@@ -7,7 +7,7 @@ import type { WorkspaceFile } from '../replay/workspace';
 import { FilePolicy } from '../workspace/filePolicy';
 import { unfitName, unfitText } from '../workspace/memory/fitness';
 import { isSecretFile } from '../workspace/secretFiles';
-import { checkRegular, UsageError } from './place';
+import { checkRegular, unreadableFile, UsageError } from './place';
 
 /** A file of a corpus. */
 export interface HeldoutFile {
@@ -37,7 +37,7 @@ export async function readHeldout(file: string, seed: number, half: Half): Promi
   // /dev/null is an empty corpus, which the caller reports.
   if (file !== devNull) await checkRegular(file, REMEDY);
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(`${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)}); ${REMEDY}`);
+    throw unreadableFile(file, error, REMEDY);
   });
   const rows = text
     .split('\n')

@@ -6,6 +6,7 @@ import { generalGate } from '../models/generalGate';
 import { importModel, type ImportProgress } from '../models/import';
 import { shown } from '../models/importError';
 import type { PromptOrder } from '../matlm/promptFormat';
+import { isSystemError, writeFault } from '../matlm/systemFault';
 import { type InspectedModel, inspectModel } from '../models/inspect';
 import { ModelLibrary, type Reservation } from '../models/library';
 import { type NameFault, nameFault, PARTIAL } from '../models/modelIds';
@@ -69,9 +70,11 @@ async function placeFor(name: string, into: string | undefined): Promise<Place> 
   try {
     return into === undefined ? await reserve(folder, name) : await taken(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new UsageError(`${folder}: it cannot be written (${code === 'ENOSPC' ? 'the disk is full' : code})`);
+    if (!isSystemError(error)) throw error;
+    const { fault, remedy } = writeFault(error);
+    const elsewhere =
+      into === undefined ? 'give another one with --into FOLDER, or set XDG_CACHE_HOME' : 'choose another';
+    throw new UsageError(`${folder}: ${fault}; ${remedy === undefined ? '' : `${remedy}, or `}${elsewhere}`);
   }
 }
 

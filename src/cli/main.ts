@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHIPPED } from '../matlm/checkpoint';
 import { messageOf } from '../matlm/errors';
+import { systemMessage } from '../matlm/systemFault';
 import { complete } from './complete';
 import { replayTable } from '../replay/tables';
 import { budgetOf, checkSample, elasticCommand, type ElasticReport, elasticText, progressLines } from './elastic';
@@ -433,6 +434,6 @@ function usageFault(error: unknown, args: readonly string[]): unknown {
 guardOutput();
 const args = process.argv.slice(2);
 main(args).catch((error: unknown) => {
-  process.stderr.write(`matcoder: ${messageOf(usageFault(error, args))}\n`);
+  process.stderr.write(`matcoder: ${systemMessage(error) ?? messageOf(usageFault(error, args))}\n`);
   process.exitCode = 1;
 });

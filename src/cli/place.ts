@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { readFault } from '../matlm/systemFault';
 
 /** A wrong call of a command. Its message names the fault, and no stack trace is shown. */
 export class UsageError extends Error {
@@ -29,13 +30,33 @@ const MAX_FILE_BYTES = 50_000_000;
 export async function checkRegular(file: string, remedy = ''): Promise<Stats> {
   const advice = remedy === '' ? '' : `; ${remedy}`;
   const entry = await stat(file).catch((error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    const fault = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${String(code)})`;
-    throw new UsageError(`${file}: ${fault}${advice}`);
+    throw unreadableFile(file, error, remedy);
   });
   if (entry.isDirectory()) throw new UsageError(`${file}: it is a folder, not a file${advice}`);
   if (!entry.isFile()) throw new UsageError(`${file}: it is not a regular file${advice}`);
   return entry;
+}
+
+/** @param advice if the system's fault has none */
+export function unreadableFile(file: string, error: unknown, advice = ''): UsageError {
+  const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  const { fault, remedy = advice } = readFault(error);
+  const said = isMissing ? 'there is no such file' : fault;
+  return new UsageError(`${file}: ${said}${remedy === '' ? '' : `; ${remedy}`}`);
+}
+
+/**
+ * The folder that an option or an argument names.
+ * @param option that names it, for the message
+ * @throws {UsageError} if there is no folder of that name
+ */
+export async function checkFolder(folder: string, option = ''): Promise<void> {
+  const named = option === '' ? folder : `${option} ${folder}`;
+  const entry = await stat(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new UsageError(`${named}: there is no such folder`);
+    throw unreadableFile(named, error);
+  });
+  if (!entry.isDirectory()) throw new UsageError(`${named}: it is a file, not a folder`);
 }
 
 /** The text of a source file, with line ends as \n. */
@@ -43,7 +64,7 @@ export async function readSource(file: string): Promise<string> {
   const entry = await checkRegular(file);
   if (entry.size > MAX_FILE_BYTES) throw new UsageError(`${file}: it is larger than ${MAX_FILE_BYTES / 1e6} MB`);
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw new UsageError(`${file}: it cannot be read (${String((error as NodeJS.ErrnoException).code)})`);
+    throw unreadableFile(file, error);
   });
   if (bytes.includes(0)) throw new UsageError(`${file}: it is a binary file`);
   try {

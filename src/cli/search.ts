@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { SYSTEM_CLOCK } from '../machine/clock';
 import { FirstLines } from '../search/firstLines';
@@ -6,7 +6,7 @@ import type { LocalSearch } from '../search/localSearch';
 import { openSearch } from '../search/openSearch';
 import { type CodeHit, percentDone, type PictureHit, SearchFault, type SearchProgress } from '../search/search';
 import { indexFolder } from '../search/storage';
-import { UsageError } from './place';
+import { checkFolder, UsageError } from './place';
 import { layOut } from './table';
 
 /** The output of `matcoder index --json`. */
@@ -111,8 +111,7 @@ async function withIndex<Result>(
   { folder, say, storage = indexFolder() }: IndexOptions,
   use: (search: LocalSearch) => Promise<Result>,
 ): Promise<Result> {
-  const entry = await stat(folder).catch(() => undefined);
-  if (!entry?.isDirectory()) throw new UsageError(`${folder}: there is no such folder`);
+  await checkFolder(folder);
   const opened = await openSearch({ root, storage, clock: SYSTEM_CLOCK, say, threads: 1 });
   const { search } = opened;
   let saidMs = performance.now();

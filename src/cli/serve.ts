@@ -4,8 +4,7 @@ import type { Log } from '../session/parts';
 import { readSettings, type Settings } from '../session/settings';
 import { openServer } from '../serve/http/open';
 import { HOST } from '../serve/http/server';
-import { isFolder } from '../serve/workspace/diskWorkspace';
-import { checkRegular, UsageError } from './place';
+import { checkFolder, checkRegular, UsageError } from './place';
 
 /** The port at which llama.vim looks for a server. */
 export const DEFAULT_PORT = 8012;
@@ -30,7 +29,7 @@ export async function serveCommand(root: string, options: ServeCommandOptions): 
   const settings = settingsOf(options.settings);
   const workspaces = options.workspaces.map((folder) => resolve(folder));
   for (const folder of workspaces) {
-    if (!(await isFolder(folder))) throw new UsageError(`--workspace ${folder}: there is no such folder`);
+    await checkFolder(folder, '--workspace');
   }
   const log = logTo(say);
   const listening = await openServer({ root, model, port, token, settings, log, workspaces }).catch(

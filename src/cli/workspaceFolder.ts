@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import * as paths from 'node:path';
 import { join, resolve } from 'node:path';
 import { type Switch, SWITCHES, type WorkspaceFile } from '../replay/workspace';
@@ -6,7 +5,7 @@ import { diskFolder, entriesIn } from '../workspace/disk';
 import { FilePolicy } from '../workspace/filePolicy';
 import { unfitName, unfitText } from '../workspace/memory/fitness';
 import { SKIPPED_FOLDERS } from '../workspace/memory/walk';
-import { UsageError } from './place';
+import { checkFolder, UsageError } from './place';
 
 /**
  * The files of a folder that the editor would remember if there were no limits: those that may be quoted and that a person
@@ -19,8 +18,7 @@ export async function readWorkspace(
   warn: (message: string) => void = (message) => process.stderr.write(`matcoder: ${message}\n`),
   option = '--workspace',
 ): Promise<WorkspaceFile[]> {
-  const entry = await stat(root).catch(() => undefined);
-  if (!entry?.isDirectory()) throw new UsageError(`${option} ${root}: there is no such folder`);
+  await checkFolder(root, option);
   const policy = new FilePolicy(warn);
   const folder = diskFolder(resolve(root));
   const files: WorkspaceFile[] = [];

@@ -17,7 +17,9 @@ export function hardwareFile(): string {
     win32: process.env.LOCALAPPDATA,
     darwin: join(homedir(), 'Library', 'Caches'),
   };
-  const folder = process.env.XDG_CACHE_HOME ?? folders[platform()] ?? join(homedir(), '.cache');
+  // An empty variable counts as none: https://specifications.freedesktop.org/basedir-spec
+  const named = process.env.XDG_CACHE_HOME === '' ? undefined : process.env.XDG_CACHE_HOME;
+  const folder = named ?? folders[platform()] ?? join(homedir(), '.cache');
   return join(folder, 'matcoder', 'hardware.json');
 }
 

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { isObject } from './json';
 import { CheckpointError } from './errors';
 import { regularFileBytes } from './regularFile';
+import { unreadable } from './systemFault';
 
 /**
  * Maps a checkpoint's probabilities to the chance of being right: weights of a logistic function, the same for all its
@@ -31,7 +32,7 @@ export async function readCalibration(file: string): Promise<Calibration | undef
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new CheckpointError(file, `it cannot be read (${(error as Error).message})`, REMEDY);
+    throw unreadable(file, error, REMEDY);
   }
   let json: unknown;
   try {

@@ -7,6 +7,7 @@ import { isObject, parseObject } from './json';
 import { ownFormat, parsePromptFormat, type PromptFormat } from './promptFormat';
 import { regularFileBytes } from './regularFile';
 import { readTensorEntries, type TensorEntry } from './safetensors';
+import { unreadable } from './systemFault';
 import { bytesPerWeight, checkTensors } from './tensors';
 import { Tokenizer } from './tokenizer';
 
@@ -58,17 +59,19 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   return { folder, config, tokenizer, prompt, weightsFile: await realFile(weightsName), tensors, calibration };
 }
 
+const CHOOSE = 'Choose a folder that holds a checkpoint.';
+
 /**
  * The config.json of a folder.
  * @throws {CheckpointError} if there is no such folder or file
  */
 export async function readConfig(folder: string): Promise<{ configFile: string; configText: string }> {
-  const entry = await stat(folder).catch(() => undefined);
-  if (!entry) throw new CheckpointError(folder, 'there is no such folder', 'Choose a folder that holds a checkpoint.');
+  const entry = await stat(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(folder, error, CHOOSE);
+    throw new CheckpointError(folder, 'there is no such folder', CHOOSE);
+  });
   if (!entry.isDirectory()) {
-    const remedy = /\.gguf$/i.test(folder)
-      ? 'Import it first, and choose the folder that the import writes.'
-      : 'Choose a folder that holds a checkpoint.';
+    const remedy = /\.gguf$/i.test(folder) ? 'Import it first, and choose the folder that the import writes.' : CHOOSE;
     throw new CheckpointError(folder, 'it is a file, not a folder', remedy);
   }
   const configFile = join(folder, 'config.json');
@@ -97,8 +100,6 @@ async function readText(file: string, maxBytes: number): Promise<string> {
       throw new CheckpointError(file, `it is larger than ${maxBytes / 1e6} MB`);
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof CheckpointError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CheckpointError(file, code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${String(code)})`);
+    throw error instanceof CheckpointError ? error : unreadable(file, error);
   }
 }

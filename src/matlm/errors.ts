@@ -3,6 +3,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** If nothing better can be said. */
+export const RESTORE = 'Restore the file or choose another checkpoint folder.';
+
 /** A checkpoint that cannot be used. The message names the file, the fault and what to do next. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
@@ -10,7 +13,7 @@ export class CheckpointError extends Error {
   constructor(
     readonly file: string,
     readonly fault: string,
-    remedy = 'Restore the file or choose another checkpoint folder.',
+    readonly remedy = RESTORE,
   ) {
     super(`${file}: ${fault}. ${remedy}`);
   }

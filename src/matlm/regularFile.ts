@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { CheckpointError } from './errors';
+import { unreadable } from './systemFault';
 
 /**
  * The size of a file in bytes, symbolic links resolved. Call it before the file is opened, because opening a pipe waits for
@@ -8,12 +9,7 @@ import { CheckpointError } from './errors';
  */
 export async function regularFileBytes(file: string, remedy?: string): Promise<number> {
   const entry = await stat(file).catch((error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CheckpointError(
-      file,
-      code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${String(code)})`,
-      remedy,
-    );
+    throw unreadable(file, error, remedy);
   });
   if (entry.isDirectory()) throw new CheckpointError(file, 'it is a folder, not a file', remedy);
   if (!entry.isFile()) throw new CheckpointError(file, 'it is not a regular file', remedy);

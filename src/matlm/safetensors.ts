@@ -3,6 +3,7 @@ import { isObject, parseObject } from './json';
 import { CheckpointError } from './errors';
 import { named } from './named';
 import { regularFileBytes } from './regularFile';
+import { unreadable } from './systemFault';
 
 export type TensorType = 'I8' | 'U8' | 'F16' | 'F32';
 
@@ -44,8 +45,7 @@ export async function readEntries<Type extends string>(
 ): Promise<Record<string, TensorEntry<Type>>> {
   await regularFileBytes(file);
   const handle = await open(file).catch((error: unknown) => {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new CheckpointError(file, code === 'ENOENT' ? 'it does not exist' : `it cannot be opened (${String(code)})`);
+    throw unreadable(file, error);
   });
   try {
     const { size: fileBytes } = await handle.stat();

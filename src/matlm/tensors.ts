@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { ModelConfig } from './shape';
 import { CheckpointError } from './errors';
 import type { TensorEntry, TensorType } from './safetensors';
+import { unreadable } from './systemFault';
 
 type Tensors = Readonly<Record<string, TensorEntry>>;
 
@@ -160,7 +161,7 @@ export function checkValues(file: string, tensors: Tensors): void {
   try {
     descriptor = openSync(file, 'r');
   } catch (error) {
-    throw new CheckpointError(file, `it cannot be opened (${String((error as NodeJS.ErrnoException).code)})`);
+    throw unreadable(file, error);
   }
   const chunk = Buffer.alloc(CHUNK_BYTES);
   try {

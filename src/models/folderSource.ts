@@ -1,13 +1,13 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CheckpointError } from '../matlm/errors';
 import { isObject, parseObject } from '../matlm/json';
 import { regularFileBytes } from '../matlm/regularFile';
 import { readEntries, type TensorEntry } from '../matlm/safetensors';
+import { isSystemError, unreadable } from '../matlm/systemFault';
 import type { TokenHints } from './fim';
 import { unsupported } from './ggufConfig';
 import { isWeightType, type WeightType } from './ggmlTypes';
-import { ImportError, shown } from './importError';
+import { ImportError, importErrorOf, shown } from './importError';
 import { RECORD_FILE } from './importRecord';
 import type { Source, SourceTensor } from './source';
 
@@ -144,7 +144,7 @@ async function readWeights(folder: string): Promise<{ files: string[]; entries: 
   const entries = new Map<string, FoundTensor>();
   for (const file of files) {
     const found = await readEntries(file, TYPES).catch((error: unknown) => {
-      throw error instanceof CheckpointError ? new ImportError(file, error.fault) : error;
+      throw importErrorOf(error);
     });
     for (const [name, entry] of Object.entries(found)) {
       const before = entries.get(name);
@@ -242,7 +242,6 @@ async function readObject(file: string): Promise<Record<string, unknown>> {
       throw new ImportError(file, `it is larger than ${MAX_JSON_BYTES / 1e6} MB`);
     return parseObject(file, await readFile(file, 'utf8'));
   } catch (error) {
-    if (error instanceof ImportError) throw error;
-    throw error instanceof CheckpointError ? new ImportError(file, error.fault) : error;
+    throw importErrorOf(isSystemError(error) ? unreadable(file, error) : error);
   }
 }

@@ -8,9 +8,10 @@
  */
 import { open } from 'node:fs/promises';
 import { regularFileBytes } from '../matlm/regularFile';
+import { unreadable } from '../matlm/systemFault';
 import { type BlockType, GGML_TYPES } from './ggmlTypes';
 import { HeaderReader } from './headerReader';
-import { ImportError, shown } from './importError';
+import { importErrorOf, shown } from './importError';
 
 /** A bigint is a number of 64 bits for which JavaScript has no exact number. */
 export type GgufScalar = string | number | bigint | boolean;
@@ -91,7 +92,7 @@ function exact(value: bigint): number | bigint {
 export async function readGguf(file: string): Promise<GgufFile> {
   await regularFileBytes(file, 'Choose a GGUF file.');
   const handle = await open(file).catch((error: unknown) => {
-    throw new ImportError(file, `it cannot be opened (${String((error as NodeJS.ErrnoException).code)})`);
+    throw importErrorOf(unreadable(file, error));
   });
   try {
     const { size: fileBytes } = await handle.stat();

@@ -4,10 +4,12 @@ import { freemem, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { openCheckpoint } from '../matlm/checkpoint';
 import type { MemoryGate } from '../matlm/config';
+import { CheckpointError } from '../matlm/errors';
 import { isObject, parseObject } from '../matlm/json';
 import type { PromptFormat } from '../matlm/promptFormat';
+import { isRead, isSystemError, sentence, unreadable, writeFault } from '../matlm/systemFault';
 import { convert, type Converter } from './convert';
-import { ImportError } from './importError';
+import { ImportError, importErrorOf } from './importError';
 import { factsOf, importThreads, type ModelFacts } from './inspect';
 import { openSource } from './open';
 import { partialOf, partialsOf } from './partialFolder';
@@ -89,10 +91,16 @@ export async function importModel(path: string, folder: string, options: ImportO
         'its import stood still for so long that another program has removed what was written',
         'Import the model again.',
       );
-    if (code === 'ENOSPC')
-      throw new ImportError(partial, 'the disk is full', 'Free some space and import the model again.');
-    throw error;
+    throw faultOf(source, target, error);
   }
+}
+
+/** A fault of the file system while the weights are read and written; any other as it is. */
+function faultOf(source: Source, target: string, error: unknown): unknown {
+  if (error instanceof CheckpointError || !isSystemError(error)) return error;
+  if (isRead(error)) return importErrorOf(unreadable(source.path, error));
+  const { fault, remedy = 'choose another folder' } = writeFault(error);
+  return new ImportError(target, fault, sentence(`${remedy}, and import the model again`));
 }
 
 async function write(
@@ -161,7 +169,7 @@ async function writeJson(file: string, value: object): Promise<void> {
 async function refuseExisting(folder: string): Promise<void> {
   // A link that leads nowhere is in the way, too.
   const entry = await lstat(folder).catch(() => undefined);
-  if (entry) throw new ImportError(folder, 'it exists already', 'Choose another name, or delete it first.');
+  if (entry) throw new ImportError(folder, 'it exists already', 'Choose another name or folder.');
 }
 
 /** Left free on the disk after an import. */

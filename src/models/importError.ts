@@ -1,4 +1,4 @@
-import { CheckpointError } from '../matlm/errors';
+import { CheckpointError, RESTORE } from '../matlm/errors';
 
 const REMEDY = 'Download it again, or choose another model.';
 
@@ -7,6 +7,12 @@ export class ImportError extends CheckpointError {
   constructor(file: string, fault: string, remedy = REMEDY) {
     super(file, fault, remedy);
   }
+}
+
+/** A fault that was found as that of a checkpoint. */
+export function importErrorOf(error: unknown): unknown {
+  if (!(error instanceof CheckpointError) || error instanceof ImportError) return error;
+  return new ImportError(error.file, error.fault, error.remedy === RESTORE ? REMEDY : error.remedy);
 }
 
 /** Names and texts come from the file, and messages show them. */

@@ -1,8 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { unreadable } from '../matlm/systemFault';
 import { openFolder } from './folderSource';
 import { openGguf } from './ggufSource';
-import { ImportError } from './importError';
+import { ImportError, importErrorOf } from './importError';
 import type { Source } from './source';
 
 const CHOOSE = 'Choose a GGUF file, or a folder with config.json, tokenizer.json and model.safetensors.';
@@ -14,8 +15,7 @@ const CHOOSE = 'Choose a GGUF file, or a folder with config.json, tokenizer.json
  */
 export async function openSource(path: string): Promise<Source> {
   const entry = await stat(path).catch((error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ImportError(path, code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${String(code)})`, CHOOSE);
+    throw importErrorOf(unreadable(path, error, CHOOSE));
   });
   if (entry.isDirectory()) return openAnyFolder(path);
   const name = basename(path).toLowerCase();
@@ -27,7 +27,7 @@ export async function openSource(path: string): Promise<Source> {
 
 async function openAnyFolder(folder: string): Promise<Source> {
   const names = await readdir(folder).catch((error: unknown) => {
-    throw new ImportError(folder, `it cannot be read (${String((error as NodeJS.ErrnoException).code)})`, CHOOSE);
+    throw importErrorOf(unreadable(folder, error, CHOOSE));
   });
   if (names.includes('config.json')) return openFolder(folder);
   const [gguf, ...others] = names.filter((name) => name.toLowerCase().endsWith('.gguf'));

@@ -1,4 +1,5 @@
 import { lstat, stat } from 'node:fs/promises';
+import { writeFault } from '../matlm/systemFault';
 import type { FilePolicy, Folder } from '../workspace/filePolicy';
 import type { Surroundings } from '../workspace/memory/nearness';
 import type { Embedder, VectorIndex } from './embedder';
@@ -230,7 +231,7 @@ export class RootIndex<Row, Content> {
         this.storeFault = undefined;
       } catch (error) {
         this.unsavable = unsaved;
-        this.storeFault = `${file}: ${describeFault(error)}; the search goes on, and what is not stored is built again after the next start`;
+        this.storeFault = `${file}: ${writeFault(error).fault}; the search goes on, and what is not stored is built again after the next start`;
         say(this.storeFault);
       }
     });
@@ -375,10 +376,4 @@ function firstOf<Row, Content>(pieces: readonly Pending<Row, Content>[], count: 
     first.set(piece.hash, piece);
   }
   return [...first.values()];
-}
-
-function describeFault(error: unknown): string {
-  const code = String((error as NodeJS.ErrnoException).code);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the disk is full';
-  return code === 'EFBIG' ? 'the system allows no file of this size' : `it cannot be written (${code})`;
 }

@@ -212,6 +212,6 @@ describe('a model that is made elastic', function () {
     const folder = await tiny();
     chmodSync(dirname(folder), 0o755);
     chmodSync(folder, 0o555);
-    await asOrdinaryUser(() => assert.rejects(make(folder), /tiny: it cannot be written\. Allow it/));
+    await asOrdinaryUser(() => assert.rejects(make(folder), /tiny: it cannot be written \(EACCES\)\. Allow this user/));
   });
 });

@@ -205,6 +205,13 @@ describe('a model on the disk', () => {
       throw Object.assign(new Error('write'), { code: 'ENOSPC' });
     };
     await assert.rejects(importModel(path, folder, { addon, onProgress: full }), /the disk is full\. Free some space/);
+    const tooLarge = () => {
+      throw Object.assign(new Error('EFBIG: file too large, ftruncate'), { code: 'EFBIG', syscall: 'ftruncate' });
+    };
+    await assert.rejects(
+      importModel(path, folder, { addon, onProgress: tooLarge }),
+      /tiny: the system allows no file of this size\. Raise the limit .*, and import the model again\.$/,
+    );
     assert.deepEqual(left(folder), []);
   });
 
@@ -262,7 +269,7 @@ describe('a model on the disk', () => {
   it('never replaces another', async () => {
     const path = writeGguf(TINY_LLAMA, randomModel(TINY_LLAMA));
     const { folder } = await imported(path);
-    await assert.rejects(importModel(path, folder, { addon }), /it exists already\. Choose another name/);
+    await assert.rejects(importModel(path, folder, { addon }), /it exists already\. Choose another name or folder\./);
   });
 
   it('is not begun if the disk or the memory is too small', async () => {

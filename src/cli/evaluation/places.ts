@@ -6,6 +6,7 @@ import { openCheckpoint } from '../../matlm/checkpoint';
 import { isObject } from '../../matlm/json';
 import { CheckpointError } from '../../matlm/errors';
 import { regularFileBytes } from '../../matlm/regularFile';
+import { isSystemError, unreadable } from '../../matlm/systemFault';
 import type { Tokenizer } from '../../matlm/tokenizer';
 import { editSimilarity } from './editSimilarity';
 import { layOut } from '../table';
@@ -101,6 +102,7 @@ async function readPlaces(file: string): Promise<Places> {
   try {
     json = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
+    if (isSystemError(error)) throw unreadable(file, error, REMEDY);
     throw new CheckpointError(file, `it cannot be read (${(error as Error).message})`, REMEDY);
   }
   const parts = isObject(json) ? [json.windows, json.lines, json.stopTokens] : [];

@@ -4,6 +4,7 @@ import { readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockFile } from '../../engine/lockFile';
 import { CheckpointError } from '../../matlm/errors';
+import { isRead, isSystemError, readFault, sentence, writeFault } from '../../matlm/systemFault';
 import { renameOnceFree } from '../../machine/replaceFile';
 
 /** Whoever holds it writes the folder. */
@@ -166,17 +167,11 @@ async function versionOf(folder: string): Promise<string> {
 /** What the user can do about a fault of the file system; any other fault as it is. */
 export function fileFault(folder: string, error: unknown): unknown {
   if (error instanceof CheckpointError) return error;
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new CheckpointError(folder, 'the disk is full', 'Free some space. The model is as it was.');
-    case 'EROFS':
-    case 'EACCES':
-    case 'EPERM':
-      return new CheckpointError(folder, 'it cannot be written', 'Allow it, or copy the folder to one that can be.');
-    case 'ENOENT':
-      return new CheckpointError(folder, 'a file of the model is missing', 'Was it deleted meanwhile? Import it again.');
-    default:
-      return error;
-  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT')
+    return new CheckpointError(folder, 'a file of the model is missing', 'Was it deleted meanwhile? Import it again.');
+  if (!isSystemError(error)) return error;
+  const { fault, remedy } = isRead(error) ? readFault(error) : writeFault(error);
+  const advice = sentence(remedy ?? 'copy the model to another folder, and use that');
+  return new CheckpointError(folder, fault, `${advice} The model is as it was.`);
 }

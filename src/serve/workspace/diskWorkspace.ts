@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EXCERPT_HEAD_CHARS } from '../../completion/prompt/prompt';
@@ -214,9 +213,4 @@ export class DiskWorkspace {
 
 function pathOf(id: FileId): string {
   return fileURLToPath(id);
-}
-
-/** Whether there is a folder at a path. */
-export async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }

@@ -33,7 +33,7 @@ describe('the files of a workspace', () => {
 
   it('need a folder', async () => {
     await assert.rejects(readWorkspace(join(root, 'none')), /--workspace \S+none: there is no such folder/);
-    await assert.rejects(readWorkspace(join(root, 'main.ts')), /there is no such folder/);
+    await assert.rejects(readWorkspace(join(root, 'main.ts')), /--workspace \S+main\.ts: it is a file, not a folder/);
   });
 
   it('have paths from its root on Windows, however drive and case are written', () => {

@@ -118,7 +118,7 @@ describe('the folder of a model that is made elastic', () => {
     if (process.platform === 'win32') return; // where modes keep nobody out
     const folder = modelFolder();
     chmodSync(folder, 0o555);
-    await asOrdinaryUser(() => assert.rejects(ElasticFolder.take(folder), /: it cannot be written\. Allow it, or copy/));
+    await asOrdinaryUser(() => assert.rejects(ElasticFolder.take(folder), /: it cannot be written \(EACCES\)\. Allow this user to write to it\. The model is as it was/));
     assert.deepEqual(readdirSync(folder), ['config.json', 'model.safetensors']);
   });
 
@@ -131,7 +131,9 @@ describe('the folder of a model that is made elastic', () => {
 
   const faults: [string, RegExp][] = [
     ['ENOSPC', /the disk is full\. Free some space\. The model is as it was/],
-    ['EROFS', /it cannot be written\. Allow it/],
+    ['EROFS', /it cannot be written \(EROFS\)\. Mount its disk for writing/],
+    ['EFBIG', /x: the system allows no file of this size\. Raise the limit .*FAT32.* The model is as it was/],
+    ['EIO', /it cannot be written \(EIO\)\. Copy the model to another folder/],
     ['ENOENT', /a file of the model is missing/],
   ];
   for (const [code, message] of faults)
