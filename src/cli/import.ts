@@ -42,9 +42,10 @@ export interface ImportReport extends Omit<InspectedModel, 'path'> {
 export async function importCommand(root: string, options: ImportArguments): Promise<ImportReport> {
   const bits = bitsOf(options.bits);
   checkName(options.name);
-  const facts = await inspectModel(resolve(options.path), { bits });
+  const inspected = await inspectModel(resolve(options.path), { bits });
+  const name = options.name?.trim() ?? inspected.name;
+  const facts = { ...inspected, name };
   options.onFacts(facts);
-  const name = options.name ?? facts.name;
   const place = await placeFor(name, options.into);
   const begin = performance.now();
   try {

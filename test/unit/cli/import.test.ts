@@ -21,7 +21,7 @@ describe('matcoder import', () => {
     const { status, stdout, stderr } = matcoder('import', writeGguf(TINY_LLAMA, tensors), '--name', 'My Model');
     assert.equal(status, 0, stderr);
     for (const line of [
-      /^model +Tiny Llama$/m,
+      /^model +My Model$/m,
       /^architecture +llama, 2 layers of 64, 102,976 parameters$/m,
       /^licence +not stated$/m,
       /^weights +GGUF, F32, 1 MB$/m,
