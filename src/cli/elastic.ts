@@ -1,21 +1,19 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { makeElastic, type MadeElastic } from '../models/elastic/makeElastic';
-import { bundledSample, splitSample } from '../models/elastic/sampleText';
 import type { Stage } from '../models/elastic/stages';
-import type { SampleFile } from '../models/heldOut';
+import { messageOf } from '../matlm/errors';
+import { systemMessage } from '../matlm/systemFault';
 import { importThreads } from '../models/inspect';
-import { modelArgument, modelNamed } from './models';
+import { modelArgument } from './models';
 import { UsageError } from './place';
+import type { Sample } from './sample';
 import { layOut } from './table';
-import { readWorkspace } from './workspaceFolder';
 
 export interface ElasticArguments {
-  /** A folder with the user's code; undefined for the bundled sample. */
-  readonly sample: string | undefined;
-  /** As it was typed. */
-  readonly minutes: string | undefined;
-  readonly onSample: (text: string) => void;
+  /** Of the model: see `modelNamed`. */
+  readonly folder: string;
+  readonly sample: Sample;
+  /** From `budgetOf`. */
+  readonly budgetMs: number | undefined;
   readonly onProgress: (share: number, stage: Stage) => void;
   readonly signal: AbortSignal;
 }
@@ -25,21 +23,12 @@ export interface ElasticReport extends MadeElastic {
   readonly seconds: number;
 }
 
-/**
- * Give an imported model narrower sizes.
- * @param model its folder, or its name in the library of the command line
- */
-export async function elasticCommand(root: string, model: string, options: ElasticArguments): Promise<ElasticReport> {
-  const budgetMs = budgetOf(options.minutes);
-  const folder = await modelNamed(model);
-  const files = await sampleOf(root, options);
+/** Give an imported model narrower sizes. */
+export async function elasticCommand(root: string, options: ElasticArguments): Promise<ElasticReport> {
+  const { folder, sample, budgetMs, signal, onProgress } = options;
   const begin = performance.now();
-  const made = await makeElastic(folder, files, {
-    root,
-    sample: options.sample === undefined ? 'bundled' : 'user',
-    threads: importThreads(),
-    signal: options.signal,
-    onProgress: options.onProgress,
+  const made = await makeElastic(folder, sample.files, {
+    ...{ root, sample: sample.kind, sampleFrom: sample.from, threads: importThreads(), signal, onProgress },
     ...(budgetMs !== undefined && { budgetMs }),
   });
   return { ...made, seconds: (performance.now() - begin) / 1000 };
@@ -53,30 +42,13 @@ export function budgetOf(minutes: string | undefined): number | undefined {
   return 60_000 * value;
 }
 
-/** @throws {UsageError} @throws {CheckpointError} if there is no sample, or too little text in it; before an import that comes first */
-export async function checkSample(root: string, sample: string | undefined): Promise<void> {
-  const files = await sampleOf(root, { sample, onSample: () => undefined });
-  splitSample(files, sample ?? root);
-}
-
-async function sampleOf(
-  root: string,
-  { sample, onSample }: Pick<ElasticArguments, 'sample' | 'onSample'>,
-): Promise<readonly SampleFile[]> {
-  const files =
-    sample === undefined
-      ? await bundledSample(root)
-      : await readWorkspace(await realFolder(sample), undefined, '--sample');
-  const chars = files.reduce((sum, { text }) => sum + text.length, 0);
-  const from =
-    sample === undefined ? 'sources of MatCoder, because --sample names no folder of yours' : resolve(sample);
-  onSample(`sample: ${files.length} files, ${chars.toLocaleString('en')} characters, from ${from}`);
-  return files;
-}
-
-/** A folder may be named by a link to it; links in it are not followed. */
-function realFolder(folder: string): Promise<string> {
-  return realpath(folder).catch(() => folder);
+/** Why an imported model was not made elastic, with where it is. */
+export function importedOnly(folder: string, error: unknown): UsageError {
+  const fault = systemMessage(error) ?? messageOf(error);
+  const stop = fault.endsWith('.') ? '' : '.';
+  return new UsageError(
+    `${fault}${stop} The import is in ${folder}; \`matcoder elastic ${modelArgument(folder)}\` makes it elastic`,
+  );
 }
 
 const STAGES: Readonly<Record<Stage, string>> = {

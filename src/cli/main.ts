@@ -6,7 +6,7 @@ import { messageOf } from '../matlm/errors';
 import { systemMessage } from '../matlm/systemFault';
 import { complete } from './complete';
 import { replayTable } from '../replay/tables';
-import { budgetOf, checkSample, elasticCommand, type ElasticReport, elasticText, progressLines } from './elastic';
+import { budgetOf, elasticCommand, elasticText, importedOnly, progressLines } from './elastic';
 import { evaluationCommand } from './evaluation/command';
 import { hardwareTable, inspectHardware } from './hardware';
 import { factsText, importCommand, importedText } from './import';
@@ -18,6 +18,7 @@ import { parsePlace, UsageError } from './place';
 import { type ReplayOptions, replayFiles } from './replay';
 import { lspCommand } from './lsp';
 import { DEFAULT_PORT, serveCommand } from './serve';
+import { readSample } from './sample';
 import { hitsText, indexCommand, indexText, searchCommand } from './search';
 import { versionOf } from './version';
 import { switchesOf } from './workspaceFolder';
@@ -243,9 +244,9 @@ async function main(args: readonly string[]): Promise<void> {
       if (path === undefined || more.length > 0) throw new UsageError('import takes one file or folder');
       if (!values.elastic && (values.sample !== undefined || values.minutes !== undefined))
         throw new UsageError('import takes --sample and --minutes with --elastic alone');
-      budgetOf(values.minutes);
-      if (values.elastic) await checkSample(root, values.sample);
+      const budgetMs = budgetOf(values.minutes);
       const signal = interruptible('the import was interrupted, and nothing is left of it');
+      const sample = values.elastic ? await readSample(root, values.sample, { signal, say: sayPlain }) : undefined;
       let shownPercent = 0;
       const report = await importCommand(root, {
         ...{ path, name: values.name, bits: values.bits, into: values.into, signal },
@@ -256,12 +257,19 @@ async function main(args: readonly string[]): Promise<void> {
           shownPercent = Math.max(shownPercent, percent);
         },
       });
-      if (!values.elastic) {
+      if (!sample) {
         process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${importedText(report)}\n`);
         return;
       }
       process.stderr.write(`${importedText(report)}\n`);
-      const elastic = await makeIt(root, report.folder, values.sample, values.minutes);
+      const elastic = await elasticCommand(root, {
+        ...{ folder: report.folder, sample, budgetMs, onProgress: progressLines(sayPlain) },
+        signal: interruptible('it was interrupted, and the model is as it was imported'),
+      }).catch((error: unknown) => {
+        // The import has succeeded all the same.
+        if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+        throw importedOnly(report.folder, error);
+      });
       process.stdout.write(
         values.json ? `${JSON.stringify({ ...report, elastic }, null, 2)}\n` : `${elasticText(elastic)}\n`,
       );
@@ -271,7 +279,12 @@ async function main(args: readonly string[]): Promise<void> {
       const [named, ...more] = rest;
       if (named === undefined || more.length > 0)
         throw new UsageError('elastic takes the folder or the name of one model');
-      const report = await makeIt(root, named, values.sample, values.minutes);
+      const budgetMs = budgetOf(values.minutes);
+      const signal = interruptible('it was interrupted, and the model is as it was');
+      const folder = await modelNamed(named);
+      const sample = await readSample(root, values.sample, { signal, say: sayPlain });
+      const options = { folder, sample, budgetMs, onProgress: progressLines(sayPlain), signal };
+      const report = await elasticCommand(root, options);
       process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : `${elasticText(report)}\n`);
       return;
     }
@@ -383,6 +396,10 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+function sayPlain(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 function sayLine(line: string): void {
   process.stderr.write(`matcoder: ${line}\n`);
 }
@@ -395,19 +412,6 @@ function interruptible(message: string): AbortSignal {
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, interrupt);
   return interrupted.signal;
-}
-
-function makeIt(
-  root: string,
-  named: string,
-  sample: string | undefined,
-  minutes: string | undefined,
-): Promise<ElasticReport> {
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  return elasticCommand(root, named, {
-    ...{ sample, minutes, onSample: say, onProgress: progressLines(say) },
-    signal: interruptible('it was interrupted, and the model is as it was'),
-  });
 }
 
 function count(option: string, value: string, least = 0): number {

@@ -34,6 +34,8 @@ export interface MakeElasticOptions {
   readonly root: string;
   /** Whose text it is, for the record. */
   readonly sample: SampleKind;
+  /** Where it is from, such as its folder, for messages. */
+  readonly sampleFrom?: string;
   /** 0 for the engine's own choice. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
@@ -73,7 +75,7 @@ export async function makeElastic(
   const { root, signal } = options;
   const path = resolve(folder);
   await refuseUnfit(await openCheckpoint(path));
-  const parts = splitSample(files, path);
+  const parts = splitSample(files, options.sampleFrom ?? 'the sample');
   const addon = loadAddon(root);
   const place = await ElasticFolder.take(path);
   try {

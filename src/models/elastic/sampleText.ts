@@ -11,9 +11,9 @@ const LEAST_CHARS = 20_000;
 /** Shorter files hardly fill a window. */
 const LEAST_FILE_CHARS = 200;
 /** Of one file, so that no file decides alone. */
-const MOST_FILE_CHARS = 16_000;
+export const MOST_FILE_CHARS = 16_000;
 /** Of all files. A few minutes are not enough for more. */
-const MOST_CHARS = 400_000;
+export const MOST_CHARS = 400_000;
 
 /** Of the text. The parts are about as large as what is read of them in a few minutes. */
 const SHARES: Readonly<Record<keyof SampleParts, number>> = { calibration: 0.4, search: 0.35, heldOut: 0.25 };

@@ -17,13 +17,13 @@ const MAX_MEAN_LINE_CHARS = 300;
 const SMALL_CHARS = 20_000;
 
 /** Why a file is left out by its name; undefined if it is not. */
-export function unfitName(file: string): LeftOut | undefined {
+export function unfitName(file: string): 'not text' | 'generated' | undefined {
   if (NOT_TEXT.test(file)) return 'not text';
   return GENERATED.test(file) ? 'generated' : undefined;
 }
 
 /** Why a text is left out; undefined if it is not. */
-export function unfitText(text: string): LeftOut | undefined {
+export function unfitText(text: string): 'minified' | undefined {
   let [lines, longest] = [0, 0];
   for (let start = 0; start <= text.length; lines++) {
     const feed = text.indexOf('\n', start);

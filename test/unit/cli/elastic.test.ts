@@ -75,9 +75,31 @@ describe('matcoder elastic', function () {
     assert.deepEqual(readFileSync(join(folder, 'model.safetensors')), before);
   });
 
+  it('says where the import is if it is interrupted after it, and prints its report', async () => {
+    if (process.platform === 'win32') return; // which has no signals that a program could hear
+    const folder = join(temporaryFolder(), 'into');
+    const args = ['import', source(), '--into', folder, '--name', 'Mine', '--elastic', '--minutes', '10', '--json'];
+    const child = spawn(process.execPath, [CLI, ...args], { env });
+    let [said, printed] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('searching') && !child.killed) child.kill('SIGINT');
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    assert.equal(code, 1, said);
+    const last = said.trimEnd().split('\n').at(-1);
+    const where = `The import is in ${folder}; \`matcoder elastic ${folder}\` makes it elastic`;
+    assert.equal(last, `matcoder: it was interrupted, and the model is as it was imported. ${where}`);
+    const report = JSON.parse(printed) as { folder: string; name: string };
+    assert.deepEqual([report.folder, report.name], [folder, 'Mine']);
+  });
+
   const short = temporaryFolder();
   mkdirSync(join(short, 'code'));
   writeFileSync(join(short, 'code', 'a.ts'), 'const a = 1;\n');
+  writeFileSync(join(short, 'code', '.env'), 'KEY=1\n');
+  writeFileSync(join(short, 'code', 'b.png'), '');
   const refused: [string, string[], RegExp][] = [
     ['no model', ['elastic'], /elastic takes the folder or the name of one model/],
     ['two models', ['elastic', 'a', 'b'], /elastic takes the folder or the name of one model/],
@@ -112,7 +134,15 @@ describe('matcoder elastic', function () {
   it('refuses a sample that is too short, and says what to do', () => {
     const { status, stderr } = matcoder('elastic', 'my-model', '--sample', short);
     assert.equal(status, 1);
-    assert.match(stderr, /the sample text is too short: 13 characters in 1 file; .*\. Take a folder with more code\./);
+    const lines = stderr.split('\n');
+    assert.deepEqual(lines.slice(0, 3), [
+      `reading the sample in ${short}`,
+      `sample: 1 file, 13 characters, from ${short}`,
+      'left out: 1 file whose name stands for secrets, 1 file that is no text',
+    ]);
+    const fault = lines[3] ?? '';
+    assert.ok(fault.startsWith(`matcoder: ${short}: the sample text is too short: 13 characters in 1 file; `), fault);
+    assert.match(fault, /\. Take a folder with more code\./);
   });
 });
 

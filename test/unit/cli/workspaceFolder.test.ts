@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, win32 } from 'node:path';
 import { pathFrom, readWorkspace, switchesOf } from '../../../src/cli/workspaceFolder';
 import { temporaryFolder } from '../../temporary';
+import { asOrdinaryUser } from '../../unprivileged';
 
 describe('the files of a workspace', () => {
   const root = temporaryFolder();
@@ -29,6 +30,38 @@ describe('the files of a workspace', () => {
       { path: 'main.ts', text: 'export {};\n' },
       { path: 'src/list.ts', text: 'export class List {}\n' },
     ]);
+  });
+
+  it('are counted if they are left out, with the reason', async () => {
+    const leftOut: string[] = [];
+    await readWorkspace(root, { onLeftOut: (why) => leftOut.push(why) });
+    assert.deepEqual(leftOut.sort(), [
+      ...['generated', 'ignored folder', 'ignored folder', 'ignored folder'],
+      ...['link', 'minified', 'not text', 'secret', 'secret name'],
+    ]);
+  });
+
+  it('are counted if they cannot be read', async function () {
+    if (process.platform === 'win32') this.skip(); // where modes keep nobody out
+    const closed = temporaryFolder();
+    chmodSync(closed, 0o755);
+    mkdirSync(join(closed, 'folder'), { mode: 0 });
+    writeFileSync(join(closed, 'file.ts'), 'export {};\n', { mode: 0 });
+    const leftOut: string[] = [];
+    const read = () => readWorkspace(closed, { onLeftOut: (why) => leftOut.push(why) });
+    assert.deepEqual(await asOrdinaryUser(read), []);
+    assert.deepEqual(leftOut, ['missing', 'unreadable folder']);
+  });
+
+  it('are read no further once the signal aborts', async () => {
+    const stop = new AbortController();
+    const reading = readWorkspace(root, {
+      signal: stop.signal,
+      onLeftOut: () => {
+        stop.abort(new Error('interrupted'));
+      },
+    });
+    await assert.rejects(reading, /interrupted/);
   });
 
   it('need a folder', async () => {
