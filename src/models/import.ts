@@ -11,6 +11,7 @@ import { isRead, isSystemError, sentence, unreadable, writeFault } from '../matl
 import { convert, type Converter } from './convert';
 import { ImportError, importErrorOf } from './importError';
 import { factsOf, importThreads, type ModelFacts } from './inspect';
+import { roomFor } from './room';
 import { openSource } from './open';
 import { partialOf, partialsOf } from './partialFolder';
 import { type Bits, defaultBits, type ImportPlan, planImport } from './plan';
@@ -196,7 +197,7 @@ async function checkResources(folder: string, { needs, bits }: ModelFacts, resou
   if (free < needs.diskBytes + SPARE_DISK_BYTES)
     throw new ImportError(
       disk,
-      `the model needs ${megabytes(needs.diskBytes)} on the disk, and ${megabytes(free)} are free`,
+      `the model needs ${roomFor(needs.diskBytes, SPARE_DISK_BYTES, free)}`,
       `Free some space, or choose a smaller model.${fewer}`,
     );
   if (resources.availableMemoryBytes < needs.memoryBytes)

@@ -284,7 +284,7 @@ describe('a model on the disk', () => {
       importModel(path, folder, { addon, resources: { ...enough, ...resources } });
     await assert.rejects(
       attempt({ freeDiskBytes: () => Promise.resolve(1e6) }),
-      /needs \d+ MB on the disk, and 1 MB are free\. Free some space, or choose a smaller model\. Four bits/,
+      /needs 8\d MB of free disk space \(\d+ MB for its files, and 64 MB that must stay free\), and 1 MB are free\. Free some space, or choose a smaller model\. Four bits/,
     );
     await assert.rejects(
       attempt({ availableMemoryBytes: 1e6 }),

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockFile } from '../../engine/lockFile';
+import { roomFor } from '../room';
 import { CheckpointError } from '../../matlm/errors';
 import { isRead, isSystemError, readFault, sentence, writeFault } from '../../matlm/systemFault';
 import { renameOnceFree } from '../../machine/replaceFile';
@@ -78,10 +79,9 @@ export class ElasticFolder {
       () => Infinity,
     );
     if (free >= bytes + SPARE_DISK_BYTES) return;
-    const [needed, found] = [bytes, free].map((count) => `${Math.ceil(count / 1e6).toLocaleString('en')} MB`);
     throw new CheckpointError(
       this.folder,
-      `the sorted weights need ${needed ?? ''} on the disk, and ${found ?? ''} are free`,
+      `making it elastic needs ${roomFor(bytes, SPARE_DISK_BYTES, free)}`,
       'Free some space. The old weights are deleted in the end.',
     );
   }

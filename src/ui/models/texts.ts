@@ -49,7 +49,7 @@ export interface Option {
 }
 
 /** Room on the disk that an import leaves to others. */
-const SPARE_DISK_BYTES = 200e6;
+export const SPARE_DISK_BYTES = 200e6;
 
 /** The options for which the disk has room. */
 export function feasible(options: readonly Option[], { freeDiskBytes }: Pick<Found, 'freeDiskBytes'>): Option[] {

@@ -124,7 +124,7 @@ describe('the folder of a model that is made elastic', () => {
 
   it('needs room on the disk', async () => {
     const taken = await ElasticFolder.take(modelFolder());
-    await assert.rejects(taken.requireDisk(1e18), /need 1,000,000,000,000 MB on the disk, and [\d,]+ MB are free\. Free some/);
+    await assert.rejects(taken.requireDisk(1e18), /needs 1,000,000,000,064 MB of free disk space \(1,000,000,000,000 MB for .* 64 MB that must stay free\), and [\d,]+ MB are free\. Free/);
     await taken.requireDisk(1);
     await taken.release();
   });
