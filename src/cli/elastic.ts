@@ -99,7 +99,9 @@ export function elasticText({
     const advice = isTooLarge
       ? 'So keep it. Imported with --bits 8 it would have sizes, but most of them read more than it does now.'
       : 'A sample of your own code may help: --sample DIR.';
-    return `${folder}\n${why}. So nothing was changed (${minutes}). ${advice}`;
+    const kept =
+      Object.keys(sizes).length > 1 ? ` It keeps the sizes that it has: ${Object.keys(sizes).join(', ')}.` : '';
+    return `${folder}\n${why}. So nothing was changed (${minutes}).${kept} ${advice}`;
   }
   const full = frontier.find(({ name }) => name === 'XL');
   const rows = frontier

@@ -71,7 +71,7 @@ export type Unchanged = 'loss' | 'growth';
 
 /** What became of a model that was made elastic. */
 export interface Elastic {
-  /** Names of its sizes, such as S, M, L and XL; XL alone if nothing was changed. */
+  /** Names of its sizes, such as S, M, L and XL; those that it had if nothing was changed. */
   readonly sizes: readonly string[];
   /** Why nothing was changed; undefined if the model has new sizes. */
   readonly unchanged: Unchanged | undefined;

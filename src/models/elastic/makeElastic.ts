@@ -48,7 +48,7 @@ export interface MakeElasticOptions {
 
 export interface MadeElastic {
   readonly folder: string;
-  /** FFN width of each layer by name, XL with them; XL alone if nothing was changed. */
+  /** FFN width of each layer by name, XL with them; those that it had if nothing was changed. */
   readonly sizes: Readonly<Record<string, readonly number[]>>;
   /** Why nothing was changed; undefined if the model has new sizes. */
   readonly unchanged: Unchanged | undefined;
@@ -93,7 +93,7 @@ export async function makeElastic(
     const record = recordOf(options, units.tokens, found);
     const all = sizesOf(checkpoint, found, drafter);
     const unchanged = whyUnchanged(checkpoint, sorted, found, all);
-    const sizes = unchanged ? { XL: all.XL ?? [] } : all;
+    const sizes = unchanged ? checkpoint.config.granularities : all;
     const weightBytes = { before: bytesOf(checkpoint), after: bytesOf(sorted) };
     const heldOutTextBytes = parts.heldOut.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
     const result = { folder: path, sizes, unchanged, frontier: found.frontier, weightBytes, heldOutTextBytes, record };

@@ -130,7 +130,9 @@ async function searchSizes(parts: BringInParts, id: string, signal: AbortSignal,
       { signal, onProgress },
     );
     const isFound = sizes.some((size) => size !== 'XL' && size !== 'XS');
-    const fault = isFound ? undefined : unchanged === 'growth' ? NONE_SAVES_ENOUGH : NONE_GOOD_ENOUGH;
+    const isKept = isFound && unchanged !== undefined;
+    const noneNew = unchanged === 'growth' ? NONE_SAVES_ENOUGH : NONE_GOOD_ENOUGH;
+    const fault = isKept ? OLD_ONES_ARE_KEPT : isFound ? undefined : noneNew;
     const why = `sample: ${sample}${fault ? `; ${english(fault)}` : ''}`;
     log.info(unchanged ? `${id} stays as it was, ${why}` : `${id} has the sizes ${sizes.join(', ')}, ${why}`);
     onSizes(id, fault);
@@ -170,6 +172,7 @@ async function measureSizes(parts: BringInParts, id: string, signal: AbortSignal
 }
 
 const NONE_GOOD_ENOUGH = phrase('every smaller size predicts your files too badly');
+const OLD_ONES_ARE_KEPT = phrase('no new ones are good enough, so it keeps those that it has');
 const NONE_SAVES_ENOUGH = phrase('no smaller size saves enough, because some of its weights of 4 bits would need 8');
 
 function describeStage(stage: Stage): string {

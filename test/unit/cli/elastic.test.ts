@@ -192,6 +192,8 @@ describe('the report of matcoder elastic', () => {
   it('says that nothing was changed if there is no narrower size', () => {
     const alone = { ...report, sizes: { XL: [64] }, unchanged: 'loss' as const };
     assert.match(elasticText(alone), /No narrower size is good enough\. So nothing was changed.*--sample DIR/);
+    const kept = elasticText({ ...report, unchanged: 'loss' });
+    assert.match(kept, /nothing was changed \(4\.2 minutes\)\. It keeps the sizes that it has: XL, S, XS\. /);
     const grown = elasticText({ ...alone, unchanged: 'growth' });
     assert.match(grown, /saves more than sorting costs.*nothing was changed.*--bits 8/);
   });

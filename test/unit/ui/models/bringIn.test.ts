@@ -230,6 +230,13 @@ describe('bringing a model in', () => {
     assert.deepEqual(await readMeasured(join(folder, 'smol')), measured, 'so its figures do, too');
   });
 
+  it('says so if new sizes are not good enough and the old ones are kept', async () => {
+    elastic = { sizes: ['XL', 'S'], unchanged: 'loss', sample: 'user', speed: { typicalMs: 80 } };
+    await run(parts());
+    assert.deepEqual(found, [['smol', 'no new ones are good enough, so it keeps those that it has']]);
+    assert.match(lines.at(-1)!, /^smol stays as it was, /);
+  });
+
   it('says so if no smaller size saves what sorting weights of 4 bits costs', async () => {
     elastic = { sizes: ['XL'], unchanged: 'growth', sample: 'user' };
     await run(parts());
