@@ -202,6 +202,7 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`${await versionOf(root)}\n`);
     return;
   }
+  refuseEmpty(command, tokens);
   for (const token of tokens) {
     if (token.kind === 'option' && command !== undefined && OPTIONS.get(command)?.includes(token.name) === false) {
       throw new UsageError(`${command} takes no ${token.rawName}; see --help`);
@@ -394,6 +395,25 @@ async function main(args: readonly string[]): Promise<void> {
         command === undefined ? `expected a command\n\n${HELP}` : `${command}: no such command\n\n${HELP}`,
       );
   }
+}
+
+/** An empty name of a file or folder would mean the current folder: a script that has left a variable empty does not mean that. */
+function refuseEmpty(command: string | undefined, tokens: readonly Token[]): void {
+  for (const token of tokens) {
+    if (token.kind === 'option' && token.value === '')
+      throw new UsageError(`${token.rawName}: its value is empty; give one, or leave the option out`);
+    // The words of a search say themselves that they are missing.
+    if (token.kind === 'positional' && token.value === '' && command !== 'search')
+      throw new UsageError(
+        command === '' ? 'the command is empty; see --help' : `${command ?? ''} has an empty argument; see --help`,
+      );
+  }
+}
+
+interface Token {
+  readonly kind: string;
+  readonly rawName?: string;
+  readonly value?: string | undefined;
 }
 
 function sayPlain(line: string): void {

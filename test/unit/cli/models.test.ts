@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { listModels, modelArgument, modelNamed, modelsTable } from '../../../src/cli/models';
+import { modelsFolder } from '../../../src/models/place';
 import { temporaryFolder } from '../../temporary';
 
 describe('the models of the command line', () => {
@@ -68,6 +69,11 @@ describe('the models of the command line', () => {
     assert.match(text, /^smol +Smol +S, XL +8 +0\.0 MB$/m);
     assert.match(text, /^plain +Plain One +damaged: tokenizer\.json +8 /m);
     assert.ok(text.includes(library));
+  });
+
+  it('are never in the current folder, also if the variable of the cache folder is empty', () => {
+    process.env.XDG_CACHE_HOME = '';
+    assert.ok(isAbsolute(modelsFolder()) && !modelsFolder().startsWith(process.cwd()));
   });
 
   it('are called by their id in advice, and others by their folder', () => {
