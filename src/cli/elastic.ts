@@ -21,6 +21,8 @@ export interface ElasticArguments {
 /** What `matcoder elastic --json` prints. */
 export interface ElasticReport extends MadeElastic {
   readonly seconds: number;
+  /** What --minutes asked for, if it was given. */
+  readonly budgetSeconds?: number;
 }
 
 /** Give an imported model narrower sizes. */
@@ -31,7 +33,8 @@ export async function elasticCommand(root: string, options: ElasticArguments): P
     ...{ root, sample: sample.kind, sampleFrom: sample.from, threads: importThreads(), signal, onProgress },
     ...(budgetMs !== undefined && { budgetMs }),
   });
-  return { ...made, seconds: (performance.now() - begin) / 1000 };
+  const seconds = (performance.now() - begin) / 1000;
+  return { ...made, seconds, ...(budgetMs !== undefined && { budgetSeconds: budgetMs / 1000 }) };
 }
 
 /** @throws {UsageError} if it is no time; checked before an import that comes first */
@@ -77,6 +80,9 @@ const LEAST_MEASURED_BYTES = 8000;
 const TIME_WAS_OVER = 0.5;
 const WAS_READ = 0.9;
 
+/** Times the time that was asked for. */
+const MUCH_LONGER = 1.1;
+
 /** The sizes, and what to do with them. */
 export function elasticText({
   folder,
@@ -87,8 +93,11 @@ export function elasticText({
   heldOutTextBytes,
   record,
   seconds,
+  budgetSeconds = Infinity,
 }: ElasticReport): string {
   const minutes = seconds < 100 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} minutes`;
+  const over =
+    seconds > MUCH_LONGER * budgetSeconds ? ', longer than --minutes says, because some text is read in any case' : '';
   const { before, after } = weightBytes;
   const hasGrown = after > 1.02 * before;
   if (unchanged) {
@@ -101,7 +110,7 @@ export function elasticText({
       : 'A sample of your own code may help: --sample DIR.';
     const kept =
       Object.keys(sizes).length > 1 ? ` It keeps the sizes that it has: ${Object.keys(sizes).join(', ')}.` : '';
-    return `${folder}\n${why}. So nothing was changed (${minutes}).${kept} ${advice}`;
+    return `${folder}\n${why}. So nothing was changed (${minutes}${over}).${kept} ${advice}`;
   }
   const full = frontier.find(({ name }) => name === 'XL');
   const rows = frontier
@@ -129,7 +138,7 @@ export function elasticText({
     ...(sizes.XS ? ['XS drafts for the others, which makes them faster and changes no answer.'] : []),
     `Measured on ${record.heldOutBytes.toLocaleString('en')} bytes of the sample that nothing else read${few}.`,
     ...grew,
-    `Made in ${minutes}.`,
+    `Made in ${minutes}${over}.`,
     howToUse(folder, Object.keys(sizes)),
   ].join('\n');
 }

@@ -102,6 +102,7 @@ describe('matcoder elastic', function () {
   writeFileSync(join(short, 'code', 'b.png'), '');
   const refused: [string, string[], RegExp][] = [
     ['no model', ['elastic'], /elastic takes the folder or the name of one model/],
+    ['an empty model', ['elastic', ''], /elastic has an empty argument/],
     ['two models', ['elastic', 'a', 'b'], /elastic takes the folder or the name of one model/],
     [
       'an unknown name',
@@ -171,6 +172,8 @@ describe('the report of matcoder elastic', () => {
     assert.match(text, /^The weights take 108\.4 MB instead of 96\.6 MB/m);
     assert.match(text, /^Measured on 800 bytes .*That is little: more --minutes/m);
     assert.match(text, /^Made in 4\.2 minutes\.$/m);
+    assert.match(elasticText({ ...report, budgetSeconds: 60 }), /^Made in 4\.2 minutes, longer than --minutes says, because/m);
+    assert.match(elasticText({ ...report, budgetSeconds: 240 }), /^Made in 4\.2 minutes\.$/m);
     const larger = {
       ...report,
       weightBytes: { before: 100, after: 101 },
