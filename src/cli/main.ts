@@ -45,7 +45,8 @@ matcoder inspect --hardware [--json] [--model MODEL]
 matcoder import PATH [--name NAME] [--bits 8|4] [--into FOLDER] [--elastic [--sample DIR] [--minutes N]] [--json]
     Make a model that is on this disk usable: a GGUF file, or a Hugging Face folder. Print what it is and what it needs,
     then write it in the form that the engine reads, with 8 or 4 bits a weight: 4 by default for files of mostly 4 bits,
-    8 for others. Print the folder, for --model. --elastic then does what the next command does.
+    8 for others. --into names a folder to write, which must not exist yet; without it, the model is in the library of the
+    command line. Print the folder, and what to write after --model. --elastic then does what the next command does.
 
 matcoder elastic MODEL [--sample DIR] [--minutes N] [--json]
     Give a model that was imported with one size narrower ones, which are faster and lose a little. MODEL is its folder, or

@@ -185,6 +185,7 @@ export const rules = [
     replace: [[/ MODEL/, ' build/made-elastic']],
     add: '--minutes 0.05',
   },
+  { matches: /^npm run (--silent )?models$/, lane: 'node', replace: [[/npm/, 'XDG_CACHE_HOME=build/cache npm']] },
   {
     matches: /^npm run (--silent )?(index|search)\b/,
     lane: 'node',
