@@ -172,7 +172,10 @@ describe('the report of matcoder elastic', () => {
     assert.match(text, /^The weights take 108\.4 MB instead of 96\.6 MB/m);
     assert.match(text, /^Measured on 800 bytes .*That is little: more --minutes/m);
     assert.match(text, /^Made in 4\.2 minutes\.$/m);
-    assert.match(elasticText({ ...report, budgetSeconds: 60 }), /^Made in 4\.2 minutes, longer than --minutes says, because/m);
+    assert.match(
+      elasticText({ ...report, budgetSeconds: 60 }),
+      /^Made in 4\.2 minutes, longer than --minutes says, because/m,
+    );
     assert.match(elasticText({ ...report, budgetSeconds: 240 }), /^Made in 4\.2 minutes\.$/m);
     const larger = {
       ...report,
