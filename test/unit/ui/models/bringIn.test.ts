@@ -231,7 +231,7 @@ describe('bringing a model in', () => {
   });
 
   it('says so if new sizes are not good enough and the old ones are kept', async () => {
-    elastic = { sizes: ['XL', 'S'], unchanged: 'loss', sample: 'user', speed: { typicalMs: 80 } };
+    elastic = { sizes: ['XL', 'S'], unchanged: 'loss', sample: 'user' };
     await run(parts());
     assert.deepEqual(found, [['smol', 'no new ones are good enough, so it keeps those that it has']]);
     assert.match(lines.at(-1)!, /^smol stays as it was, /);
