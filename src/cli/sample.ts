@@ -2,7 +2,14 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { SampleKind } from '../models/elastic/record';
-import { bundledSample, MOST_CHARS, MOST_FILE_CHARS, splitSample } from '../models/elastic/sampleText';
+import {
+  bundledSample,
+  isTooShort,
+  LEAST_FILE_CHARS,
+  MOST_CHARS,
+  MOST_FILE_CHARS,
+  splitSample,
+} from '../models/elastic/sampleText';
 import type { SampleFile } from '../models/heldOut';
 import { type LeftOut, readWorkspace } from './workspaceFolder';
 
@@ -39,7 +46,7 @@ async function bundled(root: string, say: (line: string) => void): Promise<Sampl
 async function ofUser(folder: string, signal: AbortSignal, say: (line: string) => void): Promise<Sample> {
   const from = resolve(folder);
   say(`reading the sample in ${from}`);
-  const leftOut = new Map<LeftOut | 'copy', number>();
+  const leftOut = new Map<Reason, number>();
   // The folder may be named by a link to it; links in it are not followed.
   const files = await readWorkspace(await realpath(folder).catch(() => folder), {
     ...{ option: '--sample', signal },
@@ -48,6 +55,8 @@ async function ofUser(folder: string, signal: AbortSignal, say: (line: string) =
   say(`${sizeOf(files)}, from ${from}`);
   const copies = files.length - new Set(files.map(({ text }) => text)).size;
   if (copies > 0) leftOut.set('copy', copies);
+  const short = files.filter(({ text }) => isTooShort(text)).length;
+  if (short > 0) leftOut.set('short', short);
   if (isCut(files))
     say(`of it at most ${counted(MOST_FILE_CHARS)} characters of a file and ${counted(MOST_CHARS)} in all are used`);
   if (leftOut.size > 0) say(`left out: ${describe(leftOut)}`);
@@ -67,8 +76,10 @@ function charsOf(files: readonly SampleFile[]): number {
   return files.reduce((sum, { text }) => sum + text.length, 0);
 }
 
+type Reason = LeftOut | 'copy' | 'short';
+
 /** One of each kind, and several. */
-const KINDS: Readonly<Record<LeftOut | 'copy', readonly [one: string, many: string]>> = {
+const KINDS: Readonly<Record<Reason, readonly [one: string, many: string]>> = {
   'unreadable folder': ['folder that cannot be read', 'folders that cannot be read'],
   missing: ['file that cannot be read', 'files that cannot be read'],
   'ignored folder': ['ignored folder', 'ignored folders'],
@@ -81,10 +92,11 @@ const KINDS: Readonly<Record<LeftOut | 'copy', readonly [one: string, many: stri
   generated: ['generated file', 'generated files'],
   link: ['link', 'links'],
   copy: ['copy of another file', 'copies of other files'],
+  short: [`file of fewer than ${LEAST_FILE_CHARS} characters`, `files of fewer than ${LEAST_FILE_CHARS} characters`],
 };
 
-function describe(leftOut: ReadonlyMap<LeftOut | 'copy', number>): string {
-  const names = Object.keys(KINDS) as (LeftOut | 'copy')[];
+function describe(leftOut: ReadonlyMap<Reason, number>): string {
+  const names = Object.keys(KINDS) as Reason[];
   return names
     .filter((name) => leftOut.has(name))
     .map((name) => {

@@ -8,8 +8,8 @@ import type { SampleParts } from './types';
 
 /** Less text tells neither which units matter nor what a narrower size loses. */
 const LEAST_CHARS = 20_000;
-/** Shorter files hardly fill a window. */
-const LEAST_FILE_CHARS = 200;
+/** Without white space at both ends. Shorter files hardly fill a window. */
+export const LEAST_FILE_CHARS = 200;
 /** Of one file, so that no file decides alone. */
 export const MOST_FILE_CHARS = 16_000;
 /** Of all files. A few minutes are not enough for more. */
@@ -34,12 +34,17 @@ function usable(files: readonly SampleFile[]): SampleFile[] {
   for (const { path, text: whole } of ordered) {
     const text = whole.length > MOST_FILE_CHARS ? wholeLines(whole) : whole;
     // A copy in another part would be known to it.
-    if (text.trim().length < LEAST_FILE_CHARS || seen.has(text) || chars + text.length > MOST_CHARS) continue;
+    if (isTooShort(text) || seen.has(text) || chars + text.length > MOST_CHARS) continue;
     seen.add(text);
     chars += text.length;
     used.push({ path, text });
   }
   return used;
+}
+
+/** Whether a file is left out because of its length. */
+export function isTooShort(text: string): boolean {
+  return text.trim().length < LEAST_FILE_CHARS;
 }
 
 /** The first lines of a text that fit. */

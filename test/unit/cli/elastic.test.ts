@@ -139,10 +139,10 @@ describe('matcoder elastic', function () {
     assert.deepEqual(lines.slice(0, 3), [
       `reading the sample in ${short}`,
       `sample: 1 file, 13 characters, from ${short}`,
-      'left out: 1 file whose name stands for secrets, 1 file that is no text',
+      'left out: 1 file whose name stands for secrets, 1 file that is no text, 1 file of fewer than 200 characters',
     ]);
     const fault = lines[3] ?? '';
-    assert.ok(fault.startsWith(`matcoder: ${short}: the sample text is too short: 13 characters in 1 file; `), fault);
+    assert.ok(fault.startsWith(`matcoder: ${short}: the sample text is too short: 0 characters in 0 files; `), fault);
     assert.match(fault, /\. Take a folder with more code\./);
   });
 });
