@@ -118,6 +118,7 @@ export const rules = [
       denseModel,
       [/ --(minutes|tokens|batch|chunk|rate|heldout-tokens|evaluate-every) \S+/g, ''],
       [/ --compile| --data \S+/g, ''],
+      [/--prose \S+/, '--prose docs/results'],
     ],
     add: '--tokens 400 --window 64 --batch 256 --chunk 128 --calibration-tokens 600 --heldout-tokens 400',
   },
