@@ -8,13 +8,15 @@ import { UsageError } from './place';
 import { layOut } from './table';
 
 /**
- * The folder of a model that a command line names: a folder that holds a model, or else the id or the name of an imported
- * one. A folder without a model does not hide an imported model of its name.
- * @returns another folder or file as it is, because whoever opens it names its fault
+ * The folder of a model that a command line names: the id or the name of an imported one, or else a folder. What looks like a path
+ * is one, as `./smol` is. A name comes before a folder of the current one, because advice names models so, wherever it is
+ * followed.
+ * @returns a folder or file without a model as it is, because whoever opens it names its fault
  * @throws {UsageError} if there is neither
  */
 export async function modelNamed(text: string): Promise<string> {
-  if (await exists(join(text, 'config.json'))) return resolve(text);
+  const isPath = /[/\\]/.test(text);
+  if (isPath && (await exists(join(text, 'config.json')))) return resolve(text);
   const models = await new ModelLibrary(modelsFolder()).list();
   const own = models.find(({ id }) => id === text);
   const [named, ...more] = own ? [own] : models.filter(({ name }) => name === text);
@@ -42,7 +44,13 @@ function exists(path: string): Promise<boolean> {
 export function modelArgument(folder: string): string {
   const id = basename(folder);
   if (dirname(folder) === modelsFolder() && isId(id)) return id;
-  return /^[\w./:\\-]+$/.test(folder) ? folder : JSON.stringify(folder);
+  return quoted(folder);
+}
+
+/** As one argument of the shells of a system. In quotes, they take a path literally. */
+export function quoted(path: string, platform = process.platform): string {
+  if (/^[\w./:\\-][\w./:\\~-]*$/.test(path)) return path;
+  return platform === 'win32' ? `"${path}"` : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** One row of `matcoder models`. */

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { readFault } from '../matlm/systemFault';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { isSystemError, readFault, sentence, writeFault } from '../matlm/systemFault';
 
 /** A wrong call of a command. Its message names the fault, and no stack trace is shown. */
 export class UsageError extends Error {
@@ -19,6 +19,17 @@ export function parsePlace(text: string): SourcePosition {
   const match = /^(.+):(\d+):(\d+)$/.exec(text);
   if (!match?.[1]) throw new UsageError(`${text}: expected FILE:LINE:COL, for example src/index.ts:12:5`);
   return { file: match[1], line: Number(match[2]), column: Number(match[3]) };
+}
+
+/** @throws {UsageError} if the system does not allow it */
+export async function writeText(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const { fault, remedy = 'choose another file' } = writeFault(error);
+    throw new UsageError(`${file}: ${fault}. ${sentence(remedy)}`);
+  }
 }
 
 const MAX_FILE_BYTES = 50_000_000;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LearnedScore } from '../completion/decode/learnedScore';
 import { Grammars } from '../completion/syntax/grammars';
@@ -29,7 +29,7 @@ import type { Switch, Workspace } from '../replay/workspace';
 import { type Half, packagesOf, readHeldout } from './heldout';
 import { type Memories, openMemories } from './memory';
 import { modelNamed } from './models';
-import { checkRegular, readSource, UsageError } from './place';
+import { checkRegular, readSource, UsageError, writeText } from './place';
 import { submodelNamed } from './submodelNamed';
 import { pathFrom, readWorkspace } from './workspaceFolder';
 
@@ -205,7 +205,7 @@ async function timesOf(engines: Engines, file: string | undefined): Promise<Engi
     }
   }
   const times = await measureTimes(engines.open(), engines.checkpoint.config);
-  if (file !== undefined) await writeFile(file, `${JSON.stringify(times, null, 2)}\n`);
+  if (file !== undefined) await writeText(file, `${JSON.stringify(times, null, 2)}\n`);
   return times;
 }
 

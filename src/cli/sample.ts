@@ -4,11 +4,11 @@ import { resolve } from 'node:path';
 import type { SampleKind } from '../models/elastic/record';
 import {
   bundledSample,
-  isTooShort,
   LEAST_FILE_CHARS,
   MOST_CHARS,
   MOST_FILE_CHARS,
   splitSample,
+  usable,
 } from '../models/elastic/sampleText';
 import type { SampleFile } from '../models/heldOut';
 import { type LeftOut, readWorkspace } from './workspaceFolder';
@@ -53,9 +53,8 @@ async function ofUser(folder: string, signal: AbortSignal, say: (line: string) =
     onLeftOut: (why) => leftOut.set(why, (leftOut.get(why) ?? 0) + 1),
   });
   say(`${sizeOf(files)}, from ${from}`);
-  const copies = files.length - new Set(files.map(({ text }) => text)).size;
+  const { copies, short } = usable(files);
   if (copies > 0) leftOut.set('copy', copies);
-  const short = files.filter(({ text }) => isTooShort(text)).length;
   if (short > 0) leftOut.set('short', short);
   if (isCut(files))
     say(`of it at most ${counted(MOST_FILE_CHARS)} characters of a file and ${counted(MOST_CHARS)} in all are used`);

@@ -1,4 +1,5 @@
 /** What the errors of the file system mean, and what the user can do about them. All messages about them are made here. */
+import { type FileHandle, open } from 'node:fs/promises';
 import { CheckpointError } from './errors';
 
 export interface SystemFault {
@@ -60,6 +61,13 @@ export function writeFault(error: unknown): SystemFault {
 export function unreadable(file: string, error: unknown, remedy?: string): CheckpointError {
   const { fault, remedy: own } = readFault(error);
   return new CheckpointError(file, fault, own === undefined ? remedy : sentence(own));
+}
+
+/** @throws {CheckpointError} if a file of a model cannot be opened */
+export function openToRead(file: string): Promise<FileHandle> {
+  return open(file).catch((error: unknown) => {
+    throw unreadable(file, error);
+  });
 }
 
 /** A fault of the file system as one line; undefined for any other error. */

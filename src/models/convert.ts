@@ -1,6 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { NativeAddon } from '../engine/addon';
 import { messageOf } from '../matlm/errors';
+import { openToRead } from '../matlm/systemFault';
 import { bytesOf } from './ggmlTypes';
 import { ImportError, shown } from './importError';
 import type { Part } from './layout';
@@ -78,7 +79,7 @@ export async function convert(
   const sources = new Map<string, FileHandle>();
   try {
     for (const { source } of plan.tensors)
-      if (!sources.has(source.file)) sources.set(source.file, await open(source.file));
+      if (!sources.has(source.file)) sources.set(source.file, await openToRead(source.file));
     let [done, error, sum] = [0, 0, 0];
     const chunks = chunksOf(plan);
     let failed = false;

@@ -1,7 +1,8 @@
 /** From a model on the disk to a checkpoint folder. `inspectModel` says before what it is and what it will need. */
-import { lstat, mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { freemem, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { renameOnceFree } from '../machine/replaceFile';
 import { openCheckpoint } from '../matlm/checkpoint';
 import type { MemoryGate } from '../matlm/config';
 import { CheckpointError } from '../matlm/errors';
@@ -11,7 +12,7 @@ import { isRead, isSystemError, sentence, unreadable, writeFault } from '../matl
 import { convert, type Converter } from './convert';
 import { ImportError, importErrorOf } from './importError';
 import { factsOf, importThreads, type ModelFacts } from './inspect';
-import { roomFor } from './room';
+import { roomFor, SPARE_DISK_BYTES } from './room';
 import { openSource } from './open';
 import { partialOf, partialsOf } from './partialFolder';
 import { type Bits, defaultBits, type ImportPlan, planImport } from './plan';
@@ -80,7 +81,7 @@ export async function importModel(path: string, folder: string, options: ImportO
     const relativeError = await write(partial, source, plan, { ...options, tokenizerText, prompt, id: basename(target) });
     options.signal?.throwIfAborted();
     await refuseExisting(target);
-    await rename(partial, target);
+    await renameOnceFree(partial, target);
     return { folder: target, facts, relativeError };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -100,6 +101,13 @@ export async function importModel(path: string, folder: string, options: ImportO
 function faultOf(source: Source, target: string, error: unknown): unknown {
   if (error instanceof CheckpointError || !isSystemError(error)) return error;
   if (isRead(error)) return importErrorOf(unreadable(source.path, error));
+  const { code = '', syscall } = error;
+  if (syscall === 'rename' && ['EBUSY', 'EPERM', 'EACCES'].includes(code))
+    return new ImportError(
+      target,
+      `another program has its files open (${code})`,
+      'A virus scanner may be reading them: import the model again.',
+    );
   const { fault, remedy = 'choose another folder' } = writeFault(error);
   return new ImportError(target, fault, sentence(`${remedy}, and import the model again`));
 }
@@ -172,9 +180,6 @@ async function refuseExisting(folder: string): Promise<void> {
   const entry = await lstat(folder).catch(() => undefined);
   if (entry) throw new ImportError(folder, 'it exists already', 'Choose another name or folder.');
 }
-
-/** Left free on the disk after an import. */
-const SPARE_DISK_BYTES = 64e6;
 
 const THIS_MACHINE: Resources = {
   async freeDiskBytes(folder) {

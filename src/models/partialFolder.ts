@@ -21,5 +21,12 @@ export function wholeOf(name: string): string | undefined {
 /** The partial folders of all imports into a folder. Only the holder of its lock may remove them. */
 export async function partialsOf(folder: string): Promise<string[]> {
   const names = await readdir(dirname(folder)).catch(() => []);
-  return names.filter((name) => wholeOf(name) === basename(folder)).map((name) => join(dirname(folder), name));
+  const whole = sameCase(basename(folder));
+  const isOf = (name: string) => sameCase(wholeOf(name) ?? '') === whole;
+  return names.filter(isOf).map((name) => join(dirname(folder), name));
+}
+
+/** On these systems, names of files that differ by case alone are mostly the same. */
+function sameCase(name: string): string {
+  return process.platform === 'win32' || process.platform === 'darwin' ? name.toLowerCase() : name;
 }

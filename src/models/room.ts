@@ -1,3 +1,6 @@
+/** Left free on the disk for other programs. */
+export const SPARE_DISK_BYTES = 64e6;
+
 /**
  * How much room on a disk is needed, and how much there is. The first number is the one that the free bytes are compared with, and
  * numbers are rounded away from each other, so that the text does not contradict itself.

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FEATURES, featuresOf, score } from '../../completion/decode/confidence';
 import type { FilterName } from '../../completion/filters';
@@ -12,7 +11,7 @@ import { openCheckpoint } from '../../matlm/checkpoint';
 import { wholeSizes } from '../../matlm/submodel';
 import type { Switch } from '../../replay/workspace';
 import { openMemories } from '../memory';
-import { UsageError } from '../place';
+import { UsageError, writeText } from '../place';
 import { submodelNamed } from '../submodelNamed';
 import { type Effect, effectOf } from './effect';
 import { type Bin, calibrationError, curveOf, type Figures, figuresOf, round } from './figures';
@@ -142,7 +141,7 @@ export async function calibrate(
     for (const [submodel, of] of heads)
       curves[submodel] = curveOf(of.map(({ features, right }) => ({ score: score(features, weights), right })));
     const file = join(model, CALIBRATION_FILE);
-    await writeFile(file, `${JSON.stringify({ features: FEATURES, weights, curves }, null, 2)}\n`);
+    await writeText(file, `${JSON.stringify({ features: FEATURES, weights, curves }, null, 2)}\n`);
     return file;
   });
 }

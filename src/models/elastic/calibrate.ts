@@ -1,7 +1,7 @@
 /** Which hidden units of the feed-forward blocks matter, measured on sample text. */
-import { open } from 'node:fs/promises';
 import type { Activations } from '../../engine/addon';
 import type { Checkpoint } from '../../matlm/checkpoint';
+import { openToRead } from '../../matlm/systemFault';
 import type { SampleFile } from '../heldOut';
 import { windowsOf } from './scoredText';
 import type { ElasticOptions } from './types';
@@ -83,7 +83,7 @@ async function downNorms(
   { config, tensors, weightsFile }: Pick<Checkpoint, 'config' | 'tensors' | 'weightsFile'>,
   signal: AbortSignal | undefined,
 ): Promise<Float64Array[]> {
-  const handle = await open(weightsFile);
+  const handle = await openToRead(weightsFile);
   try {
     const norms: Float64Array[] = [];
     for (let layer = 0; layer < config.model.layers; layer++) {

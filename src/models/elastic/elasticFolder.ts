@@ -1,9 +1,10 @@
 /** The files of a model's folder while it is made elastic, and their exchange in the end. */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockFile } from '../../engine/lockFile';
-import { roomFor } from '../room';
+import { roomFor, SPARE_DISK_BYTES } from '../room';
 import { CheckpointError } from '../../matlm/errors';
 import { isRead, isSystemError, readFault, sentence, writeFault } from '../../matlm/systemFault';
 import { renameOnceFree } from '../../machine/replaceFile';
@@ -17,8 +18,6 @@ const PARTIAL = /^(model\.safetensors|config\.json)(\.[\da-f-]{36})?\.partial$/;
 
 /** A lock expires after a while, so a long run renews it. */
 const RENEW_MS = 60_000;
-/** Left free on the disk. */
-const SPARE_DISK_BYTES = 64e6;
 
 /**
  * A model's folder that nobody else makes elastic meanwhile. The new files are written next to the old ones, under names that
@@ -112,7 +111,9 @@ export class ElasticFolder {
 
   /** What the user can do about a fault of the work in this folder; any other fault as it is. */
   faultOf(error: unknown): unknown {
-    return this.lock.isMine() ? fileFault(this.folder, error) : this.lost();
+    // A model that was deleted has lost its lock, too.
+    const isThere = existsSync(join(this.folder, WEIGHTS));
+    return this.lock.isMine() || !isThere ? fileFault(this.folder, error) : this.lost();
   }
 
   /** Remove the new files of this run if they were not exchanged, and let others have the folder. */
@@ -172,6 +173,7 @@ export function fileFault(folder: string, error: unknown): unknown {
     return new CheckpointError(folder, 'a file of the model is missing', 'Was it deleted meanwhile? Import it again.');
   if (!isSystemError(error)) return error;
   const { fault, remedy } = isRead(error) ? readFault(error) : writeFault(error);
-  const advice = sentence(remedy ?? 'copy the model to another folder, and use that');
+  const other = isRead(error) ? 'import the model again' : 'copy the model to another folder, and use that';
+  const advice = sentence(remedy ?? other);
   return new CheckpointError(folder, fault, `${advice} The model is as it was.`);
 }

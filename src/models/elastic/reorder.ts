@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { NativeAddon } from '../../engine/addon';
 import type { Checkpoint } from '../../matlm/checkpoint';
 import type { TensorEntry } from '../../matlm/safetensors';
+import { openToRead } from '../../matlm/systemFault';
 import { GROUP } from '../../matlm/tensors';
 import { Layout, type Part } from '../layout';
 import { readAll, writeAll } from '../wholeReads';
@@ -34,7 +35,7 @@ export async function reorder(
   target: string,
   { signal, onProgress }: Pick<ElasticOptions, 'signal' | 'onProgress'> = {},
 ): Promise<void> {
-  const source = await open(weightsFile);
+  const source = await openToRead(weightsFile);
   const output = await open(target, 'wx').catch(async (error: unknown) => {
     await source.close();
     throw error;

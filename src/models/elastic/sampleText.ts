@@ -21,8 +21,17 @@ const PARTS = Object.keys(SHARES) as (keyof SampleParts)[];
 /** Of its share of `LEAST_CHARS`, what each part has at least: whole files cannot be dealt exactly. */
 const LEAST_OF_SHARE = 0.5;
 
+/** Files that are used, and how many are not, because of what they are. */
+export interface Used {
+  readonly files: readonly SampleFile[];
+  /** In them is too little text. */
+  readonly short: number;
+  /** Their text, as far as it would be used, is that of another file. */
+  readonly copies: number;
+}
+
 /** Files in the order of the hashes of their paths, so that they are from all folders, and always the same. */
-function usable(files: readonly SampleFile[]): SampleFile[] {
+export function usable(files: readonly SampleFile[]): Used {
   const hashOf = ({ path }: SampleFile) => createHash('sha256').update(path).digest('hex');
   const ordered = files
     .map((file) => ({ file, hash: hashOf(file) }))
@@ -30,21 +39,19 @@ function usable(files: readonly SampleFile[]): SampleFile[] {
     .map(({ file }) => file);
   const used: SampleFile[] = [];
   const seen = new Set<string>();
-  let chars = 0;
+  let [chars, short, copies] = [0, 0, 0];
   for (const { path, text: whole } of ordered) {
     const text = whole.length > MOST_FILE_CHARS ? wholeLines(whole) : whole;
-    // A copy in another part would be known to it.
-    if (isTooShort(text) || seen.has(text) || chars + text.length > MOST_CHARS) continue;
-    seen.add(text);
-    chars += text.length;
-    used.push({ path, text });
+    // A copy in another part of the sample would be known to it.
+    if (text.trim().length < LEAST_FILE_CHARS) short++;
+    else if (seen.has(text)) copies++;
+    else if (chars + text.length <= MOST_CHARS) {
+      seen.add(text);
+      chars += text.length;
+      used.push({ path, text });
+    }
   }
-  return used;
-}
-
-/** Whether a file is left out because of its length. */
-export function isTooShort(text: string): boolean {
-  return text.trim().length < LEAST_FILE_CHARS;
+  return { files: used, short, copies };
 }
 
 /** The first lines of a text that fit. */
@@ -70,7 +77,7 @@ function charsOf(files: readonly SampleFile[]): number {
 
 /** Whether `splitSample` takes these files. */
 export function isEnough(files: readonly SampleFile[]): boolean {
-  return fault(usable(files)) === undefined;
+  return fault(usable(files).files) === undefined;
 }
 
 /** What is wrong with a sample; undefined if it is enough. */
@@ -91,7 +98,7 @@ function fault(files: readonly SampleFile[]): string | undefined {
  * @throws {CheckpointError} if they hold too little text
  */
 export function splitSample(files: readonly SampleFile[], source: string): SampleParts {
-  const all = usable(files);
+  const { files: all } = usable(files);
   const wrong = fault(all);
   if (wrong === undefined) return dealt(all);
   const advice = 'Take a folder with more code. Without narrower sizes the model works as it is.';

@@ -130,9 +130,8 @@ async function searchSizes(parts: BringInParts, id: string, signal: AbortSignal,
       { signal, onProgress },
     );
     const isFound = sizes.some((size) => size !== 'XL' && size !== 'XS');
-    const isKept = isFound && unchanged !== undefined;
     const noneNew = unchanged === 'growth' ? NONE_SAVES_ENOUGH : NONE_GOOD_ENOUGH;
-    const fault = isKept ? OLD_ONES_ARE_KEPT : isFound ? undefined : noneNew;
+    const fault = isFound && unchanged === undefined ? undefined : noneNew;
     const why = `sample: ${sample}${fault ? `; ${english(fault)}` : ''}`;
     log.info(unchanged ? `${id} stays as it was, ${why}` : `${id} has the sizes ${sizes.join(', ')}, ${why}`);
     onSizes(id, fault);
@@ -172,7 +171,6 @@ async function measureSizes(parts: BringInParts, id: string, signal: AbortSignal
 }
 
 const NONE_GOOD_ENOUGH = phrase('every smaller size predicts your files too badly');
-const OLD_ONES_ARE_KEPT = phrase('no new ones are good enough, so it keeps those that it has');
 const NONE_SAVES_ENOUGH = phrase('no smaller size saves enough, because some of its weights of 4 bits would need 8');
 
 function describeStage(stage: Stage): string {

@@ -8,7 +8,8 @@ import { bytes } from '../format';
 import { bringIn, type BringInParts, findSizes, measure, type Report } from './bringIn';
 import { askName, type ManageParts } from './manage';
 import { canFindSizes } from './shelf';
-import { bitsOf, describeFound, describeModel, describeSearch, feasible, type Option, SPARE_DISK_BYTES } from './texts';
+import { SPARE_DISK_BYTES } from '../../models/room';
+import { bitsOf, describeFound, describeModel, describeSearch, feasible, type Option, roomTexts } from './texts';
 
 export interface ImportParts extends BringInParts, ManageParts {
   /** Milliseconds of a typical completion by a model that has not run yet; undefined if this machine was not measured. */
@@ -125,10 +126,11 @@ async function chooseOption(parts: ImportParts, found: Found): Promise<Choice | 
   const possible = feasible(options, found);
   const least = Math.min(...found.choices.map(({ diskBytes }) => diskBytes));
   if (possible.length === 0) {
+    const [needed, free] = roomTexts(least + SPARE_DISK_BYTES, found.freeDiskBytes);
     await refuse(
       t(
         'It needs {0} of free disk space, {1} of which must stay free, and {2} are free. Make room and import it again.',
-        ...[least + SPARE_DISK_BYTES, SPARE_DISK_BYTES, found.freeDiskBytes].map(bytes),
+        ...[needed, bytes(SPARE_DISK_BYTES), free],
       ),
     );
     return undefined;

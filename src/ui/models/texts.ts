@@ -4,6 +4,7 @@ import { formatList, formatNumber } from '../../localisation/language';
 import type { Choice, Found } from '../../models/importProtocol';
 import type { ElasticRecord } from '../../models/elastic/record';
 import type { NameFault } from '../../models/modelIds';
+import { SPARE_DISK_BYTES } from '../../models/room';
 import { bytes, milliseconds } from '../format';
 
 /** `135 million parameters` */
@@ -48,12 +49,15 @@ export interface Option {
   readonly expectedMs: number | undefined;
 }
 
-/** Room on the disk that an import leaves to others. */
-export const SPARE_DISK_BYTES = 200e6;
-
 /** The options for which the disk has room. */
 export function feasible(options: readonly Option[], { freeDiskBytes }: Pick<Found, 'freeDiskBytes'>): Option[] {
   return options.filter(({ choice }) => choice.diskBytes + SPARE_DISK_BYTES <= freeDiskBytes);
+}
+
+/** Bytes that are needed and bytes that are free, rounded away from each other, so that no text says that there are enough if there are not. */
+export function roomTexts(needed: number, free: number): [string, string] {
+  const unit = needed < 999.5e6 ? 1e6 : 1e8;
+  return [bytes(Math.ceil(needed / unit) * unit), bytes(Math.floor(free / unit) * unit)];
 }
 
 /** What an import found and what it will need, before it starts, one paragraph each. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { listModels, modelArgument, modelNamed, modelsTable } from '../../../src/cli/models';
+import { listModels, modelArgument, modelNamed, modelsTable, quoted } from '../../../src/cli/models';
 import { modelsFolder } from '../../../src/models/place';
 import { temporaryFolder } from '../../temporary';
 
@@ -45,12 +45,13 @@ describe('the models of the command line', () => {
     await assert.rejects(modelNamed('other'), /other: there is no such folder, .*; there are .*smol/);
   });
 
-  it('come after a folder that holds a model, and before one that holds none', async () => {
+  it('come before a folder of the current one, whose path begins with ./', async () => {
     imported('smol', 'Smol');
-    write('smol', { 'notes.txt': '' });
-    assert.equal(await modelNamed('smol'), join(library, 'smol'));
     write('smol', { 'config.json': '{}' });
-    assert.equal(await modelNamed('smol'), join(process.cwd(), 'smol'));
+    assert.equal(await modelNamed('smol'), join(library, 'smol'));
+    assert.equal(await modelNamed('./smol'), join(process.cwd(), 'smol'));
+    write('other', { 'config.json': '{}' });
+    assert.equal(await modelNamed('other'), join(process.cwd(), 'other'));
   });
 
   it('are not needed for a folder or a file, whose fault is named by whoever opens it', async () => {
@@ -79,6 +80,9 @@ describe('the models of the command line', () => {
   it('are called by their id in advice, and others by their folder', () => {
     assert.equal(modelArgument(join(library, 'smol')), 'smol');
     assert.equal(modelArgument(join(library, 'smol', 'inner')), join(library, 'smol', 'inner'));
-    assert.equal(modelArgument('/my models/smol'), '"/my models/smol"');
+    assert.equal(quoted('/my models/$smol', 'linux'), "'/my models/$smol'");
+    assert.equal(quoted("/it's", 'darwin'), "'/it'\\''s'");
+    assert.equal(quoted('C:\\Users\\RUNNER~1\\smol', 'win32'), 'C:\\Users\\RUNNER~1\\smol');
+    assert.equal(quoted('\\\\server\\my models', 'win32'), '"\\\\server\\my models"');
   });
 });

@@ -58,6 +58,15 @@ describe('the folder of a model that is made elastic', () => {
     assert.equal(readFileSync(join(folder, 'config.json'), 'utf8'), '{"old":true}');
   });
 
+  it('is said to be gone if the model was deleted meanwhile', async () => {
+    const folder = modelFolder();
+    const taken = await ElasticFolder.take(folder);
+    rmSync(folder, { recursive: true });
+    const missing = Object.assign(new Error('gone'), { code: 'ENOENT', syscall: 'open' });
+    assert.match((taken.faultOf(missing) as Error).message, /a file of the model is missing\. Was it deleted meanwhile/);
+    await taken.release();
+  });
+
   it('is left alone by a run that has lost it, because it stood still for long', async () => {
     const folder = modelFolder();
     const taken = await ElasticFolder.take(folder);

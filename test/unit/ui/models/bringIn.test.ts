@@ -233,7 +233,7 @@ describe('bringing a model in', () => {
   it('says so if new sizes are not good enough and the old ones are kept', async () => {
     elastic = { sizes: ['XL', 'S'], unchanged: 'loss', sample: 'user' };
     await run(parts());
-    assert.deepEqual(found, [['smol', 'no new ones are good enough, so it keeps those that it has']]);
+    assert.deepEqual(found, [['smol', 'every smaller size predicts your files too badly']]);
     assert.match(lines.at(-1)!, /^smol stays as it was, /);
   });
 

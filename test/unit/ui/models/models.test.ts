@@ -5,7 +5,7 @@ import type { LibraryModel } from '../../../../src/models/library';
 import { modelSizesOf } from '../../../../src/models/modelSizes';
 import { canFindSizes, choiceOf, ModelShelf } from '../../../../src/ui/models/shelf';
 import { expectedMs, speedOf } from '../../../../src/ui/models/speed';
-import { describeFound, describeModel, describeSearch, duration, feasible } from '../../../../src/ui/models/texts';
+import { describeFound, describeModel, describeSearch, duration, feasible, roomTexts } from '../../../../src/ui/models/texts';
 import { exampleConfig } from '../../model';
 
 const EIGHT: Choice = {
@@ -61,8 +61,13 @@ describe('what an import says before it starts', () => {
   it('offers only what the disk has room for', () => {
     const bitsAt = (freeDiskBytes: number) => feasible(options, { freeDiskBytes }).map(({ choice }) => choice.bits);
     assert.deepEqual(bitsAt(1e9), [4, 8]);
-    assert.deepEqual(bitsAt(320e6), [4]);
+    assert.deepEqual(bitsAt(180e6), [4]);
     assert.deepEqual(bitsAt(100e6), []);
+  });
+
+  it('says that more is needed than is free, also if both are nearly the same', () => {
+    assert.deepEqual(roomTexts(1_234e6, 1_226e6), ['1.3 GB', '1.2 GB']);
+    assert.deepEqual(roomTexts(210.2e6, 210.1e6), ['211 MB', '210 MB']);
   });
 
   it('is how long a search for smaller sizes takes, and that the model stays', () => {
