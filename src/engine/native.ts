@@ -178,6 +178,11 @@ export class LocalEngine {
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       let found: T | undefined;
+      // It might be done before it could be aborted.
+      if (signal.aborted) {
+        reject(new Error('aborted'));
+        return;
+      }
       const handle = this.native.generate(options, (event) => {
         found ??= take(event);
         if (event.type !== 'end') return;
@@ -188,8 +193,7 @@ export class LocalEngine {
       const onAbort = () => {
         handle.abort();
       };
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
+      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 
