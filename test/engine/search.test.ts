@@ -153,9 +153,8 @@ describe('search with the addon', () => {
     await assert.rejects(searchCommand(root, { ...search, submodel: 'XXS' }), /XXS: there is no such size/);
     await assert.rejects(searchCommand(root, { ...search, query: ' ' }), /search takes the words to look for/);
     await assert.rejects(searchCommand(root, { ...search, isForPictures: true }), /There is no encoder of pictures/);
-    await assert.rejects(
-      indexCommand(root, { ...options, folder: join(workspace, 'a.ts') }),
-      /there is no such folder/,
-    );
+    const inFolder = (name: string) => indexCommand(root, { ...options, folder: join(workspace, name) });
+    await assert.rejects(inFolder('a.ts'), /a\.ts: it is a file, not a folder/);
+    await assert.rejects(inFolder('none'), /none: there is no such folder/);
   });
 });
