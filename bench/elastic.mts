@@ -2,7 +2,8 @@
  * `npm run bench -- elastic HELDOUT --model FOLDER [--parts bits,acceptance,drafts,speed] [--tokens N] [--places N] [--minutes N]
  * [--rounds N] [--threads N]`: how far a model that was not trained nested is elastic. A copy of it in build/bench is made elastic
  * with the packages of HELDOUT that fitting may use, and measured on the others: bits by width, drafters by width (how often they
- * are right, without the clock, and what they save), and speed by width. HELDOUT is the file that `python -m training.corpus --heldout-only` writes. `--model` may be elastic already.
+ * are right, without the clock, and what they save), and speed by width. HELDOUT is the file that
+ * `python -m training.corpus --heldout-only` writes. `--model` may be elastic already.
  */
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
