@@ -283,8 +283,8 @@ export class RootIndex<Row, Content> {
     }
     if ('reason' in read) {
       if (read.reason === 'no room') this.isCut = true;
-      if (read.reason === 'ignored' || read.reason === 'secret') this.forbid(path);
-      else this.drop(path);
+      if (read.reason !== 'ignored' && read.reason !== 'secret') this.drop(path);
+      else if (this.forbid(path)) await this.save();
       return;
     }
     const { pieces } = read;

@@ -204,6 +204,13 @@ describe('the index of a workspace', () => {
     assert.doesNotMatch(storedIn(workspace.storage), /parser\.ts/);
   });
 
+  it('forgets a secret on the disk as soon as a search meets it', async () => {
+    await workspace.build();
+    workspace.write('src/parser.ts', `${PARSER}\nconst token = 'ghp_aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5';\n`);
+    assert.ok(!(await workspace.find('parse numbers')).includes('src/parser.ts'));
+    assert.doesNotMatch(storedIn(workspace.storage), /parser\.ts/);
+  });
+
   it('forgets a folder that is deleted', async () => {
     workspace.write('other/a.ts', PARSER.replaceAll('Numbers', 'Apples'));
     await workspace.build();
