@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { GovernorSettings } from '../governor/settings';
 import { formatList } from '../localisation/language';
 import type { CheckpointConfig } from '../matlm/config';
-import { candidateOf, nameInUse } from '../matlm/submodel';
+import { candidateOf, candidatesOf, nameInUse } from '../matlm/submodel';
 import type { LibraryModel } from '../models/library';
 import { typicalMsOf } from '../models/measured';
 import { moreBitsOf } from '../models/modelSizes';
@@ -238,17 +238,21 @@ function cost(config: CheckpointConfig, name: string): string {
 
 async function pickCap({ config, settings }: PickerParts): Promise<Changes | undefined> {
   const none = t('No limit');
+  // XS skips layers: it is only the last resort of Auto, and no limit.
+  const choices = new Set(candidatesOf(config).map(({ submodel }) => submodel.name));
   const items = [
     {
       label: none,
       description: marked(settings.batteryCap === undefined, t('the same sizes as on mains')),
       next: () => Promise.resolve({ batteryCap: '' }),
     },
-    ...tiersOf(config).map(({ name }) => ({
-      label: name,
-      description: marked(settings.batteryCap === name, t('at most {0}', cost(config, name))),
-      next: () => Promise.resolve({ batteryCap: name }),
-    })),
+    ...tiersOf(config)
+      .filter(({ name }) => choices.has(name))
+      .map(({ name }) => ({
+        label: name,
+        description: marked(settings.batteryCap === name, t('at most {0}', cost(config, name))),
+        next: () => Promise.resolve({ batteryCap: name }),
+      })),
   ];
   const next = await pick(
     t('MatCoder: on battery'),
