@@ -1,5 +1,6 @@
 /** What a model's vocabulary says of filling in the middle: the candidates, among which `measureFormat` decides. */
 import type { PromptFormat, PromptOrder, PromptTokens } from '../matlm/promptFormat';
+import { addsBosByDefault } from './ggufTokenizer';
 
 /** The ids of tokens by their names. */
 export interface Vocabulary {
@@ -171,7 +172,9 @@ export function hintsOfGguf(metadata: Readonly<Record<string, unknown>>): TokenH
     file: id('fim_sep'),
   });
   const end = [id('eos'), id('eot'), id('eom'), id('fim_rep')].filter((token) => token !== undefined);
-  const begin = metadata['tokenizer.ggml.add_bos_token'] === true ? id('bos') : undefined;
+  // Most files of Llama 3 leave it to the name of the pre-tokenizer.
+  const addsBos = metadata['tokenizer.ggml.add_bos_token'] ?? addsBosByDefault(metadata['tokenizer.ggml.pre']);
+  const begin = addsBos === true ? id('bos') : undefined;
   return { fim, end, ...given({ begin }) };
 }
 

@@ -24,6 +24,8 @@ interface Family {
   readonly ignoresMerges?: boolean;
   /** Whether the original composes its text, which llama.cpp leaves out. */
   readonly composes?: boolean;
+  /** Whether a text begins with BOS if the file does not state it (`add_bos` in llama.cpp). */
+  readonly addsBos?: boolean;
 }
 
 const split = (source: string) => ({
@@ -43,7 +45,7 @@ const splits = (...sources: string[]) => ({ stages: [...sources.map(split), byte
 const GPT2: Family = { stages: [bytes(true)] };
 const SINGLE_DIGITS: Family = { stages: [{ type: 'Digits', individual_digits: true }, bytes(true)] };
 const UP_TO_THREE_DIGITS: Family = splits(byNumber(String.raw`\p{N}{1,3}`));
-const LLAMA3: Family = { ...UP_TO_THREE_DIGITS, ignoresMerges: true };
+const LLAMA3: Family = { ...UP_TO_THREE_DIGITS, ignoresMerges: true, addsBos: true };
 const QWEN2: Family = { ...splits(byNumber(String.raw`\p{N}`)), composes: true };
 const CHINESE = '[一-龥ࠀ-一가-퟿]+';
 
@@ -83,6 +85,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   tekken: {
     ...splits(String.raw`${CASES}|${CAPITALS}|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|${REST}`),
     ignoresMerges: true,
+    addsBos: true,
   },
   'deepseek-coder': {
     stages: [
@@ -100,6 +103,15 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   },
 };
 
+function familyOf(pre: unknown): Family | undefined {
+  return typeof pre === 'string' && Object.hasOwn(FAMILIES, pre) ? FAMILIES[pre] : undefined;
+}
+
+/** @param pre the name of a pre-tokenizer @returns whether its texts begin with BOS if the file does not state it */
+export function addsBosByDefault(pre: unknown): boolean {
+  return familyOf(pre)?.addsBos ?? false;
+}
+
 /**
  * A tokenizer.json with the tokenizer of a GGUF file.
  * @throws {CheckpointError} for a kind of tokenizer or a pre-tokenizer that is not supported: with another one the model
@@ -115,7 +127,7 @@ export function tokenizerJsonOf(file: string, metadata: GgufMetadata): Record<st
     return fail(`its tokenizer is of the kind "${shown(String(model))}"; byte-level BPE, "gpt2", is supported`);
   }
   const name = get('pre');
-  const family = typeof name === 'string' && Object.hasOwn(FAMILIES, name) ? FAMILIES[name] : undefined;
+  const family = familyOf(name);
   if (!family) {
     const known = Object.keys(FAMILIES).join(', ');
     return fail(

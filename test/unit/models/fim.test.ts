@@ -93,6 +93,16 @@ describe('the hints of a GGUF', () => {
     assert.equal(hintsOfGguf({ [key('bos')]: 1, 'tokenizer.ggml.add_bos_token': true }).begin, 1);
   });
 
+  it('name the beginning of Llama 3 and Tekken unless the file states that there is none', () => {
+    const hints = (pre: unknown, more = {}) => hintsOfGguf({ [key('bos')]: 1, 'tokenizer.ggml.pre': pre, ...more });
+    for (const pre of ['llama3', 'llama-v3', 'llama-bpe', 'falcon3', 'lfm2', 'tekken']) {
+      assert.equal(hints(pre).begin, 1, pre);
+      assert.equal(hints(pre, { 'tokenizer.ggml.add_bos_token': false }).begin, undefined, pre);
+    }
+    for (const pre of ['qwen2', 'smollm', 'deepseek-llm', 'deepseek-coder', 'gpt-2', 'dbrx', 'toString', 7])
+      assert.equal(hints(pre).begin, undefined, String(pre));
+  });
+
   it('ignore what is no token', () => {
     for (const value of [-1, 0xffffffff, 1.5, 'one', [1], 2n ** 63n])
       assert.deepEqual(hintsOfGguf({ [key('fim_pre')]: value, [key('eos')]: value }), { fim: {}, end: [] });
