@@ -58,7 +58,7 @@ export async function openFolder(folder: string): Promise<Source> {
     quantisation: mostUsed(entries),
     config,
     tensors,
-    hints: await hintsOf(folder, config),
+    hints: await hintsOf(folder, config, tokenizerFile),
     tokenizerFile,
     tokenizerText: () => readFile(tokenizerFile, 'utf8'),
   };
@@ -80,16 +80,35 @@ async function refuseOwn(folder: string, config: Record<string, unknown>): Promi
     );
 }
 
-/** The ends of a text that config.json and generation_config.json name, and whether the model wants a beginning. */
-async function hintsOf(folder: string, config: Record<string, unknown>): Promise<TokenHints> {
+/** The ends of a text that config.json and generation_config.json name, and the beginning, if the model wants one. */
+async function hintsOf(folder: string, config: Record<string, unknown>, tokenizerFile: string): Promise<TokenHints> {
   const [settings, generation] = await Promise.all(
     ['tokenizer_config.json', 'generation_config.json'].map((name) => readIfThere(join(folder, name))),
   );
-  const ids = (value: unknown) =>
-    (Array.isArray(value) ? (value as unknown[]) : [value]).filter((id): id is number => Number.isSafeInteger(id));
-  const [begin] = settings?.add_bos_token === true ? ids(config.bos_token_id) : [];
-  const end = [...new Set([...ids(config.eos_token_id), ...ids(generation?.eos_token_id)])];
-  return { end, ...(begin === undefined ? {} : { begin }) };
+  const addsBos = settings?.add_bos_token;
+  const isStated = typeof addsBos === 'boolean';
+  const begin = isStated ? addsBos && config.bos_token_id : beginOf((await readObject(tokenizerFile)).post_processor);
+  const [first] = idsOf(begin);
+  const end = [...new Set([...idsOf(config.eos_token_id), ...idsOf(generation?.eos_token_id)])];
+  return { end, ...(first === undefined ? {} : { begin: first }) };
+}
+
+/** The ids of the token that a tokenizer.json puts before each text, as that of Llama 3 does; undefined if it puts none. */
+function beginOf(processor: unknown): unknown {
+  if (!isObject(processor)) return undefined;
+  const processors: readonly unknown[] = Array.isArray(processor.processors) ? processor.processors : [processor];
+  for (const { single, special_tokens: tokens } of processors.filter(isObject)) {
+    const first: unknown = Array.isArray(single) ? single[0] : undefined;
+    const token = isObject(first) && isObject(first.SpecialToken) ? String(first.SpecialToken.id) : '';
+    const named = isObject(tokens) && Object.hasOwn(tokens, token) ? tokens[token] : undefined;
+    if (isObject(named)) return named.ids;
+  }
+  return undefined;
+}
+
+/** The ids of tokens that a key holds: one, several or none. */
+function idsOf(value: unknown): number[] {
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).filter((id): id is number => Number.isSafeInteger(id));
 }
 
 async function requireTokenizer(file: string): Promise<void> {
