@@ -10,7 +10,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { pidNamespace } from './pidNamespace';
+
+/** Where a process id names the same process: hosts and containers that share a folder have the same ids. */
+const HERE = `${hostname()} ${pidNamespace()}`;
+const THIS_PROCESS = `${process.pid} ${HERE}`;
 
 /** No probe takes this long, because each of its few processes has half a minute. */
 const EXPIRES_MS = 20 * 60_000;
@@ -23,7 +29,11 @@ interface LockContent {
   readonly writtenMs: number;
 }
 
-/** A file that one process at a time holds, with its id. A lock that its process left behind is ignored. */
+/**
+ * A file that one process at a time holds, with its id, its host and its namespace. A lock that its process left behind is
+ * ignored: at once on the same machine, and once it expires on another, because nobody there can tell whether it runs. Whoever
+ * works for longer renews it.
+ */
 export class LockFile {
   constructor(
     private readonly file: string,
@@ -45,7 +55,7 @@ export class LockFile {
       throw error;
     }
     try {
-      writeFileSync(this.file, String(process.pid));
+      writeFileSync(this.file, THIS_PROCESS);
     } catch (error) {
       this.release();
       throw error;
@@ -64,7 +74,7 @@ export class LockFile {
    * another, and asks before it changes what the lock protects.
    */
   isMine(): boolean {
-    return readLock(this.file)?.text === String(process.pid);
+    return readLock(this.file)?.text === THIS_PROCESS;
   }
 
   /** Holds it for EXPIRES_MS from now. Never throws: a lock that cannot be renewed expires. */
@@ -84,7 +94,7 @@ export class LockFile {
    */
   release(): void {
     const text = readLock(this.file)?.text;
-    if (text && text !== String(process.pid)) return;
+    if (text && text !== THIS_PROCESS) return;
     try {
       rmSync(this.file, { force: true });
     } catch {
@@ -95,7 +105,10 @@ export class LockFile {
   private isValid({ text, writtenMs }: LockContent): boolean {
     const ageMs = this.epochNow() - writtenMs;
     if (ageMs > this.expiresMs) return false;
-    return /^\d{1,9}$/.test(text) && Number(text) > 0 ? isRunning(Number(text)) : ageMs <= EMPTY_EXPIRES_MS;
+    // Earlier versions wrote the id alone.
+    const [, pid = '0', where = HERE] = /^(\d{1,9})(?: (.*))?$/.exec(text) ?? [];
+    if (Number(pid) === 0) return ageMs <= EMPTY_EXPIRES_MS;
+    return where !== HERE || isRunning(Number(pid));
   }
 
   /**

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { addonFiles } from '../loadAddon';
+import { pidNamespace } from '../pidNamespace';
 import { thisTarget } from '../target';
 import { PROTOCOL } from './handshake';
 
@@ -30,21 +30,12 @@ export async function engineKey({ hostFile, root, execArgv }: Build): Promise<st
   add(`protocol ${PROTOCOL}`);
   add(await readFile(join(root, 'package.json'), 'utf8').then(versionOf, () => 'of unknown version'));
   for (const file of [hostFile, ...addonFiles(root, thisTarget())]) add(await readFile(file).catch(() => 'missing'));
-  for (const part of [thisTarget(), hostname(), processNamespace(), userName(), ...execArgv]) add(part);
+  for (const part of [thisTarget(), hostname(), pidNamespace(), userName(), ...execArgv]) add(part);
   return hash.digest('hex').slice(0, KEY_CHARACTERS);
 }
 
 function versionOf(text: string): string {
   return String((JSON.parse(text) as { readonly version?: unknown }).version);
-}
-
-/** Of Linux: in which the numbers of processes are the same. */
-function processNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return '';
-  }
 }
 
 /** The names of pipes are common to all users of Windows. */

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LockFile } from '../../../src/engine/lockFile';
+import { pidNamespace } from '../../../src/engine/pidNamespace';
 import { temporaryFolder } from '../../temporary';
 
 describe('a lock file', () => {
   const GONE = String(spawnSync(process.execPath, ['-e', '']).pid);
+  const HERE = `${hostname()} ${pidNamespace()}`;
+  const THIS_PROCESS = `${process.pid} ${HERE}`;
   const at = (content?: string) => {
     const file = join(temporaryFolder(), 'deep', 'a.lock');
     mkdirSync(join(file, '..'));
@@ -22,7 +26,7 @@ describe('a lock file', () => {
     const file = join(temporaryFolder(), 'deep', 'a.lock');
     const lock = new LockFile(file);
     assert.ok(lock.take());
-    assert.equal(readFileSync(file, 'utf8'), String(process.pid));
+    assert.equal(readFileSync(file, 'utf8'), THIS_PROCESS);
     assert.ok(!new LockFile(file).take());
     lock.release();
     assert.ok(!existsSync(file));
@@ -30,9 +34,14 @@ describe('a lock file', () => {
   });
 
   const cases: [string, string, number, boolean][] = [
-    ['of a process that runs', String(process.pid), 60, true],
-    ['of a process that has run for longer than any probe', String(process.pid), 21 * 60, false],
-    ['of a process that is gone', GONE, 0, false],
+    ['of a process that runs', THIS_PROCESS, 60, true],
+    ['of a process that has run for longer than any probe', THIS_PROCESS, 21 * 60, false],
+    ['of a process that is gone', `${GONE} ${HERE}`, 0, false],
+    ['of a process of another host, whose id is of no process here', `${GONE} other ${pidNamespace()}`, 60, true],
+    ['of a process of another container', `${GONE} ${hostname()} pid:[1]`, 60, true],
+    ['of another host that has not renewed it', `${process.pid} other ${pidNamespace()}`, 21 * 60, false],
+    ['by an earlier version, of a process that runs', String(process.pid), 60, true],
+    ['by an earlier version, of a process that is gone', GONE, 0, false],
     ['that is just being written', '', 1, true],
     ['that is empty because the disk was full', '', 6, false],
     ['that holds no process id', 'x', 6, false],
@@ -47,7 +56,7 @@ describe('a lock file', () => {
 
   it('is held for longer if its process renews it, which no other can', () => {
     const late = () => (1000 + 21 * 60) * 1000;
-    const file = at(String(process.pid));
+    const file = at(THIS_PROCESS);
     new LockFile(file, late).renew();
     assert.ok(new LockFile(file, late).isHeld());
     const other = at('1');
@@ -65,7 +74,7 @@ describe('a lock file', () => {
     });
     assert.equal(first.take(), false);
     assert.equal(hasSecond, true);
-    assert.equal(readFileSync(file, 'utf8'), String(process.pid));
+    assert.equal(readFileSync(file, 'utf8'), THIS_PROCESS);
     assert.deepEqual(readdirSync(join(file, '..')), ['a.lock']);
     second.release();
     assert.ok(new LockFile(file).take());
@@ -80,6 +89,17 @@ describe('a lock file', () => {
     assert.ok(!lock.isMine());
     lock.release();
     assert.equal(readFileSync(file, 'utf8'), '1');
+  });
+
+  it('of a process with the same id on another host or in another container is not its own', () => {
+    for (const where of [`other ${pidNamespace()}`, `${hostname()} pid:[1]`]) {
+      const file = at(`${process.pid} ${where}`);
+      const lock = new LockFile(file, () => 1000_000);
+      assert.ok(!lock.isMine());
+      assert.ok(!lock.take());
+      lock.release();
+      assert.equal(readFileSync(file, 'utf8'), `${process.pid} ${where}`);
+    }
   });
 
   it('that another process has taken over and released belongs to nobody', () => {
