@@ -1,7 +1,7 @@
 /** From a model on the disk to a checkpoint folder. `inspectModel` says before what it is and what it will need. */
 import { lstat, mkdir, open, rm, stat, statfs, writeFile } from 'node:fs/promises';
-import { freemem, totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readMemory } from '../machine/memory';
 import { renameOnceFree } from '../machine/replaceFile';
 import { openCheckpoint } from '../matlm/checkpoint';
 import type { MemoryGate } from '../matlm/config';
@@ -187,10 +187,10 @@ const THIS_MACHINE: Resources = {
     return bavail * bsize;
   },
   get availableMemoryBytes() {
-    return freemem();
+    return readMemory().freeBytes;
   },
   get totalMemoryBytes() {
-    return totalmem();
+    return readMemory().totalBytes;
   },
 };
 

@@ -1,7 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
-import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { loadAddon } from '../engine/loadAddon';
+import { readMemory } from '../machine/memory';
 import { openCheckpoint } from '../matlm/checkpoint';
 import { parseObject } from '../matlm/json';
 import { makeElastic } from './elastic/makeElastic';
@@ -57,7 +57,7 @@ async function inspect(path: string, library: string): Promise<Found> {
     hasFim: promptOf(source, tokenizer).order !== 'none',
     choices: bitsOf(source).map((bits) => choiceOf(source, bits)),
     freeDiskBytes: await freeDiskBytes(library),
-    freeMemoryBytes: freemem(),
+    freeMemoryBytes: readMemory().freeBytes,
   };
 }
 
