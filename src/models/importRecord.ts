@@ -1,6 +1,7 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { renameOnceFree } from '../machine/replaceFile';
 import { isObject } from '../matlm/json';
 
 /** Where an imported model came from, and what it is called. */
@@ -74,7 +75,7 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   const written = `${file}.${randomUUID()}`;
   try {
     await writeFile(written, `${JSON.stringify(value, undefined, 2)}\n`);
-    await rename(written, file);
+    await renameOnceFree(written, file);
   } catch (error) {
     await rm(written, { force: true });
     throw error;

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { pageOf, recordOf } from '../../../src/models/importRecord';
+import { readdirSync } from 'node:fs';
+import files from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pageOf, readJson, recordOf, writeJson } from '../../../src/models/importRecord';
+import { temporaryFolder } from '../../temporary';
 
 describe('the record of an import', () => {
   it('is read as far as its members are of the right kind', () => {
@@ -55,4 +59,22 @@ describe('the page of a model', () => {
       assert.equal(pageOf(address), undefined);
     });
   }
+});
+
+describe('a file of a record', () => {
+  const { rename } = files;
+  afterEach(() => {
+    files.rename = rename;
+  });
+
+  it('is replaced once the program that reads it has ended, as on Windows', async () => {
+    const file = join(temporaryFolder(), 'measured.json');
+    await writeJson(file, { version: 1 });
+    let tries = 0;
+    files.rename = (from, to) =>
+      ++tries === 1 ? Promise.reject(Object.assign(new Error('held'), { code: 'EPERM' })) : rename(from, to);
+    await writeJson(file, { version: 2 });
+    assert.deepEqual(await readJson(file), { version: 2 });
+    assert.deepEqual(readdirSync(dirname(file)), ['measured.json']);
+  });
 });
