@@ -40,7 +40,7 @@ matcoder inspect --machine [--json]
 
 matcoder inspect --hardware [--json] [--model MODEL]
     Try the native engine, the GPU, and the GPU for prompts alone with a checkpoint. Print which of them are correct,
-    their times, and the one that is used from now on, also in the editor.
+    their times, and the one that this installation uses from now on. An editor with another installation probes for itself.
 
 matcoder import PATH [--name NAME] [--bits 8|4] [--into FOLDER] [--elastic [--sample DIR] [--minutes N]] [--json]
     Make a model that is on this disk usable: a GGUF file, or a Hugging Face folder. Print what it is and what it needs,
