@@ -72,10 +72,14 @@ matcoder eval FILE… [--heldout FILE] [--files N] [--language NAME] [--submodel
               [--without each|FILTERS] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json] [--model MODEL]
     Mask lines, rests of lines and blocks of files, complete them as the editor does, and print the share that is right:
     for each submodel, by hand and at each eagerness, and for VS Code's word-based suggestions. --heldout takes files of
-    a corpus, from the half of its packages that calibration does not use. --without measures the effect of a filter.
-    --workspace opens a folder as in the editor: its files are remembered and lend snippets. --packages opens the package
-    of each held-out file. --memory off leaves the memory out, and off,on compares both at the same places. --new-files
-    leaves out all files that name what the edited one declares, as if it was new.
+    a corpus, from the half of its packages that calibration does not use: --files of them (20), and with --language only
+    files of that language, by its name in the corpus, such as TypeScript. --submodels names the submodels, with commas
+    between; without it, all sizes are measured. --each masks at most N places of each kind in a file (3). --seed draws other
+    files and places (1). --without measures the effect of each filter, or of those that are named, with commas between:
+    secrets, oneLine, midLine, fileHead, loops, indent, scope, length, nextLines, unfinished, blanks, lineSuffix, balance,
+    unclosed, comma. --workspace opens a folder as in the editor: its files are remembered and lend snippets. --packages
+    opens the package of each held-out file. --memory off leaves the memory out, and off,on compares both at the same places.
+    --new-files leaves out all files that name what the edited one declares, as if it was new.
 
 matcoder eval --heldout FILE --calibrate [--files N] [--each N] [--packages] [--memory off,on] [--model MODEL]
     Fit the confidence score on the other half of the packages, and write confidence.json next to the weights.
@@ -84,8 +88,10 @@ matcoder replay FILE… [--policy auto,S,M,L,XL] [--scenario quiet,battery,busy,
                 [--heldout FILE] [--files N] [--max-chars N] [--seed N] [--calibrate] [--costs FILE] [--answers FILE]
                 [--real-time] [--workspace DIR] [--packages] [--memory off,on] [--new-files] [--json]
                 [--model MODEL [--model MODEL]]
-    Type files with a simulated hand through the real pipeline and model. Print keystrokes saved, latency and share of a
-    core. --heldout takes files of the packages that calibration does not use; with --calibrate, the others. --costs
+    Type files with a simulated hand through the real pipeline and model, with each --policy, which is auto or a size, in
+    each --scenario (quiet). Print keystrokes saved, latency and share of a core. --heldout takes files of the packages that
+    calibration does not use; with --calibrate, the others. --files is that of eval. --max-chars types about N characters of
+    each file, as whole lines; without it, all of it is typed. --seed draws other files, lines and typing errors (1). --costs
     names a file with the engine's times on an idle machine; if it is missing, they are measured and written there.
     --answers keeps the model's answers for the next run. --real-time uses the engine's actual times. --workspace,
     --packages, --memory and --new-files are those of eval. The memory learns a line when it is finished. With two models
@@ -100,9 +106,10 @@ matcoder serve [--port N] [--token-file FILE] [--workspace DIR] [--submodel auto
     it does not run. With --workspace, the files of that folder that may be quoted are remembered, as in VS Code, for all
     clients. With --token-file, requests have to bring the first line of that file as Authorization: Bearer.
 
-matcoder lsp [--threads N] [--model MODEL]
+matcoder lsp [--stdio] [--threads N] [--model MODEL]
     Serve one editor over the Language Server Protocol at standard input and output: inline completions of LSP 3.18. The
-    editor starts it. Settings come from the editor, by the names that they have in VS Code, apart from these two.
+    editor starts it. Settings come from the editor, by the names that they have in VS Code, apart from --threads and
+    --model. --stdio, which some editors add, changes nothing.
 
 matcoder eval --places PLACES [--json] [--model MODEL]
     Measure every granularity in the engine: loss, agreement, lines completed. PLACES is a file of held-out places.
@@ -110,6 +117,9 @@ matcoder eval --places PLACES [--json] [--model MODEL]
 
 matcoder --version
     Print the version.
+
+matcoder --help, or -h
+    Print this text.
 `;
 
 /** The options of each command, apart from --help and --version. */

@@ -5,6 +5,7 @@ import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, trunc
 import { devNull } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation } from '../../../src/cli/evaluation/run';
+import { FILTER_NAMES } from '../../../src/completion/filters';
 import { MODEL, ROOT, shipped } from '../model';
 import { temporaryFolder } from '../../temporary';
 
@@ -558,5 +559,20 @@ describe('matcoder', () => {
     const { status, stdout } = matcoder(['--help']);
     assert.equal(status, 0);
     assert.match(stdout, /matcoder complete FILE:LINE:COL/);
+    assert.equal(matcoder(['-h']).stdout, stdout);
+  });
+
+  it('explains each option of eval, replay and lsp, the filters and itself', () => {
+    const { stdout } = matcoder(['--help']);
+    const options = (text = '') => new Set(text.match(/--[a-z][a-z-]*/g));
+    for (const command of ['eval FILE', 'replay', 'lsp', 'help']) {
+      const [, synopsis, explanation] =
+        new RegExp(`^(matcoder (?:--)?${command}.*\n(?: {5,}.*\n)*)((?: {4}\\S.*\n)+)`, 'm').exec(stdout) ?? [];
+      assert.ok(synopsis, command);
+      for (const option of options(synopsis))
+        if (!['--json', '--model', '--help'].includes(option))
+          assert.ok(options(explanation).has(option), `${option} of ${command}`);
+    }
+    for (const filter of FILTER_NAMES) assert.match(stdout, new RegExp(`\\b${filter}\\b`));
   });
 });
