@@ -4,7 +4,8 @@ import type { TypedSince } from './typedSince';
 
 /**
  * The rest of the latest generation that has the key and agrees with the text at the cursor. A generation serves every
- * position within its suggestion, so it is found again after other text was typed and deleted.
+ * position within its suggestion, so it is found again after other text was typed and deleted. It is not found once the
+ * text of its prompt has changed: it may use a name that is another now.
  * @param generations the latest first
  */
 export function findCached(
@@ -13,8 +14,9 @@ export function findCached(
   cacheKey: string,
 ): Remaining | undefined {
   for (const generation of generations) {
-    const remaining = generation.cacheKey === cacheKey ? remainingOf(generation, since) : undefined;
-    if (remaining) return remaining;
+    if (generation.cacheKey !== cacheKey) continue;
+    const remaining = remainingOf(generation, since);
+    if (remaining && since.isSameAbove(generation.position)) return remaining;
   }
   return undefined;
 }

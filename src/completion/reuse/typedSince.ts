@@ -25,6 +25,18 @@ export class TypedSince {
     this.compared.set(then, typed);
     return typed;
   }
+
+  /**
+   * Whether all of the text before `then` that both excerpts show is still the same. `at` compares the end of it only,
+   * because accepting a suggestion may add an import above.
+   */
+  isSameAbove(then: DocumentPosition): boolean {
+    const typed = this.at(then);
+    if (typed === undefined) return false;
+    const { prefix } = this.now;
+    const before = prefix.slice(0, prefix.length - typed.length);
+    return before.endsWith(then.prefix) || then.prefix.endsWith(before);
+  }
 }
 
 /** Two excerpts with different bounds show the same position if they share this many characters. */

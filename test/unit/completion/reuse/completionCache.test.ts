@@ -34,4 +34,25 @@ describe('the cache of completions', () => {
     assert.equal(found('a = f(█', first.cacheKey, [latest, first]), 'z);');
     assert.equal(found('a = f(x█', first.cacheKey, [latest, first]), ');');
   });
+
+  describe('far below a declaration', () => {
+    const between = Array.from({ length: 40 }, (_, i) => `  add(${i});\n`).join('');
+    const drawn = `let total = 0;\n${between}return █`;
+    const cached = generationAt(drawn, 'total;');
+    const foundAt = (now: string) => found(now, cached.cacheKey, [cached]);
+
+    it('finds a generation if nothing has changed there', () => {
+      assert.equal(foundAt(drawn.replace('█', 'to█')), 'tal;');
+    });
+
+    it('finds nothing once the declaration has another name', () => {
+      assert.equal(foundAt(drawn.replace('total', 'net')), undefined);
+      assert.equal(foundAt(drawn.replace('total', 'other')), undefined);
+    });
+
+    it('finds it if the excerpt begins elsewhere now', () => {
+      assert.equal(foundAt(drawn.slice(20)), 'total;');
+      assert.equal(foundAt(`# more;\n${drawn}`), 'total;');
+    });
+  });
 });
