@@ -1,4 +1,5 @@
 import type { Suggestion } from '../outcome';
+import { unmatched } from '../syntax/brackets';
 import type { Suggesting } from './generation';
 import { type DocumentPosition, isSameSuffix, type TypedSince } from './typedSince';
 
@@ -34,12 +35,22 @@ function replacedBy(
   now: DocumentPosition,
 ): number | undefined {
   const closed = closedBetween(then.suffix, now.suffix);
-  if (closed !== undefined)
-    return [...closed].every((bracket) => text.includes(bracket)) ? replacedThen + closed.length : undefined;
+  if (closed !== undefined) return closes(text, closed) ? replacedThen + closed.length : undefined;
   for (let replaces = replacedThen - 1; replaces >= 0; replaces--) {
     if (isSameSuffix(then.suffix.slice(replacedThen - replaces), now.suffix)) return replaces;
   }
   return undefined;
+}
+
+/**
+ * Whether a text closes what some brackets and quotes close. A bracket that closes one of the text's own does not count,
+ * because accepting the text would remove the editor's bracket without a replacement.
+ */
+function closes(text: string, closed: string): boolean {
+  const brackets = closed.replace(/['"`]/g, '');
+  let written = 0;
+  for (const { bracket } of unmatched(text).closers) if (bracket === brackets[written]) written++;
+  return written === brackets.length && [...closed].every((mark) => text.includes(mark));
 }
 
 /** The brackets and quotes that were inserted after the cursor; undefined if other text changed there. */

@@ -17,6 +17,17 @@ describe('typing along with a suggestion', () => {
     ['replaces earlier brackets too', 'f(█)', 'g(b));', 'f(g(█))', { text: 'b));', replaces: 2 }, 1],
     ['replaces brackets within brackets', 'a█', '([{x}]);', 'a([{█}])', { text: 'x}]);', replaces: 3 }],
     ['ends if the suggestion does not close that bracket', 'a█', '(b', 'a(█)', undefined],
+    ['ends if it was cut before it closes that bracket', 'if█', ' (isValid(x)', 'if (█)', undefined],
+    ['ends if it closes only a bracket of its own', 'f█', '([i for i in g(x)', 'f(█)', undefined],
+    ['ends if it closes the brackets in another order', 'a█', '([b)]', 'a([█])', undefined],
+    [
+      'replaces a bracket behind one of its own',
+      'if█',
+      ' (isValid(x)) {',
+      'if (█)',
+      { text: 'isValid(x)) {', replaces: 1 },
+    ],
+    ['replaces the quote that the editor closed', 'a = █', "'b';", "a = '█'", { text: "b';", replaces: 1 }],
     ['ends if the text after it changed', 'a.█;', 'b', 'a.█;x', undefined],
   ];
   for (const [name, then, suggested, now, expected, replaces] of cases) {
