@@ -19,6 +19,8 @@ export class EditorFiles implements vscode.Disposable {
   private readonly policy: FilePolicy;
   private readonly folders = new Map<string, Folder>();
   private readonly changed = new vscode.EventEmitter<void>();
+  /** The event comes at the end of this turn. */
+  private isTelling = false;
   private readonly subscriptions: { dispose(): unknown }[];
   /** Folders above the workspace whose rules are watched. */
   private readonly watched = new Set<string>();
@@ -88,7 +90,13 @@ export class EditorFiles implements vscode.Disposable {
   private forget(): void {
     this.folders.clear();
     this.policy.forget();
-    this.changed.fire();
+    // A change of branch may change many ignore files together, and whoever follows the rules starts again.
+    if (this.isTelling) return;
+    this.isTelling = true;
+    queueMicrotask(() => {
+      this.isTelling = false;
+      this.changed.fire();
+    });
   }
 
   private watch(files: vscode.GlobPattern): void {
