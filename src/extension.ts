@@ -66,7 +66,8 @@ export function activate(context: vscode.ExtensionContext): void {
     warn,
   });
   const files = new EditorFiles(warn);
-  const snippets = new EditorSnippets(files, () => settings.all.relatedFiles, warn);
+  const watcher = vscode.workspace.createFileSystemWatcher('**/*');
+  const snippets = new EditorSnippets({ files, watcher, isOn: () => settings.all.relatedFiles, warn });
   const grammars = new Grammars(join(root, 'dist', 'grammars'));
   const here = new HereTracker(files, settings);
   const restarts = new RestartCounts();
@@ -88,6 +89,7 @@ export function activate(context: vscode.ExtensionContext): void {
 
   const memory = new EditorMemory({
     files,
+    watcher,
     isOn: settings.all.workspaceMemory,
     isStrained: () => isStrained(session.machine),
     log,
@@ -185,6 +187,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const search = new EditorSearch({
     client: searchClient,
     files,
+    watcher,
     setting: () => settings.all.searchIndex,
     machine: () => session.machine,
     onChange: () => {
@@ -268,6 +271,7 @@ export function activate(context: vscode.ExtensionContext): void {
       log,
       settings,
       files,
+      watcher,
       snippets,
       memory,
       search,

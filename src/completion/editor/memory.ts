@@ -18,6 +18,8 @@ import { documentOf, type EditorFiles, fileOf } from './files';
 
 export interface EditorMemoryParts {
   readonly files: EditorFiles;
+  /** Of all files of the workspace. */
+  readonly watcher: Pick<vscode.FileSystemWatcher, 'onDidCreate' | 'onDidChange' | 'onDidDelete'>;
   readonly isOn: boolean;
   /** Whether the machine is on battery, busy or hot. */
   readonly isStrained: () => boolean;
@@ -47,7 +49,7 @@ export class EditorMemory implements vscode.Disposable {
   private reportedMs = performance.now();
 
   constructor(private readonly parts: EditorMemoryParts) {
-    const { files, isOn, isStrained, onChange, onForbidden } = parts;
+    const { files, watcher, isOn, isStrained, onChange, onForbidden } = parts;
     this.feeder = new MemoryFeeder(
       {
         folders: {
@@ -74,7 +76,6 @@ export class EditorMemory implements vscode.Disposable {
       },
       isOn,
     );
-    const watcher = vscode.workspace.createFileSystemWatcher('**/*');
     const changed = (uri: vscode.Uri) => {
       // The text of an open document comes from the editor.
       if (isLocal(uri) && !documentOf(uri)) this.feeder.changed(this.idOf(uri));
@@ -83,7 +84,6 @@ export class EditorMemory implements vscode.Disposable {
       this.feeder.deleted(this.idOf(uri));
     };
     this.subscriptions = [
-      watcher,
       watcher.onDidCreate(changed),
       watcher.onDidChange(changed),
       watcher.onDidDelete(deleted),

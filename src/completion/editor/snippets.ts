@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { type Snippet, SnippetIndex, StableSnippets } from '../prompt/snippets';
 import { pathOf } from './excerpt';
-import type { EditorFiles } from './files';
+import { documentOf, type EditorFiles } from './files';
 import { fileKey } from '../../workspace/fileKey';
 import { inBackground } from '../background';
 import { isEdited } from '../gate';
@@ -16,9 +16,20 @@ const MAX_TRIED = 32;
 /** The longest duration of a search. */
 const FIND_MS = 20;
 
+export interface EditorSnippetsParts {
+  readonly files: Pick<EditorFiles, 'quotableText' | 'onDidChangeRules'>;
+  /** Of all files of the workspace. */
+  readonly watcher: Pick<vscode.FileSystemWatcher, 'onDidChange' | 'onDidDelete'>;
+  /** Whether text of other files may be read. */
+  readonly isOn: () => boolean;
+  /** Receives the reason if other files could not be read. */
+  readonly warn: (text: string) => void;
+}
+
 /**
  * Snippets of other files that are similar to the text at the cursor. The index holds files that are open or were active,
- * as of then or of the last save, and files from the active file's folder. `EditorFiles` decides which may be read.
+ * as of then, of the last save or of the disk, and files from the active file's folder. `EditorFiles` decides which may be
+ * read.
  */
 export class EditorSnippets implements vscode.Disposable {
   private readonly index = new SnippetIndex(CAPACITY);
@@ -26,21 +37,33 @@ export class EditorSnippets implements vscode.Disposable {
   private readonly subscriptions: readonly vscode.Disposable[];
   private active = vscode.window.activeTextEditor?.document;
 
-  /**
-   * @param isOn whether text of other files may be read
-   * @param warn receives the reason if other files could not be read
-   */
-  constructor(
-    private readonly files: EditorFiles,
-    private readonly isOn: () => boolean,
-    warn: (text: string) => void,
-  ) {
+  constructor(private readonly parts: EditorSnippetsParts) {
+    const { files, watcher, warn } = parts;
     const start = (work: Promise<void>) => {
       inBackground(work, (reason) => {
         warn(`text of other files could not be read, and prompts go without it: ${reason}`);
       });
     };
+    const forget = (uri: vscode.Uri) => {
+      this.index.delete(keyOf(uri));
+    };
+    const readAgain = (uri: vscode.Uri) => {
+      if (this.index.has(keyOf(uri))) start(this.remember(uri, true));
+    };
     this.subscriptions = [
+      watcher.onDidChange((uri) => {
+        // The text of an open document comes from the editor.
+        if (!documentOf(uri)) readAgain(uri);
+      }),
+      watcher.onDidDelete(forget),
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        // A document that is not dirty afterwards was read again from the disk.
+        if (contentChanges.length > 0 && !document.isDirty) readAgain(document.uri);
+      }),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => {
+        // Unsaved changes may have been discarded.
+        readAgain(uri);
+      }),
       vscode.window.onDidChangeActiveTextEditor((editor) => {
         const left = this.active;
         this.active = editor?.document;
@@ -51,10 +74,10 @@ export class EditorSnippets implements vscode.Disposable {
         start(this.remember(document.uri));
       }),
       vscode.workspace.onDidDeleteFiles(({ files: deleted }) => {
-        for (const uri of deleted) this.index.delete(keyOf(uri));
+        deleted.forEach(forget);
       }),
       vscode.workspace.onDidRenameFiles(({ files: renamed }) => {
-        for (const { oldUri } of renamed) this.index.delete(keyOf(oldUri));
+        for (const { oldUri } of renamed) forget(oldUri);
       }),
       files.onDidChangeRules(() => {
         start(this.restart());
@@ -68,7 +91,7 @@ export class EditorSnippets implements vscode.Disposable {
 
   /** Snippets for the prompt of a completion in a document. They stay the same while the user types at one place. */
   around(document: vscode.TextDocument, excerpt: Excerpt): readonly Snippet[] {
-    if (!this.isOn()) return [];
+    if (!this.parts.isOn()) return [];
     return this.stable.at(keyOf(document.uri), windowStart(excerpt), excerpt, () => performance.now(), FIND_MS);
   }
 
@@ -78,7 +101,7 @@ export class EditorSnippets implements vscode.Disposable {
 
   private async restart(): Promise<void> {
     this.index.clear();
-    if (!this.isOn()) return;
+    if (!this.parts.isOn()) return;
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
     for (const { input } of tabs) if (input instanceof vscode.TabInputText) await this.remember(input.uri);
     if (this.active) await this.look(this.active);
@@ -86,7 +109,7 @@ export class EditorSnippets implements vscode.Disposable {
 
   /** A document became active. Files of its folder enter the index, and the document becomes the most recently used. */
   private async look(document: vscode.TextDocument): Promise<void> {
-    if (!this.isOn()) return;
+    if (!this.parts.isOn()) return;
     let known = 0;
     for (const sibling of await siblingsOf(document.uri)) {
       if (known === MAX_SIBLINGS) break;
@@ -96,11 +119,13 @@ export class EditorSnippets implements vscode.Disposable {
     await this.remember(document.uri);
   }
 
-  private async remember(uri: vscode.Uri): Promise<void> {
-    if (!this.isOn() || !isEdited(uri.scheme)) return;
-    const text = await this.files.quotableText(uri);
-    if (text === undefined) this.index.delete(keyOf(uri));
-    else this.index.set(keyOf(uri), pathOf(uri), text);
+  /** @param isReplaced its earlier text has gone, so a snippet of that leaves the prompt at once */
+  private async remember(uri: vscode.Uri, isReplaced = false): Promise<void> {
+    const { files, isOn } = this.parts;
+    if (!isOn() || !isEdited(uri.scheme)) return;
+    const text = await files.quotableText(uri);
+    if (text === undefined || isReplaced) this.index.delete(keyOf(uri));
+    if (text !== undefined) this.index.set(keyOf(uri), pathOf(uri), text);
   }
 }
 

@@ -134,7 +134,7 @@ export function snippetPlace(document: string, windowStart: number, { suffix }: 
  * - The prompt changes before the cursor's line anyway: another document, window or text after the cursor.
  * - None were found yet and the index has changed.
  * - A file was added that may be more similar, because the files of a folder are read one after the other.
- * - A file was forgotten, because it may no longer be quoted.
+ * - A file was forgotten, because it may no longer be quoted or its text has gone.
  */
 export class StableSnippets {
   private place = '';

@@ -9,6 +9,8 @@ import type { SearchIndexSetting } from '../../session/settings';
 export interface EditorSearchParts {
   readonly client: SearchClient;
   readonly files: Pick<EditorFiles, 'onDidChangeRules'>;
+  /** Of all files of the workspace. */
+  readonly watcher: Pick<vscode.FileSystemWatcher, 'onDidCreate' | 'onDidChange' | 'onDidDelete'>;
   readonly setting: () => SearchIndexSetting;
   readonly machine: () => Machine;
   readonly onChange: () => void;
@@ -30,14 +32,12 @@ export class EditorSearch implements vscode.Disposable {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: EditorSearchParts) {
-    const { client, files, onChange } = parts;
-    const watcher = vscode.workspace.createFileSystemWatcher('**/*');
+    const { client, files, watcher, onChange } = parts;
     const stopListening = client.onProgress(onChange);
     const ticks = setInterval(() => {
       if (client.progress.now.state !== 'off') client.setMachine(parts.machine());
     }, MACHINE_MS);
     this.subscriptions = [
-      watcher,
       watcher.onDidCreate((uri) => {
         this.note(uri, this.changed);
       }),

@@ -125,8 +125,8 @@ export class FakeEditor {
   readonly documentChanged = new FakeEvent<unknown>();
   readonly documentClosed = new FakeEvent<FakeDocument>();
 
-  uri(path: string): vscode.Uri {
-    return new Uri('file', path) as unknown as vscode.Uri;
+  uri(path: string, scheme = 'file'): vscode.Uri {
+    return new Uri(scheme, path) as unknown as vscode.Uri;
   }
 
   open(uri: vscode.Uri, text = this.disk.get(uri.path) ?? ''): FakeDocument {
