@@ -7,7 +7,7 @@ import { BUDGET_BYTES, MAX_RECENT, SHARE, SMALL_SHARE, TYPING_MS } from '../../w
 import { MemoryFeeder } from '../../workspace/memory/feeder';
 import { FileIds } from '../../workspace/memory/fileIds';
 import { importedFiles } from '../../workspace/memory/importedFiles';
-import type { FileId } from '../../workspace/memory/nearness';
+import { type FileId, NO_SURROUNDINGS } from '../../workspace/memory/nearness';
 import type { Quotable } from '../../workspace/filePolicy';
 import { describeMemory, type MemorySummary } from '../../workspace/memory/summary';
 import { type FolderEntry, MAX_FILES } from '../../workspace/memory/walk';
@@ -41,7 +41,8 @@ export class EditorMemory implements vscode.Disposable {
   private readonly feeder: MemoryFeeder;
   private readonly ids = new FileIds();
   private readonly subscriptions: vscode.Disposable[];
-  private recent: readonly FileId[] = [];
+  /** Where the user was last in the workspace. */
+  private place = NO_SURROUNDINGS;
   private typedMs = -Infinity;
   private tabsTimer: NodeJS.Timeout | undefined;
   private readonly said = new Set<string>();
@@ -184,19 +185,19 @@ export class EditorMemory implements vscode.Disposable {
     const document = vscode.window.activeTextEditor?.document;
     // The cells of a notebook are not remembered, but the files around it are near.
     const file = document && fileOf(document.uri);
-    const active = file && isMine(file) ? this.idOf(file) : undefined;
+    // An output or a file from elsewhere says nothing about the workspace.
+    if (document && file && isMine(file)) {
+      const active = this.idOf(file);
+      const recent = [...new Set([active, ...this.place.recent])].slice(0, MAX_RECENT);
+      const head = textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS));
+      this.place = { active, recent, imported: importedFiles(active, head) };
+    }
     const tabs = vscode.window.tabGroups.all
       .flatMap((group) => group.tabs)
       .flatMap(({ input }) =>
         input instanceof vscode.TabInputText && isMine(input.uri) ? [this.idOf(input.uri)] : [],
       );
-    if (active !== undefined) this.recent = [...new Set([active, ...this.recent])].slice(0, MAX_RECENT);
-    const head = document && textOf(document, new vscode.Position(0, 0), document.positionAt(EXCERPT_HEAD_CHARS));
-    this.feeder.setSurroundings({
-      active,
-      recent: [...new Set([...this.recent, ...tabs])],
-      imported: importedFiles(active ?? '', head ?? ''),
-    });
+    this.feeder.setSurroundings({ ...this.place, recent: [...new Set([...this.place.recent, ...tabs])] });
   }
 
   /** Without symbolic links, and without files that are too many anyway. Empty if the folder cannot be read, or is a file. */

@@ -48,6 +48,10 @@ class Position {
     readonly line: number,
     readonly character: number,
   ) {}
+
+  isAfter({ line, character }: Position): boolean {
+    return this.line > line || (this.line === line && this.character > character);
+  }
 }
 
 class Range {
@@ -140,10 +144,11 @@ export class FakeEditor {
     this.activeChanged.fire(document && { document });
   }
 
+  /** All of its text is replaced. */
   edit(document: FakeDocument, text: string, isDirty = true): void {
     document.text = text;
     document.isDirty = isDirty;
-    this.documentChanged.fire({ document, contentChanges: [{}] });
+    this.documentChanged.fire({ document, contentChanges: [{ text, rangeOffset: 0, rangeLength: 0 }] });
   }
 
   close(document: FakeDocument): void {
@@ -188,6 +193,7 @@ function windowOf({ active, documents, activeChanged }: FakeEditor) {
   return {
     activeTextEditor: active && { document: active },
     onDidChangeActiveTextEditor: activeChanged.event,
+    onDidChangeTextEditorSelection: never,
     tabGroups: {
       all: [{ tabs: documents.map(({ uri }) => ({ input: new TabInputText(uri as unknown as Uri) })) }],
       onDidChangeTabs: never,
