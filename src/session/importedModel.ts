@@ -72,7 +72,6 @@ export const CHECK_MS = 2000;
 interface Run {
   readonly choice: ImportedChoice;
   readonly threads: number;
-  readonly stopped: AbortController;
   checkpoint?: Checkpoint;
   engine?: SessionEngine | undefined;
   loaded?: LoadedModel | undefined;
@@ -127,7 +126,7 @@ export class ImportedModel {
     this.stopRun();
     this.setState({ kind: 'none' });
     if (!choice) return;
-    const run: Run = { choice, threads, stopped: new AbortController() };
+    const run: Run = { choice, threads };
     this.run = run;
     void this.follow(run).catch((fault: unknown) => {
       log.error(`the imported model is no longer followed: ${messageOf(fault)}`);
@@ -161,16 +160,16 @@ export class ImportedModel {
   /** Decide again and again whether the model should be in memory. */
   private async follow(run: Run): Promise<void> {
     const { clock } = this.parts;
-    const { signal } = run.stopped;
-    const isOver = () => signal.aborted || this.current.kind === 'failed';
+    const isOver = () => this.run !== run || this.current.kind === 'failed';
     while (!isOver()) {
+      // No signal lives as long as the run, so that no wait leaves anything.
       const woken = new AbortController();
       this.wake = () => {
         woken.abort();
       };
       await this.check(run);
       if (isOver()) break;
-      await clock.wait(CHECK_MS, AbortSignal.any([signal, woken.signal]));
+      await clock.wait(CHECK_MS, woken.signal);
     }
   }
 
@@ -317,7 +316,7 @@ export class ImportedModel {
     this.run = undefined;
     this.isAsked = false;
     if (!run) return;
-    run.stopped.abort();
+    this.wake();
     run.probe?.stop();
     this.unload(run, isRestart);
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import type { Checkpoint } from '../../../src/matlm/checkpoint';
 import { CHECK_MS } from '../../../src/session/importedModel';
 import { Session } from '../../../src/session/session';
@@ -103,6 +104,17 @@ describe('an imported model beside the main one', () => {
     assert.equal(world.opening.length, 1);
     await loading();
     assert.equal(state().kind, 'loading');
+  });
+
+  it('is followed without a signal that each check adds to, and a stop ends the wait for the next one', async () => {
+    const { mock: any } = mock.method(AbortSignal, 'any');
+    await loaded();
+    await pass(10 * CHECK_MS);
+    any.restore();
+    assert.equal(any.callCount(), 0);
+    assert.equal(world.waiting, 1);
+    session.dispose();
+    assert.equal(world.waiting, 0);
   });
 
   it('joins a main model that becomes ready after it', async () => {
