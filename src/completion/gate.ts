@@ -19,7 +19,8 @@ export interface GateInput {
 }
 
 const READ_ONLY_SCHEMES = new Set(['output', 'vscode-scm', 'git', 'search-editor', 'debug', 'comment']);
-const MAX_LINE_CHARS = 2000;
+/** In a longer line, nothing is completed. */
+export const MAX_LINE_CHARS = 2000;
 
 /** Whether people write documents of a scheme, unlike an output or one side of a comparison. */
 export function isEdited(scheme: string): boolean {

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { MAX_LINE_CHARS } from '../completion/gate';
 import { type CodePlace, codePlaceAt } from '../governor/place';
 import type { Session } from '../session/session';
 import type { SuggestionTracker } from '../statistics/suggestionTracker';
@@ -27,7 +28,11 @@ export function followEditing(session: Session, suggestions: SuggestionTracker):
 function placeAfter({ document, contentChanges }: vscode.TextDocumentChangeEvent): CodePlace | undefined {
   const [change, ...more] = contentChanges;
   if (!change || more.length > 0) return undefined;
-  const end = document.positionAt(change.rangeOffset + change.text.length);
-  const start = new vscode.Position(Math.max(0, end.line - 1), 0);
+  const offset = change.rangeOffset + change.text.length;
+  const end = document.positionAt(offset);
+  const lineAbove = new vscode.Position(Math.max(0, end.line - 1), 0);
+  // A line may be as long as its file.
+  const nearest = document.positionAt(Math.max(0, offset - MAX_LINE_CHARS));
+  const start = nearest.isAfter(lineAbove) ? nearest : lineAbove;
   return codePlaceAt(document.getText(new vscode.Range(start, end)).replaceAll('\r\n', '\n'));
 }
