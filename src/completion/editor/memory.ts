@@ -78,11 +78,13 @@ export class EditorMemory implements vscode.Disposable {
       isOn,
     );
     const changed = (uri: vscode.Uri) => {
+      // Tools make thousands of files that are never read.
+      if (this.feeder.isUnwanted(this.ids.find(uri.toString()))) return;
       // The text of an open document comes from the editor.
       if (isLocal(uri) && !documentOf(uri)) this.feeder.changed(this.idOf(uri));
     };
     const deleted = (uri: vscode.Uri) => {
-      this.feeder.deleted(this.idOf(uri));
+      this.feeder.deleted(this.ids.find(uri.toString()));
     };
     this.subscriptions = [
       watcher.onDidCreate(changed),

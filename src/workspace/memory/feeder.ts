@@ -159,9 +159,16 @@ export class MemoryFeeder {
     this.rest.wake();
   }
 
+  /** Whether a change of a file is of no interest, because the file is not known and will not be. */
+  isUnwanted(file: FileId): boolean {
+    if (!this.run) return true;
+    if (this.contents.get(file)) return false;
+    return this.contents.size + this.agenda.size >= MAX_FILES || this.walk?.skips(file) === true;
+  }
+
   /** A file or folder has come into being, or a file has changed on the disk. */
   changed(file: FileId): void {
-    if (!this.run || (!this.contents.get(file) && this.isUnwanted(file))) return;
+    if (this.isUnwanted(file)) return;
     this.agenda.changed(file);
     this.rest.wake();
   }
@@ -237,11 +244,6 @@ export class MemoryFeeder {
     const { folders, roots } = this.parts;
     const { active } = this.surroundings;
     this.walk = new Walk(folders, this.nearness, roots(), active === undefined ? undefined : folderOf(active));
-  }
-
-  /** Whether a file that came into being is not considered. */
-  private isUnwanted(file: FileId): boolean {
-    return this.contents.size + this.agenda.size >= MAX_FILES || this.walk?.skips(file) === true;
   }
 
   private meetRecent(): void {

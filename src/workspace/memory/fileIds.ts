@@ -22,4 +22,9 @@ export class FileIds {
     if (this.ids.size < MAX_SPELLINGS) this.ids.set(key, uri);
     return uri;
   }
+
+  /** The id of a file that may never be met: no spelling is kept for it. */
+  find(uri: string): FileId {
+    return (this.ignoresCase ? this.ids.get(fileKey(uri, true)) : undefined) ?? uri;
+  }
 }
