@@ -38,6 +38,9 @@ export class EngineHost {
       onLoad: (bytes) => {
         this.loads(bytes);
       },
+      onProgress: () => {
+        this.progressed();
+      },
       sensed: () => this.sensed(),
       ...parts,
     });
@@ -62,8 +65,11 @@ export class EngineHost {
     return this.nextKey++;
   }
 
-  /** A request has come a step further: the others, which wait for it, hear that the process does not hang. */
-  progressed(by: ServedClient): void {
+  /**
+   * Something has come a step further: the clients that wait for it hear that the process does not hang.
+   * @param by the client whose request it is, which hears of it anyway
+   */
+  progressed(by?: ServedClient): void {
     for (const client of this.clients) if (client !== by) client.waits();
   }
 

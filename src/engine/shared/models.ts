@@ -38,10 +38,13 @@ export interface ModelsParts {
   readonly report: (root: string, weightsFile: string) => HardwareReport | undefined;
   /** Weights of that many bytes are loaded next, and nothing else happens in this process meanwhile. */
   readonly onLoad: (bytes: number) => void;
+  /** A model has come a step further: windows that wait for it hear that the process does not hang. */
+  readonly onProgress: () => void;
   /** Resolves when it is known whether the GPU has to be left alone, as far as the sensors tell. */
   readonly sensed?: () => Promise<void>;
   readonly openCheckpoint?: (folder: string) => Promise<Checkpoint>;
   readonly openEngine?: (...options: Parameters<typeof openEngine>) => OpenedEngine;
+  readonly readOnce?: typeof readOnce;
 }
 
 /**
@@ -91,7 +94,7 @@ export class Models {
   private async start(request: ModelRequest, identity: string, avoidsGpu: boolean): Promise<SharedModel> {
     const { parts } = this;
     const checkpoint = await (parts.openCheckpoint ?? openCheckpoint)(request.folder);
-    await Promise.all([readOnce(checkpoint.weightsFile), parts.sensed?.()]);
+    await Promise.all([(parts.readOnce ?? readOnce)(checkpoint.weightsFile, parts.onProgress), parts.sensed?.()]);
     return new SharedModel(
       request,
       identity,
@@ -228,8 +231,9 @@ class SharedModel {
     // The files may have been replaced meanwhile. The windows' tokenizers and costs are those of the old ones.
     if (identityOf(this.request) !== this.identity)
       throw new Error(`${this.request.folder}: its files have changed; restart the engine`);
-    const checkpoint = await (this.parts.openCheckpoint ?? openCheckpoint)(this.request.folder);
-    await readOnce(checkpoint.weightsFile);
+    const { parts } = this;
+    const checkpoint = await (parts.openCheckpoint ?? openCheckpoint)(this.request.folder);
+    await (parts.readOnce ?? readOnce)(checkpoint.weightsFile, parts.onProgress);
     return (this.loaded ??= this.loadAgain(checkpoint));
   }
 

@@ -5,7 +5,12 @@ import type { EngineInfo, GenerateEvent, GenerateRequest } from '../../../../src
 import type { HardwareReport } from '../../../../src/engine/hardware';
 import type { FromHost, ToHost } from '../../../../src/engine/protocol';
 import { EngineHost, type ServedClient } from '../../../../src/engine/shared/host';
-import { FORGET_AFTER_MS, type OpenedEngine, UNLOAD_AFTER_MS } from '../../../../src/engine/shared/models';
+import {
+  FORGET_AFTER_MS,
+  type ModelsParts,
+  type OpenedEngine,
+  UNLOAD_AFTER_MS,
+} from '../../../../src/engine/shared/models';
 import { openCheckpoint } from '../../../../src/matlm/checkpoint';
 import { renameRecord } from '../../../../src/models/importRecord';
 import { needLinks } from '../../../links';
@@ -46,6 +51,7 @@ describe('the engine process, for its clients', () => {
   /** Whether engines run on a GPU if they may. */
   let hasGpu: boolean;
   let sensed: Promise<void>;
+  let readOnce: NonNullable<ModelsParts['readOnce']>;
 
   beforeEach(() => {
     clock = new ManualClock();
@@ -55,10 +61,12 @@ describe('the engine process, for its clients', () => {
     report = undefined;
     hasGpu = false;
     sensed = Promise.resolve();
+    readOnce = () => Promise.resolve(0);
     host = new EngineHost(clock, {
       openCheckpoint: (folder) => (folder === MODEL ? small() : openCheckpoint(folder)),
       report: () => report,
       sensed: () => sensed,
+      readOnce: (...options) => readOnce(...options),
       openEngine: (_root, checkpoint, { threads = 0, avoidsGpu = false, onLoad, inTurn, yieldReason } = {}) => {
         onLoad?.(statSync(checkpoint.weightsFile).size);
         if (threads === 13) throw new Error('there is not enough memory for this model');
@@ -542,6 +550,33 @@ describe('the engine process, for its clients', () => {
       clock.advance(60_000); // nothing happens: that is a hang, and nobody hears of anything
       assert.equal(b.of('alive').length - before, 3);
       assert.equal(idle.of('alive').length, beforeIdle);
+    });
+
+    it('while a file is read from a slow disk, when a model is opened and when it is loaded again', async () => {
+      const idle = await new Client('a').open({ threads: 2 });
+      const client = new Client('b');
+      /** What each has heard while the file was read. */
+      const heard: number[][] = [];
+      readOnce = async (_file, onPiece) => {
+        await settle();
+        const counts = () => [client, idle].map((either) => either.of('alive').length);
+        const [before = 0, beforeIdle = 0] = counts();
+        for (let piece = 0; piece < 5; piece++) {
+          clock.advance(4000);
+          onPiece?.();
+        }
+        const [now = 0, nowIdle = 0] = counts();
+        heard.push([now - before, nowIdle - beforeIdle]);
+        return 0;
+      };
+      await client.open();
+      clock.advance(UNLOAD_AFTER_MS);
+      client.generate();
+      await ran(1);
+      assert.deepEqual(heard, [
+        [5, 0],
+        [5, 0],
+      ]);
     });
 
     it('before it loads a model, with a limit that grows with its size, and afterwards', async () => {
