@@ -190,8 +190,14 @@ export interface Engine {
   generate(request: GenerateRequest, signal: AbortSignal, listener: (event: GenerateEvent) => void): void;
 }
 
-/** Runs a piece of work alone, when its turn has come. */
-export type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
+/**
+ * Runs a piece of work alone, when its turn has come. The work calls `onStep` whenever it has come a step further, so that those
+ * who wait for it know that it does not hang.
+ */
+export type InTurn = <Result>(work: (onStep: () => void) => Promise<Result>) => Promise<Result>;
+
+/** Nobody else uses the engine, or waits for it. */
+export const AT_ONCE: InTurn = (work) => work(() => undefined);
 
 /** The prompt's tokens are prefilled in chunks of this many; an abort takes effect between two of them. As in forward.h. */
 export const PREFILL_CHUNK = 64;

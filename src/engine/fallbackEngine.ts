@@ -1,5 +1,6 @@
 import type { NativeMemory } from './addon';
 import {
+  AT_ONCE,
   type Backend,
   type BackendReason,
   type EndEvent,
@@ -73,7 +74,7 @@ export class FallbackEngine implements LocalBackend {
   constructor(
     candidates: readonly BackendCandidate[],
     private readonly tokenBytes: readonly Uint8Array[],
-    { inTurn = (work) => work(), yieldReason }: FallbackOptions = {},
+    { inTurn = AT_ONCE, yieldReason }: FallbackOptions = {},
   ) {
     this.candidates = candidates;
     this.inTurn = inTurn;

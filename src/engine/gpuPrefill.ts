@@ -2,6 +2,7 @@ import type { CheckpointConfig } from '../matlm/config';
 import { type Cost, type GpuPrefill, parameters, submodelOf, wholeSizes } from '../matlm/submodel';
 import type { NativeMemory } from './addon';
 import {
+  AT_ONCE,
   type CachedText,
   type EndEvent,
   ended,
@@ -76,7 +77,7 @@ export class GpuPrefillEngine implements LocalBackend {
     return this.processor.logitsAfter(first, tokens, widths);
   }
 
-  async measure(inTurn: InTurn = (work) => work()): Promise<EngineInfo> {
+  async measure(inTurn = AT_ONCE): Promise<EngineInfo> {
     // The card opens and compiles without a turn: requests on the processor go on meanwhile.
     await this.gpu.describe();
     const processor = await this.processor.measure(inTurn);

@@ -1,6 +1,6 @@
 import type { CheckpointConfig } from '../matlm/config';
 import { type Cost, submodelOf, wholeSizes } from '../matlm/submodel';
-import type { Engine, InTurn } from './engine';
+import { AT_ONCE, type Engine } from './engine';
 
 const DECODED_TOKENS = 12;
 /** No measurement begins later than this. */
@@ -14,7 +14,7 @@ const MEASURING_MS = 200;
 export async function measureCosts(
   engine: Engine,
   config: CheckpointConfig,
-  inTurn: InTurn = (work) => work(),
+  inTurn = AT_ONCE,
 ): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
   const [smallest = 'XL', ...larger] = wholeSizes(config);
@@ -22,11 +22,11 @@ export async function measureCosts(
   const vocabulary = config.model.vocabularySize;
   const prompt = (seed: number) => Array.from({ length: 64 }, (_, i) => 10 + ((i * 37 + seed) % (vocabulary - 10)));
   // A warm-up run, because caches are cold and the processor's clock is low.
-  await inTurn(() => costOf(engine, prompt(measured.length * 2), submodelOf(config, smallest).widths));
+  await inTurn((onStep) => costOf(engine, prompt(measured.length * 2), submodelOf(config, smallest).widths, onStep));
   const startedMs = performance.now();
   for (const [round, size] of [...measured, ...measured].entries()) {
     if (round >= 2 && performance.now() - startedMs > MEASURING_MS) break;
-    const cost = await inTurn(() => costOf(engine, prompt(round), submodelOf(config, size).widths));
+    const cost = await inTurn((onStep) => costOf(engine, prompt(round), submodelOf(config, size).widths, onStep));
     const before = costs[size];
     // The faster of two rounds is closer to the machine; the difference is noise.
     costs[size] = before
@@ -39,13 +39,19 @@ export async function measureCosts(
   return costs;
 }
 
-function costOf(engine: Engine, prompt: readonly number[], widths: readonly number[]): Promise<Cost> {
+function costOf(
+  engine: Engine,
+  prompt: readonly number[],
+  widths: readonly number[],
+  onStep: () => void,
+): Promise<Cost> {
   return new Promise((resolve, reject) => {
     let prefillMsPerToken = 0;
     engine.generate(
       { prompt, widths, maxTokens: DECODED_TOKENS, stopTokens: [] },
       new AbortController().signal,
       (event) => {
+        onStep();
         if (event.type === 'prefill') prefillMsPerToken = event.prefillMs / event.prefilledTokens;
         if (event.type !== 'end') return;
         if (event.reason === 'failed' || event.reason === 'aborted')

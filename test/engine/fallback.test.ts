@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { EngineClient, type EngineState } from '../../src/engine/client';
 import {
+  AT_ONCE,
   type Engine,
   type EngineInfo,
   failed,
@@ -559,7 +560,7 @@ describe('the weights', () => {
     const { native, gpuPrefill } = counted();
     let turns = 0;
     const engine = new FallbackEngine([gpuPrefill, native], checkpoint.tokenizer.tokenBytes, {
-      inTurn: (work) => (turns++, work()),
+      inTurn: (work) => (turns++, AT_ONCE(work)),
     });
     const { costs } = await engine.measure();
     const before = turns;
@@ -593,7 +594,7 @@ describe('the weights', () => {
     let goOn: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (goOn = resolve));
     const engine = new FallbackEngine([gpu, native], checkpoint.tokenizer.tokenBytes, {
-      inTurn: (work) => held.then(work),
+      inTurn: (work) => held.then(() => AT_ONCE(work)),
     });
     const moving = engine.yieldGpu('the machine runs on battery');
     while (!log.includes('+processor')) await setImmediate();
@@ -664,7 +665,7 @@ describe('the weights', () => {
     const inTurn: InTurn = async (work) => {
       isTurn = true;
       try {
-        return await work();
+        return await AT_ONCE(work);
       } finally {
         isTurn = false;
       }

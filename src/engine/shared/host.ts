@@ -31,16 +31,17 @@ export class EngineHost {
     parts: Partial<ModelsParts> = {},
   ) {
     this.scheduler = new Scheduler(clock);
+    const onProgress = () => {
+      this.progressed();
+    };
     this.models = new Models({
       clock,
-      inTurn: this.scheduler.inTurn('the process itself', 'measuring'),
+      inTurn: this.scheduler.inTurn('the process itself', 'measuring', onProgress),
       report: (root, weightsFile) => readReport(hardwareFile(), machineOf(root, weightsFile)),
       onLoad: (bytes) => {
         this.loads(bytes);
       },
-      onProgress: () => {
-        this.progressed();
-      },
+      onProgress,
       sensed: () => this.sensed(),
       ...parts,
     });

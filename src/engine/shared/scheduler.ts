@@ -60,15 +60,19 @@ export class Scheduler {
     };
   }
 
-  /** Runs each piece of work as a job that does not yield. */
-  inTurn(owner: string, urgency: Urgency): InTurn {
+  /**
+   * Runs each piece of work as a job that does not yield.
+   * @param onStep is called whenever one has come a step further, and when it has ended
+   */
+  inTurn(owner: string, urgency: Urgency, onStep: () => void = () => undefined): InTurn {
     return (work) =>
       new Promise((resolve, reject) => {
         this.add({
           owner,
           urgency,
           run: async () => {
-            await work().then(resolve, reject);
+            await work(onStep).then(resolve, reject);
+            onStep();
             return true;
           },
         });

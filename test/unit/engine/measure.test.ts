@@ -17,6 +17,19 @@ describe('the measured costs', () => {
   const cost = { prefillMsPerToken: 1, decodeMsPerToken: 2 };
   const config = exampleConfig();
 
+  it('tell whoever waits for them of each step, because a pass of a large model may take half a second', async () => {
+    let steps = 0;
+    let works = 0;
+    await measureCosts(engine, config, async (work) => {
+      const before = steps;
+      const result = await work(() => steps++);
+      assert.equal(steps - before, 2, 'the prefill and the end');
+      works++;
+      return result;
+    });
+    assert.ok(works >= 3, `${works}`);
+  });
+
   it('are of all sizes that skip no layer', async () => {
     assert.deepEqual(await measureCosts(engine, config), { S: cost, M: cost, L: cost, XL: cost });
   });

@@ -52,6 +52,8 @@ describe('the engine process, for its clients', () => {
   let hasGpu: boolean;
   let sensed: Promise<void>;
   let readOnce: NonNullable<ModelsParts['readOnce']>;
+  /** What a measurement does, a piece after the other. */
+  let pieces: ((onStep: () => void) => void)[];
 
   beforeEach(() => {
     clock = new ManualClock();
@@ -62,6 +64,7 @@ describe('the engine process, for its clients', () => {
     hasGpu = false;
     sensed = Promise.resolve();
     readOnce = () => Promise.resolve(0);
+    pieces = [];
     host = new EngineHost(clock, {
       openCheckpoint: (folder) => (folder === MODEL ? small() : openCheckpoint(folder)),
       report: () => report,
@@ -96,6 +99,11 @@ describe('the engine process, for its clients', () => {
           measure: async () => {
             assert.ok(inTurn);
             if (engine.fault) throw engine.fault;
+            for (const piece of pieces)
+              await inTurn((onStep) => {
+                piece(onStep);
+                return Promise.resolve();
+              });
             return inTurn(() => {
               measured++;
               return Promise.resolve({ pid: 1, backend: backend(), costs: {} } as unknown as EngineInfo);
@@ -577,6 +585,29 @@ describe('the engine process, for its clients', () => {
         [5, 0],
         [5, 0],
       ]);
+    });
+
+    it('while a slow model is measured, after each step and after each piece', async () => {
+      const client = new Client('a');
+      const heard: number[] = [];
+      const hears = () => heard.push(client.of('alive').filter(({ limitMs }) => limitMs === undefined).length);
+      pieces = [
+        (onStep) => {
+          hears();
+          for (let step = 0; step < 3; step++) {
+            clock.advance(9000);
+            onStep();
+          }
+          hears();
+          clock.advance(9000);
+        },
+        hears,
+      ];
+      await client.open();
+      assert.deepEqual(
+        heard.map((count) => count - heard[0]!),
+        [0, 3, 4],
+      );
     });
 
     it('before it loads a model, with a limit that grows with its size, and afterwards', async () => {

@@ -128,8 +128,12 @@ describe('the scheduler of the engine of all windows', () => {
 
   it('runs measurements in turns, and passes their results and faults on', async () => {
     add('a', 'typing');
-    const inTurn = scheduler.inTurn('itself', 'measuring');
-    const result = inTurn(() => Promise.resolve(5));
+    let steps = 0;
+    const inTurn = scheduler.inTurn('itself', 'measuring', () => steps++);
+    const result = inTurn((onStep) => {
+      onStep();
+      return Promise.resolve(5);
+    });
     const fault = assert.rejects(
       inTurn(() => Promise.reject(new Error('no'))),
       /no/,
@@ -138,6 +142,7 @@ describe('the scheduler of the engine of all windows', () => {
     await finish();
     assert.equal(await result, 5);
     await fault;
+    assert.equal(steps, 3, 'one of the first, and the end of each');
     assert.deepEqual(log, ['a typing', 'b typing']);
   });
 });
