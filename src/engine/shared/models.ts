@@ -162,13 +162,13 @@ class SharedModel {
   async use(avoidsGpu: boolean, events: ModelEvents): Promise<ModelUse> {
     const user = { ...events }; // an object of its own, however often a window asks
     this.users.add(user);
+    this.wait(); // before a move to other backends, which takes seconds
     if (avoidsGpu && !this.asksToAvoidGpu) {
       this.asksToAvoidGpu = true;
       const report = this.report();
       this.parts.avoidsGpu(report, true);
       await this.useCandidates(report, true);
     }
-    this.wait();
     return {
       checkpoint: this.checkpoint,
       engine: () => this.engine(),

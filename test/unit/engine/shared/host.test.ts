@@ -308,6 +308,19 @@ describe('the engine process, for its clients', () => {
     });
   });
 
+  it('keeps a model that a window comes back to just before it is forgotten, and that moves off the GPU for it', async () => {
+    (await new Client('a').open()).close();
+    clock.advance(FORGET_AFTER_MS - 1);
+    const moves: (() => void)[] = [];
+    engines[0]!.adopt = () => new Promise<void>((resolve) => moves.push(resolve));
+    const back = new Client('a').open({ avoidsGpu: true });
+    await until(() => moves.length > 0);
+    clock.advance(1);
+    moves[0]!();
+    await back;
+    assert.deepEqual([engines.length, engines[0]!.isDisposed], [1, false]);
+  });
+
   describe('avoids the GPU', () => {
     it('for all, once a process died under one of them, and until a probe has stored another report', async () => {
       await new Client('a').open({ avoidsGpu: true });
