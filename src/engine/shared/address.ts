@@ -35,6 +35,11 @@ export function lockFileOf({ folder, key }: Address): string {
   return joinHere(folder, `${key}.lock`);
 }
 
+/** Its time is that until which the process is busy, see `busy.ts`. */
+export function busyFileOf({ folder, key }: Address): string {
+  return joinHere(folder, `${key}.busy`);
+}
+
 /** What the process writes to its standard error. */
 export function logFileOf({ folder, key }: Address): string {
   return joinHere(folder, `${key}.log`);

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { ProgramOptions } from '../link';
 import { LockFile } from '../lockFile';
 import { type Address, checkPrivate, lockFileOf, logFileOf, NotSharedError, printAddress, socketOf } from './address';
+import { busyForMs, clearBusy } from './busy';
 import { frameOf, FrameReader, MAX_FRAME_BYTES, MAX_GREETING_BYTES } from './frames';
 import { isProof, isRefusal, isReply, isWelcome, newNonce, proofOf, PROTOCOL } from './handshake';
 import { makeSecret, readSecret, removeOldFiles } from './secret';
@@ -30,19 +31,33 @@ const LOCK_EXPIRES_MS = ATTACH_MS + 5_000;
 
 /**
  * Connect to the engine of all windows, which is started if it does not run.
+ * @param onBusy hears for how long the engine may not answer yet, because it loads weights
  * @throws {NotSharedError} if it cannot be used, with the reason: the window should have one of its own
  */
-export async function attach(address: Address, program: ProgramOptions, signal: AbortSignal): Promise<Attached> {
+export async function attach(
+  address: Address,
+  program: ProgramOptions,
+  signal: AbortSignal,
+  onBusy: (limitMs: number) => void,
+  greetingMs = GREETING_MS,
+): Promise<Attached> {
   const lock = new LockFile(lockFileOf(address), Date.now, LOCK_EXPIRES_MS);
-  const untilMs = performance.now() + ATTACH_MS;
+  let untilMs = performance.now() + ATTACH_MS;
   for (;;) {
     signal.throwIfAborted();
-    const found = await attachIfRunning(address, signal);
+    const found = await attachIfRunning(address, signal, greetingMs);
     if (typeof found === 'object') return found;
+    const busyMs = busyMsOf(address, found);
+    if (busyMs > 0) {
+      onBusy(busyMs);
+      untilMs = performance.now() + busyMs + ATTACH_MS;
+      continue;
+    }
     if (performance.now() > untilMs) throw new NotSharedError('the engine that another window starts does not answer');
     if (takeLock(lock)) {
       try {
-        return await start(address, program, signal);
+        const started = await start(address, program, signal, greetingMs);
+        if (started !== 'busy') return started;
       } finally {
         lock.release();
       }
@@ -79,24 +94,41 @@ export async function attachIfRunning(
   return greet(path, secret, signal, greetingMs);
 }
 
-/** Start the engine. Whoever calls it holds the lock. */
-async function start(address: Address, program: ProgramOptions, signal: AbortSignal): Promise<Attached> {
+/** For how long what was found need not answer. A process that is gone is not silent: what it left holds nobody up. */
+function busyMsOf(address: Address, found: NotAttached): number {
+  return found === 'silent' ? busyForMs(address) : 0;
+}
+
+/**
+ * Start the engine. Whoever calls it holds the lock.
+ * @returns `busy` if it runs and loads weights
+ */
+async function start(
+  address: Address,
+  program: ProgramOptions,
+  signal: AbortSignal,
+  greetingMs: number,
+): Promise<Attached | 'busy'> {
   makeSecret(address);
   // Another window may have started it before this one got the lock.
-  const found = await attachIfRunning(address, signal);
+  const found = await attachIfRunning(address, signal, greetingMs);
   if (typeof found === 'object') return found;
+  if (busyMsOf(address, found) > 0) return 'busy';
   // Nobody listens, or a process of this user that is of no use. The windows that have it end it if it hangs, and it ends by
   // itself without a window.
   if (process.platform !== 'win32') rmSync(socketOf(address), { force: true });
   else if (found !== 'none')
     throw new NotSharedError(`${socketOf(address)} belongs to another process, which ${FAULTS[found]}`);
+  clearBusy(address);
   removeOldFiles(address);
   const process_ = launch(address, program);
   const untilMs = performance.now() + ATTACH_MS;
   for (;;) {
     const fault = process_.fault();
-    const attached = await attachIfRunning(address, signal);
+    const attached = await attachIfRunning(address, signal, greetingMs);
     if (typeof attached === 'object') return attached;
+    // Another window was faster to attach, and has it load its model.
+    if (busyMsOf(address, attached) > 0) return 'busy';
     if (fault !== undefined) throw new NotSharedError(fault);
     if (performance.now() > untilMs) throw new NotSharedError('the process of the engine does not answer');
     await lookAgain(signal);

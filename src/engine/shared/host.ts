@@ -24,6 +24,7 @@ export class EngineHost {
   private readonly watches = new Map<string, Watch>();
   private readonly clients = new Set<ServedClient>();
   private nextKey = 1;
+  private onLoading: (limitMs: number | undefined) => void = () => undefined;
 
   /** @param parts stand in for those of this machine */
   constructor(
@@ -61,6 +62,11 @@ export class EngineHost {
     return this.clients.size === 0;
   }
 
+  /** Call `listener` before weights are loaded, with the time for which the process may answer nothing, and with undefined afterwards. */
+  whenLoading(listener: (limitMs: number | undefined) => void): void {
+    this.onLoading = listener;
+  }
+
   /** A number that no document of any window has had. */
   newKey(): number {
     return this.nextKey++;
@@ -77,8 +83,10 @@ export class EngineHost {
   /** This process does nothing but load weights for a while. Windows that ask for something meanwhile have to wait. */
   private loads(bytes: number): void {
     const limitMs = LEAST_LOADING_MS + bytes / LEAST_BYTES_PER_MS;
+    this.onLoading(limitMs);
     for (const client of this.clients) client.alive(limitMs);
     setImmediate(() => {
+      this.onLoading(undefined);
       for (const client of this.clients) client.alive();
     });
   }

@@ -50,7 +50,7 @@ export function makeSecret(address: Address): string {
 const OLD_MS = 30 * 24 * 3600_000;
 
 /** The secret comes last, because the others are found by it. */
-const ENDS = ['sock', 'lock', 'log', 'secret'];
+const ENDS = ['sock', 'lock', 'busy', 'log', 'secret'];
 
 /** Show that an engine still runs. */
 export function touchSecret(address: Address): void {

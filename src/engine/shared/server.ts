@@ -4,6 +4,7 @@ import { type Clock, SYSTEM_CLOCK } from '../../machine/clock';
 import { messageOf } from '../../matlm/errors';
 import type { FromHost, ToHost } from '../protocol';
 import { type Address, socketOf } from './address';
+import { clearBusy, showBusy } from './busy';
 import { frameOf, FrameReader, MAX_FRAME_BYTES, MAX_GREETING_BYTES } from './frames';
 import { isHello, isProof, isProofMessage, newNonce, proofOf, PROTOCOL } from './handshake';
 import { EngineHost, type ServedClient } from './host';
@@ -87,6 +88,10 @@ export class EngineServer {
     private readonly host: EngineHost = new EngineHost(clock),
   ) {
     this.path = socketOf(address);
+    host.whenLoading((limitMs) => {
+      if (limitMs === undefined) clearBusy(address);
+      else showBusy(address, limitMs);
+    });
     this.server = createServer((socket) => {
       this.accept(socket);
     });

@@ -75,7 +75,9 @@ export function sharedLink(options: SharedOptions, events: LinkEvents): EngineLi
   const find = async () => {
     const key = await engineKey({ hostFile, root, execArgv });
     const address = folder === undefined ? findFolder(key) : { folder, key };
-    const found = await attach(address, options, closing.signal);
+    const found = await attach(address, options, closing.signal, (limitMs) => {
+      if (isOpen) events.onMessage({ type: 'alive', limitMs });
+    });
     if (isOpen) use(found, address);
     else found.socket.destroy();
   };

@@ -13,13 +13,16 @@ import {
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Address, NotSharedError, secretFileOf, socketOf } from '../../../../src/engine/shared/address';
-import { attachIfRunning, type Attached } from '../../../../src/engine/shared/attach';
+import { attach, attachIfRunning, type Attached } from '../../../../src/engine/shared/attach';
+import { busyForMs, showBusy } from '../../../../src/engine/shared/busy';
 import { frameOf, FrameReader, MAX_FRAME_BYTES } from '../../../../src/engine/shared/frames';
 import { newNonce, PROTOCOL, proofOf } from '../../../../src/engine/shared/handshake';
+import { EngineHost } from '../../../../src/engine/shared/host';
 import { makeSecret, readSecret, removeOldFiles } from '../../../../src/engine/shared/secret';
 import { EngineServer, LINGER_MS } from '../../../../src/engine/shared/server';
 import { ManualClock } from '../../../manualClock';
 import { temporaryFolder } from '../../../temporary';
+import { MODEL, small } from '../../model';
 import { randomOf } from './random';
 
 const never = new AbortController().signal;
@@ -268,6 +271,62 @@ describe('the server of the engine of all windows', () => {
     await attached();
   });
 
+  describe('that loads weights', () => {
+    const missing = { hostFile: join(temporaryFolder(), 'engine.js') };
+
+    it('says so in a file, and removes it afterwards', async () => {
+      let busyMs = 0;
+      const host = new EngineHost(clock, {
+        openCheckpoint: small,
+        report: () => undefined,
+        openEngine: (_root, _checkpoint, { onLoad } = {}) => {
+          onLoad?.(1e9);
+          busyMs = busyForMs(address);
+          throw new Error('there is not enough memory');
+        },
+      });
+      new EngineServer(address, secret, { onIdle: () => undefined, onFault: () => undefined }, clock, host);
+      const use = host.models.use({ root: '', folder: MODEL, threads: 1 }, false, { onReplaced: () => undefined });
+      await assert.rejects(use, /not enough memory/);
+      assert.ok(busyMs > 60_000 && busyMs <= 80_000, `${busyMs}`);
+      await until(() => busyForMs(address) === 0);
+    });
+
+    it('is waited for, and not replaced by another', async function () {
+      if (process.platform === 'win32') this.skip(); // a pipe is no file
+      const moved = join(address.folder, 'moved');
+      renameSync(socketOf(address), moved);
+      let asked = 0;
+      const silent = createServer((socket) => {
+        asked++;
+        socket.on('error', () => undefined);
+      }).listen(socketOf(address));
+      others.push(silent);
+      await new Promise((resolve) => silent.once('listening', resolve));
+      showBusy(address, 600_000);
+      const heard: number[] = [];
+      const found = attach(address, missing, never, (limitMs) => heard.push(limitMs), 100);
+      let hasFailed = false;
+      found.catch(() => (hasFailed = true));
+      await until(() => asked > 3 || hasFailed);
+      renameSync(moved, socketOf(address)); // now it answers
+      const { pid, socket } = await found;
+      sockets.push(socket);
+      assert.equal(pid, process.pid);
+      assert.ok(heard.length >= 3 && heard.every((limitMs) => limitMs > 60_000), heard.join());
+    });
+
+    it('is not waited for if its process is gone', async () => {
+      server.close();
+      showBusy(address, 600_000);
+      const found = attach(address, missing, never, () => {
+        assert.fail('nothing is busy');
+      });
+      await assert.rejects(found, /its process ended at once/);
+      assert.equal(busyForMs(address), 0, 'nor is the next one taken for busy');
+    });
+  });
+
   describe('is not used by a client', () => {
     before(function () {
       if (process.platform === 'win32') this.skip();
@@ -367,7 +426,7 @@ describe('the server of the engine of all windows', () => {
     it('and all other files of engines that have not run for a month are removed', () => {
       const { folder } = address;
       for (const key of ['0ld', 'a1', 'b2'])
-        for (const end of ['secret', 'log', 'sock', 'lock'])
+        for (const end of ['secret', 'log', 'sock', 'lock', 'busy'])
           writeFileSync(join(folder, `${key}.${end}`), '', { mode: 0o600 });
       mkdirSync(join(folder, 'a1.secret.d'));
       const day = 24 * 3600;
