@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "half.h"
+#include "thread_pool.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -32,17 +33,17 @@ uint32_t spread(const uint8_t* two) {
   return (x | x << 4) & 0x0f0f0f0f;
 }
 
+// More than one, so that a thread that the system does not schedule delays little.
+constexpr int kRangesPerThread = 4;
+
 // Runs body(i) for each i below n, in ranges on a few threads: packing is bound by the processor, not by the disk.
 template <typename Body>
 void in_parallel(int n, const Body& body) {
-  const int threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4);
-  std::vector<std::thread> others;
-  const auto range = [&](int thread) {
-    for (int i = n * thread / threads; i < n * (thread + 1) / threads; i++) body(i);
-  };
-  for (int thread = 1; thread < threads; thread++) others.emplace_back(range, thread);
-  range(0);
-  for (std::thread& other : others) other.join();
+  ThreadPool pool(std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4));
+  const int ranges = kRangesPerThread * pool.threads();
+  pool.run(ranges, [&](int range, int) {
+    for (int i = n * range / ranges; i < n * (range + 1) / ranges; i++) body(i);
+  });
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Many callers at once: every request ends exactly once, with the text it would have had alone.
 #include "../src/engine.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,6 +13,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -255,6 +258,31 @@ void test_refusals(const Weights& weights) {
     check(false, "a model with 512 tokens does not take the bytes of 513");
   } catch (const std::invalid_argument&) {
   }
+}
+
+// A container may limit its processes and threads. In a process of its own, whose user may have no other thread.
+void test_without_threads(const Weights& weights) {
+  constexpr uid_t kNobody = 65534;  // because root is not limited
+  constexpr int kNotLimited = 2;
+  const pid_t process = fork();
+  if (process == 0) {
+    const rlimit one = {1, 1};
+    if ((getuid() == 0 && setuid(kNobody) != 0) || setrlimit(RLIMIT_NPROC, &one) != 0) _exit(kNotLimited);
+    try {
+      std::thread([] {}).join();
+      _exit(kNotLimited);
+    } catch (const std::system_error&) {
+    }
+    try {
+      weights.load();
+      _exit(0);
+    } catch (...) {
+      _exit(1);
+    }
+  }
+  int status = 0;
+  check(waitpid(process, &status, 0) == process && WIFEXITED(status) && WEXITSTATUS(status) != 1,
+        "weights are loaded even if the system allows no more threads");
 }
 
 // The prompt of 200 tokens is read in four chunks.
@@ -517,6 +545,7 @@ void test_closing(const Weights& weights) {
 
 int main() {
   const Weights weights;
+  test_without_threads(weights);  // first, because a sanitizer allows no new threads after a fork with several
   for (const int threads : {1, 2, 3}) test_callers(weights, threads);
   test_refusals(weights);
   test_progress(weights);
