@@ -191,7 +191,8 @@ Inputs quantise_precisely(const Model& model, const Kernels& kernels, const Matr
 
 bool run_blocks(const Model& model, const Kernels& kernels, const Compensation& compensation,
                 const std::vector<int>& widths, const Sequence* sequences, int sequence_count, KvCache& cache,
-                BlockScratch& s, ThreadPool& pool, const std::atomic<bool>& aborted, UnitActivations* gathered) {
+                BlockScratch& s, ThreadPool& pool, const std::atomic<bool>& aborted, UnitActivations* gathered,
+                const std::function<void()>& on_layer) {
   const Config& c = model.config;
   const int dim = c.padded_head_dim(), group = c.heads / c.kv_heads;
   const size_t qkv_stride = static_cast<size_t>(c.qkv_rows());
@@ -307,6 +308,7 @@ bool run_blocks(const Model& model, const Kernels& kernels, const Compensation& 
     if (const float* bias = compensation.bias(l, width))
       for (int t = 0; t < count; t++) add(&s.delta[static_cast<size_t>(t) * c.hidden], bias, c.hidden, 1);
     add(s.x.data(), s.delta.data(), static_cast<size_t>(count) * c.hidden, c.residual_scale);
+    if (on_layer) on_layer();
   }
   return true;
 }

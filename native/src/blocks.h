@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -68,11 +69,12 @@ struct BlockScratch {
 // compensation is prepared, and stores their keys and values in the cache, which has room for them. Leaves the residual
 // stream in scratch.x. Checks `aborted` before each piece of a product and of attention, about a millisecond apart even
 // in a large model: if it is set, returns false. Throws std::runtime_error if the weights are so large that activations
-// overflow. gathered: if not null, the activations of these rows are added to it
+// overflow. gathered: if not null, the activations of these rows are added to it. on_layer: if set, is called after
+// each layer
 bool run_blocks(const Model& model, const Kernels& kernels, const Compensation& compensation,
                 const std::vector<int>& widths, const Sequence* sequences, int count, KvCache& cache,
                 BlockScratch& scratch, ThreadPool& pool, const std::atomic<bool>& aborted,
-                UnitActivations* gathered = nullptr);
+                UnitActivations* gathered = nullptr, const std::function<void()>& on_layer = nullptr);
 
 // Vectors in int8, as a matrix needs them.
 struct Inputs {

@@ -177,8 +177,10 @@ std::vector<int32_t> Decoder::expected_tokens(const Request& request) const {
   return {before.begin() + static_cast<std::ptrdiff_t>(begin), before.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-bool Decoder::run_forward(const Request& request, const std::vector<int>& widths, const int32_t* tokens, int count) {
-  return forward(*model_, kernels_, compensation_, widths, tokens, count, *cache_, scratch_, pool_, request.aborted);
+bool Decoder::run_forward(const Request& request, const std::vector<int>& widths, const int32_t* tokens, int count,
+                          const std::function<void()>& on_layer) {
+  return forward(*model_, kernels_, compensation_, widths, tokens, count, *cache_, scratch_, pool_, request.aborted,
+                 nullptr, on_layer);
 }
 
 // Brings the cache to the request's tokens; false if aborted on the way, and then the cache keeps the chunks that were
@@ -200,10 +202,21 @@ bool Decoder::prefill(Request& request, Draft& draft) {
   tokens.insert(tokens.end(), draft.tokens.begin(), draft.tokens.end());
   Event logits;
   logits.kind = Event::kLogits;
-  for (int done = reused; done < total;) {
+  int done = reused;
+  const auto report = [&] {
+    if (Clock::now() - reported < progress_interval_) return;
+    reported = Clock::now();
+    Event progress;
+    progress.kind = Event::kProgress;
+    progress.prefilled_tokens = done - reused;
+    request.on_event(std::move(progress));
+  };
+  while (done < total) {
     const int count = std::min(kPrefillChunk, total - done);
     const bool is_last = done + count == total;
-    if (!run_forward(request, request.widths, tokens.data() + done, count + (is_last ? drafted : 0))) return false;
+    // After each layer too, because a chunk of a large model takes many seconds on a slow machine.
+    if (!run_forward(request, request.widths, tokens.data() + done, count + (is_last ? drafted : 0), report))
+      return false;
     for (int t = 0; request.all_logits && t < count; t++) {
       lm_head(*model_, kernels_, t, 1, scratch_, pool_);
       const float* row = logits_of(scratch_, 0);
@@ -211,12 +224,7 @@ bool Decoder::prefill(Request& request, Draft& draft) {
     }
     if (is_last && request.max_tokens > 0) lm_head(*model_, kernels_, count - 1, 1 + drafted, scratch_, pool_);
     done += count;
-    if (is_last || Clock::now() - reported < progress_interval_) continue;
-    reported = Clock::now();
-    Event progress;
-    progress.kind = Event::kProgress;
-    progress.prefilled_tokens = done - reused;
-    request.on_event(std::move(progress));
+    if (!is_last) report();
   }
   Event event;
   event.kind = Event::kPrefill;

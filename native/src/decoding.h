@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,7 +83,8 @@ class Decoder {
   void prepare_draft_head(const Request& request);
   void use(int32_t token);
   std::pair<int32_t, float> most_likely_draft();
-  bool run_forward(const Request& request, const std::vector<int>& widths, const int32_t* tokens, int count);
+  bool run_forward(const Request& request, const std::vector<int>& widths, const int32_t* tokens, int count,
+                   const std::function<void()>& on_layer = nullptr);
 
   std::unique_ptr<Model> model_;
   Compensation compensation_;

@@ -12,11 +12,13 @@ Scratch::Scratch(const Config& c, int threads)
 
 bool forward(const Model& model, const Kernels& kernels, const Compensation& compensation,
              const std::vector<int>& widths, const int32_t* tokens, int count, KvCache& cache, Scratch& s,
-             ThreadPool& pool, const std::atomic<bool>& aborted, UnitActivations* gathered) {
+             ThreadPool& pool, const std::atomic<bool>& aborted, UnitActivations* gathered,
+             const std::function<void()>& on_layer) {
   const Sequence sequence{count, static_cast<int>(cache.tokens.size()), 0, true};
   cache.reserve(sequence.start + count);
   for (int t = 0; t < count; t++) embed_token(model, tokens[t], &s.x[static_cast<size_t>(t) * model.config.hidden]);
-  if (!run_blocks(model, kernels, compensation, widths, &sequence, 1, cache, s, pool, aborted, gathered)) return false;
+  if (!run_blocks(model, kernels, compensation, widths, &sequence, 1, cache, s, pool, aborted, gathered, on_layer))
+    return false;
   cache.append(tokens, count, layer_mask(widths));
   return true;
 }

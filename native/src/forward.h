@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <vector>
 
 #include "blocks.h"
@@ -25,10 +26,12 @@ struct Scratch : BlockScratch {
 // position, and appends them to the cache. Leaves the residual stream in scratch.x. Checks `aborted` before each piece
 // of a product and of attention, about a millisecond apart even in a large model: if it is set, returns false and
 // leaves the cache as it was. Throws std::runtime_error, and leaves the cache as it was, if the weights are so large
-// that activations overflow. gathered: if not null, the activations of these tokens are added to it
+// that activations overflow. gathered: if not null, the activations of these tokens are added to it. on_layer: if set,
+// is called after each layer
 bool forward(const Model& model, const Kernels& kernels, const Compensation& compensation,
              const std::vector<int>& widths, const int32_t* tokens, int count, KvCache& cache, Scratch& scratch,
-             ThreadPool& pool, const std::atomic<bool>& aborted, UnitActivations* gathered = nullptr);
+             ThreadPool& pool, const std::atomic<bool>& aborted, UnitActivations* gathered = nullptr,
+             const std::function<void()>& on_layer = nullptr);
 
 // A logit that is never chosen.
 constexpr float kMaskedLogit = -1e30f;

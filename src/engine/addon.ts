@@ -22,7 +22,7 @@ export interface NativeOptions {
   readonly cacheBytes?: number;
   /** Tokens that drafts choose from if the vocabulary has more than twice as many, 16,384 by default; 0 for all. */
   readonly draftRows?: number;
-  /** Least time between two progress events of a prefill, 100 by default; 0 for one after each chunk but the last. */
+  /** Least time between two progress events of a prefill, 100 by default; 0 for one after each layer and each chunk but the last. */
   readonly progressIntervalMs?: number;
 }
 

@@ -96,7 +96,7 @@ export interface DraftCounts {
 }
 
 export type GenerateEvent =
-  /** Between the chunks of a long prefill: tells the watchdog that the engine does not hang. */
+  /** Between the chunks and the layers of a long prefill: tells the watchdog that the engine does not hang. */
   | { readonly type: 'progress'; readonly prefilledTokens: number }
   | {
       readonly type: 'prefill';

@@ -101,7 +101,9 @@ describe('the cache shared by all submodels', () => {
       return new Promise<{ heard: number[]; reason: string; cachedTokens: number | undefined }>((resolve) => {
         const request = { tokens: Int32Array.from(tokens), widths: Int32Array.from(XL), maxTokens: 0 };
         const handle = reader.generate({ ...request, stopTokens: new Int32Array() }, (event) => {
-          if (event.type === 'progress') heard.push(event.prefilledTokens);
+          // It is told of each layer too, with the tokens of the chunks before.
+          if (event.type === 'progress' && event.prefilledTokens > (heard.at(-1) ?? 0))
+            heard.push(event.prefilledTokens);
           if (event.type === 'progress' && progress(event.prefilledTokens)) handle.abort();
           if (event.type === 'end') resolve({ heard, reason: event.reason, cachedTokens: event.cachedTokens });
         });
