@@ -76,7 +76,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--means-rate", type=float, default=Settings.means_rate)
     parser.add_argument("--evaluate-every", type=at_least(0.0), default=Settings.evaluate_every, help="tokens")
     parser.add_argument("--checkpoint-minutes", type=float, default=Settings.checkpoint_minutes)
-    parser.add_argument("--compile", action="store_true", help="torch.compile: for a GPU")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: for a GPU or a CPU with AMX")
     parser.add_argument(
         "--dtype", default="bf16", choices=DTYPES, help="of the matrices written; of a model of ours int8"
     )
