@@ -55,7 +55,10 @@ export class EditorSnippets implements vscode.Disposable {
         // The text of an open document comes from the editor.
         if (!documentOf(uri)) readAgain(uri);
       }),
-      watcher.onDidDelete(forget),
+      watcher.onDidDelete((uri) => {
+        // A change of branch and back deletes a file and makes it again.
+        if (!documentOf(uri)) forget(uri);
+      }),
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
         // A document that is not dirty afterwards was read again from the disk.
         if (contentChanges.length > 0 && !document.isDirty) readAgain(document.uri);
@@ -123,9 +126,15 @@ export class EditorSnippets implements vscode.Disposable {
   private async remember(uri: vscode.Uri, isReplaced = false): Promise<void> {
     const { files, isOn } = this.parts;
     if (!isOn() || !isEdited(uri.scheme)) return;
-    const text = await files.quotableText(uri);
-    if (text === undefined || isReplaced) this.index.delete(keyOf(uri));
-    if (text !== undefined) this.index.set(keyOf(uri), pathOf(uri), text);
+    for (;;) {
+      const { forgotten } = this.index;
+      const text = await files.quotableText(uri);
+      if (forgotten !== this.index.forgotten) continue; // perhaps this file, which was deleted meanwhile
+      if (text === undefined) this.index.delete(keyOf(uri));
+      else if (isReplaced) this.index.replace(keyOf(uri), pathOf(uri), text);
+      else this.index.set(keyOf(uri), pathOf(uri), text);
+      return;
+    }
   }
 }
 

@@ -35,7 +35,7 @@ const WORDS = /[A-Za-z_$][\w$]{2,}/g;
 
 /** The texts of other documents, cut into overlapping snippets, most recently used document first. */
 export class SnippetIndex {
-  private readonly documents = new Map<string, Chunks>();
+  private readonly documents = new Map<string, Chunks & { readonly text: string }>();
   private changes = 0;
   private additions = 0;
   private removals = 0;
@@ -68,9 +68,16 @@ export class SnippetIndex {
   set(document: string, path: string, text: string): void {
     this.changes++;
     if (!this.documents.delete(document)) this.additions++;
-    this.documents.set(document, this.cut(path, text, document));
+    this.documents.set(document, { text, ...this.cut(path, text, document) });
     const oldest = this.documents.keys().next();
     if (this.documents.size > this.capacity && !oldest.done) this.documents.delete(oldest.value);
+  }
+
+  /** Update a document whose earlier text has gone: a snippet of that leaves the prompt at once. */
+  replace(document: string, path: string, text: string): void {
+    if (this.documents.get(document)?.text === text) return;
+    this.delete(document);
+    this.set(document, path, text);
   }
 
   has(document: string): boolean {

@@ -108,6 +108,27 @@ describe('snippets of other files', () => {
     assert.equal(quoted(), undefined);
   });
 
+  it('come from an open document whose file is deleted and made again, as by a change of branch and back', async () => {
+    editor.disk.set(other, alike('first'));
+    await left();
+    watcher.deleted.fire(editor.uri(other));
+    await read();
+    assert.equal(quoted(), 'first');
+  });
+
+  it('do not come from a file that is deleted while it is read again', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      await closed();
+      editor.disk.set(other, alike('second'));
+      watcher.changed.fire(editor.uri(other));
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      editor.disk.clear();
+      watcher.deleted.fire(editor.uri(other));
+      await read();
+      assert.equal(quoted(), undefined, `after ${turns} turns`);
+    }
+  });
+
   it('come from no further files because those change', async () => {
     editor.disk.set(other, alike('first'));
     watcher.changed.fire(editor.uri(other));

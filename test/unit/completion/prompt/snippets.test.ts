@@ -88,6 +88,17 @@ describe('snippets of other documents', () => {
     });
   }
 
+  it('stay if their file was read again and is the same, and go at once if it is another', () => {
+    const index = new SnippetIndex(8);
+    index.set('order.ts', 'order.ts', order);
+    const { revision } = index;
+    index.replace('order.ts', 'order.ts', order);
+    assert.equal(index.revision, revision);
+    const { forgotten } = index;
+    index.replace('order.ts', 'order.ts', `${order}\n`);
+    assert.ok(index.forgotten > forgotten);
+  });
+
   it('appear later at a place if other files are read late', () => {
     const index = new SnippetIndex(8);
     const stable = new StableSnippets(index, 1);
