@@ -11,6 +11,8 @@ export interface Remaining {
 
 /** Closing brackets and quotes at the start of a text, as an editor inserts them. */
 const CLOSERS = /^[)\]}'"`]*/;
+/** Strings that begin and end in a line. Their brackets close nothing. */
+const STRINGS = /(['"`])(?:\\.|(?!\1)[^\\\n])*\1/g;
 
 /**
  * The rest of a suggestion of which the user typed the beginning; undefined if other text was typed, or all of it. Brackets
@@ -48,8 +50,10 @@ function replacedBy(
  */
 function closes(text: string, closed: string): boolean {
   const brackets = closed.replace(/['"`]/g, '');
+  // Behind a quote that the editor closed, the text begins within a string.
+  const code = brackets === closed ? text.replace(STRINGS, '') : text;
   let written = 0;
-  for (const { bracket } of unmatched(text).closers) if (bracket === brackets[written]) written++;
+  for (const { bracket } of unmatched(code).closers) if (bracket === brackets[written]) written++;
   return written === brackets.length && [...closed].every((mark) => text.includes(mark));
 }
 

@@ -18,6 +18,7 @@ describe('typing along with a suggestion', () => {
     ['replaces brackets within brackets', 'a█', '([{x}]);', 'a([{█}])', { text: 'x}]);', replaces: 3 }],
     ['ends if the suggestion does not close that bracket', 'a█', '(b', 'a(█)', undefined],
     ['ends if it was cut before it closes that bracket', 'if█', ' (isValid(x)', 'if (█)', undefined],
+    ['knows that a bracket in a string closes nothing', 's.at█', '("(");', 's.at(█)', { text: '"(");', replaces: 1 }],
     ['ends if it closes only a bracket of its own', 'f█', '([i for i in g(x)', 'f(█)', undefined],
     ['ends if it closes the brackets in another order', 'a█', '([b)]', 'a([█])', undefined],
     [
