@@ -89,6 +89,7 @@ export class EngineServer {
   ) {
     this.path = socketOf(address);
     host.whenLoading((limitMs) => {
+      if (!this.hasSocket()) return;
       if (limitMs === undefined) clearBusy(address);
       else showBusy(address, limitMs);
     });
@@ -116,9 +117,14 @@ export class EngineServer {
   close(): void {
     this.cancelLinger();
     for (const socket of this.connections) socket.destroy();
-    // `Server.close` removes the socket's file, which may be that of a process that has taken this one's place.
-    if (this.inode === undefined || this.inode === inodeOf(this.path)) this.server.close();
+    // `Server.close` removes the socket's file.
+    if (this.hasSocket()) this.server.close();
     else this.server.unref();
+  }
+
+  /** Whether no other process has taken this one's place. */
+  private hasSocket(): boolean {
+    return this.inode === undefined || this.inode === inodeOf(this.path);
   }
 
   private linger(): void {

@@ -12,7 +12,13 @@ import {
 } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type Address, NotSharedError, secretFileOf, socketOf } from '../../../../src/engine/shared/address';
+import {
+  type Address,
+  busyFileOf,
+  NotSharedError,
+  secretFileOf,
+  socketOf,
+} from '../../../../src/engine/shared/address';
 import { attach, attachIfRunning, type Attached } from '../../../../src/engine/shared/attach';
 import { busyForMs, showBusy } from '../../../../src/engine/shared/busy';
 import { frameOf, FrameReader, MAX_FRAME_BYTES } from '../../../../src/engine/shared/frames';
@@ -314,6 +320,14 @@ describe('the server of the engine of all windows', () => {
       sockets.push(socket);
       assert.equal(pid, process.pid);
       assert.ok(heard.length >= 3 && heard.every((limitMs) => limitMs > 60_000), heard.join());
+    });
+
+    it('is not waited for longer than it said, if the clock was set back', () => {
+      showBusy(address, 60_000);
+      assert.ok(busyForMs(address) > 0);
+      const later = new Date(Date.now() + 3_600_000);
+      utimesSync(busyFileOf(address), later, later);
+      assert.equal(busyForMs(address), 0);
     });
 
     it('is not waited for if its process is gone', async () => {
