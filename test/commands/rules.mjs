@@ -53,9 +53,9 @@ export const rules = [
       [/--(tokens|minutes|petaflops) \S+/, ''],
       [/--nproc-per-node 8/, '--nproc-per-node 2'],
     ],
-    add: (_, count) => `${budget} ${shape} --out build/run-${count}`,
+    add: (command, count) => `${budget} ${shape}${/ --out /.test(command) ? '' : ` --out build/run-${count}`}`,
   },
-  { matches: /^python -m training\.export\b/, lane: 'prepare', add: '--run build/run-0 --out build/mine' },
+  { matches: /^python -m training\.export\b/, lane: 'prepare', add: '--run build/nested --out build/mine' },
   { matches: /^python -m training\.submodel --submodel (nested|XL)\b/, lane: 'prepare', add: '--model build/mine' },
   { matches: /^python -m training\.gate\b/, lane: 'prepare', add: '--fit --model build/mine --max-tokens 300' },
   {
@@ -144,7 +144,7 @@ export const rules = [
     matches: /^python -m training\.experiments\.quantise\b/,
     lane: 'python',
     replace: [
-      [/build\/claims\/d64-nested/, 'build/run-0'],
+      [/build\/claims\/d64-nested/, 'build/nested'],
       [/models\/matlm-46m/, 'build/mine'],
       [/build\/tokens-46m/, 'build/tokens'],
     ],
